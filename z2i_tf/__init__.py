@@ -1,0 +1,30 @@
+"""Zoom-to-Inpaint in TensorFlow 2: image inpainting with high-frequency details.
+
+Public names are imported on first use, so that importing the package is quick and has no side effects.
+
+Reference: Kim et al., "Zoom-to-Inpaint: Image Inpainting with High-Frequency Details", CVPRW 2022
+(arXiv:2012.09401).
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Inpainter": "z2i_tf.inference.inpainter",
+    "InputError": "z2i_tf.errors",
+    "ModelConfig": "z2i_tf.models.zoom_inpainter",
+    "ZoomInpainter": "z2i_tf.models.zoom_inpainter",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name):
+  if name not in _PUBLIC:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+  return sorted(list(globals()) + __all__)

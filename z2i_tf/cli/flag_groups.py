@@ -1,0 +1,150 @@
+"""Every flag, defined once, with unit, default and source; and the records made of them."""
+
+import contextlib
+from typing import Any, Dict, Iterator
+
+from absl import flags
+
+from z2i_tf.errors import InputError
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+  """Turns a record's ValueError into one line for the user."""
+  try:
+    yield
+  except InputError:
+    raise
+  except ValueError as error:
+    raise InputError(str(error)) from error
+
+
+def require(values: flags.FlagValues, *names: str) -> None:
+  """Raises InputError naming the first of the flags that was not given."""
+  for name in names:
+    if values[name].value in (None, ""):
+      raise InputError(f"--{name} is missing: {values[name].help}")
+
+
+def define_model_flags(values: flags.FlagValues) -> None:
+  """What the generator's networks look like."""
+  flags.DEFINE_enum("zoom", "sr", ["none", "bicubic", "sr"],
+                    "How the refinement network's input is enlarged; none and bicubic are the paper's "
+                    "ablations.", flag_values=values)
+  flags.DEFINE_integer("scale", None, "Zoom factor: 2, 3 or 4; 1 with --zoom=none. Default: 2, or 1 with "
+                       "--zoom=none.", flag_values=values)
+  flags.DEFINE_integer("width", 64, "Width of the coarse and the refinement network: channels of their "
+                       "first convolution, even.", flag_values=values)
+  flags.DEFINE_integer("sr_width", None, "Width of the super-resolution network, even. Default: --width.",
+                       flag_values=values)
+
+
+def model_config(values: flags.FlagValues):
+  """Returns the ModelConfig of the model flags."""
+  from z2i_tf.models.zoom_inpainter import ModelConfig
+  scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else 2)
+  with usage_errors():
+    return ModelConfig(zoom=values.zoom, scale=scale, width=values.width, sr_width=values.sr_width)
+
+
+def define_data_flags(values: flags.FlagValues) -> None:
+  """Where examples come from and what they are made of."""
+  flags.DEFINE_enum("source", "folder", ["folder"], "Kind of data set: a folder of images, searched "
+                    "recursively.", flag_values=values)
+  flags.DEFINE_string("data_dir", None, "Folder of the training images.", flag_values=values)
+  flags.DEFINE_string("validation_dir", None, "Folder of images to measure on; without it nothing is "
+                      "measured and the pictures show training images.", flag_values=values)
+  flags.DEFINE_integer("crop_size", 256, "Side of the low-resolution crop, pixels, a multiple of 8; the "
+                       "high-resolution crop is crop_size * scale.", flag_values=values)
+  define_mask_kind_flag(values)
+  flags.DEFINE_integer("mask_reference_size", None, "Draw masks at this side, pixels, and use a random crop "
+                       "of them, so that small crops see strokes as thick as at test time. Default: masks "
+                       "are drawn at the size of the crop.", flag_values=values)
+  define_seed_flag(values)
+
+
+def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind") -> None:
+  flags.DEFINE_string(name, "small", "Kind of masks: small, large, or shares such as small:0.7,large:0.3.",
+                      flag_values=values)
+
+
+def define_seed_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, flag_values=values)
+
+
+def define_model_choice_flag(values: flags.FlagValues) -> None:
+  """Which trained model to use."""
+  flags.DEFINE_string("model", "compact", "Name of a bundled model (compact), or a folder with model.npz, "
+                      "such as a training's --work_dir.", flag_values=values)
+
+
+def mask_mixture(text: str, flag_name: str, reference_size=None):
+  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
+  from z2i_tf.masks.mixture import MaskMixture
+  try:
+    return MaskMixture.parse(text, reference_size)
+  except ValueError as error:
+    raise InputError(f"--{flag_name}={text}: {error}") from error
+
+
+def define_loss_flags(values: flags.FlagValues) -> None:
+  """One weight per loss term; a term of weight 0 is not computed. Defaults: the paper's."""
+  for name, default, text in (
+      ("l1_coarse", 1.0, "L1 of the coarse fill"),
+      ("l1_sr", 1.0, "L1 of the zoomed image"),
+      ("l1_refine", 1.0, "L1 of the composed refined image"),
+      ("gradient", 1.0, "the gradient loss of the composed refined image"),
+      ("vgg_coarse", 0.01, "the VGG19 feature loss of the coarse fill"),
+      ("vgg_refine", 1e-5, "the VGG19 feature loss of the composed refined image"),
+      ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator")):
+    flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
+  flags.DEFINE_string("vgg_weights", "imagenet", "VGG19 weights: imagenet (downloaded by Keras), a Keras "
+                      "weights file without top, or none (both VGG terms are left out).",
+                      flag_values=values)
+  flags.DEFINE_integer("discriminator_width", None, "Width of the discriminator, even. Default: --width.",
+                       flag_values=values)
+
+
+def loss_weights(values: flags.FlagValues):
+  """Returns the LossWeights of the loss flags."""
+  import dataclasses
+  from z2i_tf.training.config import LossWeights
+  weights = {field.name: values[field.name].value for field in dataclasses.fields(LossWeights)}
+  if values.vgg_weights == "none":
+    weights.update(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
+  with usage_errors():
+    return LossWeights(**weights)
+
+
+def define_schedule_flags(values: flags.FlagValues) -> None:
+  """How long, how fast, and how often to save. Defaults: the paper's joint stage on small masks."""
+  flags.DEFINE_integer("batch_size", 16, "Examples per step, over all devices together.",
+                       lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("iterations", 80_000, "Steps of the whole stage.", flag_values=values)
+  flags.DEFINE_list("learning_rates", ["1e-3", "1e-4", "1e-5"], "Adam's learning rates, one after the "
+                    "other.", flag_values=values)
+  flags.DEFINE_list("decay_fractions", ["0.8", "0.9"], "Fractions of --iterations at which the next "
+                    "learning rate begins.", flag_values=values)
+  flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the generator's gradient is scaled down "
+                     "to; 0 = never (paper).", flag_values=values)
+  flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)
+  flags.DEFINE_integer("log_every", 100, "Steps between progress lines and TensorBoard scalars.",
+                       flag_values=values)
+  flags.DEFINE_integer("evaluate_every", 1000, "Steps between TensorBoard pictures and, with "
+                       "--validation_dir, measurements.", flag_values=values)
+
+
+def optimizer_config(values: flags.FlagValues):
+  """Returns the OptimizerConfig of the schedule flags."""
+  from z2i_tf.training.config import OptimizerConfig
+  with usage_errors():
+    return OptimizerConfig(
+        iterations=values.iterations,
+        learning_rates=tuple(float(rate) for rate in values.learning_rates),
+        decay_fractions=tuple(float(fraction) for fraction in values.decay_fractions),
+        gradient_clip_norm=values.gradient_clip_norm)
+
+
+def recorded_settings(values: flags.FlagValues, free: Iterator[str]) -> Dict[str, Any]:
+  """Returns all flags and their values, but for those named in `free` and absl's own."""
+  return {name: values[name].value for name in values if name not in free}

@@ -1,0 +1,87 @@
+"""`z2i COMMAND [--flag=value ...]`: picks the command, turns what the user can mend into one line.
+
+Nothing heavy is imported here: help and flag errors answer at once.
+"""
+
+import importlib
+import os
+import sys
+from typing import List, Optional
+
+from absl import flags
+
+from z2i_tf import __version__
+from z2i_tf.errors import InputError
+
+# Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help).
+COMMANDS = {
+    "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
+    "train": ("train", "train coarse, SR and refinement network and the discriminator jointly"),
+    "evaluate": ("evaluate", "measure a model beside OpenCV's inpainting on centre crops of a folder"),
+    "masks": ("masks", "write random stroke masks as PNG files"),
+    "convert-checkpoint": ("convert_checkpoint", "turn a checkpoint of the authors' code into a model"),
+    "demo": ("demo", "inpaint the sample photographs and draw a comparison sheet"),
+}
+
+_EXIT_OK, _EXIT_PARTLY_FAILED, _EXIT_BAD_INPUT = 0, 1, 2
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+  """Runs one command; returns 0, 1 if some files of a folder failed, or 2 for unusable input."""
+  argv = sys.argv[1:] if argv is None else argv
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  try:
+    return _dispatch(argv)
+  except (InputError, flags.Error) as error:
+    return _fail(argv, " ".join(str(error).split()))
+  except ImportError as error:
+    if "libGL" not in str(error):
+      raise
+    return _fail(argv, f"OpenCV cannot be loaded ({error}): install that library (Debian, Ubuntu: "
+                       "apt-get install libgl1), or opencv-python-headless in place of opencv-python")
+  except KeyboardInterrupt:
+    return _fail(argv, "interrupted", 130)
+
+
+def _dispatch(argv):
+  if not argv or argv[0] in ("--help", "-h", "help"):
+    print(_usage())
+    return _EXIT_OK if argv else _EXIT_BAD_INPUT
+  if argv[0] == "--version":
+    print(f"z2i {__version__}")
+    return _EXIT_OK
+  name = argv[0]
+  if name not in COMMANDS:
+    raise InputError(f"unknown command {name!r}; one of {', '.join(COMMANDS)} (see z2i --help)")
+  module = importlib.import_module(f"z2i_tf.cli.{COMMANDS[name][0]}")
+  values = flags.FlagValues()
+  module.define_flags(values)
+  if any(argument in ("--help", "-h", "--helpfull") for argument in argv[1:]):
+    print(_command_help(name, module, values))
+    return _EXIT_OK
+  rest = values([f"z2i {name}"] + argv[1:])[1:]
+  if rest:
+    raise InputError(f"unexpected argument {rest[0]!r}; every option is a flag, as --name=value")
+  return _EXIT_PARTLY_FAILED if module.run(values) else _EXIT_OK
+
+
+def _usage():
+  width = max(map(len, COMMANDS))
+  lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+  return "\n".join(["usage: z2i COMMAND [--flag=value ...] [--flagfile=FILE]", "", *lines, "",
+                    "z2i COMMAND --help lists a command's flags."])
+
+
+def _command_help(name, module, values):
+  lines = [f"usage: z2i {name} [--flag=value ...] [--flagfile=FILE]", "", module.__doc__.strip(), ""]
+  for flag_name in values:
+    flag = values[flag_name]
+    default = f" (default: {flag.default_as_str})" if flag.default is not None else ""
+    lines.append(f"  --{flag_name}: {' '.join(flag.help.split())}{default}")
+  return "\n".join(lines)
+
+
+def _fail(argv, message, code=_EXIT_BAD_INPUT):
+  command = f" {argv[0]}" if argv and argv[0] in COMMANDS else ""
+  print(f"z2i{command}: {message}", file=sys.stderr)
+  return code

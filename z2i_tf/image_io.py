@@ -1,0 +1,181 @@
+"""Image files to 8-bit arrays and back."""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from typing import Iterator, List, Optional
+import warnings
+
+import numpy as np
+from PIL import Image
+from PIL import ImageOps
+
+from z2i_tf.errors import InputError
+
+# Extensions read in folders.
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+_SAVE_OPTIONS = {
+    ".png": {},
+    ".bmp": {},
+    ".tif": {"compression": "tiff_lzw"},
+    ".tiff": {"compression": "tiff_lzw"},
+    ".webp": {"lossless": True},
+    ".jpg": {"quality": 95, "subsampling": 0},
+    ".jpeg": {"quality": 95, "subsampling": 0},
+}
+_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+  """An image as it was in its file, upright.
+
+  Attributes:
+    rgb: (H, W, 3) uint8.
+    alpha: (H, W) uint8, or None.
+    is_gray: whether the file had one channel; `rgb` then repeats it.
+  """
+  rgb: np.ndarray
+  alpha: Optional[np.ndarray] = None
+  is_gray: bool = False
+
+
+def list_images(folder: str) -> List[str]:
+  """Returns the paths of the image files in a folder and below it (links are followed), sorted.
+
+  Raises: InputError if there is no such folder or no image in it.
+  """
+  if not os.path.isdir(folder):
+    raise InputError(f"{folder}: no such folder")
+  paths = []
+  visited = set()
+  for parent, subfolders, names in os.walk(folder, followlinks=True):
+    if os.path.realpath(parent) in visited:  # A link back up would go on for ever.
+      subfolders.clear()
+      continue
+    visited.add(os.path.realpath(parent))
+    paths += [os.path.join(parent, name) for name in names if name.lower().endswith(IMAGE_EXTENSIONS)]
+  if not paths:
+    raise InputError(f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})")
+  return sorted(paths)
+
+
+def read_size(path: str) -> "tuple[int, int]":
+  """Returns (height, width) in pixels of the upright image, from the file's header."""
+  with _opened(path) as image:
+    width, height = image.size
+    # EXIF orientations 5 to 8 turn the picture by 90 degrees.
+    return (width, height) if image.getexif().get(0x0112, 1) >= 5 else (height, width)
+
+
+def read_photo(path: str) -> Photo:
+  """Reads an image file, turned upright by its EXIF orientation.
+
+  Raises: InputError if the file is missing, unreadable, or has more than 8 bits per channel.
+  """
+  with _opened(path) as image:
+    if image.mode not in _EIGHT_BIT_MODES:
+      raise InputError(f"{path}: pixels of type {image.mode}; convert it to 8 bits per channel")
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
+      image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
+    return Photo(rgb=np.asarray(image.convert("RGB")), alpha=alpha, is_gray=image.mode in ("1", "L", "LA"))
+
+
+def read_rgb(path: str) -> np.ndarray:
+  """Reads an image file as (H, W, 3) uint8, upright; raises as `read_photo`."""
+  return read_photo(path).rgb
+
+
+def read_mask(path: str) -> np.ndarray:
+  """Reads a mask file: white is hole.
+
+  Any 8- or 1-bit image; a pixel is hole where its gray value is at least 128, or not 0 if the brightest
+  pixel is 1. A mask is binary at every size: it is never resized.
+  Returns: (H, W) uint8, 1 = hole, 0 = known.
+  Raises: InputError as `read_photo`.
+  """
+  gray = np.asarray(Image.fromarray(read_rgb(path)).convert("L"))
+  return (gray > 0 if gray.max() == 1 else gray >= 128).astype(np.uint8)
+
+
+def check_writable_file(path: str) -> None:
+  """Raises InputError unless an image could be written to `path` (folder, permission, extension)."""
+  if not os.path.splitext(path)[1].lower() in _SAVE_OPTIONS:
+    raise InputError(f"{path}: unknown image extension; use one of {', '.join(_SAVE_OPTIONS)}")
+  check_writable_folder(os.path.dirname(path) or ".")
+
+
+def check_writable_folder(folder: str) -> None:
+  """Raises InputError unless `folder` exists and files can be created in it."""
+  if not os.path.isdir(folder):
+    raise InputError(f"{folder}: no such folder; create it first")
+  try:
+    with tempfile.TemporaryFile(dir=folder):
+      pass
+  except OSError as error:
+    raise InputError(f"{folder}: cannot write here: {error.strerror}") from error
+
+
+def write_photo(path: str, photo: Photo) -> None:
+  """Writes an image file under a temporary name, then renames it; the extension says the format.
+
+  PNG, BMP, TIFF and WebP are lossless; JPEG has quality 95 without chroma subsampling. An alpha channel is
+  left out where the format has none.
+  Raises: InputError if the file cannot be written.
+  """
+  extension = os.path.splitext(path)[1].lower()
+  image = Image.fromarray(photo.rgb)
+  if photo.is_gray:
+    image = image.convert("L")  # Exact where the three channels are equal.
+  if photo.alpha is not None and extension not in (".jpg", ".jpeg", ".bmp"):
+    image.putalpha(Image.fromarray(photo.alpha))
+  try:
+    with tempfile.NamedTemporaryFile(
+        dir=os.path.dirname(path) or ".", suffix=extension, delete=False) as file:
+      try:
+        image.save(file, **_SAVE_OPTIONS[extension])
+        file.close()
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, path)
+      except BaseException:
+        os.unlink(file.name)
+        raise
+  except OSError as error:
+    raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_rgb(path: str, rgb: np.ndarray) -> None:
+  """Writes (H, W, 3) uint8; raises as `write_photo`."""
+  write_photo(path, Photo(rgb=rgb))
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+  """Floats in [0, 1] (clipped) to uint8, rounded to the nearest, not truncated."""
+  return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def to_float(image: np.ndarray) -> np.ndarray:
+  """uint8 to float32 in [0, 1]."""
+  return image.astype(np.float32) / 255.0
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Image.Image]:
+  """Opens an image; whatever goes wrong with the file inside the block becomes an InputError."""
+  if not os.path.isfile(path):
+    raise InputError(f"{path}: no such file")
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter("error", Image.DecompressionBombWarning)
+      with Image.open(path) as image:
+        yield image
+  except InputError:
+    raise
+  except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    raise InputError(f"{path}: too many pixels: {error}") from error
+  except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three on damaged files.
+    raise InputError(f"{path}: not an image that can be read: {error}") from error

@@ -1,0 +1,23 @@
+"""The one place that says where Keras comes from.
+
+TensorFlow up to 2.15 carries Keras 2 as `tf.keras`. From 2.16 on `tf.keras` is Keras 3, and Keras 2
+lives on as the package `tf_keras`. The networks, the synchronised batch norm and the optimizers are
+written for Keras 2.
+"""
+
+import tensorflow as tf
+
+# True where `tf.keras` is Keras 2.
+is_bundled_with_tensorflow = tuple(int(part) for part in tf.__version__.split(".")[:2]) < (2, 16)
+
+if is_bundled_with_tensorflow:
+  keras = tf.keras
+else:
+  import tf_keras as keras
+
+initializers = keras.initializers
+layers = keras.layers
+optimizers = keras.optimizers
+Model = keras.Model
+VGG19 = keras.applications.VGG19
+vgg19_preprocess_input = keras.applications.vgg19.preprocess_input

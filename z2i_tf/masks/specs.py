@@ -1,0 +1,66 @@
+"""The paper's two kinds of masks as records (paper Table 4; ranges inclusive).
+
+"small" is progressive step 1; "large" is step 2 and is the brush of DeepFill-v2 (Yu et al. 2019).
+"""
+
+import dataclasses
+import math
+from typing import Callable, Tuple
+
+import numpy as np
+
+# (generator, number of segments, image diagonal in pixels) -> lengths in pixels.
+LengthSampler = Callable[[np.random.Generator, int, float], np.ndarray]
+# (generator, number of segments) -> directions in radians.
+AngleSampler = Callable[[np.random.Generator, int], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class StrokeSpec:
+  """How the strokes of a mask are drawn at random.
+
+  Attributes:
+    strokes: least and most strokes per mask.
+    vertices: least and most vertices per stroke, after its starting point.
+    thickness_px: least and most thickness, one per stroke; does not scale with the image.
+    sample_lengths: draws the segments' lengths, which scale with the image's diagonal.
+    sample_angles: draws the segments' directions.
+  """
+  strokes: Tuple[int, int]
+  vertices: Tuple[int, int]
+  thickness_px: Tuple[int, int]
+  sample_lengths: LengthSampler
+  sample_angles: AngleSampler
+
+
+def _short_lengths(rng, count, diagonal_px):
+  return rng.uniform(1.0, diagonal_px / 12.0, count)
+
+
+def _folding_angles(rng, count):
+  """Each segment turns back: the former direction + pi, up to pi/8 beside it."""
+  first = rng.uniform(0.0, 2.0 * math.pi)
+  turns = math.pi + rng.uniform(-math.pi / 8.0, math.pi / 8.0, count - 1)
+  return first + np.concatenate([[0.0], np.cumsum(turns)])
+
+
+def _long_lengths(rng, count, diagonal_px):
+  mean = diagonal_px / 8.0
+  return np.clip(rng.normal(mean, mean // 2.0, count), 0.0, 2.0 * mean)
+
+
+def _zigzag_angles(rng, count):
+  """Around 2 pi / 5, within bounds drawn per stroke; every other one mirrored."""
+  middle, reach = 2.0 * math.pi / 5.0, 2.0 * math.pi / 15.0
+  low, high = middle - rng.uniform(0.0, reach), middle + rng.uniform(0.0, reach)
+  angles = rng.uniform(low, high, count)
+  angles[::2] = 2.0 * math.pi - angles[::2]
+  return angles
+
+
+SPECS = {
+    "small": StrokeSpec(strokes=(1, 7), vertices=(1, 11), thickness_px=(5, 29),
+                        sample_lengths=_short_lengths, sample_angles=_folding_angles),
+    "large": StrokeSpec(strokes=(1, 3), vertices=(4, 11), thickness_px=(12, 39),
+                        sample_lengths=_long_lengths, sample_angles=_zigzag_angles),
+}

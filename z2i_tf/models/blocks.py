@@ -1,0 +1,72 @@
+"""What the coarse and the refinement network share: gated conv + batch norm, levels, encoder, decoder.
+
+Paper section A.1 and Figure 9. The order in which layers are created here is the order of the weights
+in files ("conv00", "bn00", ...): changing it breaks every saved model.
+"""
+
+from typing import Sequence, Tuple
+
+import tensorflow as tf
+
+from z2i_tf import image_ops
+from z2i_tf.keras_api import layers
+from z2i_tf.layers.gated_conv import GatedConv2D
+
+_BATCH_NORM_MOMENTUM = 0.99
+_BATCH_NORM_EPSILON = 1e-3
+_BOTTLENECK_DILATIONS = (2, 4, 8)
+_ENCODER_CONVS = 3
+_DECODER_CONVS = 4
+
+
+def check_width(width: int) -> None:
+  """Raises ValueError unless `width` is a positive even number."""
+  if width < 2 or width % 2:
+    raise ValueError(f"A network's width must be a positive even number. Received: {width}")
+
+
+def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1) -> tf.Tensor:
+  """Gated conv + batch norm: (B, H, W, C) -> (B, H, W, filters / 2); `filters` counts before the gate.
+
+  The batch norm is synchronised across replicas, hence never Keras' fused one, on one device too: the
+  fused one keeps another (unbiased) moving variance.
+  """
+  x = GatedConv2D(filters, dilation_rate=dilation_rate)(x)
+  return layers.BatchNormalization(
+      momentum=_BATCH_NORM_MOMENTUM, epsilon=_BATCH_NORM_EPSILON, synchronized=True)(x)
+
+
+def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int]) -> tf.Tensor:
+  """One gated block, then further ones with a skip connection around them, a block per dilation rate."""
+  x = skipped = gated_block(x, filters, dilation_rates[0])
+  for dilation_rate in dilation_rates[1:]:
+    x = gated_block(x, filters, dilation_rate)
+  return layers.Add()([x, skipped])
+
+
+def encoder(x: tf.Tensor, width: int) -> tf.Tensor:
+  """(B, H, W, C) -> bottleneck features (B, H/4, W/4, 2 * width)."""
+  x = residual_level(x, width, [1] * _ENCODER_CONVS)
+  x = layers.MaxPooling2D()(x)
+  x = residual_level(x, 2 * width, [1] * _ENCODER_CONVS)
+  x = layers.MaxPooling2D()(x)
+  return residual_level(x, 4 * width, _BOTTLENECK_DILATIONS)
+
+
+def decoder(x: tf.Tensor, width: int) -> tf.Tensor:
+  """Bottleneck features (B, H/4, W/4, 2 * width) -> RGB (B, H, W, 3), not gated, any value."""
+  for level_width in (2 * width, width):
+    x = layers.Lambda(image_ops.upscale_nearest, arguments={"factor": 2})(x)
+    x = residual_level(x, level_width, [1] * _DECODER_CONVS)
+  return rgb_conv(x)
+
+
+def rgb_conv(x: tf.Tensor) -> tf.Tensor:
+  """The last layer: a plain 3x3 convolution to 3 channels, without gate, norm or activation."""
+  return layers.Conv2D(3, 3, padding="same")(x)
+
+
+def split_rgb_and_mask(inputs: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+  """(B, H, W, 4) -> (B, H, W, 3) and (B, H, W, 1)."""
+  return inputs[..., :3], inputs[..., 3:]
+

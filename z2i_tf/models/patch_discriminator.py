@@ -1,0 +1,28 @@
+"""The PatchGAN discriminator with spectral normalisation (paper sections 3.1.3 and A.4, Figure 8)."""
+
+from z2i_tf import conventions
+from z2i_tf.keras_api import Model
+from z2i_tf.keras_api import layers
+from z2i_tf.layers.spectral_norm import spectral_norm
+
+_WIDTH_FACTORS = (1, 2, 4, 4, 4)
+_LEAKY_SLOPE = 0.2
+
+
+def patch_discriminator(width: int) -> Model:
+  """Builds the discriminator: five 5x5 convolutions with stride 2, each spectrally normalised.
+
+  Input: (B, H, W, 4): RGB and mask (1 = hole), at high resolution.
+  Output: (B, ceil(H/32) * ceil(W/32) * 4 * width), one score per patch and channel, float32.
+  A call with training=True does one power iteration and rewrites the kernels.
+
+  Args:
+    width: channels of the first convolution; 64 in the paper (4,308,160 trainable parameters).
+  """
+  inputs = layers.Input([None, None, 4], dtype="float32")
+  x = inputs
+  for index, factor in enumerate(_WIDTH_FACTORS):
+    conv = layers.Conv2D(
+        factor * width, 5, strides=2, padding="same", name=f"conv{index:02d}", dtype="float32")
+    x = layers.LeakyReLU(_LEAKY_SLOPE, dtype="float32")(spectral_norm(conv)(x))
+  return Model(inputs, layers.Flatten(dtype="float32")(x), name=conventions.DISCRIMINATOR)

@@ -1,0 +1,72 @@
+"""Frozen records of hyper-parameters, validated on construction."""
+
+import dataclasses
+from typing import Tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+  """Weights of the joint stage's loss terms; a term of weight 0 is not computed.
+
+  Defaults are the paper's. The first group weighs whole networks' pixel terms, which the paper fixes at 1.
+
+  Attributes:
+    weight_l1_coarse: L1 of the coarse fill against the low-resolution label.
+    weight_l1_sr: L1 of the zoomed image against the high-resolution label.
+    weight_l1_refine: L1 of the composed refined image against the high-resolution label.
+    weight_gradient: gradient loss of the composed refined image.
+    weight_vgg_coarse: VGG19 feature loss of the coarse fill.
+    weight_vgg_refine: VGG19 feature loss of the composed refined image.
+    weight_adversarial: generator's hinge loss; at 0 there is no discriminator at all.
+  """
+  weight_l1_coarse: float = 1.0
+  weight_l1_sr: float = 1.0
+  weight_l1_refine: float = 1.0
+  weight_gradient: float = 1.0
+  weight_vgg_coarse: float = 0.01
+  weight_vgg_refine: float = 1e-5
+  weight_adversarial: float = 0.5
+
+  def __post_init__(self):
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      if not 0.0 <= value < float("inf"):
+        raise ValueError(f"A loss weight must be finite and not negative. Received: {field.name}={value}")
+
+  @property
+  def use_vgg(self) -> bool:
+    return self.weight_vgg_coarse > 0 or self.weight_vgg_refine > 0
+
+  @property
+  def use_discriminator(self) -> bool:
+    return self.weight_adversarial > 0
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+  """Adam with a piecewise constant learning rate, alike for generator and discriminator.
+
+  Attributes:
+    iterations: steps of the whole stage.
+    learning_rates: one more than `decay_fractions`.
+    decay_fractions: of `iterations`, ascending, where the next learning rate begins.
+    gradient_clip_norm: global norm that the generator's gradient is scaled down to; 0 = never (paper).
+  """
+  iterations: int
+  learning_rates: Tuple[float, ...] = (1e-3, 1e-4, 1e-5)
+  decay_fractions: Tuple[float, ...] = (0.8, 0.9)
+  gradient_clip_norm: float = 0.0
+
+  def __post_init__(self):
+    if self.iterations < 1:
+      raise ValueError(f"At least one iteration is needed. Received: iterations={self.iterations}")
+    if len(self.learning_rates) != len(self.decay_fractions) + 1:
+      raise ValueError(f"There must be one learning rate more than decay fractions. Received: "
+                       f"learning_rates={self.learning_rates}, decay_fractions={self.decay_fractions}")
+    if min(self.learning_rates) <= 0:
+      raise ValueError(f"Learning rates must be positive. Received: {self.learning_rates}")
+    bounds = (0.0,) + self.decay_fractions + (1.0,)
+    if any(left >= right for left, right in zip(bounds, bounds[1:])):
+      raise ValueError(f"Decay fractions must ascend between 0 and 1. Received: {self.decay_fractions}")
+    if self.gradient_clip_norm < 0:
+      raise ValueError(f"The clip norm must not be negative. Received: {self.gradient_clip_norm}")

@@ -1,0 +1,200 @@
+"""The joint stage: builds networks, optimizers and step under a strategy, and runs the loop."""
+
+import dataclasses
+import json
+import os
+from typing import Any, Callable, Dict, Mapping, Optional
+
+import tensorflow as tf
+
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf.errors import InputError
+from z2i_tf.keras_api import keras
+from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.models.patch_discriminator import patch_discriminator
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.training.config import LossWeights
+from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.joint_step import JointStep
+from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.loop import run_loop
+from z2i_tf.training.schedules import adam
+from z2i_tf.training.summaries import SummaryWriter
+
+CONFIG_FILE = "config.json"
+_CHECKPOINT_FOLDER = "checkpoints"
+_EVENTS_FOLDER = "events"
+_KEPT_CHECKPOINTS = 3
+_MAX_PICTURES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class JointStageConfig:
+  """Everything about a joint stage but its data.
+
+  Attributes:
+    model: of the generator's networks.
+    discriminator_width: channels of its first convolution.
+    loss_weights: of the loss terms.
+    optimizer: learning rates and their schedule.
+    vgg_weights: "imagenet" or a file; not looked at where both VGG weights are 0.
+    seed: of the initial weights.
+  """
+  model: ModelConfig
+  discriminator_width: int
+  loss_weights: LossWeights
+  optimizer: OptimizerConfig
+  vgg_weights: str
+  seed: int
+
+
+class JointStage:
+  """A joint stage in its work folder: `config.json`, `checkpoints/`, `events/`, and `model.npz`.
+
+  `model.npz` holds the weights of the last checkpoint, the discriminator's included, and makes the work
+  folder a model folder. Creating the stage builds the networks; `run` restores and trains.
+  """
+
+  def __init__(self, config: JointStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy):
+    """Builds networks and optimizers under the strategy.
+
+    Raises: InputError if the batch cannot be shared equally among the replicas, or VGG's weights
+      cannot be had.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if loop.batch_size % replicas:
+      raise InputError(f"--batch_size={loop.batch_size} cannot be shared by {replicas} replicas")
+    keras.utils.set_random_seed(config.seed)
+    self._config, self._loop, self._strategy = config, loop, strategy
+    weights = config.loss_weights
+    with strategy.scope():
+      self._inpainter = ZoomInpainter(config.model)
+      discriminator = (
+          patch_discriminator(config.discriminator_width) if weights.use_discriminator else None)
+      self._networks = dict(self._inpainter.networks)
+      optimizers = {"generator_optimizer": adam(config.optimizer)}
+      optimizers["generator_optimizer"].build(self._inpainter.trainable_variables)
+      if discriminator is not None:
+        self._networks[conventions.DISCRIMINATOR] = discriminator
+        optimizers["discriminator_optimizer"] = adam(config.optimizer)
+        optimizers["discriminator_optimizer"].build(discriminator.trainable_variables)
+      self._step = JointStep(
+          self._inpainter, discriminator,
+          vgg19_features(config.vgg_weights) if weights.use_vgg else None, weights,
+          optimizers["generator_optimizer"], optimizers.get("discriminator_optimizer"),
+          loop.batch_size, config.optimizer.gradient_clip_norm)
+      self._step_counter = tf.Variable(0, dtype=tf.int64, trainable=False)
+      self._checkpoint = tf.train.Checkpoint(step=self._step_counter, **self._networks, **optimizers)
+
+  def run(self, work_dir: str, make_batches: Callable[[int], tf.data.Dataset],
+          validation: tf.data.Dataset, is_training_data: bool) -> None:
+    """Trains to the end of the stage, beginning at the last checkpoint in `work_dir` if there is one.
+
+    Args:
+      work_dir: exists and can be written.
+      make_batches: start step -> endless dataset of global batches.
+      validation: batches with fixed masks; the first gives the pictures.
+      is_training_data: whether `validation` was taken from the training data; then its first batch is
+        shown and nothing is measured on it.
+    """
+    manager = tf.train.CheckpointManager(
+        self._checkpoint, os.path.join(work_dir, _CHECKPOINT_FOLDER), max_to_keep=_KEPT_CHECKPOINTS,
+        step_counter=self._step_counter)
+    start_step = self._restore(manager)
+    writer = SummaryWriter(os.path.join(work_dir, _EVENTS_FOLDER))
+    writer.write_text(start_step, "config", f"```\n{json.dumps(dataclasses.asdict(self._config))}\n```")
+    batches = self._strategy.experimental_distribute_dataset(make_batches(start_step))
+
+    @tf.function
+    def train_step(batch):
+      scalars = self._strategy.run(self._step, args=(batch,))
+      return {name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+              for name, value in scalars.items()}
+
+    evaluate_batch = tf.function(self._step.evaluate)
+
+    def evaluate(step):
+      if is_training_data:
+        writer.write_pictures(step, _pictures(*_first(validation, evaluate_batch)))
+        return {}
+      return _evaluate(validation, evaluate_batch, step, writer)
+
+    def save(step):
+      self._step_counter.assign(step)
+      manager.save(checkpoint_number=step)
+      self.write_model_file(work_dir, step)
+
+    run_loop(self._loop, batches, train_step, evaluate, save, writer, start_step)
+
+  def write_model_file(self, folder: str, step: int) -> None:
+    """Writes the present weights as `folder/model.npz`."""
+    checkpoints.write_model_file(
+        folder, checkpoints.read_arrays(self._networks),
+        {"model": dataclasses.asdict(self._config.model), "step": step})
+
+  def _restore(self, manager) -> int:
+    latest = manager.latest_checkpoint
+    if latest is None:
+      return 0
+    self._checkpoint.restore(latest).assert_consumed()
+    print(f"continuing from {latest}")
+    return int(self._step_counter.numpy())
+
+
+def _first(dataset, evaluate_batch):
+  batch = next(iter(dataset))
+  return batch, evaluate_batch(batch)[0]
+
+
+def _evaluate(dataset, evaluate_batch, step, writer):
+  """Returns means over all images of the dataset, and writes the pictures of its first batch."""
+  sums: Dict[str, float] = {}
+  count = 0
+  for index, batch in enumerate(dataset):
+    stages, quality = evaluate_batch(batch)
+    if index == 0:
+      writer.write_pictures(step, _pictures(batch, stages))
+    count += int(batch[conventions.IMAGE_LR].shape[0])
+    for name, values in quality.items():
+      sums[name] = sums.get(name, 0.0) + float(tf.reduce_sum(values))
+  return {f"validation/{name}": total / count for name, total in sums.items()}
+
+
+def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
+  """Input, label and every stage of the first images of a batch."""
+  known = batch[conventions.IMAGE_LR] * (1.0 - batch[conventions.MASK_LR])
+  shown = {"0_masked_input": known, "0_label": batch[conventions.IMAGE_LR]}
+  shown.update((f"{number}_{name}", stages[name])
+               for number, name in enumerate(conventions.STAGES, start=1))
+  return {f"stages/{name}": images[:_MAX_PICTURES] for name, images in shown.items()}
+
+
+def check_work_dir(work_dir: str, recorded: Mapping[str, Any]) -> None:
+  """Creates the work folder with its `config.json`, or checks that it belongs to the same run.
+
+  Args:
+    work_dir: its parent must exist.
+    recorded: the settings that must not change while a run is continued, JSON-compatible.
+  Raises: InputError if the folder cannot be written or holds another run.
+  """
+  path = os.path.join(work_dir, CONFIG_FILE)
+  text = json.dumps(recorded, indent=2, sort_keys=True) + "\n"
+  try:
+    if not os.path.exists(path):
+      os.makedirs(work_dir, exist_ok=True)
+      with open(path + ".tmp", "w") as file:
+        file.write(text)
+      os.replace(path + ".tmp", path)
+      return
+    with open(path) as file:
+      former: Optional[Dict[str, Any]] = json.load(file)
+  except (OSError, ValueError) as error:
+    raise InputError(f"{path}: {error}") from error
+  changed = [f"--{name} was {former.get(name)!r}, is {recorded.get(name)!r}"
+             for name in sorted(former.keys() | recorded.keys())
+             if former.get(name) != recorded.get(name)]
+  if changed:
+    raise InputError(f"{work_dir} holds a run with other settings: {'; '.join(changed)}; "
+                     "give another --work_dir, or the former settings")

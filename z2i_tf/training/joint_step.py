@@ -1,0 +1,175 @@
+"""One update of the three networks and the discriminator, from one forward pass (paper section 3)."""
+
+from typing import Dict, Optional, Tuple
+
+import tensorflow as tf
+
+from z2i_tf import conventions
+from z2i_tf import image_ops
+from z2i_tf.evaluation import metrics
+from z2i_tf.keras_api import Model
+from z2i_tf.keras_api import optimizers
+from z2i_tf.losses.adversarial import hinge_discriminator_loss
+from z2i_tf.losses.adversarial import hinge_generator_loss
+from z2i_tf.losses.perceptual import feature_loss
+from z2i_tf.losses.pixel import gradient_loss
+from z2i_tf.losses.pixel import l1_loss
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.training.config import LossWeights
+
+Tensors = Dict[str, tf.Tensor]
+
+_DISCRIMINATOR_TERM = "adversarial_discriminator"
+
+
+class JointStep(tf.Module):
+  """The joint stage's update; called in a replica context with that replica's share of the batch.
+
+  Per-example losses are summed and divided by the *global* batch size, and gradients are summed over
+  the replicas, so the update is that of one device whatever the number of replicas. No gradient is
+  stopped between the stages: every loss also trains the networks before it.
+  """
+
+  def __init__(self, inpainter: ZoomInpainter, discriminator: Optional[Model],
+               vgg_features: Optional[Model], weights: LossWeights,
+               generator_optimizer: optimizers.Optimizer,
+               discriminator_optimizer: Optional[optimizers.Optimizer],
+               global_batch_size: int, gradient_clip_norm: float = 0.0):
+    """Stores the parts.
+
+    Args:
+      inpainter: the generator.
+      discriminator: given if, and only if, the adversarial weight is positive.
+      vgg_features: (B, H, W, 3) in [0, 1] -> features; needed if a VGG weight is positive.
+      weights: of the loss terms.
+      generator_optimizer: updates all networks of the generator.
+      discriminator_optimizer: updates the discriminator.
+      global_batch_size: examples of one step over all replicas.
+      gradient_clip_norm: global norm that the generator's gradient is scaled down to; 0 = never.
+    Raises: ValueError if a weight is positive and the model for it is missing.
+    """
+    super().__init__()
+    if weights.use_discriminator != (discriminator is not None):
+      raise ValueError("A discriminator goes with a positive adversarial weight, and only with one.")
+    if weights.use_vgg and vgg_features is None:
+      raise ValueError("A positive VGG weight needs a feature model.")
+    self.inpainter = inpainter
+    self.discriminator = discriminator
+    self._vgg_features = vgg_features
+    self._weights = weights
+    self._generator_optimizer = generator_optimizer
+    self._discriminator_optimizer = discriminator_optimizer
+    self._global_batch_size = global_batch_size
+    self._gradient_clip_norm = gradient_clip_norm
+
+  def __call__(self, batch: Tensors) -> Tensors:
+    """Updates all networks once.
+
+    Args:
+      batch: "image_hr" (B, H*scale, W*scale, 3) and "image_lr" (B, H, W, 3) in [0, 1], "mask_lr"
+        (B, H, W, 1), 1 = hole; B is the replica's share.
+    Returns: scalars whose *sum* over the replicas is the global value: unweighted loss terms, the
+      weighted total, gradient norms before clipping, PSNR in dB, share of hole pixels.
+    """
+    # 1. The labels' features are constants: computed before the tape starts.
+    label_features = self._label_features(batch)
+    with tf.GradientTape(persistent=True) as tape:
+      # 2. One forward pass through the generator, and one of the discriminator over each kind of image.
+      stages = self.forward(batch)
+      terms = self._average(self._terms(stages, batch, label_features))
+      generator_loss = tf.add_n([weight * terms[name] for name, weight in self._term_weights().items()])
+    scalars = {"loss/" + name: value for name, value in terms.items()}
+    scalars["loss/generator"] = generator_loss
+    # 3. Generator and discriminator are both updated from it.
+    scalars["gradient_norm/generator"] = self._update(
+        tape, generator_loss, self.inpainter, self._generator_optimizer, self._gradient_clip_norm)
+    if self.discriminator is not None:
+      scalars["gradient_norm/discriminator"] = self._update(
+          tape, terms[_DISCRIMINATOR_TERM], self.discriminator, self._discriminator_optimizer, 0.0)
+    scalars.update(self._average(_quality(stages, batch)))
+    return scalars
+
+  def forward(self, batch: Tensors, training: bool = True) -> Tensors:
+    """Returns every stage of the generator, `composed_hr` included, for a batch as in `__call__`."""
+    stages = self.inpainter(batch, training=training)
+    mask_hr = self._mask_hr(batch)
+    stages[conventions.COMPOSED_HR] = image_ops.compose(
+        stages[conventions.REFINED], batch[conventions.IMAGE_HR], mask_hr)
+    return stages
+
+  def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
+    """Returns the stages and the per-image quality of a batch as in `__call__`, without training."""
+    stages = self.forward(batch, training=False)
+    return stages, _quality(stages, batch)
+
+  def _mask_hr(self, batch):
+    return image_ops.upscale_nearest(batch[conventions.MASK_LR], self.inpainter.model_config.scale)
+
+  def _label_features(self, batch):
+    features = {}
+    if self._weights.weight_vgg_coarse:
+      features[conventions.COARSE] = self._vgg_features(batch[conventions.IMAGE_LR])
+    if self._weights.weight_vgg_refine:
+      features[conventions.COMPOSED_HR] = self._vgg_features(batch[conventions.IMAGE_HR])
+    return features
+
+  def _terms(self, stages, batch, label_features):
+    """Returns each loss term that counts, unweighted, one value per example."""
+    image_lr, image_hr = batch[conventions.IMAGE_LR], batch[conventions.IMAGE_HR]
+    composed_hr = stages[conventions.COMPOSED_HR]
+    terms = {
+        "l1_coarse": l1_loss(stages[conventions.COARSE], image_lr),
+        "l1_refine": l1_loss(composed_hr, image_hr),
+        "gradient": gradient_loss(composed_hr, image_hr),
+    }
+    if self.inpainter.sr_net is not None:
+      terms["l1_sr"] = l1_loss(stages[conventions.ZOOMED], image_hr)
+    for stage, features in label_features.items():
+      name = "vgg_coarse" if stage == conventions.COARSE else "vgg_refine"
+      terms[name] = feature_loss(self._vgg_features(stages[stage]), features)
+    if self.discriminator is not None:
+      mask_hr = self._mask_hr(batch)
+      # Real first, then fake, each a training call: each does one power iteration.
+      real = self.discriminator(tf.concat([image_hr, mask_hr], axis=-1), training=True)
+      fake = self.discriminator(tf.concat([composed_hr, mask_hr], axis=-1), training=True)
+      terms["adversarial"] = hinge_generator_loss(fake)
+      terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
+    return terms
+
+  def _term_weights(self):
+    """Returns the weight of every term of the generator's loss that is computed."""
+    weights = {
+        "l1_coarse": self._weights.weight_l1_coarse,
+        "l1_sr": self._weights.weight_l1_sr if self.inpainter.sr_net is not None else 0.0,
+        "l1_refine": self._weights.weight_l1_refine,
+        "gradient": self._weights.weight_gradient,
+        "vgg_coarse": self._weights.weight_vgg_coarse,
+        "vgg_refine": self._weights.weight_vgg_refine,
+        "adversarial": self._weights.weight_adversarial,
+    }
+    return {name: weight for name, weight in weights.items() if weight > 0}
+
+  def _average(self, per_example):
+    return {name: tf.reduce_sum(values) / self._global_batch_size
+            for name, values in per_example.items()}
+
+  def _update(self, tape, loss, model, optimizer, clip_norm):
+    """Applies the gradient summed over the replicas; returns its norm, divided by their number."""
+    variables = model.trainable_variables
+    replica_context = tf.distribute.get_replica_context()
+    gradients = replica_context.all_reduce(
+        tf.distribute.ReduceOp.SUM, tape.gradient(loss, variables))
+    norm = tf.linalg.global_norm(gradients)
+    if clip_norm:
+      gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
+    optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+    return norm / replica_context.num_replicas_in_sync
+
+
+def _quality(stages, batch):
+  """PSNR in dB of the result and of the high-resolution composite, and the hole's share, per example."""
+  return {
+      "psnr/result": metrics.psnr(stages[conventions.RESULT], batch[conventions.IMAGE_LR]),
+      "psnr/composed_hr": metrics.psnr(stages[conventions.COMPOSED_HR], batch[conventions.IMAGE_HR]),
+      "hole_ratio": tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3]),
+  }
