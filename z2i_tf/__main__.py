@@ -1,8 +1,6 @@
 """`python -m z2i_tf` is `z2i`."""
 
-import sys
-
-from z2i_tf.cli.main import main
+from z2i_tf.cli.main import run_and_exit
 
 if __name__ == "__main__":
-  sys.exit(main())
+  run_and_exit()

@@ -153,14 +153,15 @@ def write_rgb(path: str, rgb: np.ndarray) -> None:
   write_photo(path, Photo(rgb=rgb))
 
 
+def write_mask(path: str, mask: np.ndarray) -> None:
+  """Writes an (H, W) mask, 1 = hole, as gray levels 255 and 0; raises as `write_photo`."""
+  gray = np.where(mask, np.uint8(255), np.uint8(0))
+  write_photo(path, Photo(rgb=np.repeat(gray[..., np.newaxis], 3, axis=2), is_gray=True))
+
+
 def to_uint8(image: np.ndarray) -> np.ndarray:
   """Floats in [0, 1] (clipped) to uint8, rounded to the nearest, not truncated."""
   return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
-
-
-def to_float(image: np.ndarray) -> np.ndarray:
-  """uint8 to float32 in [0, 1]."""
-  return image.astype(np.float32) / 255.0
 
 
 @contextlib.contextmanager

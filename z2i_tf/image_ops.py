@@ -129,7 +129,7 @@ def _antialiased_triangle_matrix(in_size, out_size):
   return _antialiased_matrix(in_size, out_size, _triangle_kernel)
 
 
-def pad_to_multiple(array: np.ndarray, multiple: int, minimum: int) -> np.ndarray:
+def pad_to_multiple(array: np.ndarray, multiple: int) -> np.ndarray:
   """Pads a NumPy image or mask at the bottom and right by reflection.
 
   Image and mask padded alike stay in register: a mirrored hole pixel is a hole again.
@@ -137,8 +137,7 @@ def pad_to_multiple(array: np.ndarray, multiple: int, minimum: int) -> np.ndarra
   Args:
     array: (H, W, C), any values.
     multiple: both sides become divisible by it, pixels.
-    minimum: and at least this long, pixels.
   Returns: (H', W', C); the original is its top left corner.
   """
-  pads = [max(minimum, -(-side // multiple) * multiple) - side for side in array.shape[:2]]
+  pads = [-side % multiple for side in array.shape[:2]]
   return np.pad(array, [(0, pads[0]), (0, pads[1]), (0, 0)], mode="reflect")

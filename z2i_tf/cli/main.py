@@ -43,6 +43,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     return _fail(argv, "interrupted", 130)
 
 
+def run_and_exit() -> None:
+  """The console command."""
+  sys.exit(main())
+
+
 def _dispatch(argv):
   if not argv or argv[0] in ("--help", "-h", "help"):
     print(_usage())

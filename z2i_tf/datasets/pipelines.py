@@ -7,7 +7,7 @@ whatever the number of parallel calls.
 
 import dataclasses
 import functools
-from typing import Dict
+from typing import Dict, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -90,15 +90,23 @@ def validation_dataset(source: FolderSource, config: ExampleConfig, batch_size: 
   Args: as `training_dataset`; `limit`: at most so many images, -1 = all.
   """
   def example(index):
-    image = source.image(int(index))
-    side = config.crop_size_hr
-    top, left = ((length - side) // 2 for length in image.shape[:2])
-    rng = np.random.default_rng([config.seed, _VALIDATION_STREAM, int(index)])
-    return (image[top:top + side, left:left + side],
-            config.masks.draw(config.crop_size, config.crop_size, rng))
+    return validation_example(
+        source, int(index), config.crop_size_hr, config.crop_size, config.masks, config.seed)
 
   indices = tf.data.Dataset.range(len(source)).take(limit)
   return _examples(indices, example, config).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def validation_example(source: FolderSource, index: int, crop_size: int, mask_size: int,
+                       masks: MaskMixture, seed: int) -> Tuple[np.ndarray, np.ndarray]:
+  """Returns image `index`'s centre crop (crop_size, crop_size, 3) and its fixed (mask_size, mask_size) mask.
+
+  Both uint8, 1 = hole; sizes in pixels.
+  """
+  image = source.image(index)
+  top, left = ((length - crop_size) // 2 for length in image.shape[:2])
+  rng = np.random.default_rng([seed, _VALIDATION_STREAM, index])
+  return (image[top:top + crop_size, left:left + crop_size], masks.draw(mask_size, mask_size, rng))
 
 
 def _examples(indices, example, config):

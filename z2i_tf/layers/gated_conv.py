@@ -34,6 +34,10 @@ class GatedConv2D(layers.Layer):
     self.conv = layers.Conv2D(
         filters, _KERNEL_SIZE, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy)
 
+  def build(self, input_shape):
+    self.conv.build(input_shape)
+    super().build(input_shape)
+
   def get_config(self):
     return {**super().get_config(), "filters": self.filters, "dilation_rate": self.dilation_rate}
 

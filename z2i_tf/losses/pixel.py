@@ -15,5 +15,5 @@ def gradient_loss(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
   Forward differences; the last row and column count as zero, so the divisor is H * W * C for both axes.
   """
-  rows, columns = tf.image.image_gradients(predicted - target)
+  rows, columns = tf.image.image_gradients(tf.convert_to_tensor(predicted) - target)
   return tf.reduce_mean(tf.square(rows) + tf.square(columns), axis=_ALL_BUT_BATCH)

@@ -81,11 +81,13 @@ class JointStep(tf.Module):
     scalars = {"loss/" + name: value for name, value in terms.items()}
     scalars["loss/generator"] = generator_loss
     # 3. Generator and discriminator are both updated from it.
-    scalars["gradient_norm/generator"] = self._update(
-        tape, generator_loss, self.inpainter, self._generator_optimizer, self._gradient_clip_norm)
+    scalars.update(self._update(
+        tape, generator_loss, self.inpainter.networks, self._generator_optimizer,
+        self._gradient_clip_norm))
     if self.discriminator is not None:
-      scalars["gradient_norm/discriminator"] = self._update(
-          tape, terms[_DISCRIMINATOR_TERM], self.discriminator, self._discriminator_optimizer, 0.0)
+      scalars.update(self._update(
+          tape, terms[_DISCRIMINATOR_TERM], {conventions.DISCRIMINATOR: self.discriminator},
+          self._discriminator_optimizer, clip_norm=0.0))
     scalars.update(self._average(_quality(stages, batch)))
     return scalars
 
@@ -106,38 +108,12 @@ class JointStep(tf.Module):
     return image_ops.upscale_nearest(batch[conventions.MASK_LR], self.inpainter.model_config.scale)
 
   def _label_features(self, batch):
-    features = {}
-    if self._weights.weight_vgg_coarse:
-      features[conventions.COARSE] = self._vgg_features(batch[conventions.IMAGE_LR])
-    if self._weights.weight_vgg_refine:
-      features[conventions.COMPOSED_HR] = self._vgg_features(batch[conventions.IMAGE_HR])
-    return features
+    labels = {"vgg_coarse": conventions.IMAGE_LR, "vgg_refine": conventions.IMAGE_HR}
+    return {name: self._vgg_features(batch[label]) for name, label in labels.items()
+            if name in self._term_weights()}
 
-  def _terms(self, stages, batch, label_features):
-    """Returns each loss term that counts, unweighted, one value per example."""
-    image_lr, image_hr = batch[conventions.IMAGE_LR], batch[conventions.IMAGE_HR]
-    composed_hr = stages[conventions.COMPOSED_HR]
-    terms = {
-        "l1_coarse": l1_loss(stages[conventions.COARSE], image_lr),
-        "l1_refine": l1_loss(composed_hr, image_hr),
-        "gradient": gradient_loss(composed_hr, image_hr),
-    }
-    if self.inpainter.sr_net is not None:
-      terms["l1_sr"] = l1_loss(stages[conventions.ZOOMED], image_hr)
-    for stage, features in label_features.items():
-      name = "vgg_coarse" if stage == conventions.COARSE else "vgg_refine"
-      terms[name] = feature_loss(self._vgg_features(stages[stage]), features)
-    if self.discriminator is not None:
-      mask_hr = self._mask_hr(batch)
-      # Real first, then fake, each a training call: each does one power iteration.
-      real = self.discriminator(tf.concat([image_hr, mask_hr], axis=-1), training=True)
-      fake = self.discriminator(tf.concat([composed_hr, mask_hr], axis=-1), training=True)
-      terms["adversarial"] = hinge_generator_loss(fake)
-      terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
-    return terms
-
-  def _term_weights(self):
-    """Returns the weight of every term of the generator's loss that is computed."""
+  def _term_weights(self) -> Dict[str, float]:
+    """Returns the terms of the generator's loss that count, and their weights."""
     weights = {
         "l1_coarse": self._weights.weight_l1_coarse,
         "l1_sr": self._weights.weight_l1_sr if self.inpainter.sr_net is not None else 0.0,
@@ -149,21 +125,50 @@ class JointStep(tf.Module):
     }
     return {name: weight for name, weight in weights.items() if weight > 0}
 
+  def _terms(self, stages, batch, label_features):
+    """Returns each loss term that counts, unweighted, one value per example."""
+    image_lr, image_hr = batch[conventions.IMAGE_LR], batch[conventions.IMAGE_HR]
+    coarse, composed_hr = stages[conventions.COARSE], stages[conventions.COMPOSED_HR]
+    compute = {
+        "l1_coarse": lambda: l1_loss(coarse, image_lr),
+        "l1_sr": lambda: l1_loss(stages[conventions.ZOOMED], image_hr),
+        "l1_refine": lambda: l1_loss(composed_hr, image_hr),
+        "gradient": lambda: gradient_loss(composed_hr, image_hr),
+        "vgg_coarse": lambda: feature_loss(self._vgg_features(coarse), label_features["vgg_coarse"]),
+        "vgg_refine": lambda: feature_loss(self._vgg_features(composed_hr), label_features["vgg_refine"]),
+    }
+    terms = {name: compute[name]() for name in self._term_weights() if name in compute}
+    if self.discriminator is not None:
+      mask_hr = self._mask_hr(batch)
+      # Real first, then fake, each a training call: each does one power iteration.
+      real = self.discriminator(tf.concat([image_hr, mask_hr], axis=-1), training=True)
+      fake = self.discriminator(tf.concat([composed_hr, mask_hr], axis=-1), training=True)
+      terms["adversarial"] = hinge_generator_loss(fake)
+      terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
+    return terms
+
   def _average(self, per_example):
     return {name: tf.reduce_sum(values) / self._global_batch_size
             for name, values in per_example.items()}
 
-  def _update(self, tape, loss, model, optimizer, clip_norm):
-    """Applies the gradient summed over the replicas; returns its norm, divided by their number."""
-    variables = model.trainable_variables
+  def _update(self, tape, loss, networks, optimizer, clip_norm):
+    """Applies the gradient summed over the replicas; returns each network's norm of it, before clipping.
+
+    The norms are divided by the number of replicas, so that they too are summed to the global value.
+    """
     replica_context = tf.distribute.get_replica_context()
+    variables = [variable for network in networks.values() for variable in network.trainable_variables]
     gradients = replica_context.all_reduce(
         tf.distribute.ReduceOp.SUM, tape.gradient(loss, variables))
-    norm = tf.linalg.global_norm(gradients)
+    norms, position = {}, 0
+    for name, network in networks.items():
+      count = len(network.trainable_variables)
+      norms["gradient_norm/" + name] = tf.linalg.global_norm(gradients[position:position + count])
+      position += count
     if clip_norm:
-      gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
+      gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
     optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
-    return norm / replica_context.num_replicas_in_sync
+    return {name: norm / replica_context.num_replicas_in_sync for name, norm in norms.items()}
 
 
 def _quality(stages, batch):

@@ -1,0 +1,27 @@
+# make demo   inpaint the sample photographs with the bundled model, into demo_output/
+# make test   run the tests
+# Both set up .venv first; a second run does not install again.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.10 python3.9 python3))
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test clean
+
+demo: $(VENV)/.installed
+	$(BIN)/z2i demo --output_dir=demo_output
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest tests
+
+# opencv-python needs libGL; on a machine without it, its headless twin of the same version replaces it.
+$(VENV)/.installed: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt setuptools wheel
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test]"
+	$(BIN)/python -c "import cv2" 2>/dev/null || \
+	  $(BIN)/pip install --quiet --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist demo_output *.egg-info

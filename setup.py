@@ -1,0 +1,34 @@
+"""Package definition: what it needs and the one command it installs."""
+
+import re
+
+from setuptools import find_packages
+from setuptools import setup
+
+with open("z2i_tf/__init__.py") as source:
+  version = re.search(r'__version__ = "(.+)"', source.read())[1]
+
+with open("README.md", encoding="utf-8") as readme:
+  long_description = readme.read()
+
+setup(
+    name="z2i_tf",
+    version=version,
+    description="Zoom-to-Inpaint in TensorFlow 2: image inpainting with high-frequency details",
+    long_description=long_description,
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
+    package_data={"z2i_tf": ["assets/*/*"]},
+    python_requires=">=3.9,<3.12",
+    install_requires=[
+        "absl-py",
+        "numpy<2",
+        "opencv-python<4.12",  # Later ones need NumPy 2.
+        "pillow",
+        "tensorflow>=2.15,<2.16",  # The last one with Keras 2 inside.
+        "tensorflow-addons==0.23.*",
+    ],
+    extras_require={"test": ["pytest"]},
+    entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
+)

@@ -1,0 +1,26 @@
+"""Two logical CPU devices for every test that wants replicas; must come before TensorFlow starts."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf  # pylint: disable=wrong-import-position
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def random_vgg_weights(tmp_path_factory):
+  """A Keras weights file of VGG19 without top, seeded random weights: stands in for the download."""
+  from z2i_tf.keras_api import VGG19
+  network = VGG19(include_top=False, weights=None)
+  rng = np.random.default_rng(19)
+  network.set_weights([rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])), w.shape).astype(np.float32)
+                       for w in network.get_weights()])
+  path = str(tmp_path_factory.mktemp("vgg") / "vgg19.h5")
+  network.save_weights(path)
+  return path

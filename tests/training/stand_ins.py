@@ -1,0 +1,33 @@
+"""Joint steps with small networks, on one device or several."""
+
+import tensorflow as tf
+
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf.models.patch_discriminator import patch_discriminator
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.training.joint_step import JointStep
+
+
+def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=None, width=8):
+  """Builds a JointStep on recorded (or, for None, initial) weights, under the current strategy."""
+  inpainter = ZoomInpainter(ModelConfig(width=width))
+  discriminator = patch_discriminator(width) if loss_weights.use_discriminator else None
+  networks = dict(inpainter.networks)
+  if discriminator is not None:
+    networks[conventions.DISCRIMINATOR] = discriminator
+  if arrays is not None:
+    checkpoints.assign_arrays(networks, arrays, "recording")
+  optimizers = make_optimizer(), make_optimizer()
+  step = JointStep(inpainter, discriminator, vgg_features, loss_weights, *optimizers, batch_size)
+  return step, networks
+
+
+def run_step(strategy, step, batch):
+  """Runs one step, eagerly, on a global batch shared among the strategy's replicas; returns global scalars."""
+  dataset = tf.data.Dataset.from_tensor_slices(batch).batch(len(batch[conventions.MASK_LR]))
+  shared = next(iter(strategy.experimental_distribute_dataset(dataset)))
+  scalars = strategy.run(step, args=(shared,))
+  return {name: float(strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None))
+          for name, value in scalars.items()}

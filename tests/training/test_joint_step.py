@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import recordings
+from tests.training import stand_ins
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf.keras_api import optimizers
+from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.training.config import LossWeights
+
+_GRADIENT_TOLERANCE = 1e-3
+_RECORDED_WEIGHTS = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
+_VGG_BLOCKS = ((1, 2), (2, 2), (3, 4), (4, 1))  # Block number, convolutions up to block4_conv1.
+_IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+
+
+@pytest.fixture(name="two_devices", scope="module")
+def _two_devices():
+  # One for all tests: eager collectives of two strategies in one process get into each other's way.
+  return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def _batch(recorded):
+  return {"image_hr": recorded["hr"], "image_lr": recorded["lr"], "mask_lr": recorded["mask"]}
+
+
+def _assert_losses_match(scalars, recorded):
+  for name, key in (("l1_coarse", "l1_coarse"), ("l1_sr", "l1_sr"), ("l1_refine", "l1_refine"),
+                    ("gradient", "gradient_refine"), ("adversarial", "gan_g"),
+                    ("adversarial_discriminator", "gan_d"), ("generator", "total_g")):
+    assert scalars["loss/" + name] == pytest.approx(float(recorded[key]), rel=recordings.TOLERANCE), name
+
+
+def test_compiled_step_matches_the_recording():
+  recorded = recordings.load("joint_step")
+  step, networks = stand_ins.build_step(
+      recorded, lambda: optimizers.SGD(1e-4), _RECORDED_WEIGHTS, batch_size=2)
+  batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
+  scalars = {name: float(value) for name, value in tf.function(step)(batch).items()}
+  _assert_losses_match(scalars, recorded)
+  for name in ("coarse", "sr", "refine", "disc"):
+    assert scalars["gradient_norm/" + name] == pytest.approx(
+        float(recorded["grad_norm_" + name]), rel=_GRADIENT_TOLERANCE), name
+  # Plain SGD: the change of the weights is the gradient.
+  arrays = checkpoints.read_arrays(networks)
+  for key, name in (("coarse/conv00/kernel", "grad_first_coarse_kernel"),
+                    ("refine/conv20/kernel", "grad_last_refine_kernel")):
+    recordings.assert_matches((recorded[key] - arrays[key]) / 1e-4, recorded[name], 5e-3)
+
+
+def test_mirrored_step_matches_the_recording(two_devices):
+  recorded = recordings.load("joint_step")
+  with two_devices.scope():
+    step, _ = stand_ins.build_step(
+        recorded, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, batch_size=2)
+  scalars = stand_ins.run_step(two_devices, step, _batch(recorded))
+  _assert_losses_match(scalars, recorded)
+  assert scalars["gradient_norm/disc"] == pytest.approx(
+      float(recorded["grad_norm_disc"]), rel=_GRADIENT_TOLERANCE)
+  # The recorded weights are random and their gradients ill-conditioned: changing the input by 1e-7 already
+  # moves the norms by 3e-4, so another order of summation cannot come closer than this. (With ordinary
+  # weights the replicas agree far better: see the next test.)
+  for name in ("coarse", "sr", "refine"):
+    assert scalars["gradient_norm/" + name] == pytest.approx(
+        float(recorded["grad_norm_" + name]), rel=5 * _GRADIENT_TOLERANCE), name
+
+
+def test_two_devices_make_the_step_of_one(two_devices):
+  recorded = recordings.load("joint_step")
+  rng = np.random.default_rng(0)
+  images = rng.random((2, 8, 8, 3)).astype(np.float32)
+  image_hr = tf.image.resize(images, [64, 64], "bicubic").numpy()  # Smooth, as photographs are.
+  batch = {"image_hr": image_hr, "mask_lr": recorded["mask"],
+           "image_lr": tf.image.resize(image_hr, [32, 32], "bicubic", antialias=True).numpy()}
+  initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.1), _RECORDED_WEIGHTS, 2, width=4)
+  arrays = checkpoints.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
+  scalars, weights = [], []
+  for strategy in (tf.distribute.get_strategy(), two_devices):
+    with strategy.scope():
+      step, networks = stand_ins.build_step(
+          arrays, lambda: optimizers.SGD(0.1), _RECORDED_WEIGHTS, batch_size=2, width=4)
+    scalars.append(stand_ins.run_step(strategy, step, batch))
+    weights.append(checkpoints.read_arrays(networks))
+  for name, value in scalars[0].items():
+    assert scalars[1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+  for name, value in weights[0].items():  # Batch-norm statistics and the spectral norms' u included.
+    recordings.assert_matches(weights[1][name], value, 1e-4)
+    assert name.endswith("gamma") or not np.array_equal(value, arrays[name]), f"{name} did not change"
+
+
+def test_stages_match_the_recording():
+  recorded = recordings.load("joint_step")
+  step, _ = stand_ins.build_step(
+      recorded, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, batch_size=2)
+  batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
+  stages = step.forward(batch)
+  for stage, name in ((conventions.COARSE, "pred_coarse"), (conventions.ZOOMED, "pred_sr"),
+                      (conventions.REFINED, "pred_hr"), (conventions.COMPOSED_HR, "composed_hr")):
+    recordings.assert_matches(stages[stage], recorded[name])
+
+
+def _vgg_by_hand(path, image):
+  """block4_conv1 from bare convolutions; the weights in file order."""
+  from z2i_tf.keras_api import VGG19
+  weights = iter(VGG19(include_top=False, weights=path).get_weights())
+  x = tf.image.resize(image, [224, 224], "bilinear", antialias=True)
+  x = x[..., ::-1] * 255.0 - _IMAGENET_MEAN_BGR
+  for block, convolutions in _VGG_BLOCKS:
+    if block > 1:
+      x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+    for _ in range(convolutions):
+      x = tf.nn.relu(tf.nn.conv2d(x, next(weights), 1, "SAME") + next(weights))
+  return x
+
+
+def test_step_with_vgg_matches_a_separate_computation(random_vgg_weights):
+  recorded = recordings.load("joint_step")
+  weights = LossWeights(weight_adversarial=0.0)
+  step, networks = stand_ins.build_step(
+      recorded, lambda: optimizers.SGD(0.0), weights, 2, vgg19_features(random_vgg_weights))
+  batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
+  x, x_hr, mask = batch["image_lr"], batch["image_hr"], batch["mask_lr"]
+  mask_hr = tf.repeat(tf.repeat(mask, 2, axis=1), 2, axis=2)
+  features = [_vgg_by_hand(random_vgg_weights, label) for label in (x, x_hr)]
+  with tf.GradientTape() as tape:
+    coarse = networks["coarse"](tf.concat([x * (1 - mask), mask], -1), training=True)
+    zoomed = networks["sr"](coarse)
+    refined = networks["refine"](tf.concat([zoomed, mask_hr], -1), training=True)
+    composed = refined * mask_hr + x_hr * (1 - mask_hr)
+    vgg = [tf.reduce_mean(tf.abs(_vgg_by_hand(random_vgg_weights, image) - label))
+           for image, label in zip((coarse, composed), features)]
+    down, right = tf.image.image_gradients(composed - x_hr)
+    total = (tf.reduce_mean(tf.abs(coarse - x)) + 0.01 * vgg[0] + tf.reduce_mean(tf.abs(zoomed - x_hr))
+             + tf.reduce_mean(tf.abs(composed - x_hr)) + tf.reduce_mean(down**2 + right**2) + 1e-5 * vgg[1])
+  gradients = tape.gradient(total, {name: net.trainable_variables for name, net in networks.items()})
+  scalars = {name: float(value) for name, value in step(batch).items()}
+  assert scalars["loss/vgg_coarse"] == pytest.approx(float(vgg[0]), rel=recordings.TOLERANCE)
+  assert scalars["loss/vgg_refine"] == pytest.approx(float(vgg[1]), rel=recordings.TOLERANCE)
+  assert scalars["loss/generator"] == pytest.approx(float(total), rel=recordings.TOLERANCE)
+  for name, gradient in gradients.items():
+    assert scalars["gradient_norm/" + name] == pytest.approx(
+        float(tf.linalg.global_norm(gradient)), rel=_GRADIENT_TOLERANCE), name
+
+
+def test_a_weight_of_zero_builds_nothing():
+  recorded = recordings.load("joint_step")
+  weights = LossWeights(weight_l1_sr=0.0, weight_gradient=0.0, weight_vgg_coarse=0.0,
+                        weight_vgg_refine=0.0, weight_adversarial=0.0)
+  step, networks = stand_ins.build_step(recorded, lambda: optimizers.SGD(0.0), weights, batch_size=2)
+  assert conventions.DISCRIMINATOR not in networks
+  scalars = step({name: tf.constant(value) for name, value in _batch(recorded).items()})
+  assert {name for name in scalars if name.startswith("loss/")} == {
+      "loss/l1_coarse", "loss/l1_refine", "loss/generator"}
+  assert float(scalars["loss/generator"]) == pytest.approx(
+      float(recorded["l1_coarse"] + recorded["l1_refine"]), rel=recordings.TOLERANCE)
+
+
+def test_clipping_scales_the_gradient_to_the_norm():
+  recorded = recordings.load("joint_step")
+  weights = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)
+  step, networks = stand_ins.build_step(recorded, lambda: optimizers.SGD(1.0), weights, batch_size=2)
+  step._gradient_clip_norm = 0.5  # pylint: disable=protected-access
+  before = [variable.numpy() for net in networks.values() for variable in net.trainable_variables]
+  step({name: tf.constant(value) for name, value in _batch(recorded).items()})
+  after = [variable.numpy() for net in networks.values() for variable in net.trainable_variables]
+  moved = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before)))
+  assert moved == pytest.approx(0.5, rel=1e-3)
+
+
+def test_models_and_weights_must_go_together():
+  from z2i_tf.training.joint_step import JointStep
+  with pytest.raises(ValueError, match="discriminator"):
+    JointStep(None, None, None, _RECORDED_WEIGHTS, None, None, 1)
+  with pytest.raises(ValueError, match="feature model"):
+    JointStep(None, None, None, LossWeights(weight_adversarial=0.0), None, None, 1)

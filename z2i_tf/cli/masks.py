@@ -1,0 +1,41 @@
+"""Writes random stroke masks as PNG files: mask_00000.png and so on, 255 = hole, 0 = known.
+
+The same seed gives the same files; mask i does not depend on --count.
+"""
+
+import os
+import re
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flag_groups.define_mask_kind_flag(values, "kind")
+  flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
+  flags.DEFINE_string("size", "256x256", "Height x width, pixels.", flag_values=values)
+  flag_groups.define_seed_flag(values)
+  flags.DEFINE_string("output_dir", None, "Existing folder for the masks.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "output_dir")
+  match = re.fullmatch(r"(\d+)x(\d+)", values.size)
+  if not match or not all(map(int, match.groups())):
+    raise InputError(f"--size={values.size}: give height x width in pixels, as 256x256")
+  height, width = map(int, match.groups())
+
+  import numpy as np
+  from z2i_tf import image_io
+  mixture = flag_groups.mask_mixture(values.kind, "kind")
+  image_io.check_writable_folder(values.output_dir)
+  ratios = []
+  for index in range(values.count):
+    with flag_groups.usage_errors():
+      mask = mixture.draw(height, width, np.random.default_rng([values.seed, index]))
+    ratios.append(mask.mean())
+    image_io.write_mask(os.path.join(values.output_dir, f"mask_{index:05d}.png"), mask)
+  print(f"{values.count} masks of {height}x{width} in {values.output_dir}: "
+        f"hole {100 * np.mean(ratios):.2f}% on average, {100 * np.max(ratios):.2f}% at most")

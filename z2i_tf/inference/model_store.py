@@ -1,0 +1,32 @@
+"""Finds and loads trained models: bundled ones by name, others by folder."""
+
+import os
+
+from z2i_tf import checkpoints
+from z2i_tf.errors import InputError
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+
+BUNDLED = ("compact",)
+DEFAULT = "compact"
+_ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
+
+
+def load_model(model: str) -> ZoomInpainter:
+  """Loads a trained generator.
+
+  Args:
+    model: name of a bundled model, or a folder with `model.npz`.
+  Raises: InputError if there is no such model, or its file is damaged or incomplete.
+  """
+  folder = os.path.join(_ASSETS, model) if model in BUNDLED else model
+  if not os.path.isdir(folder):
+    raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(BUNDLED)})")
+  arrays, config = checkpoints.read_model_file(folder)
+  try:
+    model_config = ModelConfig(**config["model"])
+  except (KeyError, TypeError, ValueError) as error:
+    raise InputError(f"{folder}: the model's configuration cannot be used: {error}") from error
+  inpainter = ZoomInpainter(model_config)
+  checkpoints.assign_arrays(inpainter.networks, arrays, folder)
+  return inpainter

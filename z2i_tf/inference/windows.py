@@ -1,0 +1,56 @@
+"""Covers the holes of a large image with windows of bounded size, and says in which order to fill them."""
+
+import dataclasses
+from typing import Iterator, List, Tuple
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+  """A piece of the image, in pixels.
+
+  Attributes:
+    crop: rows and columns that the networks see.
+    core: rows and columns, inside the crop, whose hole pixels are filled from it.
+  """
+  crop: Tuple[slice, slice]
+  core: Tuple[slice, slice]
+
+
+def fill_order(mask: np.ndarray, side: int, margin: int) -> Iterator[Window]:
+  """Yields windows until their cores have covered every hole pixel.
+
+  The image is divided into cores; each is seen with a margin around it. The window whose crop has the
+  largest share of known pixels comes first, and what it fills counts as known for those after it: holes
+  larger than a window are closed from their edges inwards.
+
+  Args:
+    mask: (H, W), 1 = hole, 0 = known.
+    side: longest side of a crop, pixels.
+    margin: pixels between core and crop, where the image has them.
+  """
+  hole = mask.astype(bool)
+  waiting = [window for window in _grid(hole.shape, side, margin) if hole[window.core].any()]
+  while waiting:
+    window = min(waiting, key=lambda candidate: hole[candidate.crop].mean())
+    waiting.remove(window)
+    yield window
+    hole[window.core] = False
+
+
+def _grid(shape: Tuple[int, int], side: int, margin: int) -> List[Window]:
+  rows, columns = (_intervals(length, side, margin) for length in shape)
+  return [Window(crop=(row[0], column[0]), core=(row[1], column[1])) for row in rows for column in columns]
+
+
+def _intervals(length, side, margin):
+  """Divides an axis; returns (crop, core) slices, all crops equally long."""
+  crop_length = min(side, length)
+  core_length = crop_length if length <= side else side - 2 * margin
+  intervals = []
+  for start in range(0, length, core_length):
+    stop = min(start + core_length, length)
+    first = min(max(0, start - margin), length - crop_length)
+    intervals.append((slice(first, first + crop_length), slice(start, stop)))
+  return intervals
