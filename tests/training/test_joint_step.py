@@ -86,7 +86,7 @@ def test_two_devices_make_the_step_of_one(two_devices):
   for name, value in scalars[0].items():
     assert scalars[1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
   for name, value in weights[0].items():  # Batch-norm statistics and the spectral norms' u included.
-    recordings.assert_matches(weights[1][name], value, 1e-4)
+    recordings.assert_matches(weights[1][name], value, 5e-4)
     assert name.endswith("gamma") or not np.array_equal(value, arrays[name]), f"{name} did not change"
 
 

@@ -116,6 +116,24 @@ def loss_weights(values: flags.FlagValues):
     return LossWeights(**weights)
 
 
+def define_initial_weights_flags(values: flags.FlagValues) -> None:
+  """Which trained networks a new run starts from."""
+  for name, text in (("coarse", "the coarse network"), ("sr", "the super-resolution network"),
+                     ("refine", "the refinement network"), ("all", "every network")):
+    flags.DEFINE_string(f"init_{name}", None, f"Folder with model.npz whose weights {text} of a new run "
+                        "starts from; weights only, no optimizer state.", flag_values=values)
+
+
+def initial_weights(values: flags.FlagValues) -> Dict[str, str]:
+  """Returns network name (or "all") -> model folder of the initial weights' flags."""
+  folders = {name: values[f"init_{name}"].value for name in ("all", "coarse", "sr", "refine")}
+  folders = {name: folder for name, folder in folders.items() if folder}
+  if "all" in folders and len(folders) > 1:
+    raise InputError(f"--init_all already says where every network's weights come from; leave out "
+                     f"--init_{list(folders)[1]}, or --init_all")
+  return folders
+
+
 def define_schedule_flags(values: flags.FlagValues) -> None:
   """How long, how fast, and how often to save. Defaults: the paper's joint stage on small masks."""
   flags.DEFINE_integer("batch_size", 16, "Examples per step, over all devices together.",

@@ -21,6 +21,7 @@ def define_flags(values: flags.FlagValues) -> None:
                       "TensorBoard events, model.npz.", flag_values=values)
   flag_groups.define_model_flags(values)
   flag_groups.define_data_flags(values)
+  flag_groups.define_initial_weights_flags(values)
   flag_groups.define_loss_flags(values)
   flag_groups.define_schedule_flags(values)
 
@@ -56,7 +57,8 @@ def run(values: flags.FlagValues) -> None:
   stage = joint_stage.JointStage(
       joint_stage.JointStageConfig(
           model=model, discriminator_width=values.discriminator_width or values.width,
-          loss_weights=weights, optimizer=optimizer, vgg_weights=values.vgg_weights, seed=values.seed),
+          loss_weights=weights, optimizer=optimizer, vgg_weights=values.vgg_weights, seed=values.seed,
+          initial_weights=flag_groups.initial_weights(values)),
       loop, tf.distribute.MirroredStrategy())
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples")
   stage.run(

@@ -28,6 +28,7 @@ _CHECKPOINT_FOLDER = "checkpoints"
 _EVENTS_FOLDER = "events"
 _KEPT_CHECKPOINTS = 3
 _MAX_PICTURES = 4
+_ALL = "all"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,8 @@ class JointStageConfig:
     optimizer: learning rates and their schedule.
     vgg_weights: "imagenet" or a file; not looked at where both VGG weights are 0.
     seed: of the initial weights.
+    initial_weights: network name, or "all" for every network of the model -> model folder whose weights
+      a new run starts from; weights only, no optimizer state.
   """
   model: ModelConfig
   discriminator_width: int
@@ -48,6 +51,7 @@ class JointStageConfig:
   optimizer: OptimizerConfig
   vgg_weights: str
   seed: int
+  initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class JointStage:
@@ -60,8 +64,8 @@ class JointStage:
   def __init__(self, config: JointStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy):
     """Builds networks and optimizers under the strategy.
 
-    Raises: InputError if the batch cannot be shared equally among the replicas, or VGG's weights
-      cannot be had.
+    Raises: InputError if the batch cannot be shared equally among the replicas, or initial weights or
+      VGG's cannot be had.
     """
     replicas = strategy.num_replicas_in_sync
     if loop.batch_size % replicas:
@@ -85,6 +89,7 @@ class JointStage:
           vgg19_features(config.vgg_weights) if weights.use_vgg else None, weights,
           optimizers["generator_optimizer"], optimizers.get("discriminator_optimizer"),
           loop.batch_size, config.optimizer.gradient_clip_norm)
+      self._load_initial_weights(config.initial_weights)
       self._step_counter = tf.Variable(0, dtype=tf.int64, trainable=False)
       self._checkpoint = tf.train.Checkpoint(step=self._step_counter, **self._networks, **optimizers)
 
@@ -133,6 +138,15 @@ class JointStage:
     checkpoints.write_model_file(
         folder, checkpoints.read_arrays(self._networks),
         {"model": dataclasses.asdict(self._config.model), "step": step})
+
+  def _load_initial_weights(self, folders):
+    if _ALL in folders:
+      folders = dict.fromkeys(self._networks, folders[_ALL])
+    for name, folder in folders.items():
+      if name not in self._networks:
+        raise InputError(f"--init_{name}={folder}: the model to train has no such network")
+      arrays, _ = checkpoints.read_model_file(folder)
+      checkpoints.assign_arrays({name: self._networks[name]}, arrays, folder)
 
   def _restore(self, manager) -> int:
     latest = manager.latest_checkpoint

@@ -159,7 +159,9 @@ class JointStep(tf.Module):
     replica_context = tf.distribute.get_replica_context()
     variables = [variable for network in networks.values() for variable in network.trainable_variables]
     gradients = replica_context.all_reduce(
-        tf.distribute.ReduceOp.SUM, tape.gradient(loss, variables))
+        tf.distribute.ReduceOp.SUM,
+        # Weights of 0 may leave a whole network without gradient.
+        tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
     norms, position = {}, 0
     for name, network in networks.items():
       count = len(network.trainable_variables)

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from z2i_tf.evaluation import baselines
+from z2i_tf.evaluation import comparison_sheet
+from z2i_tf.evaluation import evaluate
+from z2i_tf.evaluation import metrics
+
+
+def _pair(seed=0, shape=(2, 24, 32, 3)):
+  rng = np.random.default_rng(seed)
+  target = rng.random(shape).astype(np.float32)
+  return np.clip(target + rng.normal(0, 0.05, shape), 0, 1).astype(np.float32), target
+
+
+def test_psnr_and_l1_by_numpy():
+  predicted, target = _pair()
+  error = (predicted.astype(float) - target)
+  np.testing.assert_allclose(metrics.psnr(predicted, target), -10 * np.log10((error**2).mean((1, 2, 3))),
+                             rtol=1e-4)
+  np.testing.assert_allclose(metrics.l1_error(predicted, target), np.abs(error).mean((1, 2, 3)), rtol=1e-5)
+
+
+def _ssim_by_loops(predicted, target):
+  """Wang et al. 2004 on one channel, window by window."""
+  offsets = np.arange(11) - 5
+  window = np.exp(-offsets**2 / (2 * 1.5**2))
+  window = np.outer(window, window) / window.sum()**2
+  values = []
+  for y in range(predicted.shape[0] - 10):
+    for x in range(predicted.shape[1] - 10):
+      a, b = (image[y:y + 11, x:x + 11].astype(float) for image in (predicted, target))
+      mean_a, mean_b = (window * a).sum(), (window * b).sum()
+      var_a, var_b = (window * a * a).sum() - mean_a**2, (window * b * b).sum() - mean_b**2
+      covariance = (window * a * b).sum() - mean_a * mean_b
+      values.append((2 * mean_a * mean_b + 1e-4) * (2 * covariance + 9e-4)
+                    / ((mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4)))
+  return np.mean(values)
+
+
+def test_ssim_by_loops():
+  predicted, target = _pair(shape=(1, 16, 14, 3))
+  expected = np.mean([_ssim_by_loops(predicted[0, ..., c], target[0, ..., c]) for c in range(3)])
+  np.testing.assert_allclose(metrics.ssim(predicted, target), [expected], rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", baselines.METHODS.values(), ids=baselines.METHODS)
+def test_baselines_fill_a_hole_in_a_ramp(method):
+  image = np.repeat(np.linspace(40, 200, 32, dtype=np.uint8)[None, :, None], 32, axis=0).repeat(3, axis=2)
+  mask = np.zeros((32, 32), np.uint8)
+  mask[12:18, 12:18] = 1
+  filled = method(image * (1 - mask[..., None]), mask)
+  np.testing.assert_array_equal(filled[mask == 0], image[mask == 0])
+  assert np.abs(filled.astype(int) - image).max() < 30
+
+
+def test_evaluate_hides_the_original_and_averages():
+  rng = np.random.default_rng(0)
+  examples = [(rng.integers(0, 256, (16, 16, 3), np.uint8), np.eye(16, dtype=np.uint8)) for _ in range(3)]
+  seen = []
+
+  def keep(image, mask):
+    seen.append((image, mask))
+    return image
+
+  table = evaluate.evaluate({"keep": keep}, examples)
+  for (image, mask), (original, _) in zip(seen, examples):
+    assert not image[mask == 1].any()
+    np.testing.assert_array_equal(image[mask == 0], original[mask == 0])
+  each = [evaluate.score(image, original) for (image, _), (original, _) in zip(seen, examples)]
+  assert table["keep"]["PSNR"] == pytest.approx(np.mean([scores["PSNR"] for scores in each]))
+  assert "| keep | " in evaluate.format_table("title", table)
+
+
+def test_sheet_holds_every_image_whole():
+  rng = np.random.default_rng(0)
+  rows = [[rng.integers(0, 256, (h, w, 3), np.uint8) for _ in range(2)] for h, w in ((10, 20), (15, 8))]
+  sheet = comparison_sheet.draw_sheet(["a", "b"], rows)
+  windows = np.lib.stride_tricks.sliding_window_view
+  for row in rows:
+    for image in row:
+      view = windows(sheet, image.shape)[:, :, 0]
+      assert (view == image).all(axis=(2, 3, 4)).any()

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import SPECS
+from z2i_tf.masks.strokes import draw_mask
+
+
+def _rng(*seed):
+  return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("kind, mean_ratio, largest", [("small", 0.0572, 0.22), ("large", 0.1573, 0.60)])
+def test_hole_ratio_over_10000_masks_is_the_release_s(kind, mean_ratio, largest):
+  ratios = [draw_mask(SPECS[kind], 256, 256, _rng(0, i)).mean() for i in range(10_000)]
+  assert abs(np.mean(ratios) - mean_ratio) < 0.003
+  assert 0 < min(ratios) and max(ratios) < largest
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_masks_are_binary_differ_and_repeat(kind):
+  masks = [draw_mask(SPECS[kind], 64, 96, _rng(1, i)) for i in range(5)]
+  for mask in masks:
+    assert mask.shape == (64, 96) and mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 1}
+  assert len({mask.tobytes() for mask in masks}) == 5
+  np.testing.assert_array_equal(draw_mask(SPECS[kind], 64, 96, _rng(1, 3)), masks[3])
+
+
+@pytest.mark.parametrize("height, width", [(64, 640), (640, 64)])
+@pytest.mark.parametrize("kind", SPECS)
+def test_long_masks_are_covered_to_their_edges(kind, height, width):
+  covered = sum(draw_mask(SPECS[kind], height, width, _rng(2, i)).astype(int) for i in range(400))
+  for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]):
+    assert (edge > 0).mean() > 0.9
+  thirds = np.array_split(covered, 3, axis=int(width > height))
+  # Strokes of "large" lean to the right (their angles are around 2 pi / 5), so the left has fewer.
+  assert max(part.mean() for part in thirds) < 3 * min(part.mean() for part in thirds)
+
+
+def test_strokes_keep_their_drawn_thickness():
+  """A straight piece of a stroke is as thick as drawn: the largest disc inside has that diameter."""
+  import cv2
+  widest = 0
+  for i in range(200):
+    mask = draw_mask(SPECS["small"], 256, 256, _rng(3, i))
+    widest = max(widest, 2 * cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 5).max())
+  assert 29 <= widest < 3 * 29
+
+
+def test_a_mask_without_known_pixel_is_drawn_again():
+  masks = [draw_mask(SPECS["large"], 24, 24, _rng(4, i)) for i in range(300)]
+  assert all(0 < mask.mean() < 1 for mask in masks)
+  with pytest.raises(ValueError, match="No usable mask of 2x2"):
+    draw_mask(SPECS["large"], 2, 2, _rng(0))
+
+
+def test_reference_size_crops_a_larger_mask():
+  plain = np.mean([draw_mask(SPECS["large"], 64, 64, _rng(5, i)).mean() for i in range(300)])
+  crops = [draw_mask(SPECS["large"], 64, 64, _rng(5, i), reference_size=256) for i in range(300)]
+  assert all(crop.shape == (64, 64) and 0 < crop.mean() < 1 for crop in crops)
+  assert np.mean([crop.mean() for crop in crops]) < plain
+  with pytest.raises(ValueError, match="no crop of 64x300"):
+    draw_mask(SPECS["small"], 64, 300, _rng(0), reference_size=256)
+
+
+def test_mixture_draws_its_kinds_by_share():
+  mixture = MaskMixture.parse("small:3, large:1")
+  assert mixture.kinds == ("small", "large") and mixture.shares == (0.75, 0.25)
+  mixed = np.mean([mixture.draw(256, 256, _rng(6, i)).mean() for i in range(2000)])
+  assert abs(mixed - (0.75 * 0.0572 + 0.25 * 0.1573)) < 0.005
+  assert MaskMixture.parse("large").shares == (1.0,)
+
+
+@pytest.mark.parametrize("text", ["round", "small:0", "small:x", "small:0.5,huge:0.5", "", "small:-1"])
+def test_unusable_mixtures_are_refused(text):
+  with pytest.raises(ValueError):
+    MaskMixture.parse(text)

@@ -1,0 +1,91 @@
+import numpy as np
+from PIL import Image
+import pytest
+
+from z2i_tf import image_io
+from z2i_tf.errors import InputError
+
+_RGB = np.random.default_rng(0).integers(0, 256, (12, 17, 3), np.uint8)
+
+
+@pytest.mark.parametrize("extension", [".png", ".bmp", ".tif", ".webp"])
+def test_lossless_formats_come_back_bit_for_bit(tmp_path, extension):
+  path = str(tmp_path / ("image" + extension))
+  image_io.write_rgb(path, _RGB)
+  np.testing.assert_array_equal(image_io.read_rgb(path), _RGB)
+  assert [entry.name for entry in tmp_path.iterdir()] == ["image" + extension]
+
+
+def test_jpeg_is_close(tmp_path):
+  smooth = np.repeat(np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None], 64, axis=1).repeat(3, axis=2)
+  image_io.write_rgb(str(tmp_path / "a.jpg"), smooth)
+  assert np.abs(image_io.read_rgb(str(tmp_path / "a.jpg")).astype(int) - smooth).max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1"])
+def test_modes_keep_gray_and_alpha(tmp_path, mode):
+  original = Image.fromarray(_RGB).convert("RGB").convert(mode)
+  original.save(tmp_path / "in.png")
+  photo = image_io.read_photo(str(tmp_path / "in.png"))
+  image_io.write_photo(str(tmp_path / "out.png"), photo)
+  written = Image.open(tmp_path / "out.png")
+  assert written.mode == {"P": "RGB", "1": "L"}.get(mode, mode)
+  np.testing.assert_array_equal(np.asarray(written), np.asarray(original.convert(written.mode)))
+
+
+def test_exif_orientation_is_applied(tmp_path):
+  exif = Image.Exif()
+  exif[0x0112] = 6  # Turned by 90 degrees.
+  Image.fromarray(_RGB).save(tmp_path / "turned.png", exif=exif)
+  assert image_io.read_size(str(tmp_path / "turned.png")) == (17, 12)
+  np.testing.assert_array_equal(image_io.read_rgb(str(tmp_path / "turned.png")), np.rot90(_RGB, -1))
+
+
+@pytest.mark.parametrize("encode", [
+    lambda hole: Image.fromarray(hole * np.uint8(255)),
+    lambda hole: Image.fromarray(hole),
+    lambda hole: Image.fromarray(hole.astype(bool)),
+    lambda hole: Image.fromarray(np.repeat(hole[..., None] * np.uint8(255), 3, axis=2)),
+    lambda hole: Image.fromarray(hole * np.uint8(255)).convert("P"),
+], ids=["L", "0 and 1", "1 bit", "RGB", "palette"])
+def test_one_mask_in_several_encodings(tmp_path, encode):
+  hole = (np.arange(20 * 12).reshape(20, 12) % 7 < 3).astype(np.uint8)
+  encode(hole).save(tmp_path / "mask.png")
+  np.testing.assert_array_equal(image_io.read_mask(str(tmp_path / "mask.png")), hole)
+
+
+def test_a_written_mask_is_255_and_0(tmp_path):
+  hole = np.eye(9, dtype=np.uint8)
+  image_io.write_mask(str(tmp_path / "mask.png"), hole)
+  written = Image.open(tmp_path / "mask.png")
+  assert written.mode == "L"
+  np.testing.assert_array_equal(np.asarray(written), hole * 255)
+
+
+def test_floats_are_rounded_not_truncated():
+  np.testing.assert_array_equal(
+      image_io.to_uint8(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255])
+
+
+def test_unreadable_files(tmp_path):
+  with pytest.raises(InputError, match="gone.png: no such file"):
+    image_io.read_photo(str(tmp_path / "gone.png"))
+  (tmp_path / "text.png").write_text("hello")
+  with pytest.raises(InputError, match="text.png: not an image"):
+    image_io.read_photo(str(tmp_path / "text.png"))
+  image_io.write_rgb(str(tmp_path / "whole.png"), _RGB)
+  (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:200])
+  with pytest.raises(InputError, match="cut.png: not an image"):
+    image_io.read_photo(str(tmp_path / "cut.png"))
+  Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
+  with pytest.raises(InputError, match="deep.png: .*8 bits"):
+    image_io.read_photo(str(tmp_path / "deep.png"))
+
+
+def test_unwritable_places(tmp_path):
+  with pytest.raises(InputError, match="no such folder"):
+    image_io.check_writable_file(str(tmp_path / "nowhere" / "a.png"))
+  with pytest.raises(InputError, match="unknown image extension"):
+    image_io.check_writable_file(str(tmp_path / "a.xyz"))
+  with pytest.raises(InputError, match="cannot be written"):
+    image_io.write_rgb(str(tmp_path / "nowhere" / "a.png"), _RGB)
