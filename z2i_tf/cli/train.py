@@ -36,7 +36,6 @@ def run(values: flags.FlagValues) -> None:
   if not os.path.isdir(parent):
     raise InputError(f"--work_dir={values.work_dir}: no such folder: {parent}; create it first")
 
-  import tensorflow as tf
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets.sources import FolderSource
   from z2i_tf.training import joint_stage
@@ -53,13 +52,13 @@ def run(values: flags.FlagValues) -> None:
   held_out = values.validation_dir and FolderSource(values.validation_dir, examples.crop_size_hr)
   validation = pipelines.validation_dataset(
       held_out or source, examples, _PICTURES, limit=-1 if held_out else _PICTURES)
+  with flag_groups.usage_errors():
+    config = joint_stage.JointStageConfig(
+        model=model, discriminator_width=values.discriminator_width or values.width,
+        loss_weights=weights, optimizer=optimizer, vgg_weights=values.vgg_weights, seed=values.seed,
+        initial_weights=flag_groups.initial_weights(values))
   joint_stage.check_work_dir(values.work_dir, recorded)
-  stage = joint_stage.JointStage(
-      joint_stage.JointStageConfig(
-          model=model, discriminator_width=values.discriminator_width or values.width,
-          loss_weights=weights, optimizer=optimizer, vgg_weights=values.vgg_weights, seed=values.seed,
-          initial_weights=flag_groups.initial_weights(values)),
-      loop, tf.distribute.MirroredStrategy())
+  stage = joint_stage.JointStage(config, loop, joint_stage.make_strategy())
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples")
   stage.run(
       values.work_dir,

@@ -4,6 +4,7 @@ from z2i_tf import conventions
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
 from z2i_tf.layers.spectral_norm import spectral_norm
+from z2i_tf.models.blocks import check_width
 
 _WIDTH_FACTORS = (1, 2, 4, 4, 4)
 _LEAKY_SLOPE = 0.2
@@ -17,8 +18,10 @@ def patch_discriminator(width: int) -> Model:
   A call with training=True does one power iteration and rewrites the kernels.
 
   Args:
-    width: channels of the first convolution; 64 in the paper (4,308,160 trainable parameters).
+    width: channels of the first convolution, even; 64 in the paper (4,308,160 trainable parameters).
+  Raises: ValueError for an odd or non-positive width.
   """
+  check_width(width)
   inputs = layers.Input([None, None, 4], dtype="float32")
   x = inputs
   for index, factor in enumerate(_WIDTH_FACTORS):

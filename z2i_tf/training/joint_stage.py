@@ -12,6 +12,7 @@ from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import keras
 from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.models.blocks import check_width
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -52,6 +53,9 @@ class JointStageConfig:
   vgg_weights: str
   seed: int
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+  def __post_init__(self):
+    check_width(self.discriminator_width)
 
 
 class JointStage:
@@ -183,6 +187,12 @@ def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
   shown.update((f"{number}_{name}", stages[name])
                for number, name in enumerate(conventions.STAGES, start=1))
   return {f"stages/{name}": images[:_MAX_PICTURES] for name, images in shown.items()}
+
+
+def make_strategy() -> tf.distribute.Strategy:
+  """Returns a MirroredStrategy over all visible GPUs, or over the CPU where there is none."""
+  gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+  return tf.distribute.MirroredStrategy(gpus or ["CPU:0"])
 
 
 def check_work_dir(work_dir: str, recorded: Mapping[str, Any]) -> None:

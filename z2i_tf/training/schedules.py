@@ -5,7 +5,9 @@ from z2i_tf.training.config import OptimizerConfig
 
 
 def piecewise_learning_rate(config: OptimizerConfig):
-  """Returns Keras' piecewise constant schedule; a rate begins with the step its fraction names."""
+  """Returns the learning rate for Keras: a rate begins with the step that its fraction names."""
+  if not config.decay_fractions:
+    return config.learning_rates[0]
   # Keras' boundaries are inclusive of the old rate: step == boundary still takes it.
   boundaries = [round(fraction * config.iterations) - 1 for fraction in config.decay_fractions]
   return optimizers.schedules.PiecewiseConstantDecay(boundaries, list(config.learning_rates))
