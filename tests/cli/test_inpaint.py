@@ -1,0 +1,205 @@
+"""`z2i inpaint`, `masks`, `demo`, `evaluate` from the command line, and what they refuse."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from tests import recordings
+from z2i_tf import image_io
+from z2i_tf.cli.main import main
+
+
+@pytest.fixture(name="model", scope="module")
+def _model(tmp_path_factory):
+  """The converted original of width 8: small, and not the bundled one."""
+  folder = tmp_path_factory.mktemp("models") / "original"
+  assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}",
+               f"--output={folder}"]) == 0
+  return folder
+
+
+@pytest.fixture(name="pairs")
+def _pairs(tmp_path):
+  """Folders with two images of different sizes and formats, their masks, and room for results."""
+  rng = np.random.default_rng(0)
+  for folder in ("images", "masks", "out"):
+    (tmp_path / folder).mkdir()
+  for name, height, width in (("a.png", 24, 31), ("b.bmp", 17, 16)):
+    image_io.write_rgb(str(tmp_path / "images" / name), rng.integers(0, 256, (height, width, 3), np.uint8))
+    mask = np.zeros((height, width), np.uint8)
+    mask[3:9, 4:11] = 1
+    image_io.write_mask(str(tmp_path / "masks" / (name[0] + ".png")), mask)
+  return tmp_path
+
+
+def _one(pairs, model_folder, **changes):
+  paths = {"image": pairs / "images" / "a.png", "mask": pairs / "masks" / "a.png",
+           "output": pairs / "out" / "a.png", "model": model_folder, **changes}
+  return ["inpaint"] + [f"--{name}={path}" for name, path in paths.items()]
+
+
+def _folder(pairs, model):
+  return ["inpaint", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}",
+          f"--output_dir={pairs / 'out'}", f"--model={model}"]
+
+
+def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model):
+  assert main(_one(pairs, model)) == 0
+  image, result = (image_io.read_rgb(str(pairs / folder / "a.png")) for folder in ("images", "out"))
+  mask = image_io.read_mask(str(pairs / "masks" / "a.png"))
+  np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
+  assert (result[mask == 1] != image[mask == 1]).any()
+  assert os.listdir(pairs / "out") == ["a.png"]
+
+
+def test_a_folder_is_paired_by_stem_and_gray_and_transparent_images_stay_so(pairs, model, capsys):
+  rgba = np.random.default_rng(1).integers(0, 256, (24, 31, 4), np.uint8)
+  originals = {"a": Image.fromarray(rgba), "c": Image.fromarray(rgba[..., 0])}
+  for name, image in originals.items():
+    image.save(pairs / "images" / f"{name}.png")
+  shutil.copy(pairs / "masks" / "a.png", pairs / "masks" / "c.png")
+  assert main(_folder(pairs, model)) == 0
+  assert "3 of 3 images inpainted" in capsys.readouterr().out
+  assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.png", "c.png"]
+  assert image_io.read_rgb(str(pairs / "out" / "b.png")).shape == (17, 16, 3)
+  known = image_io.read_mask(str(pairs / "masks" / "a.png")) == 0
+  for name, image in originals.items():
+    result = Image.open(pairs / "out" / f"{name}.png")
+    assert result.mode == image.mode
+    np.testing.assert_array_equal(np.asarray(result)[known], np.asarray(image)[known])
+
+
+def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
+  images, masks = pairs / "images", pairs / "masks"
+  for name in ("without", "double", "larger", "empty", "broken", "twice"):
+    shutil.copy(images / "a.png", images / f"{name}.png")
+    shutil.copy(masks / "a.png", masks / f"{name}.png")
+  (masks / "without.png").unlink()
+  shutil.copy(masks / "a.png", masks / "double.bmp")
+  shutil.copy(masks / "b.png", masks / "larger.png")
+  image_io.write_mask(str(masks / "empty.png"), np.zeros((24, 31), np.uint8))
+  (images / "broken.png").write_bytes(b"no image")
+  shutil.copy(images / "a.png", images / "twice.bmp")
+  assert main(_folder(pairs, model)) == 1
+  captured = capsys.readouterr()
+  assert "2 of 9 images inpainted" in captured.out
+  assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.png"]
+  failures = captured.err.splitlines()
+  assert len(failures) == 7
+  for message in ("no masks called without", "2 masks called double", "they must be equal",
+                  "the mask is empty", "broken.png: not an image", "several images are called twice"):
+    assert any(message in failure for failure in failures), message
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"image": "nowhere.png"}, "nowhere.png: no such file"),
+    ({"mask": "nowhere.png"}, "nowhere.png: no such file"),
+    ({"mask": "{dir}/masks/b.png"}, "must be equal"),
+    ({"mask": "{dir}/empty.png"}, "the mask is empty"),
+    ({"mask": "{dir}/full.png"}, "covers everything"),
+    ({"image": "{dir}/images"}, "images: no such file"),
+    ({"image": "{dir}/cut.png"}, "cut.png: not an image"),
+    ({"output": "{dir}/nowhere/a.png"}, "nowhere: no such folder; create it first"),
+    ({"output": "{dir}/out/a.gif"}, "a.gif: unknown image extension"),
+    ({"model": "nothing"}, "--model=nothing"),
+    ({"model": "{dir}/out"}, "no model here"),
+    ({"image_dir": "images"}, "give either --image, --mask and --output"),
+    ({"mask": ""}, "give either --image, --mask and --output"),
+    ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
+])
+def test_unusable_input_gets_one_line_and_no_output(pairs, model, capsys, changes, message):
+  image_io.write_mask(str(pairs / "empty.png"), np.zeros((24, 31), np.uint8))
+  image_io.write_mask(str(pairs / "full.png"), np.ones((24, 31), np.uint8))
+  (pairs / "cut.png").write_bytes((pairs / "images" / "a.png").read_bytes()[:900])
+  assert main(_one(pairs, model, **{k: v.format(dir=pairs) for k, v in changes.items()})) == 2
+  error = capsys.readouterr().err
+  assert message in error and error.count("\n") == 1, error
+  assert not os.listdir(pairs / "out")
+
+
+def test_folders_that_cannot_be_used(pairs, model, capsys):
+  (pairs / "none").mkdir()
+  for name, folder, message in (("image_dir", "none", "no images in it"), ("mask_dir", "gone", "no such folder"),
+                                ("output_dir", "gone", "create it first")):
+    assert main(_folder(pairs, model) + [f"--{name}={pairs / folder}"]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_permission(pairs, model, capsys):
+  (pairs / "out").chmod(stat.S_IRUSR | stat.S_IXUSR)
+  assert main(_one(pairs, model)) == 2
+  assert "cannot write here" in capsys.readouterr().err
+
+
+def test_a_missing_libgl_is_explained(tmp_path):
+  (tmp_path / "cv2.py").write_text(
+      "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')")
+  done = subprocess.run(
+      [sys.executable, "-m", "z2i_tf", "masks", f"--output_dir={tmp_path}"], capture_output=True, text=True,
+      env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}, check=False)
+  assert done.returncode == 2
+  assert "libGL.so.1" in done.stderr and "apt-get install libgl1" in done.stderr
+  assert done.stderr.count("\n") == 1
+
+
+def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys):
+  for name, count, seed in (("a", 3, 0), ("b", 2, 0), ("c", 2, 1)):
+    (tmp_path / name).mkdir()
+    assert main(["masks", "--kind=large", f"--count={count}", "--size=40x90", f"--seed={seed}",
+                 f"--output_dir={tmp_path / name}"]) == 0
+  assert "hole" in capsys.readouterr().out
+  read = {name: [Image.open(path).copy() for path in sorted((tmp_path / name).iterdir())] for name in "abc"}
+  assert [len(images) for images in read.values()] == [3, 2, 2]
+  for image in read["a"]:
+    assert image.size == (90, 40) and set(np.unique(image)) == {0, 255}
+  np.testing.assert_array_equal(read["a"][1], read["b"][1])
+  assert not np.array_equal(read["b"][0], read["c"][0])
+
+
+@pytest.mark.parametrize("flag, message", [
+    ("--size=256", "--size=256"), ("--size=0x9", "--size=0x9"), ("--kind=round", "--kind=round"),
+    ("--count=0", "count"), ("--seed=-1", "seed"), ("--output_dir=nowhere", "create it first"),
+    ("--output_dir=", "--output_dir is missing")])
+def test_unusable_mask_requests(tmp_path, capsys, flag, message):
+  assert main(["masks", f"--output_dir={tmp_path}", flag]) == 2
+  error = capsys.readouterr().err
+  assert message in error and error.count("\n") == 1
+  assert not os.listdir(tmp_path)
+
+
+def test_demo_draws_its_sheet_and_prints_psnr(tmp_path, capsys, model):
+  for folder in ("images", "masks"):
+    (tmp_path / folder).mkdir()
+  image = image_io.read_rgb("data/images/astronaut.jpg")[96:160, 64:144]
+  mask = np.zeros((64, 80), np.uint8)
+  mask[20:30, 30:50] = 1
+  image_io.write_rgb(str(tmp_path / "images" / "astronaut.png"), image)
+  image_io.write_mask(str(tmp_path / "masks" / "astronaut.png"), mask)
+  command = ["demo", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}",
+             f"--output_dir={tmp_path / 'out'}", f"--model={model}"]
+  assert main(command) == 0
+  row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("astronaut"))
+  assert len([float(number) for number in row.split()[1:]]) == 3
+  sheet = image_io.read_rgb(str(tmp_path / "out" / "comparison.png"))
+  assert sheet.shape[1] > 5 * 80
+  result = image_io.read_rgb(str(tmp_path / "out" / "astronaut.png"))
+  np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
+  (tmp_path / "masks" / "astronaut.png").unlink()
+  assert main(command) == 2
+  assert "astronaut.png: no such file" in capsys.readouterr().err
+
+
+def test_evaluate_prints_a_table_per_kind_of_mask(capsys, model):
+  assert main(["evaluate", "--image_dir=data/images", "--crop_size=48", f"--model={model}"]) == 0
+  output = capsys.readouterr().out
+  assert "small masks" in output and "large masks" in output
+  assert output.count("| telea |") == output.count("| navier_stokes |") == 2
+  assert main(["evaluate", "--image_dir=data/images", "--crop_size=512", f"--model={model}"]) == 2
+  assert "smaller than the crop" in capsys.readouterr().err
