@@ -2,7 +2,7 @@
 # make test   run the tests
 # Both set up .venv first; a second run does not install again.
 
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.10 python3.9 python3))
+PYTHON ?= $(firstword $(foreach version,3.11 3.10 3.9,$(shell command -v python$(version))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 

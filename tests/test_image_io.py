@@ -62,9 +62,37 @@ def test_a_written_mask_is_255_and_0(tmp_path):
   np.testing.assert_array_equal(np.asarray(written), hole * 255)
 
 
-def test_floats_are_rounded_not_truncated():
-  np.testing.assert_array_equal(
-      image_io.to_uint8(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255])
+@pytest.mark.parametrize("extension", [".png", ".tif", ".webp"])
+def test_colours_under_full_transparency_are_kept(tmp_path, extension):
+  photo = image_io.Photo(rgb=_RGB, alpha=np.where(_RGB[..., 0] > 99, 255, 0).astype(np.uint8))
+  path = str(tmp_path / ("a" + extension))
+  image_io.write_photo(path, photo)
+  read = image_io.read_photo(path)
+  np.testing.assert_array_equal(read.rgb, photo.rgb)
+  np.testing.assert_array_equal(read.alpha, photo.alpha)
+
+
+def test_listing_is_flat_unless_asked(tmp_path):
+  (tmp_path / "below").mkdir()
+  for path in (tmp_path / "b.png", tmp_path / "a.JPG", tmp_path / "below" / "c.png", tmp_path / "x.txt"):
+    path.write_bytes(b"")
+  flat, deep = ([path[len(str(tmp_path)) + 1:] for path in image_io.list_images(str(tmp_path), recursive)]
+                for recursive in (False, True))
+  assert flat == ["a.JPG", "b.png"] and deep == ["a.JPG", "b.png", "below/c.png"]
+
+
+def test_a_failed_write_leaves_the_former_file(tmp_path):
+  from z2i_tf.atomic_files import atomic_write
+  path = tmp_path / "file"
+  path.write_bytes(b"former")
+  with pytest.raises(RuntimeError):
+    with atomic_write(str(path)) as file:
+      file.write(b"half")
+      raise RuntimeError
+  assert path.read_bytes() == b"former" and [entry.name for entry in tmp_path.iterdir()] == ["file"]
+  with atomic_write(str(path)) as file:
+    file.write(b"whole")
+  assert path.read_bytes() == b"whole" and path.stat().st_mode & 0o400
 
 
 def test_unreadable_files(tmp_path):
@@ -78,8 +106,11 @@ def test_unreadable_files(tmp_path):
   with pytest.raises(InputError, match="cut.png: not an image"):
     image_io.read_photo(str(tmp_path / "cut.png"))
   Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
-  with pytest.raises(InputError, match="deep.png: .*8 bits"):
-    image_io.read_photo(str(tmp_path / "deep.png"))
+  for read in (image_io.read_photo, image_io.read_size):
+    with pytest.raises(InputError, match="deep.png: .*8 bits"):
+      read(str(tmp_path / "deep.png"))
+  with pytest.raises(InputError, match="a folder where a file is needed"):
+    image_io.read_photo(str(tmp_path))
 
 
 def test_unwritable_places(tmp_path):
@@ -89,3 +120,17 @@ def test_unwritable_places(tmp_path):
     image_io.check_writable_file(str(tmp_path / "a.xyz"))
   with pytest.raises(InputError, match="cannot be written"):
     image_io.write_rgb(str(tmp_path / "nowhere" / "a.png"), _RGB)
+  with pytest.raises(InputError, match="cannot be written"):  # Too wide for the format.
+    image_io.write_rgb(str(tmp_path / "wide.webp"), np.zeros((1, 20_000, 3), np.uint8))
+  with pytest.raises(InputError, match="cannot create this folder"):
+    image_io.create_folder(str(tmp_path / "nowhere" / "deeper"))
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_refuses_files(tmp_path, monkeypatch):
+  def refuse(**_):
+    raise PermissionError(13, "Permission denied")
+
+  monkeypatch.setattr(image_io.tempfile, "TemporaryFile", refuse)
+  with pytest.raises(InputError, match="cannot write here: Permission denied"):
+    image_io.check_writable_file(str(tmp_path / "a.png"))

@@ -7,12 +7,13 @@ One file, so that it is written whole or not at all, and readable with NumPy alo
 
 import json
 import os
-import tempfile
 from typing import Any, Dict, Mapping, Tuple
 import zipfile
+import zlib
 
 import numpy as np
 
+from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
@@ -90,7 +91,7 @@ def write_model_file(folder: str, arrays: Mapping[str, np.ndarray], config: Mapp
   """Writes `folder/model.npz` under a temporary name, then renames it; returns its path.
 
   Args:
-    folder: created if missing (one level).
+    folder: created if missing, its parent exists.
     arrays: as `read_arrays` gives them.
     config: JSON-compatible; what the networks are and where the weights come from.
   Raises: InputError where the folder cannot be written.
@@ -98,16 +99,10 @@ def write_model_file(folder: str, arrays: Mapping[str, np.ndarray], config: Mapp
   path = os.path.join(folder, MODEL_FILE)
   text = json.dumps({"format_version": _FORMAT_VERSION, **config}, sort_keys=True)
   try:
-    os.makedirs(folder, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as file:
-      try:
-        np.savez_compressed(file, **{_CONFIG_ENTRY: np.array(text)}, **arrays)
-        file.close()
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-      except BaseException:
-        os.unlink(file.name)
-        raise
+    if not os.path.isdir(folder):
+      os.mkdir(folder)
+    with atomic_write(path) as file:
+      np.savez_compressed(file, **{_CONFIG_ENTRY: np.array(text)}, **arrays)
   except OSError as error:
     raise InputError(f"{folder}: cannot write the model: {error.strerror or error}") from error
   return path
@@ -125,8 +120,9 @@ def read_model_file(folder: str) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]
   try:
     with np.load(path, allow_pickle=False) as file:
       arrays = {name: file[name] for name in file.files}
-    config = json.loads(str(arrays.pop(_CONFIG_ENTRY)))
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    config = dict(json.loads(str(arrays.pop(_CONFIG_ENTRY))))
+  except (OSError, TypeError, AttributeError, ValueError, KeyError, EOFError, zipfile.BadZipFile,
+          zlib.error) as error:  # All that NumPy, zip and JSON raise on damaged files.
     raise InputError(f"{path}: not a model file, or damaged; convert or train it again") from error
   if config.get("format_version") != _FORMAT_VERSION:
     raise InputError(f"{path}: format version {config.get('format_version')}, this program reads "

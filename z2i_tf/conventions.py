@@ -5,9 +5,6 @@
 * `lr` is the working resolution, `hr` is `lr * scale`.
 """
 
-RGB_CHANNELS = 3
-MASK_CHANNELS = 1
-
 # Sides (pixels) inside the networks are multiples of this: two max-pools, then attention at half size.
 SIZE_MULTIPLE = 8
 

@@ -5,12 +5,12 @@ import dataclasses
 import os
 import tempfile
 from typing import Iterator, List, Optional
-import warnings
 
 import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
+from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 
 # Extensions read in folders.
@@ -21,10 +21,11 @@ _SAVE_OPTIONS = {
     ".bmp": {},
     ".tif": {"compression": "tiff_lzw"},
     ".tiff": {"compression": "tiff_lzw"},
-    ".webp": {"lossless": True},
+    ".webp": {"lossless": True, "exact": True},  # Exact: colours under alpha 0 too.
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
 }
+_EXIF_ORIENTATION = 0x0112
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
@@ -42,21 +43,24 @@ class Photo:
   is_gray: bool = False
 
 
-def list_images(folder: str) -> List[str]:
-  """Returns the paths of the image files in a folder and below it (links are followed), sorted.
+def list_images(folder: str, recursive: bool = False) -> List[str]:
+  """Returns the paths of the image files in a folder, sorted.
 
-  Raises: InputError if there is no such folder or no image in it.
+  Args:
+    folder: where to look.
+    recursive: whether to look in its subfolders too; links are followed.
+  Raises: InputError if there is no such folder, no image in it, or a (sub)folder that cannot be read.
   """
   if not os.path.isdir(folder):
     raise InputError(f"{folder}: no such folder")
   paths = []
   visited = set()
-  for parent, subfolders, names in os.walk(folder, followlinks=True):
-    if os.path.realpath(parent) in visited:  # A link back up would go on for ever.
+  for parent, subfolders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
+    if os.path.realpath(parent) in visited or not recursive:  # A link back up would go on for ever.
       subfolders.clear()
-      continue
+    if os.path.realpath(parent) not in visited:
+      paths += [os.path.join(parent, name) for name in names if name.lower().endswith(IMAGE_EXTENSIONS)]
     visited.add(os.path.realpath(parent))
-    paths += [os.path.join(parent, name) for name in names if name.lower().endswith(IMAGE_EXTENSIONS)]
   if not paths:
     raise InputError(f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})")
   return sorted(paths)
@@ -67,7 +71,9 @@ def read_size(path: str) -> "tuple[int, int]":
   with _opened(path) as image:
     width, height = image.size
     # EXIF orientations 5 to 8 turn the picture by 90 degrees.
-    return (width, height) if image.getexif().get(0x0112, 1) >= 5 else (height, width)
+    # (The base class's reader: PNG's own one decodes the pixels first.)
+    turned = Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1) >= 5
+    return (width, height) if turned else (height, width)
 
 
 def read_photo(path: str) -> Photo:
@@ -76,8 +82,6 @@ def read_photo(path: str) -> Photo:
   Raises: InputError if the file is missing, unreadable, or has more than 8 bits per channel.
   """
   with _opened(path) as image:
-    if image.mode not in _EIGHT_BIT_MODES:
-      raise InputError(f"{path}: pixels of type {image.mode}; convert it to 8 bits per channel")
     image = ImageOps.exif_transpose(image)
     if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
       image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
@@ -100,6 +104,16 @@ def read_mask(path: str) -> np.ndarray:
   """
   gray = np.asarray(Image.fromarray(read_rgb(path)).convert("L"))
   return (gray > 0 if gray.max() == 1 else gray >= 128).astype(np.uint8)
+
+
+def create_folder(folder: str) -> None:
+  """Creates a folder, if missing, in an existing one; raises InputError unless files can be put into it."""
+  try:
+    if not os.path.isdir(folder):
+      os.mkdir(folder)
+  except OSError as error:
+    raise InputError(f"{folder}: cannot create this folder: {error.strerror}") from error
+  check_writable_folder(folder)
 
 
 def check_writable_file(path: str) -> None:
@@ -134,18 +148,10 @@ def write_photo(path: str, photo: Photo) -> None:
   if photo.alpha is not None and extension not in (".jpg", ".jpeg", ".bmp"):
     image.putalpha(Image.fromarray(photo.alpha))
   try:
-    with tempfile.NamedTemporaryFile(
-        dir=os.path.dirname(path) or ".", suffix=extension, delete=False) as file:
-      try:
-        image.save(file, **_SAVE_OPTIONS[extension])
-        file.close()
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
-      except BaseException:
-        os.unlink(file.name)
-        raise
-  except OSError as error:
-    raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with atomic_write(path) as file:
+      image.save(file, format=Image.registered_extensions()[extension], **_SAVE_OPTIONS[extension])
+  except (OSError, ValueError) as error:  # ValueError: too large for the format.
+    raise InputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def write_rgb(path: str, rgb: np.ndarray) -> None:
@@ -159,24 +165,25 @@ def write_mask(path: str, mask: np.ndarray) -> None:
   write_photo(path, Photo(rgb=np.repeat(gray[..., np.newaxis], 3, axis=2), is_gray=True))
 
 
-def to_uint8(image: np.ndarray) -> np.ndarray:
-  """Floats in [0, 1] (clipped) to uint8, rounded to the nearest, not truncated."""
-  return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+def _refuse_folder(error):
+  raise InputError(f"{error.filename}: this folder cannot be read: {error.strerror}") from error
 
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[Image.Image]:
   """Opens an image; whatever goes wrong with the file inside the block becomes an InputError."""
+  if os.path.isdir(path):
+    raise InputError(f"{path}: a folder where a file is needed")
   if not os.path.isfile(path):
     raise InputError(f"{path}: no such file")
   try:
-    with warnings.catch_warnings():
-      warnings.simplefilter("error", Image.DecompressionBombWarning)
-      with Image.open(path) as image:
-        yield image
+    with Image.open(path) as image:
+      if image.mode not in _EIGHT_BIT_MODES:
+        raise InputError(f"{path}: pixels of type {image.mode}; convert it to 8 bits per channel")
+      yield image
   except InputError:
     raise
-  except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+  except Image.DecompressionBombError as error:
     raise InputError(f"{path}: too many pixels: {error}") from error
   except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three on damaged files.
     raise InputError(f"{path}: not an image that can be read: {error}") from error

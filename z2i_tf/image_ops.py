@@ -129,6 +129,11 @@ def _antialiased_triangle_matrix(in_size, out_size):
   return _antialiased_matrix(in_size, out_size, _triangle_kernel)
 
 
+def to_uint8(image: np.ndarray) -> np.ndarray:
+  """NumPy floats in [0, 1] (clipped) to uint8, rounded to the nearest, not truncated."""
+  return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
 def pad_to_multiple(array: np.ndarray, multiple: int) -> np.ndarray:
   """Pads a NumPy image or mask at the bottom and right by reflection.
 

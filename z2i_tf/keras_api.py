@@ -15,7 +15,6 @@ if is_bundled_with_tensorflow:
 else:
   import tf_keras as keras
 
-initializers = keras.initializers
 layers = keras.layers
 optimizers = keras.optimizers
 Model = keras.Model

@@ -2,8 +2,11 @@
 
 import json
 import os
-import re
+import shutil
+import subprocess
+import sys
 
+from absl import flags
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +14,11 @@ import tensorflow as tf
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
 from z2i_tf import image_io
+from z2i_tf.cli import flag_groups
+from z2i_tf.cli import train
 from z2i_tf.cli.main import main
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.training.config import LossWeights
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
           "--mask_reference_size=64", "--batch_size=2", "--vgg_weights=none", "--log_every=1",
@@ -25,7 +32,7 @@ def _weights(work_dir):
 
 @pytest.fixture(name="finished", scope="module")
 def _finished(tmp_path_factory):
-  """A run of 3 steps on the sample photographs, validated on them too; returns its folder and output."""
+  """A run of 3 steps on the sample photographs, validated on them too; returns its folder."""
   work_dir = tmp_path_factory.mktemp("runs") / "whole"
   assert main(["train", "--data_dir=data/images", "--validation_dir=data/images", f"--work_dir={work_dir}",
                "--iterations=3"] + _SMALL) == 0
@@ -79,16 +86,47 @@ def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
   assert settings["crop_size"] == 16 and "iterations" not in settings
 
 
-def test_a_new_run_starts_from_given_weights(finished, tmp_path):
+@pytest.mark.parametrize("networks", [("all",), ("coarse", "refine")])
+def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
+  """At a learning rate of next to nothing only batch-norm averages and spectral norms move."""
   command = ["train", "--data_dir=data/images", "--iterations=1", "--learning_rates=1e-30",
-             "--decay_fractions="] + _SMALL
-  assert main(command + [f"--init_all={finished}", f"--work_dir={tmp_path / 'all'}"]) == 0
-  source, (arrays, _) = _weights(finished)[0], _weights(tmp_path / "all")
-  for name in ("coarse/conv05/kernel", "sr/conv10/bias", "refine/conv20/kernel"):
-    np.testing.assert_allclose(arrays[name], source[name], atol=1e-7)
+             "--decay_fractions=", "--seed=5", f"--work_dir={tmp_path / 'run'}"] + _SMALL
+  if networks != ("all",):
+    command.append("--weight_adversarial=0")
+  assert main(command + [f"--init_{name}={finished}" for name in networks]) == 0
+  source, arrays = _weights(finished)[0], _weights(tmp_path / "run")[0]
+  for name, array in arrays.items():
+    network = name.split("/")[0]
+    if name.endswith("kernel") and network != "disc":
+      assert np.array_equal(source[name], array) == (network in networks or networks == ("all",)), name
+  if networks == ("all",):
+    for number in range(5):  # The discriminator's kernels are rescaled, two power iterations go on from u.
+      for name, cosine in (("kernel", 0.9999), ("u", 0.9)):
+        now, former = (a[f"disc/conv{number:02d}/{name}"].ravel() for a in (arrays, source))
+        assert now @ former / np.linalg.norm(now) / np.linalg.norm(former) > cosine
 
 
-@pytest.mark.parametrize("flags, message", [
+def test_a_damaged_checkpoint_is_named(finished, tmp_path, capsys):
+  shutil.copytree(finished, tmp_path / "run")
+  data = tmp_path / "run" / "checkpoints" / "ckpt-3.data-00000-of-00001"
+  data.write_bytes(data.read_bytes()[:100])
+  assert main(["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=4"]
+              + _SMALL) == 2
+  error = capsys.readouterr().err
+  assert "ckpt-3: this checkpoint is damaged" in error and error.count("\n") == 1
+
+
+def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):
+  shutil.copytree(finished, tmp_path / "run")
+  (tmp_path / "run" / checkpoints.MODEL_FILE).unlink()
+  assert main(["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
+              + _SMALL) == 0
+  assert "has its 3 steps already" in capsys.readouterr().out
+  for name, array in _weights(tmp_path / "run")[0].items():
+    np.testing.assert_array_equal(array, _weights(finished)[0][name])
+
+
+@pytest.mark.parametrize("arguments, message", [
     (["--init_coarse=nowhere"], "nowhere: no model here"),
     (["--init_sr={finished}", "--zoom=none"], "has no such network"),
     (["--init_all={finished}", "--init_sr={finished}"], "leave out --init_sr"),
@@ -110,22 +148,60 @@ def test_a_new_run_starts_from_given_weights(finished, tmp_path):
     (["--data_dir=flags"], "no images in it"),
     (["--work_dir=nowhere/run"], "create it first"),
     (["--flagfile=nowhere.cfg"], "nowhere.cfg"),
+    (["--flagfile=data/images/coffee.jpg"], "not UTF-8"),
+    (["--weight_l1_coarse=0", "--weight_l1_refine=0", "--weight_gradient=0", "--weight_adversarial=0",
+      "--zoom=none"], "nothing would be trained"),
+    (["--seed=4294967296"], "--seed"),
+    (["--work_dir=setup.py"], "setup.py: a file"),
     (["stray"], "unexpected argument 'stray'"),
 ])
-def test_unusable_settings_get_one_line(finished, tmp_path, capsys, flags, message):
-  flags = [flag.format(finished=finished) for flag in flags]
+def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, message):
+  arguments = [argument.format(finished=finished) for argument in arguments]
   command = ["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=1"]
-  assert main(command + _SMALL + flags) == 2
+  assert main(command + _SMALL + arguments) == 2
   error = capsys.readouterr().err
   assert message in error and error.count("\n") == 1, error
-  assert not os.path.exists(tmp_path / "run" / "checkpoints")
+  assert not os.path.exists(tmp_path / "run" / "config.json")
 
 
-@pytest.mark.parametrize("name", sorted(os.listdir("flags")))
-def test_flagfiles_parse_and_name_only_known_flags(name, capsys):
-  """A flag that needs a value from the user is the only thing missing."""
-  with open(os.path.join("flags", name), encoding="utf-8") as file:
-    text = file.read()
-  assert text.startswith("#") and "'" not in text.replace("'s", "") and not re.search(r"=.*/home|=.*\"", text)
-  assert main(["train", f"--flagfile=flags/{name}"]) == 2
-  assert "--data_dir is missing" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["compact", "train_small_masks", "train_large_masks"])
+def test_flagfiles_give_usable_records(name):
+  values = flags.FlagValues()
+  train.define_flags(values)
+  values(["z2i train", f"--flagfile=flags/{name}.cfg"])
+  model = flag_groups.model_config(values)
+  optimizer, weights = flag_groups.optimizer_config(values), flag_groups.loss_weights(values)
+  flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size)
+  assert values.data_dir is None and values.work_dir is None  # No personal paths.
+  if name != "compact":  # The paper's numbers.
+    assert model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64)
+    assert weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
+    assert values.crop_size == 256 and values.batch_size == 16 and values.vgg_weights == "imagenet"
+    assert optimizer.decay_fractions == (0.8, 0.9) and optimizer.gradient_clip_norm == 0
+    assert (values.mask_kind, optimizer.iterations, optimizer.learning_rates) == {
+        "train_small_masks": ("small", 80_000, (1e-3, 1e-4, 1e-5)),
+        "train_large_masks": ("large", 1_200_000, (1e-5, 1e-6, 1e-7))}[name]
+
+
+def test_defaults_are_the_paper_s_small_mask_stage():
+  defaults, flagfile = flags.FlagValues(), flags.FlagValues()
+  for values, arguments in ((defaults, []), (flagfile, ["--flagfile=flags/train_small_masks.cfg"])):
+    train.define_flags(values)
+    values(["z2i train"] + arguments)
+  for record in (flag_groups.model_config, flag_groups.optimizer_config, flag_groups.loss_weights):
+    assert record(defaults) == record(flagfile)
+  assert (defaults.crop_size, defaults.batch_size, defaults.mask_kind) == (256, 16, "small")
+
+
+def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(tmp_path):
+  noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+  (tmp_path / "images").mkdir()
+  image_io.write_rgb(str(tmp_path / "images" / "cut.png"), noise)
+  data = (tmp_path / "images" / "cut.png").read_bytes()
+  (tmp_path / "images" / "cut.png").write_bytes(data[:5000])
+  done = subprocess.run(
+      [sys.executable, "-m", "z2i_tf", "train", f"--data_dir={tmp_path / 'images'}", "--iterations=9",
+       f"--work_dir={tmp_path / 'run'}"] + _SMALL, capture_output=True, text=True, timeout=240, check=False)
+  assert done.returncode == 2
+  assert "cut.png: not an image that can be read" in done.stderr.splitlines()[-1]
+  assert "Traceback" not in done.stderr

@@ -35,6 +35,43 @@ def test_converted_model_reproduces_the_recording(tmp_path, capsys):
       "model_d/layer_with_weights-3/spectral_norm_u/.ATTRIBUTES/VARIABLE_VALUE"))
 
 
+def _write_part(prefix, roots):
+  """Writes a checkpoint with only some of the recorded one's networks."""
+  reader = tf.train.load_checkpoint(recordings.ORIGINAL_CHECKPOINT)
+  tree = {}
+  for key in reader.get_variable_to_shape_map():
+    parts = key.split("/")[:-2]
+    if parts and parts[0] in roots:
+      node = tree
+      for part in parts[:-1]:
+        node = node.setdefault(part, {})
+      node[parts[-1]] = tf.Variable(reader.get_tensor(key))
+
+  def trackable(node):
+    if not isinstance(node, dict):
+      return node
+    return tf.train.Checkpoint(**{name: trackable(child) for name, child in node.items()})
+
+  return trackable(tree).write(str(prefix))
+
+
+def test_a_checkpoint_without_sr_network_needs_to_be_told_its_zoom(tmp_path, capsys):
+  prefix = _write_part(tmp_path / "ckpt", ("model", "model_refine"))
+  command = ["convert-checkpoint", f"--original={prefix}", f"--output={tmp_path / 'model'}"]
+  assert main(command) == 2
+  assert "no SR network: say with --zoom" in capsys.readouterr().err
+  assert main(command + ["--zoom=bicubic", "--scale=3"]) == 0
+  arrays, config = checkpoints.read_model_file(str(tmp_path / "model"))
+  assert config["model"] == {"zoom": "bicubic", "scale": 3, "width": 8, "sr_width": 8}
+  recorded = recordings.load("inference")
+  assert arrays.keys() == {name for name in recorded if name.startswith(("coarse/", "refine/"))}
+  for name, array in arrays.items():
+    np.testing.assert_array_equal(array, recorded[name])
+  command[1] = f"--original={recordings.ORIGINAL_CHECKPOINT}"
+  assert main(command + ["--zoom=none"]) == 2
+  assert "leave out --zoom" in capsys.readouterr().err
+
+
 def _truncate(tmp_path):
   prefix = _copy(tmp_path)
   data = tmp_path / "ckpt-1500.data-00000-of-00001"

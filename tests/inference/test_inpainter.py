@@ -95,7 +95,7 @@ def test_the_bundled_model_fills_better_than_the_mean_of_the_known(bundled):
     (lambda image, mask: (image / 255.0, mask), "must be .H, W, 3. uint8"),
     (lambda image, mask: (image, mask[:-1]), "16x24.*15x24.*differ in size"),
     (lambda image, mask: (image, mask * 0), "empty"),
-    (lambda image, mask: (image, mask * 0 + 1), "covers the whole image"),
+    (lambda image, mask: (image, mask * 0 + 1), "covers everything"),
     (lambda image, mask: (image, mask * np.arange(24, dtype=np.uint8)), "two values"),
 ])
 def test_unusable_arguments_are_refused(recorded, change, message):

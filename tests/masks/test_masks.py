@@ -3,6 +3,7 @@ import pytest
 
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import SPECS
+from z2i_tf.masks.specs import StrokeSpec
 from z2i_tf.masks.strokes import draw_mask
 
 
@@ -37,14 +38,22 @@ def test_long_masks_are_covered_to_their_edges(kind, height, width):
   assert max(part.mean() for part in thirds) < 3 * min(part.mean() for part in thirds)
 
 
-def test_strokes_keep_their_drawn_thickness():
-  """A straight piece of a stroke is as thick as drawn: the largest disc inside has that diameter."""
-  import cv2
-  widest = 0
-  for i in range(200):
-    mask = draw_mask(SPECS["small"], 256, 256, _rng(3, i))
-    widest = max(widest, 2 * cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 5).max())
-  assert 29 <= widest < 3 * 29
+@pytest.mark.parametrize("thickness", [5, 12, 29])
+def test_a_stroke_is_as_thick_as_its_spec_says(thickness):
+  """One straight horizontal segment: its rows are the thickness, give or take two (OpenCV's rounding)."""
+  spec = StrokeSpec(strokes=(1, 1), vertices=(1, 1), thickness_px=(thickness, thickness),
+                    sample_lengths=lambda rng, count, diagonal: np.full(count, 60.0),
+                    sample_angles=lambda rng, count: np.zeros(count))
+  masks = [draw_mask(spec, 256, 256, _rng(3, i)) for i in range(20)]
+  inside = [mask for mask in masks if not mask[0].any() and not mask[-1].any()]
+  assert inside
+  for mask in inside:
+    middle = mask[:, np.flatnonzero(mask.any(axis=0)).mean().astype(int)]
+    assert abs(int(middle.sum()) - thickness) <= 2
+
+
+def test_even_tiny_small_masks_can_be_drawn():
+  assert 0 < draw_mask(SPECS["small"], 6, 7, _rng(7)).mean() < 1
 
 
 def test_a_mask_without_known_pixel_is_drawn_again():

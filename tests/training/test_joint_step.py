@@ -101,6 +101,15 @@ def test_stages_match_the_recording():
     recordings.assert_matches(stages[stage], recorded[name])
 
 
+def test_discriminator_matches_the_recording():
+  recorded = recordings.load("joint_step")
+  step, _ = stand_ins.build_step(recorded, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, batch_size=2)
+  mask_hr = tf.repeat(tf.repeat(recorded["mask"], 2, axis=1), 2, axis=2)
+  for image, name in (("hr", "d_real"), ("composed_hr", "d_fake")):  # In this order: each call is an iteration.
+    scores = step.discriminator(tf.concat([recorded[image], mask_hr], -1), training=True)
+    recordings.assert_matches(scores, recorded[name])
+
+
 def _vgg_by_hand(path, image):
   """block4_conv1 from bare convolutions; the weights in file order."""
   from z2i_tf.keras_api import VGG19
@@ -117,9 +126,10 @@ def _vgg_by_hand(path, image):
 
 def test_step_with_vgg_matches_a_separate_computation(random_vgg_weights):
   recorded = recordings.load("joint_step")
-  weights = LossWeights(weight_adversarial=0.0)
   step, networks = stand_ins.build_step(
-      recorded, lambda: optimizers.SGD(0.0), weights, 2, vgg19_features(random_vgg_weights))
+      recorded, lambda: optimizers.SGD(0.0), LossWeights(), 2, vgg19_features(random_vgg_weights))
+  witness, _ = stand_ins.build_step(recorded, lambda: optimizers.SGD(0.0), LossWeights(), 2, step)
+  judge = witness.discriminator
   batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
   x, x_hr, mask = batch["image_lr"], batch["image_hr"], batch["mask_lr"]
   mask_hr = tf.repeat(tf.repeat(mask, 2, axis=1), 2, axis=2)
@@ -131,10 +141,14 @@ def test_step_with_vgg_matches_a_separate_computation(random_vgg_weights):
     composed = refined * mask_hr + x_hr * (1 - mask_hr)
     vgg = [tf.reduce_mean(tf.abs(_vgg_by_hand(random_vgg_weights, image) - label))
            for image, label in zip((coarse, composed), features)]
+    judge(tf.concat([x_hr, mask_hr], -1), training=True)
+    fooled = -tf.reduce_mean(judge(tf.concat([composed, mask_hr], -1), training=True))
     down, right = tf.image.image_gradients(composed - x_hr)
     total = (tf.reduce_mean(tf.abs(coarse - x)) + 0.01 * vgg[0] + tf.reduce_mean(tf.abs(zoomed - x_hr))
-             + tf.reduce_mean(tf.abs(composed - x_hr)) + tf.reduce_mean(down**2 + right**2) + 1e-5 * vgg[1])
-  gradients = tape.gradient(total, {name: net.trainable_variables for name, net in networks.items()})
+             + tf.reduce_mean(tf.abs(composed - x_hr)) + tf.reduce_mean(down**2 + right**2) + 1e-5 * vgg[1]
+             + 0.5 * fooled)
+  gradients = tape.gradient(
+      total, {name: net.trainable_variables for name, net in step.inpainter.networks.items()})
   scalars = {name: float(value) for name, value in step(batch).items()}
   assert scalars["loss/vgg_coarse"] == pytest.approx(float(vgg[0]), rel=recordings.TOLERANCE)
   assert scalars["loss/vgg_refine"] == pytest.approx(float(vgg[1]), rel=recordings.TOLERANCE)

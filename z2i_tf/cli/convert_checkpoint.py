@@ -33,10 +33,9 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.models.patch_discriminator import patch_discriminator
   from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
-  arrays, config = original_checkpoint.read_original_checkpoint(
+  arrays, config, disc_width = original_checkpoint.read_original_checkpoint(
       values.original, values.zoom, values.scale)
   networks = dict(ZoomInpainter(config).networks)
-  disc_width = original_checkpoint.discriminator_width(arrays)
   if disc_width is not None:
     networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width)
   # Every array must have its place in the networks before anything is written.

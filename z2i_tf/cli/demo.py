@@ -9,7 +9,9 @@ import os
 from absl import flags
 
 from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
 
+_SHEET = "comparison.png"
 _TITLES = ("input", "Telea", "coarse", "result", "original")
 
 
@@ -23,30 +25,46 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_model_choice_flag(values)
 
 
-def run(values: flags.FlagValues) -> None:
+def run(values: flags.FlagValues) -> bool:
+  """Returns whether a photograph failed."""
   from z2i_tf import image_io
-  images = image_io.list_images(values.image_dir)
-  os.makedirs(values.output_dir, exist_ok=True)
-  image_io.check_writable_folder(values.output_dir)
+  from z2i_tf.cli import pairs
+  folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
+  image_io.create_folder(values.output_dir)
 
-  from z2i_tf import conventions
-  from z2i_tf.evaluation import baselines
   from z2i_tf.evaluation import comparison_sheet
-  from z2i_tf.evaluation import evaluate
   from z2i_tf.inference.inpainter import Inpainter
   inpainter = Inpainter.load(values.model)
   print(f"{'PSNR, dB':<16}" + "".join(f"{title:>9}" for title in _TITLES[1:4]))
-  rows = []
-  for path in images:
-    name = os.path.splitext(os.path.basename(path))[0]
-    image = image_io.read_rgb(path)
-    mask = image_io.read_mask(os.path.join(values.mask_dir, name + ".png"))
-    masked = image * (1 - mask[..., None])
-    coarse = image_io.to_uint8(inpainter.stages(masked, mask)[conventions.COARSE])
-    fills = [baselines.telea(masked, mask), coarse, inpainter(masked, mask)]
-    image_io.write_rgb(os.path.join(values.output_dir, name + ".png"), fills[-1])
-    rows.append([comparison_sheet.paint_hole(image, mask), *fills, image])
-    print(f"{name:<16}" + "".join(f"{evaluate.score(fill, image)['PSNR']:9.2f}" for fill in fills))
-  sheet = os.path.join(values.output_dir, "comparison.png")
-  image_io.write_rgb(sheet, comparison_sheet.draw_sheet(_TITLES, rows))
-  print(sheet)
+  rows, failures = [], []
+  for path in folder.images:
+    try:
+      photo, mask = folder.read(path)
+      row = _row(inpainter, path, photo.rgb, mask)
+      image_io.write_rgb(os.path.join(values.output_dir, pairs.stem(path) + ".png"), row[_TITLES.index("result")])
+      rows.append(row)
+    except InputError as error:
+      failures.append(str(error))
+  if rows:
+    sheet = os.path.join(values.output_dir, _SHEET)
+    image_io.write_rgb(sheet, comparison_sheet.draw_sheet(_TITLES, rows))
+    print(sheet)
+  return pairs.report(failures, len(folder.images))
+
+
+def _row(inpainter, path, image, mask):
+  """Fills one photograph in three ways; prints their PSNR; returns the pictures in the order of the titles."""
+  from z2i_tf import conventions
+  from z2i_tf import image_ops
+  from z2i_tf.cli import pairs
+  from z2i_tf.evaluation import baselines
+  from z2i_tf.evaluation import comparison_sheet
+  from z2i_tf.evaluation import evaluate
+  if not inpainter.sees_whole(*mask.shape):
+    raise InputError(f"{path}: too large for the demo, which shows every stage; use z2i inpaint")
+  masked = image * (1 - mask[..., None])
+  coarse = image_ops.to_uint8(inpainter.stages(masked, mask)[conventions.COARSE])
+  fills = [baselines.telea(masked, mask), coarse, inpainter(masked, mask)]
+  scores = [evaluate.score(fill, image)["PSNR"] for fill in fills]
+  print(f"{pairs.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
+  return [comparison_sheet.paint_hole(image, mask), *fills, image]

@@ -1,7 +1,8 @@
-"""Every flag, defined once, with unit, default and source; and the records made of them."""
+"""The flags that commands share, with unit, default and source; and the records made of them."""
 
 import contextlib
-from typing import Any, Dict, Iterator
+import os
+from typing import Any, Collection, Dict, Iterator
 
 from absl import flags
 
@@ -69,7 +70,8 @@ def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind") -> 
 
 
 def define_seed_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, upper_bound=2**32 - 1,
+                       flag_values=values)
 
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:
@@ -163,6 +165,8 @@ def optimizer_config(values: flags.FlagValues):
         gradient_clip_norm=values.gradient_clip_norm)
 
 
-def recorded_settings(values: flags.FlagValues, free: Iterator[str]) -> Dict[str, Any]:
-  """Returns all flags and their values, but for those named in `free` and absl's own."""
-  return {name: values[name].value for name in values if name not in free}
+def recorded_settings(values: flags.FlagValues, free: Collection[str]) -> Dict[str, Any]:
+  """Returns all flags and their values, but for those named in `free`; folders as absolute paths."""
+  settings = {name: values[name].value for name in values if name not in free}
+  return {name: os.path.realpath(value) if name.endswith("_dir") and value else value
+          for name, value in settings.items()}

@@ -30,10 +30,15 @@ def main(argv: Optional[List[str]] = None) -> int:
   """Runs one command; returns 0, 1 if some files of a folder failed, or 2 for unusable input."""
   argv = sys.argv[1:] if argv is None else argv
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  for stream in (sys.stdout, sys.stderr):
+    if hasattr(stream, "reconfigure"):
+      stream.reconfigure(errors="backslashreplace")  # File names need not be UTF-8.
   try:
     return _dispatch(argv)
   except (InputError, flags.Error) as error:
     return _fail(argv, " ".join(str(error).split()))
+  except UnicodeDecodeError as error:
+    return _fail(argv, f"a --flagfile is not UTF-8 text: {error}")
   except ImportError as error:
     if "libGL" not in str(error):
       raise

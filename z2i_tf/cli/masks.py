@@ -12,6 +12,10 @@ from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
 
+# A mask is drawn in memory; this is a quarter of a gigabyte.
+_MAX_PIXELS = 2**28
+
+
 def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_mask_kind_flag(values, "kind")
   flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
@@ -26,6 +30,8 @@ def run(values: flags.FlagValues) -> None:
   if not match or not all(map(int, match.groups())):
     raise InputError(f"--size={values.size}: give height x width in pixels, as 256x256")
   height, width = map(int, match.groups())
+  if height * width > _MAX_PIXELS:
+    raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
 
   import numpy as np
   from z2i_tf import image_io
@@ -33,8 +39,10 @@ def run(values: flags.FlagValues) -> None:
   image_io.check_writable_folder(values.output_dir)
   ratios = []
   for index in range(values.count):
-    with flag_groups.usage_errors():
+    try:
       mask = mixture.draw(height, width, np.random.default_rng([values.seed, index]))
+    except ValueError as error:
+      raise InputError(f"--size={values.size}: {error}") from error
     ratios.append(mask.mean())
     image_io.write_mask(os.path.join(values.output_dir, f"mask_{index:05d}.png"), mask)
   print(f"{values.count} masks of {height}x{width} in {values.output_dir}: "

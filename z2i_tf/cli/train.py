@@ -4,16 +4,12 @@ Running the same command again continues from the last checkpoint in --work_dir.
 --work_dir/events; --work_dir itself serves as --model of `z2i inpaint`.
 """
 
-import os
-
 from absl import flags
 
 from z2i_tf.cli import flag_groups
-from z2i_tf.errors import InputError
 
 # Settings that may change when a run is continued.
-_FREE = ("work_dir", "iterations", "save_every", "log_every", "evaluate_every")
-_PICTURES = 4
+_FREE = ("work_dir", "validation_dir", "iterations", "save_every", "log_every", "evaluate_every")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -28,39 +24,38 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "data_dir", "work_dir")
-  recorded = flag_groups.recorded_settings(values, _FREE)
+  settings = flag_groups.recorded_settings(values, _FREE)
   weights = flag_groups.loss_weights(values)
   optimizer = flag_groups.optimizer_config(values)
+  initial_weights = flag_groups.initial_weights(values)
   masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size)
-  parent = os.path.dirname(os.path.abspath(values.work_dir))
-  if not os.path.isdir(parent):
-    raise InputError(f"--work_dir={values.work_dir}: no such folder: {parent}; create it first")
 
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets.sources import FolderSource
+  from z2i_tf.training import devices
   from z2i_tf.training import joint_stage
+  from z2i_tf.training import work_dir
   from z2i_tf.training.loop import LoopConfig
 
+  work_dir.check_work_dir(values.work_dir, settings)
   model = flag_groups.model_config(values)
+  width = values.width if values.discriminator_width is None else values.discriminator_width
   with flag_groups.usage_errors():
     loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size,
                       save_every=values.save_every, log_every=values.log_every,
                       evaluate_every=values.evaluate_every)
     examples = pipelines.ExampleConfig(
         crop_size=values.crop_size, scale=model.scale, masks=masks, seed=values.seed)
+    config = joint_stage.JointStageConfig(
+        model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
+        vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights)
   source = FolderSource(values.data_dir, examples.crop_size_hr)
   held_out = values.validation_dir and FolderSource(values.validation_dir, examples.crop_size_hr)
-  validation = pipelines.validation_dataset(
-      held_out or source, examples, _PICTURES, limit=-1 if held_out else _PICTURES)
-  with flag_groups.usage_errors():
-    config = joint_stage.JointStageConfig(
-        model=model, discriminator_width=values.discriminator_width or values.width,
-        loss_weights=weights, optimizer=optimizer, vgg_weights=values.vgg_weights, seed=values.seed,
-        initial_weights=flag_groups.initial_weights(values))
-  joint_stage.check_work_dir(values.work_dir, recorded)
-  stage = joint_stage.JointStage(config, loop, joint_stage.make_strategy())
+  validation = pipelines.validation_dataset(held_out or source, examples, joint_stage.MAX_PICTURES)
+  stage = joint_stage.JointStage(config, loop, devices.make_strategy())
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples")
-  stage.run(
-      values.work_dir,
-      lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step),
-      validation, is_training_data=not held_out)
+  with pipelines.reading_errors():
+    stage.run(
+        values.work_dir, settings,
+        lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step),
+        validation, is_training_data=not held_out)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
+from z2i_tf.models.blocks import check_width
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 _NETWORKS = {
@@ -41,14 +42,15 @@ _SHUFFLE_KERNEL = f"{conventions.SR_NET}/conv09/kernel"
 
 def read_original_checkpoint(
     prefix: str, zoom: Optional[str] = None, scale: Optional[int] = None
-) -> Tuple[Dict[str, np.ndarray], ModelConfig]:
+) -> Tuple[Dict[str, np.ndarray], ModelConfig, Optional[int]]:
   """Reads the weights of all networks in a checkpoint, and infers what the networks look like.
 
   Args:
     prefix: path without `.index`, such as `folder/ckpt-1500`.
     zoom: "none" or "bicubic"; needed if, and only if, there is no SR network to infer it from.
     scale: likewise.
-  Returns: arrays named as in a model file, and the generator's configuration.
+  Returns: arrays named as in a model file, the generator's configuration, and the discriminator's width
+    (None if there is no discriminator).
   Raises: InputError if files are missing or damaged, or the checkpoint is of other networks.
   """
   arrays = _read_arrays(prefix)
@@ -57,15 +59,11 @@ def read_original_checkpoint(
       raise InputError(f"{prefix}: not a checkpoint of the original joint training: it has no {network} "
                        "network")
   try:
-    return arrays, _infer_config(arrays, prefix, zoom, scale)
+    return arrays, _infer_config(arrays, prefix, zoom, scale), _discriminator_width(arrays)
+  except InputError:
+    raise
   except ValueError as error:
     raise InputError(f"{prefix}: not the original networks: {error}") from error
-
-
-def discriminator_width(arrays: Dict[str, np.ndarray]) -> Optional[int]:
-  """Returns the discriminator's width, or None if there is none among the arrays."""
-  kernel = arrays.get(f"{conventions.DISCRIMINATOR}/conv00/kernel")
-  return None if kernel is None else kernel.shape[-1]
 
 
 def _infer_config(arrays, prefix, zoom, scale):
@@ -82,6 +80,16 @@ def _infer_config(arrays, prefix, zoom, scale):
     raise ValueError("the SR network has fewer convolutions")
   sr_width, shuffled = arrays[_SHUFFLE_KERNEL].shape[-2:]
   return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), width=width, sr_width=sr_width)
+
+
+def _discriminator_width(arrays):
+  if not any(name.startswith(conventions.DISCRIMINATOR + "/") for name in arrays):
+    return None
+  kernel = arrays.get(f"{conventions.DISCRIMINATOR}/conv00/kernel")
+  if kernel is None:
+    raise ValueError("the discriminator has no convolution")
+  check_width(kernel.shape[-1])
+  return kernel.shape[-1]
 
 
 def _read_arrays(prefix):

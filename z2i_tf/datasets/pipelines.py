@@ -5,19 +5,36 @@ example's index, so a run can start at any step and sees what an uninterrupted o
 whatever the number of parallel calls.
 """
 
+import contextlib
 import dataclasses
 import functools
-from typing import Dict, Tuple
+import re
+from typing import Dict, Iterator, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
 
+# How TensorFlow quotes an exception of a Python function in a pipeline.
+_QUOTED_ERROR = re.compile(r"InputError: (.+)")
 # Independent random streams of one seed.
 _ORDER_STREAM, _EXAMPLE_STREAM, _VALIDATION_STREAM = range(3)
+
+
+@contextlib.contextmanager
+def reading_errors() -> Iterator[None]:
+  """Raises the InputError of an unreadable image as itself; TensorFlow wraps it while iterating."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    quoted = _QUOTED_ERROR.search(str(error))
+    if quoted is None:
+      raise
+    raise InputError(quoted[1]) from None  # What TensorFlow adds keeps its threads alive.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,17 +100,16 @@ def training_dataset(source: FolderSource, config: ExampleConfig, batch_size: in
       tf.data.AUTOTUNE)
 
 
-def validation_dataset(source: FolderSource, config: ExampleConfig, batch_size: int,
-                       limit: int = -1) -> tf.data.Dataset:
+def validation_dataset(source: FolderSource, config: ExampleConfig, batch_size: int) -> tf.data.Dataset:
   """The centre crop of every image with one fixed mask each, in order; the last batch may be smaller.
 
-  Args: as `training_dataset`; `limit`: at most so many images, -1 = all.
+  Args: as `training_dataset`.
   """
   def example(index):
     return validation_example(
         source, int(index), config.crop_size_hr, config.crop_size, config.masks, config.seed)
 
-  indices = tf.data.Dataset.range(len(source)).take(limit)
+  indices = tf.data.Dataset.range(len(source))
   return _examples(indices, example, config).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 

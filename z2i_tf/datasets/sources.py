@@ -23,12 +23,12 @@ class FolderSource:
       min_side: least height and width in pixels that an image must have.
     Raises: InputError if there is no such folder, no image in it, or one that is damaged or too small.
     """
-    self.paths: Sequence[str] = image_io.list_images(folder)
+    self.paths: Sequence[str] = image_io.list_images(folder, recursive=True)
     with concurrent.futures.ThreadPoolExecutor() as pool:
       for path, size in zip(self.paths, pool.map(image_io.read_size, self.paths)):
         if min(size) < min_side:
           raise InputError(f"{path}: {size[0]}x{size[1]} pixels, smaller than the crop of "
-                           f"{min_side}x{min_side}; remove it, or lower --crop_size or --scale")
+                           f"{min_side}x{min_side}; remove it, or take smaller crops (--crop_size)")
 
   def __len__(self) -> int:
     return len(self.paths)

@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store
+from z2i_tf.inference.checks import check_pair
 from z2i_tf.inference.windows import fill_order
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
-# Longest side, at high resolution, of a window of a large image: attention's matrix is then 9216 x 9216.
+# Longest side, at high resolution, of a window of a large image: attention's matrix is then 9216 x 9216,
 _WINDOW_SIDE_HR = 768
-# But never smaller than the paper's images, at low resolution.
+# but a window is never smaller than the paper's images, at low resolution (at scale 4: 16384 x 16384).
 _MIN_WINDOW_SIDE = 256
 _MARGIN_SHARE = 6  # A margin is this part of a window's side.
 
@@ -50,9 +50,8 @@ class Inpainter:
     Returns: (H, W, 3) uint8; known pixels are those of `image`, bit for bit.
     Raises: InputError if shapes or types are others, or the mask has no hole or no known pixel.
     """
-    hole = _checked(image, mask)
-    height, width = hole.shape
-    if height * width <= self._window_side**2:
+    hole = check_pair(image, mask)
+    if self.sees_whole(*hole.shape):
       return self._fill(image, hole)
     filled, open_hole = image.copy(), hole.copy()
     for window in fill_order(hole, self._window_side, self._window_side // _MARGIN_SHARE):
@@ -63,6 +62,11 @@ class Inpainter:
       open_hole[window.core] = False
     return filled
 
+  def sees_whole(self, height: int, width: int) -> bool:
+    """Returns whether an image of this size (pixels) is seen whole, not window by window."""
+    padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in (height, width)]
+    return padded[0] * padded[1] <= self._window_side**2
+
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
     """Returns every stage for an image seen whole, whatever its size.
 
@@ -70,10 +74,10 @@ class Inpainter:
     Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3).
     Raises: as `__call__`. Cost: memory grows with the square of the number of pixels.
     """
-    return self._stages(image, _checked(image, mask))
+    return self._stages(image, check_pair(image, mask))
 
   def _fill(self, image, hole):
-    result = np.rint(self._stages(image, hole)[conventions.RESULT] * 255.0).astype(np.uint8)
+    result = image_ops.to_uint8(self._stages(image, hole)[conventions.RESULT])
     return np.where(hole[..., np.newaxis], result, image)
 
   def _stages(self, image, hole):
@@ -87,23 +91,3 @@ class Inpainter:
     zooms = {conventions.ZOOMED: scale, conventions.REFINED: scale}
     return {name: stage[0, :height * zooms.get(name, 1), :width * zooms.get(name, 1)].numpy()
             for name, stage in stages.items()}
-
-
-def _checked(image, mask) -> np.ndarray:
-  """Returns the mask as (H, W) bool, or raises InputError."""
-  image, mask = np.asarray(image), np.asarray(mask)
-  if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-    raise InputError(f"the image must be (H, W, 3) uint8, not {image.shape} {image.dtype}")
-  if mask.ndim == 3 and mask.shape[2] == 1:
-    mask = mask[..., 0]
-  if mask.shape != image.shape[:2]:
-    raise InputError(f"image ({image.shape[0]}x{image.shape[1]}) and mask "
-                     f"({'x'.join(map(str, mask.shape))}) differ in size (height x width)")
-  if mask.dtype != bool and not np.isin(mask, (0, mask.max())).all():
-    raise InputError("the mask must have two values, 0 (known) and one other (hole)")
-  hole = mask != 0
-  if not hole.any():
-    raise InputError("the mask is empty: there is nothing to fill")
-  if hole.all():
-    raise InputError("the mask covers the whole image: nothing is known to fill it from")
-  return hole

@@ -6,7 +6,7 @@ from typing import Iterator, List, Tuple
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Window:
   """A piece of the image, in pixels.
 
@@ -31,12 +31,20 @@ def fill_order(mask: np.ndarray, side: int, margin: int) -> Iterator[Window]:
     margin: pixels between core and crop, where the image has them.
   """
   hole = mask.astype(bool)
-  waiting = [window for window in _grid(hole.shape, side, margin) if hole[window.core].any()]
-  while waiting:
-    window = min(waiting, key=lambda candidate: hole[candidate.crop].mean())
-    waiting.remove(window)
+  hole_shares = {window: hole[window.crop].mean() for window in _grid(hole.shape, side, margin)
+                 if hole[window.core].any()}
+  while hole_shares:
+    window = min(hole_shares, key=hole_shares.get)
+    del hole_shares[window]
     yield window
     hole[window.core] = False
+    for other in hole_shares:
+      if _overlap(other.crop, window.core):
+        hole_shares[other] = hole[other.crop].mean()
+
+
+def _overlap(first, second):
+  return all(a.start < b.stop and b.start < a.stop for a, b in zip(first, second))
 
 
 def _grid(shape: Tuple[int, int], side: int, margin: int) -> List[Window]:

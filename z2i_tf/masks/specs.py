@@ -34,7 +34,7 @@ class StrokeSpec:
 
 
 def _short_lengths(rng, count, diagonal_px):
-  return rng.uniform(1.0, diagonal_px / 12.0, count)
+  return rng.uniform(1.0, max(1.0, diagonal_px / 12.0), count)
 
 
 def _folding_angles(rng, count):

@@ -1,9 +1,10 @@
 """The joint stage: builds networks, optimizers and step under a strategy, and runs the loop."""
 
+import contextlib
 import dataclasses
 import json
 import os
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping
 
 import tensorflow as tf
 
@@ -23,12 +24,13 @@ from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.summaries import SummaryWriter
+from z2i_tf.training.work_dir import CHECKPOINT_FOLDER
+from z2i_tf.training.work_dir import EVENTS_FOLDER
+from z2i_tf.training.work_dir import record_settings
 
-CONFIG_FILE = "config.json"
-_CHECKPOINT_FOLDER = "checkpoints"
-_EVENTS_FOLDER = "events"
 _KEPT_CHECKPOINTS = 3
-_MAX_PICTURES = 4
+# So many images of the validation data are shown.
+MAX_PICTURES = 4
 _ALL = "all"
 
 
@@ -56,6 +58,11 @@ class JointStageConfig:
 
   def __post_init__(self):
     check_width(self.discriminator_width)
+    counted = dataclasses.asdict(self.loss_weights)
+    if self.model.zoom != "sr":
+      counted.pop("weight_l1_sr")
+    if not any(counted.values()):
+      raise ValueError(f"With zoom={self.model.zoom!r} all weights of the loss are 0: nothing would be trained.")
 
 
 class JointStage:
@@ -68,8 +75,8 @@ class JointStage:
   def __init__(self, config: JointStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy):
     """Builds networks and optimizers under the strategy.
 
-    Raises: InputError if the batch cannot be shared equally among the replicas, or initial weights or
-      VGG's cannot be had.
+    Raises: InputError if the batch cannot be shared equally among the replicas, or VGG's weights cannot
+      be had.
     """
     replicas = strategy.num_replicas_in_sync
     if loop.batch_size % replicas:
@@ -93,27 +100,37 @@ class JointStage:
           vgg19_features(config.vgg_weights) if weights.use_vgg else None, weights,
           optimizers["generator_optimizer"], optimizers.get("discriminator_optimizer"),
           loop.batch_size, config.optimizer.gradient_clip_norm)
-      self._load_initial_weights(config.initial_weights)
       self._step_counter = tf.Variable(0, dtype=tf.int64, trainable=False)
       self._checkpoint = tf.train.Checkpoint(step=self._step_counter, **self._networks, **optimizers)
 
-  def run(self, work_dir: str, make_batches: Callable[[int], tf.data.Dataset],
-          validation: tf.data.Dataset, is_training_data: bool) -> None:
+  def run(self, work_dir: str, settings: Mapping[str, Any],
+          make_batches: Callable[[int], tf.data.Dataset], validation: tf.data.Dataset,
+          is_training_data: bool) -> None:
     """Trains to the end of the stage, beginning at the last checkpoint in `work_dir` if there is one.
 
     Args:
-      work_dir: exists and can be written.
+      work_dir: as `check_work_dir` wants it.
+      settings: recorded in `config.json` when the run begins.
       make_batches: start step -> endless dataset of global batches.
       validation: batches with fixed masks; the first gives the pictures.
       is_training_data: whether `validation` was taken from the training data; then its first batch is
         shown and nothing is measured on it.
+    Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, or the
+      folder cannot be written.
     """
     manager = tf.train.CheckpointManager(
-        self._checkpoint, os.path.join(work_dir, _CHECKPOINT_FOLDER), max_to_keep=_KEPT_CHECKPOINTS,
+        self._checkpoint, os.path.join(work_dir, CHECKPOINT_FOLDER), max_to_keep=_KEPT_CHECKPOINTS,
         step_counter=self._step_counter)
-    start_step = self._restore(manager)
-    writer = SummaryWriter(os.path.join(work_dir, _EVENTS_FOLDER))
-    writer.write_text(start_step, "config", f"```\n{json.dumps(dataclasses.asdict(self._config))}\n```")
+    start_step = self._restore(manager, work_dir)
+    if not start_step:
+      self._load_initial_weights(self._config.initial_weights)
+      record_settings(work_dir, settings)
+    elif start_step >= self._loop.iterations:
+      print(f"{work_dir} has its {self._loop.iterations} steps already")
+      return
+    with _writing_errors(work_dir):
+      writer = SummaryWriter(os.path.join(work_dir, EVENTS_FOLDER))
+      writer.write_text(start_step, "config", f"```\n{json.dumps(settings, indent=2)}\n```")
     batches = self._strategy.experimental_distribute_dataset(make_batches(start_step))
 
     @tf.function
@@ -125,14 +142,14 @@ class JointStage:
     evaluate_batch = tf.function(self._step.evaluate)
 
     def evaluate(step):
-      if is_training_data:
-        writer.write_pictures(step, _pictures(*_first(validation, evaluate_batch)))
-        return {}
-      return _evaluate(validation, evaluate_batch, step, writer)
+      shown = validation.take(1) if is_training_data else validation
+      means = _evaluate(shown, evaluate_batch, step, writer)
+      return {} if is_training_data else means
 
     def save(step):
       self._step_counter.assign(step)
-      manager.save(checkpoint_number=step)
+      with _writing_errors(work_dir):
+        manager.save(checkpoint_number=step)
       self.write_model_file(work_dir, step)
 
     run_loop(self._loop, batches, train_step, evaluate, save, writer, start_step)
@@ -152,18 +169,31 @@ class JointStage:
       arrays, _ = checkpoints.read_model_file(folder)
       checkpoints.assign_arrays({name: self._networks[name]}, arrays, folder)
 
-  def _restore(self, manager) -> int:
+  def _restore(self, manager, work_dir) -> int:
+    """Restores everything from the last checkpoint, if there is one; returns its step, or 0."""
     latest = manager.latest_checkpoint
     if latest is None:
       return 0
-    self._checkpoint.restore(latest).assert_consumed()
+    try:
+      self._checkpoint.restore(latest).assert_consumed()
+    except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
+      raise InputError(f"{latest}: this checkpoint is damaged or of other networks; delete it (and its name "
+                       f"in the file 'checkpoint') to continue from the one before") from error
+    step = int(self._step_counter.numpy())
     print(f"continuing from {latest}")
-    return int(self._step_counter.numpy())
+    # A run killed between its last checkpoint and the model file has an older one, or none.
+    self.write_model_file(work_dir, step)
+    return step
 
 
-def _first(dataset, evaluate_batch):
-  batch = next(iter(dataset))
-  return batch, evaluate_batch(batch)[0]
+@contextlib.contextmanager
+def _writing_errors(work_dir):
+  """Turns TensorFlow's errors on writing files into one line for the user."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    raise InputError(f"--work_dir={work_dir}: cannot be written (disk full, or no permission?): "
+                     f"{str(error).splitlines()[0][:160]}") from error
 
 
 def _evaluate(dataset, evaluate_batch, step, writer):
@@ -186,39 +216,4 @@ def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
   shown = {"0_masked_input": known, "0_label": batch[conventions.IMAGE_LR]}
   shown.update((f"{number}_{name}", stages[name])
                for number, name in enumerate(conventions.STAGES, start=1))
-  return {f"stages/{name}": images[:_MAX_PICTURES] for name, images in shown.items()}
-
-
-def make_strategy() -> tf.distribute.Strategy:
-  """Returns a MirroredStrategy over all visible GPUs, or over the CPU where there is none."""
-  gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
-  return tf.distribute.MirroredStrategy(gpus or ["CPU:0"])
-
-
-def check_work_dir(work_dir: str, recorded: Mapping[str, Any]) -> None:
-  """Creates the work folder with its `config.json`, or checks that it belongs to the same run.
-
-  Args:
-    work_dir: its parent must exist.
-    recorded: the settings that must not change while a run is continued, JSON-compatible.
-  Raises: InputError if the folder cannot be written or holds another run.
-  """
-  path = os.path.join(work_dir, CONFIG_FILE)
-  text = json.dumps(recorded, indent=2, sort_keys=True) + "\n"
-  try:
-    if not os.path.exists(path):
-      os.makedirs(work_dir, exist_ok=True)
-      with open(path + ".tmp", "w") as file:
-        file.write(text)
-      os.replace(path + ".tmp", path)
-      return
-    with open(path) as file:
-      former: Optional[Dict[str, Any]] = json.load(file)
-  except (OSError, ValueError) as error:
-    raise InputError(f"{path}: {error}") from error
-  changed = [f"--{name} was {former.get(name)!r}, is {recorded.get(name)!r}"
-             for name in sorted(former.keys() | recorded.keys())
-             if former.get(name) != recorded.get(name)]
-  if changed:
-    raise InputError(f"{work_dir} holds a run with other settings: {'; '.join(changed)}; "
-                     "give another --work_dir, or the former settings")
+  return {f"stages/{name}": images[:MAX_PICTURES] for name, images in shown.items()}

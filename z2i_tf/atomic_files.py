@@ -1,0 +1,31 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from typing import BinaryIO, Iterator
+
+
+@contextlib.contextmanager
+def atomic_write(path: str) -> Iterator[BinaryIO]:
+  """Opens a temporary file beside `path`, which takes its place when the block ends without an error.
+
+  The temporary name ends in ".tmp". After an error it is gone, and a former file at `path` is as it was.
+  Raises: OSError as `open` and `write`.
+  """
+  with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", suffix=".tmp", delete=False) as file:
+    try:
+      yield file
+      file.close()
+      os.chmod(file.name, 0o666 & ~_umask())  # As `open` would have made it.
+      os.replace(file.name, path)
+    except BaseException:
+      os.unlink(file.name)
+      raise
+
+
+def _umask() -> int:
+  """The permissions that new files do not get; it can only be read by setting it."""
+  mask = os.umask(0o022)
+  os.umask(mask)
+  return mask

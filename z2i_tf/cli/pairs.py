@@ -1,0 +1,62 @@
+"""Images and their masks as files: read, checked, paired by name."""
+
+import os
+import sys
+from typing import Sequence, Tuple
+
+import numpy as np
+
+from z2i_tf import image_io
+from z2i_tf.errors import InputError
+from z2i_tf.inference.checks import check_pair
+
+
+def stem(path: str) -> str:
+  """Returns a file's name without folder and extension."""
+  return os.path.splitext(os.path.basename(path))[0]
+
+
+def read_pair(image_path: str, mask_path: str) -> Tuple[image_io.Photo, np.ndarray]:
+  """Reads an image and its mask ((H, W) uint8, 1 = hole); raises InputError naming the files."""
+  photo, mask = image_io.read_photo(image_path), image_io.read_mask(mask_path)
+  try:
+    check_pair(photo.rgb, mask)
+  except InputError as error:
+    raise InputError(f"{image_path} with {mask_path}: {error}") from error
+  return photo, mask
+
+
+class FolderPairs:
+  """The images of a folder, each with the one mask of its name in another."""
+
+  def __init__(self, image_dir: str, mask_dir: str, output_dir: str):
+    """Lists both folders.
+
+    Raises: InputError if one has no images, or the results would overwrite images or masks.
+    """
+    self.images, self._masks = image_io.list_images(image_dir), image_io.list_images(mask_dir)
+    self._mask_dir = mask_dir
+    for folder in (image_dir, mask_dir):
+      if os.path.realpath(folder) == os.path.realpath(output_dir):
+        raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
+                         "of their own")
+
+  def read(self, image_path: str) -> Tuple[image_io.Photo, np.ndarray]:
+    """Reads one of `images` and its mask; raises InputError naming what is wrong."""
+    name = stem(image_path)
+    if sum(stem(path) == name for path in self.images) > 1:
+      raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each "
+                       "other")
+    matches = [path for path in self._masks if stem(path) == name]
+    if len(matches) != 1:
+      raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name} in {self._mask_dir}; one is "
+                       "needed")
+    return read_pair(image_path, matches[0])
+
+
+def report(failures: Sequence[str], count: int) -> bool:
+  """Prints what failed in a folder of `count` images; returns whether anything did."""
+  for failure in failures:
+    print(f"failed: {failure}", file=sys.stderr)
+  print(f"{count - len(failures)} of {count} images inpainted")
+  return bool(failures)
