@@ -31,7 +31,7 @@ def run(values: flags.FlagValues) -> None:
   masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size)
 
   from z2i_tf.datasets import pipelines
-  from z2i_tf.datasets.sources import FolderSource
+  from z2i_tf.datasets.sources import SOURCES
   from z2i_tf.training import devices
   from z2i_tf.training import joint_stage
   from z2i_tf.training import work_dir
@@ -49,8 +49,9 @@ def run(values: flags.FlagValues) -> None:
     config = joint_stage.JointStageConfig(
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
         vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights)
-  source = FolderSource(values.data_dir, examples.crop_size_hr)
-  held_out = values.validation_dir and FolderSource(values.validation_dir, examples.crop_size_hr)
+  open_source = SOURCES[values.source]
+  source = open_source(values.data_dir, examples.crop_size_hr)
+  held_out = values.validation_dir and open_source(values.validation_dir, examples.crop_size_hr)
   validation = pipelines.validation_dataset(held_out or source, examples, joint_stage.MAX_PICTURES)
   stage = joint_stage.JointStage(config, loop, devices.make_strategy())
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples")

@@ -36,3 +36,7 @@ class FolderSource:
   def image(self, index: int) -> np.ndarray:
     """Returns image `index` as (H, W, 3) uint8; raises InputError if the file is damaged."""
     return image_io.read_rgb(self.paths[index])
+
+
+# Kinds of sources by the name that --source knows them by.
+SOURCES = {"folder": FolderSource}

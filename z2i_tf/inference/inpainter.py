@@ -50,7 +50,7 @@ class Inpainter:
     Returns: (H, W, 3) uint8; known pixels are those of `image`, bit for bit.
     Raises: InputError if shapes or types are others, or the mask has no hole or no known pixel.
     """
-    hole = check_pair(image, mask)
+    image, hole = np.asarray(image), check_pair(image, mask)
     if self.sees_whole(*hole.shape):
       return self._fill(image, hole)
     filled, open_hole = image.copy(), hole.copy()
@@ -74,7 +74,7 @@ class Inpainter:
     Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3).
     Raises: as `__call__`. Cost: memory grows with the square of the number of pixels.
     """
-    return self._stages(image, check_pair(image, mask))
+    return self._stages(np.asarray(image), check_pair(image, mask))
 
   def _fill(self, image, hole):
     result = image_ops.to_uint8(self._stages(image, hole)[conventions.RESULT])
