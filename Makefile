@@ -17,7 +17,7 @@ test: $(VENV)/.installed
 # opencv-python needs libGL; on a machine without it, its headless twin of the same version replaces it.
 $(VENV)/.installed: setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt setuptools wheel
+	$(BIN)/pip install --quiet --constraint constraints.txt 'setuptools<81' wheel
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test]"
 	$(BIN)/python -c "import cv2" 2>/dev/null || \
 	  $(BIN)/pip install --quiet --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless

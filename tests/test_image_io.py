@@ -54,6 +54,20 @@ def test_one_mask_in_several_encodings(tmp_path, encode):
   np.testing.assert_array_equal(image_io.read_mask(str(tmp_path / "mask.png")), hole)
 
 
+def test_gray_levels_of_a_mask_are_split_in_the_middle(tmp_path):
+  Image.fromarray(np.array([[0, 1, 127, 128, 254, 255]], np.uint8)).save(tmp_path / "mask.png")
+  np.testing.assert_array_equal(image_io.read_mask(str(tmp_path / "mask.png")), [[0, 0, 0, 1, 1, 1]])
+
+
+@pytest.mark.parametrize("extension", [".png", ".tif"])
+def test_16_bit_colour_is_refused(tmp_path, extension):
+  import cv2
+  path = str(tmp_path / ("deep" + extension))
+  cv2.imwrite(path, _RGB.astype(np.uint16) * 257)
+  with pytest.raises(InputError, match="more than 8 bits"):
+    image_io.read_photo(path)
+
+
 def test_a_written_mask_is_255_and_0(tmp_path):
   hole = np.eye(9, dtype=np.uint8)
   image_io.write_mask(str(tmp_path / "mask.png"), hole)

@@ -178,8 +178,10 @@ def _opened(path: str) -> Iterator[Image.Image]:
     raise InputError(f"{path}: no such file")
   try:
     with Image.open(path) as image:
-      if image.mode not in _EIGHT_BIT_MODES:
-        raise InputError(f"{path}: pixels of type {image.mode}; convert it to 8 bits per channel")
+      # Pillow opens 16-bit colour as 8-bit RGB; how it will unpack the file tells.
+      unpacking = " ".join(str(tile[-1]) for tile in image.tile)
+      if image.mode not in _EIGHT_BIT_MODES or ";16" in unpacking:
+        raise InputError(f"{path}: more than 8 bits per channel; convert it to 8 bits")
       yield image
   except InputError:
     raise

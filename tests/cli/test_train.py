@@ -106,14 +106,34 @@ def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
         assert now @ former / np.linalg.norm(now) / np.linalg.norm(former) > cosine
 
 
-def test_a_damaged_checkpoint_is_named(finished, tmp_path, capsys):
-  shutil.copytree(finished, tmp_path / "run")
-  data = tmp_path / "run" / "checkpoints" / "ckpt-3.data-00000-of-00001"
-  data.write_bytes(data.read_bytes()[:100])
-  assert main(["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=4"]
-              + _SMALL) == 2
-  error = capsys.readouterr().err
-  assert "ckpt-3: this checkpoint is damaged" in error and error.count("\n") == 1
+def test_damaged_checkpoints(finished, tmp_path, capsys):
+  """The one before serves; where none can be read, or their list is gone, nothing starts anew."""
+  run = tmp_path / "run"
+  shutil.copytree(finished, run)
+  (run / checkpoints.MODEL_FILE).unlink()
+  command = ["train", "--data_dir=data/images", f"--work_dir={run}", "--iterations=2"] + _SMALL
+
+  def cut(step):
+    data = run / "checkpoints" / f"ckpt-{step}.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:100])
+
+  cut(3)
+  assert main(command) == 0
+  output = capsys.readouterr().out
+  assert "ckpt-3 is damaged" in output and "continuing from" in output and "has its 2 steps already" in output
+  assert _weights(run)[1]["step"] == 2
+  cut(2)
+  assert main(command) == 2
+  assert "ckpt-3: neither this checkpoint nor one before" in capsys.readouterr().err
+  (run / "checkpoints" / "checkpoint").write_text("")
+  assert main(command) == 2
+  assert "checkpoint" in capsys.readouterr().err
+  (run / "checkpoints" / "checkpoint").unlink()
+  assert main(command) == 2
+  assert "that lists them is missing" in capsys.readouterr().err
+  (run / "config.json").unlink()
+  assert main(command) == 2
+  assert "config.json: cannot be read" in capsys.readouterr().err
 
 
 def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):
@@ -141,7 +161,9 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
     (["--discriminator_width=5"], "even number"),
     (["--mask_kind=round"], "--mask_kind=round"),
     (["--learning_rates=1e-3"], "one learning rate more"),
-    (["--learning_rates=fast,slow,stop"], "fast"),
+    (["--learning_rates=fast,slow,stop"], "--learning_rates=fast,slow,stop"),
+    (["--learning_rates=nan,nan,nan"], "positive"),
+    (["--gradient_clip_norm=nan"], "clip norm"),
     (["--weight_l1_sr=-1"], "weight_l1_sr=-1"),
     (["--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),

@@ -24,9 +24,10 @@ def test_windows_without_hole_are_left_out():
   assert len(windows) <= 2
 
 
-def test_a_hole_larger_than_a_window_is_closed_from_its_edges():
-  mask = np.zeros((220, 220), np.uint8)
-  mask[10:210, 10:210] = 1
+@pytest.mark.parametrize("known", [(slice(0, 10), slice(None)), (slice(215, 220), slice(210, 220))])
+def test_a_hole_larger_than_a_window_is_closed_from_its_edges(known):
+  mask = np.ones((220, 220), np.uint8)
+  mask[known] = 0
   hole = mask.astype(bool)
   for window in fill_order(mask, side=64, margin=10):
     assert not hole[window.crop].all()  # There is always something known to fill from.

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from z2i_tf import image_io
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import SPECS
 from z2i_tf.masks.specs import StrokeSpec
@@ -70,6 +71,13 @@ def test_reference_size_crops_a_larger_mask():
   assert np.mean([crop.mean() for crop in crops]) < plain
   with pytest.raises(ValueError, match="no crop of 64x300"):
     draw_mask(SPECS["small"], 64, 300, _rng(0), reference_size=256)
+
+
+@pytest.mark.parametrize("name, kind, seed, number", [
+    ("astronaut", "small", 2, 9), ("chelsea", "large", 3, 7), ("coffee", "small", 0, 6), ("rocket", "large", 4, 6)])
+def test_sample_masks_are_what_their_readme_says(name, kind, seed, number):
+  mask = image_io.read_mask(f"data/masks/{name}.png")
+  np.testing.assert_array_equal(mask, MaskMixture.parse(kind).draw(*mask.shape, _rng(seed, number)))
 
 
 def test_mixture_draws_its_kinds_by_share():

@@ -159,14 +159,20 @@ def optimizer_config(values: flags.FlagValues):
   from z2i_tf.training.config import OptimizerConfig
   with usage_errors():
     return OptimizerConfig(
-        iterations=values.iterations,
-        learning_rates=tuple(float(rate) for rate in values.learning_rates),
-        decay_fractions=tuple(float(fraction) for fraction in values.decay_fractions),
+        iterations=values.iterations, learning_rates=_numbers(values, "learning_rates"),
+        decay_fractions=_numbers(values, "decay_fractions"),
         gradient_clip_norm=values.gradient_clip_norm)
 
 
+def _numbers(values, name):
+  try:
+    return tuple(float(number) for number in values[name].value)
+  except ValueError as error:
+    raise InputError(f"--{name}={','.join(values[name].value)}: {error}") from error
+
+
 def recorded_settings(values: flags.FlagValues, free: Collection[str]) -> Dict[str, Any]:
-  """Returns all flags and their values, but for those named in `free`; folders as absolute paths."""
+  """Returns all flags and their values, but for those named in `free`; files and folders as absolute paths."""
   settings = {name: values[name].value for name in values if name not in free}
-  return {name: os.path.realpath(value) if name.endswith("_dir") and value else value
+  return {name: os.path.realpath(value) if isinstance(value, str) and os.path.exists(value) else value
           for name, value in settings.items()}

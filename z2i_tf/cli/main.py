@@ -37,8 +37,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     return _dispatch(argv)
   except (InputError, flags.Error) as error:
     return _fail(argv, " ".join(str(error).split()))
-  except UnicodeDecodeError as error:
-    return _fail(argv, f"a --flagfile is not UTF-8 text: {error}")
   except ImportError as error:
     if "libGL" not in str(error):
       raise
@@ -69,7 +67,10 @@ def _dispatch(argv):
   if any(argument in ("--help", "-h", "--helpfull") for argument in argv[1:]):
     print(_command_help(name, module, values))
     return _EXIT_OK
-  rest = values([f"z2i {name}"] + argv[1:])[1:]
+  try:
+    rest = values([f"z2i {name}"] + argv[1:])[1:]
+  except UnicodeDecodeError as error:
+    raise InputError(f"a --flagfile is not UTF-8 text: {error}") from error
   if rest:
     raise InputError(f"unexpected argument {rest[0]!r}; every option is a flag, as --name=value")
   return _EXIT_PARTLY_FAILED if module.run(values) else _EXIT_OK

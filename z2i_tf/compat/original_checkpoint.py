@@ -72,7 +72,11 @@ def _infer_config(arrays, prefix, zoom, scale):
     if zoom is None:
       raise InputError(f"{prefix} has no SR network: say with --zoom=none, or --zoom=bicubic and --scale, "
                        "how it was trained")
-    return ModelConfig(zoom=zoom, scale=scale or (1 if zoom == "none" else 2), width=width)
+    scale = (1 if zoom == "none" else 2) if scale is None else scale
+    try:
+      return ModelConfig(zoom=zoom, scale=scale, width=width)
+    except ValueError as error:
+      raise InputError(f"--zoom={zoom} --scale={scale}: {error}") from error
   if zoom is not None or scale is not None:
     raise InputError(f"{prefix} has an SR network, which says the zoom and its scale; leave out --zoom and "
                      "--scale")

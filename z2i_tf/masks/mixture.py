@@ -40,5 +40,6 @@ class MaskMixture:
 
   def draw(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Draws the kind, then the mask: (height, width) uint8, 1 = hole; raises as `draw_mask`."""
-    kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)]
+    # One kind alone takes no number from the generator.
+    kind = self.kinds[0 if len(self.kinds) == 1 else rng.choice(len(self.kinds), p=self.shares)]
     return draw_mask(SPECS[kind], height, width, rng, self.reference_size)

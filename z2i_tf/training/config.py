@@ -63,10 +63,10 @@ class OptimizerConfig:
     if len(self.learning_rates) != len(self.decay_fractions) + 1:
       raise ValueError(f"There must be one learning rate more than decay fractions. Received: "
                        f"learning_rates={self.learning_rates}, decay_fractions={self.decay_fractions}")
-    if min(self.learning_rates) <= 0:
-      raise ValueError(f"Learning rates must be positive. Received: {self.learning_rates}")
+    if not all(0.0 < rate < float("inf") for rate in self.learning_rates):
+      raise ValueError(f"Learning rates must be positive numbers. Received: {self.learning_rates}")
     bounds = (0.0,) + self.decay_fractions + (1.0,)
-    if any(left >= right for left, right in zip(bounds, bounds[1:])):
+    if not all(left < right for left, right in zip(bounds, bounds[1:])):
       raise ValueError(f"Decay fractions must ascend between 0 and 1. Received: {self.decay_fractions}")
-    if self.gradient_clip_norm < 0:
-      raise ValueError(f"The clip norm must not be negative. Received: {self.gradient_clip_norm}")
+    if not 0.0 <= self.gradient_clip_norm < float("inf"):
+      raise ValueError(f"The clip norm must be finite and not negative. Received: {self.gradient_clip_norm}")

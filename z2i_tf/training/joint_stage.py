@@ -1,7 +1,7 @@
 """The joint stage: builds networks, optimizers and step under a strategy, and runs the loop."""
 
-import contextlib
 import dataclasses
+import glob
 import json
 import os
 from typing import Any, Callable, Dict, Mapping
@@ -27,6 +27,7 @@ from z2i_tf.training.summaries import SummaryWriter
 from z2i_tf.training.work_dir import CHECKPOINT_FOLDER
 from z2i_tf.training.work_dir import EVENTS_FOLDER
 from z2i_tf.training.work_dir import record_settings
+from z2i_tf.training.work_dir import writing_errors
 
 _KEPT_CHECKPOINTS = 3
 # So many images of the validation data are shown.
@@ -118,9 +119,7 @@ class JointStage:
     Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, or the
       folder cannot be written.
     """
-    manager = tf.train.CheckpointManager(
-        self._checkpoint, os.path.join(work_dir, CHECKPOINT_FOLDER), max_to_keep=_KEPT_CHECKPOINTS,
-        step_counter=self._step_counter)
+    manager = self._checkpoint_manager(work_dir)
     start_step = self._restore(manager, work_dir)
     if not start_step:
       self._load_initial_weights(self._config.initial_weights)
@@ -128,9 +127,8 @@ class JointStage:
     elif start_step >= self._loop.iterations:
       print(f"{work_dir} has its {self._loop.iterations} steps already")
       return
-    with _writing_errors(work_dir):
-      writer = SummaryWriter(os.path.join(work_dir, EVENTS_FOLDER))
-      writer.write_text(start_step, "config", f"```\n{json.dumps(settings, indent=2)}\n```")
+    writer = SummaryWriter(os.path.join(work_dir, EVENTS_FOLDER))
+    writer.write_text(start_step, "config", f"```\n{json.dumps(settings, indent=2)}\n```")
     batches = self._strategy.experimental_distribute_dataset(make_batches(start_step))
 
     @tf.function
@@ -148,7 +146,7 @@ class JointStage:
 
     def save(step):
       self._step_counter.assign(step)
-      with _writing_errors(work_dir):
+      with writing_errors(work_dir):
         manager.save(checkpoint_number=step)
       self.write_model_file(work_dir, step)
 
@@ -169,31 +167,36 @@ class JointStage:
       arrays, _ = checkpoints.read_model_file(folder)
       checkpoints.assign_arrays({name: self._networks[name]}, arrays, folder)
 
-  def _restore(self, manager, work_dir) -> int:
-    """Restores everything from the last checkpoint, if there is one; returns its step, or 0."""
-    latest = manager.latest_checkpoint
-    if latest is None:
-      return 0
+  def _checkpoint_manager(self, work_dir) -> tf.train.CheckpointManager:
+    folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
     try:
-      self._checkpoint.restore(latest).assert_consumed()
-    except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
-      raise InputError(f"{latest}: this checkpoint is damaged or of other networks; delete it (and its name "
-                       f"in the file 'checkpoint') to continue from the one before") from error
-    step = int(self._step_counter.numpy())
-    print(f"continuing from {latest}")
-    # A run killed between its last checkpoint and the model file has an older one, or none.
-    self.write_model_file(work_dir, step)
-    return step
+      manager = tf.train.CheckpointManager(
+          self._checkpoint, folder, max_to_keep=_KEPT_CHECKPOINTS, step_counter=self._step_counter)
+    except ValueError as error:
+      raise InputError(f"{folder}/checkpoint: this list of the folder's checkpoints is damaged; mend it, or give "
+                       "another --work_dir") from error
+    if not manager.checkpoints and glob.glob(os.path.join(folder, "*.index")):
+      raise InputError(f"{folder}: there are checkpoints, but the file 'checkpoint' that lists them is missing "
+                       "or empty; put it back, or give another --work_dir")
+    return manager
 
-
-@contextlib.contextmanager
-def _writing_errors(work_dir):
-  """Turns TensorFlow's errors on writing files into one line for the user."""
-  try:
-    yield
-  except tf.errors.OpError as error:
-    raise InputError(f"--work_dir={work_dir}: cannot be written (disk full, or no permission?): "
-                     f"{str(error).splitlines()[0][:160]}") from error
+  def _restore(self, manager, work_dir) -> int:
+    """Restores everything from the newest checkpoint that can be read; returns its step, 0 if none exists."""
+    for path in reversed(manager.checkpoints):
+      try:
+        self._checkpoint.restore(path).assert_consumed()
+      except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
+        print(f"{path} is damaged or of other networks ({str(error).splitlines()[0][:80]}); trying the one before")
+        continue
+      step = int(self._step_counter.numpy())
+      print(f"continuing from {path}")
+      # A run killed between its last checkpoint and the model file has an older one, or none.
+      self.write_model_file(work_dir, step)
+      return step
+    if manager.checkpoints:
+      raise InputError(f"{manager.latest_checkpoint}: neither this checkpoint nor one before it can be restored; "
+                       "give another --work_dir")
+    return 0
 
 
 def _evaluate(dataset, evaluate_batch, step, writer):

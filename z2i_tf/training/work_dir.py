@@ -1,8 +1,11 @@
 """The folder of a run, and whether it belongs to the run that asks for it."""
 
+import contextlib
 import json
 import os
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
+
+import tensorflow as tf
 
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
@@ -29,15 +32,16 @@ def check_work_dir(work_dir: str, settings: Mapping[str, Any]) -> None:
   if not os.access(work_dir if os.path.isdir(work_dir) else parent, os.W_OK | os.X_OK):
     raise InputError(f"--work_dir={work_dir}: cannot write there")
   path = os.path.join(work_dir, CONFIG_FILE)
-  if not os.path.exists(path) or not _has_checkpoint(work_dir):
+  if not _has_checkpoint(work_dir):
     return
   try:
     with open(path, encoding="utf-8") as file:
       former = dict(json.load(file))
   except (OSError, TypeError, ValueError) as error:
-    raise InputError(f"{path}: cannot be read: {error}; give another --work_dir") from error
+    raise InputError(f"{path}: cannot be read ({error}), so what the checkpoints there belong to is unknown; "
+                     "give another --work_dir") from error
   changed = [f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
-             for name in sorted(former.keys() | settings.keys())
+             for name in sorted(settings)
              if former.get(name) != settings.get(name)]
   if changed:
     raise InputError(f"{work_dir} holds a run with other settings: {'; '.join(changed)}; "
@@ -53,6 +57,16 @@ def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:
       file.write((json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
   except OSError as error:
     raise InputError(f"--work_dir={work_dir}: cannot write there: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def writing_errors(folder: str) -> Iterator[None]:
+  """Turns TensorFlow's errors on writing files under `folder` into an InputError."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    raise InputError(f"{folder}: cannot be written (disk full, or no permission?): "
+                     f"{str(error).splitlines()[0][:160]}") from error
 
 
 def _has_checkpoint(work_dir):
