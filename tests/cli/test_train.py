@@ -86,7 +86,16 @@ def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
   assert settings["crop_size"] == 16 and "iterations" not in settings
 
 
+@pytest.fixture(name="eager_functions")
+def _eager_functions():
+  """For runs of a single step, which tracing would only make slower."""
+  tf.config.run_functions_eagerly(True)
+  yield
+  tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.parametrize("networks", [("all",), ("coarse", "refine")])
+@pytest.mark.usefixtures("eager_functions")
 def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
   """At a learning rate of next to nothing only batch-norm averages and spectral norms move."""
   command = ["train", "--data_dir=data/images", "--iterations=1", "--learning_rates=1e-30",
