@@ -186,7 +186,7 @@ class JointStage:
       try:
         self._checkpoint.restore(path).assert_consumed()
       except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
-        print(f"{path} is damaged or of other networks ({str(error).splitlines()[0][:80]}); trying the one before")
+        print(f"{path} is damaged or of other networks ({type(error).__name__}); trying the one before")
         continue
       step = int(self._step_counter.numpy())
       print(f"continuing from {path}")

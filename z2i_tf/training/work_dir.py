@@ -66,7 +66,7 @@ def writing_errors(folder: str) -> Iterator[None]:
     yield
   except tf.errors.OpError as error:
     raise InputError(f"{folder}: cannot be written (disk full, or no permission?): "
-                     f"{str(error).splitlines()[0][:160]}") from error
+                     f"{error.message[:160]}") from error
 
 
 def _has_checkpoint(work_dir):
