@@ -4,8 +4,8 @@
 
 One photograph of 256x256 pixels, float32, random weights (time does not depend on them). FLOPs are counted
 by TensorFlow's profiler on the traced network (it does not know einsum, so the resizes' products are left
-out, well under 1%); the machine's rate is that of a 2048x2048 float32 product,
-measured in the same process right before and right after. Times are medians.
+out); the machine's rate is that of a 2048x2048 float32 product, measured in the same process right before
+and right after. Times are medians.
 """
 
 import argparse

@@ -56,11 +56,14 @@ def list_images(folder: str, recursive: bool = False) -> List[str]:
   paths = []
   visited = set()
   for parent, subfolders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
-    if os.path.realpath(parent) in visited or not recursive:  # A link back up would go on for ever.
+    real = os.path.realpath(parent)
+    if real in visited:  # A link back up would go on for ever.
       subfolders.clear()
-    if os.path.realpath(parent) not in visited:
-      paths += [os.path.join(parent, name) for name in names if name.lower().endswith(IMAGE_EXTENSIONS)]
-    visited.add(os.path.realpath(parent))
+      continue
+    visited.add(real)
+    paths += [os.path.join(parent, name) for name in names if name.lower().endswith(IMAGE_EXTENSIONS)]
+    if not recursive:
+      break
   if not paths:
     raise InputError(f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})")
   return sorted(paths)

@@ -134,6 +134,17 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
   return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
+def fill_hole(image: np.ndarray, hole: np.ndarray, filling: np.ndarray) -> np.ndarray:
+  """Returns the NumPy image with its hole taken from `filling`, rounded to 8 bits.
+
+  Args:
+    image: (H, W, 3) uint8; its known pixels are kept bit for bit.
+    hole: (H, W), not 0 = hole.
+    filling: (H, W, 3) float in [0, 1], clipped.
+  """
+  return np.where(hole[..., np.newaxis] != 0, to_uint8(filling), image)
+
+
 def pad_to_multiple(array: np.ndarray, multiple: int) -> np.ndarray:
   """Pads a NumPy image or mask at the bottom and right by reflection.
 

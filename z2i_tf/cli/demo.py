@@ -63,8 +63,10 @@ def _row(inpainter, path, image, mask):
   if not inpainter.sees_whole(*mask.shape):
     raise InputError(f"{path}: too large for the demo, which shows every stage; use z2i inpaint")
   masked = image * (1 - mask[..., None])
-  coarse = image_ops.to_uint8(inpainter.stages(masked, mask)[conventions.COARSE])
-  fills = [baselines.telea(masked, mask), coarse, inpainter(masked, mask)]
+  stages = inpainter.stages(masked, mask)
+  coarse, result = (image_ops.fill_hole(masked, mask, stages[name])
+                    for name in (conventions.COARSE, conventions.RESULT))
+  fills = [baselines.telea(masked, mask), coarse, result]
   scores = [evaluate.score(fill, image)["PSNR"] for fill in fills]
   print(f"{pairs.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
   return [comparison_sheet.paint_hole(image, mask), *fills, image]

@@ -11,7 +11,6 @@ from absl import flags
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
-
 # A mask is drawn in memory; this is a quarter of a gigabyte.
 _MAX_PIXELS = 2**28
 

@@ -34,8 +34,9 @@ class FolderPairs:
 
     Raises: InputError if one has no images, or the results would overwrite images or masks.
     """
-    self.images, self._masks = image_io.list_images(image_dir), image_io.list_images(mask_dir)
+    self.images = image_io.list_images(image_dir)
     self._mask_dir = mask_dir
+    self._images_called, self._masks_called = map(_by_stem, (self.images, image_io.list_images(mask_dir)))
     for folder in (image_dir, mask_dir):
       if os.path.realpath(folder) == os.path.realpath(output_dir):
         raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
@@ -44,14 +45,22 @@ class FolderPairs:
   def read(self, image_path: str) -> Tuple[image_io.Photo, np.ndarray]:
     """Reads one of `images` and its mask; raises InputError naming what is wrong."""
     name = stem(image_path)
-    if sum(stem(path) == name for path in self.images) > 1:
+    if len(self._images_called[name]) > 1:
       raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each "
                        "other")
-    matches = [path for path in self._masks if stem(path) == name]
+    matches = self._masks_called.get(name, [])
     if len(matches) != 1:
       raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name} in {self._mask_dir}; one is "
                        "needed")
     return read_pair(image_path, matches[0])
+
+
+def _by_stem(paths):
+  """Returns stem -> the paths with it."""
+  grouped = {}
+  for path in paths:
+    grouped.setdefault(stem(path), []).append(path)
+  return grouped
 
 
 def report(failures: Sequence[str], count: int) -> bool:

@@ -112,9 +112,9 @@ def _read_arrays(prefix):
       if _VARIABLES[match[3]] is not None:
         layers.setdefault((_NETWORKS[match[1]], int(match[2])), {})[_VARIABLES[match[3]]] = (
             reader.get_tensor(key))
+  except InputError:
+    raise
   except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:
-    if isinstance(error, InputError):
-      raise
     raise InputError(f"{prefix}: the checkpoint is damaged or incomplete; copy it again "
                      f"({str(error).splitlines()[0][:120]})") from error
   arrays, counts = {}, {}

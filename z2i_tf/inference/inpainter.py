@@ -77,8 +77,7 @@ class Inpainter:
     return self._stages(np.asarray(image), check_pair(image, mask))
 
   def _fill(self, image, hole):
-    result = image_ops.to_uint8(self._stages(image, hole)[conventions.RESULT])
-    return np.where(hole[..., np.newaxis], result, image)
+    return image_ops.fill_hole(image, hole, self._stages(image, hole)[conventions.RESULT])
 
   def _stages(self, image, hole):
     height, width = hole.shape
