@@ -28,7 +28,11 @@ setup(
         "pillow",
         "tensorflow>=2.15,<2.16",  # The last one with Keras 2 inside.
         "tensorflow-addons==0.23.*",
+        # From 4.9.6 on, TFDS needs packages that it does not name (importlib_resources; apache_beam for its command).
+        "tensorflow-datasets>=4.9.3,<4.9.5",
+        "tensorflow-metadata<1.17",  # Later ones need protobuf 5.
+        "tqdm",
     ],
-    extras_require={"test": ["pytest"]},
+    extras_require={"test": ["psutil", "pytest"]},
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -1,4 +1,4 @@
-"""Two logical CPU devices for every test that wants replicas; must come before TensorFlow starts."""
+"""Eight logical CPU devices for every test that wants replicas; must come before TensorFlow starts."""
 
 import os
 
@@ -7,7 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf  # pylint: disable=wrong-import-position
 
 tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 8)
 
 import numpy as np
 import pytest

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 from PIL import Image
 import pytest
@@ -37,8 +38,56 @@ def test_exif_orientation_is_applied(tmp_path):
   exif = Image.Exif()
   exif[0x0112] = 6  # Turned by 90 degrees.
   Image.fromarray(_RGB).save(tmp_path / "turned.png", exif=exif)
-  assert image_io.read_size(str(tmp_path / "turned.png")) == (17, 12)
+  assert image_io.read_header(str(tmp_path / "turned.png")) == image_io.Header(17, 12, "RGB", is_turned=True)
   np.testing.assert_array_equal(image_io.read_rgb(str(tmp_path / "turned.png")), np.rot90(_RGB, -1))
+
+
+_GRAY = _RGB[..., 0]
+# What a file may hold -> (its bytes' extension, how it is made, mode of its header, what is read).
+_KINDS = {
+    "gray": (".png", lambda path: Image.fromarray(_GRAY).save(path), "L", _GRAY[..., None].repeat(3, 2)),
+    "gray and alpha": (".png", lambda path: Image.merge("LA", [Image.fromarray(_GRAY)] * 2).save(path), "LA",
+                       _GRAY[..., None].repeat(3, 2)),
+    "1 bit": (".png", lambda path: Image.fromarray(_GRAY > 99).save(path), "1",
+              np.where(_GRAY > 99, np.uint8(255), np.uint8(0))[..., None].repeat(3, 2)),
+    "alpha": (".png", lambda path: Image.fromarray(np.dstack([_RGB, _GRAY])).save(path), "RGBA", _RGB),
+    "palette": (".png", lambda path: Image.fromarray(_RGB // 64 * 64).quantize(64).save(path), "P", None),
+    "CMYK": (".jpg", lambda path: Image.fromarray(_RGB).convert("CMYK").save(path, quality=100), "CMYK", None),
+    "16-bit gray": (".png", lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 200).save(path), "L 16-bit",
+                    _GRAY[..., None].repeat(3, 2)),
+    "16-bit gray TIFF": (".tif", lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 9).save(path),
+                         "L 16-bit", _GRAY[..., None].repeat(3, 2)),
+    "16-bit colour": (".png", lambda path: cv2.imwrite(str(path), _RGB[..., ::-1].astype(np.uint16) * 256 + 77),
+                      "RGB 16-bit", _RGB),
+}
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("from_memory", [False, True])
+def test_every_kind_of_image_is_converted_to_rgb(tmp_path, kind, from_memory):
+  extension, write, mode, expected = _KINDS[kind]
+  path = tmp_path / ("image" + extension)
+  write(path)
+  arguments = ("somewhere", path.read_bytes()) if from_memory else (str(path),)
+  assert image_io.read_header(*arguments) == image_io.Header(12, 17, mode, is_turned=False)
+  if expected is None:
+    with Image.open(path) as image:
+      expected = np.asarray(image.convert("RGB"))
+  rgb = image_io.read_rgb(*arguments)
+  assert rgb.dtype == np.uint8
+  np.testing.assert_array_equal(rgb, expected)
+
+
+def test_pixels_that_are_no_photograph_s_are_refused(tmp_path):
+  Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tif")
+  Image.fromarray(np.full((4, 4), 70_000, np.int32)).save(tmp_path / "deep.tif")
+  for read in (image_io.read_rgb, image_io.read_header):
+    with pytest.raises(InputError, match="float.tif: pixels of a kind that photographs do not have"):
+      read(str(tmp_path / "float.tif"))
+  with pytest.raises(InputError, match="deep.tif: more than 16 bits"):
+    image_io.read_rgb(str(tmp_path / "deep.tif"))
+  with pytest.raises(InputError, match="somewhere: not an image that can be read: unknown format"):
+    image_io.read_rgb("somewhere", b"nothing")
 
 
 @pytest.mark.parametrize("encode", [
@@ -61,7 +110,6 @@ def test_gray_levels_of_a_mask_are_split_in_the_middle(tmp_path):
 
 @pytest.mark.parametrize("extension", [".png", ".tif"])
 def test_16_bit_colour_is_refused(tmp_path, extension):
-  import cv2
   path = str(tmp_path / ("deep" + extension))
   cv2.imwrite(path, _RGB.astype(np.uint16) * 257)
   with pytest.raises(InputError, match="more than 8 bits"):
@@ -120,9 +168,8 @@ def test_unreadable_files(tmp_path):
   with pytest.raises(InputError, match="cut.png: not an image"):
     image_io.read_photo(str(tmp_path / "cut.png"))
   Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
-  for read in (image_io.read_photo, image_io.read_size):
-    with pytest.raises(InputError, match="deep.png: .*8 bits"):
-      read(str(tmp_path / "deep.png"))
+  with pytest.raises(InputError, match="deep.png: .*8 bits"):
+    image_io.read_photo(str(tmp_path / "deep.png"))
   with pytest.raises(InputError, match="a folder where a file is needed"):
     image_io.read_photo(str(tmp_path))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import tempfile
 from typing import Iterator, List, Optional
@@ -9,6 +10,7 @@ from typing import Iterator, List, Optional
 import numpy as np
 from PIL import Image
 from PIL import ImageOps
+from PIL import UnidentifiedImageError
 
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
@@ -27,6 +29,7 @@ _SAVE_OPTIONS = {
 }
 _EXIF_ORIENTATION = 0x0112
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+_SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +72,33 @@ def list_images(folder: str, recursive: bool = False) -> List[str]:
   return sorted(paths)
 
 
-def read_size(path: str) -> "tuple[int, int]":
-  """Returns (height, width) in pixels of the upright image, from the file's header."""
-  with _opened(path) as image:
+@dataclasses.dataclass(frozen=True)
+class Header:
+  """What an image file says of itself before its pixels.
+
+  Attributes:
+    height: of the upright image, pixels.
+    width: of the upright image, pixels.
+    mode: Pillow's name of the pixel format ("RGB", "L", "CMYK", "P", ...), with " 16-bit" after it where a
+      channel has so many bits.
+    is_turned: whether the EXIF orientation is another than upright.
+  """
+  height: int
+  width: int
+  mode: str
+  is_turned: bool
+
+
+def read_header(path: str, encoded: Optional[bytes] = None) -> Header:
+  """Reads an image's header; arguments and errors as `read_rgb`."""
+  with _opened(path, encoded) as image:
     width, height = image.size
-    # EXIF orientations 5 to 8 turn the picture by 90 degrees.
     # (The base class's reader: PNG's own one decodes the pixels first.)
-    turned = Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1) >= 5
-    return (width, height) if turned else (height, width)
+    orientation = Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1)
+    if 5 <= orientation <= 8:  # Turned by 90 degrees.
+      width, height = height, width
+    mode = image.mode if image.mode in _EIGHT_BIT_MODES else "L"
+    return Header(height, width, mode + (" 16-bit" if _is_deep(image) else ""), 2 <= orientation <= 8)
 
 
 def read_photo(path: str) -> Photo:
@@ -85,6 +107,8 @@ def read_photo(path: str) -> Photo:
   Raises: InputError if the file is missing, unreadable, or has more than 8 bits per channel.
   """
   with _opened(path) as image:
+    if _is_deep(image):
+      raise InputError(f"{path}: more than 8 bits per channel; convert it to 8 bits")
     image = ImageOps.exif_transpose(image)
     if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
       image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
@@ -92,18 +116,37 @@ def read_photo(path: str) -> Photo:
     return Photo(rgb=np.asarray(image.convert("RGB")), alpha=alpha, is_gray=image.mode in ("1", "L", "LA"))
 
 
-def read_rgb(path: str) -> np.ndarray:
-  """Reads an image file as (H, W, 3) uint8, upright; raises as `read_photo`."""
-  return read_photo(path).rgb
+def read_rgb(path: str, encoded: Optional[bytes] = None) -> np.ndarray:
+  """Reads any image as 8-bit RGB, turned upright by its EXIF orientation.
+
+  Gray is repeated, CMYK and palettes are converted, an alpha channel is left out (colours under it stay), of 16
+  bits per channel the upper 8 are taken.
+
+  Args:
+    path: of the file.
+    encoded: the file's content, if it was read elsewhere; `path` then only names it in errors.
+  Returns: (H, W, 3) uint8.
+  Raises: InputError if the file is missing, damaged, or has another pixel format (floats).
+  """
+  with _opened(path, encoded) as image:
+    image = ImageOps.exif_transpose(image)
+    if image.mode in _SIXTEEN_BIT_GRAY_MODES:
+      levels = np.asarray(image)
+      if levels.min() < 0 or levels.max() >= 2**16:
+        raise InputError(f"{path}: more than 16 bits per channel; convert it to 8 bits")
+      return np.repeat((levels >> 8).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    if image.mode in ("P", "PA"):
+      image = image.convert("RGBA")  # A palette may hold transparency.
+    return np.asarray(image.convert("RGB"))
 
 
 def read_mask(path: str) -> np.ndarray:
   """Reads a mask file: white is hole.
 
-  Any 8- or 1-bit image; a pixel is hole where its gray value is at least 128, or not 0 if the brightest
+  A pixel is hole where its gray value is at least 128, or not 0 if the brightest
   pixel is 1. A mask is binary at every size: it is never resized.
   Returns: (H, W) uint8, 1 = hole, 0 = known.
-  Raises: InputError as `read_photo`.
+  Raises: InputError as `read_rgb`.
   """
   gray = np.asarray(Image.fromarray(read_rgb(path)).convert("L"))
   return (gray > 0 if gray.max() == 1 else gray >= 128).astype(np.uint8)
@@ -173,22 +216,28 @@ def _refuse_folder(error):
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[Image.Image]:
+def _opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
   """Opens an image; whatever goes wrong with the file inside the block becomes an InputError."""
-  if os.path.isdir(path):
+  if encoded is None and os.path.isdir(path):
     raise InputError(f"{path}: a folder where a file is needed")
-  if not os.path.isfile(path):
+  if encoded is None and not os.path.isfile(path):
     raise InputError(f"{path}: no such file")
   try:
-    with Image.open(path) as image:
-      # Pillow opens 16-bit colour as 8-bit RGB; how it will unpack the file tells.
-      unpacking = " ".join(str(tile[-1]) for tile in image.tile)
-      if image.mode not in _EIGHT_BIT_MODES or ";16" in unpacking:
-        raise InputError(f"{path}: more than 8 bits per channel; convert it to 8 bits")
+    with Image.open(path if encoded is None else io.BytesIO(encoded)) as image:
+      if image.mode not in _EIGHT_BIT_MODES + _SIXTEEN_BIT_GRAY_MODES:
+        raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 "
+                         "bits")
       yield image
   except InputError:
     raise
   except Image.DecompressionBombError as error:
     raise InputError(f"{path}: too many pixels: {error}") from error
   except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three on damaged files.
-    raise InputError(f"{path}: not an image that can be read: {error}") from error
+    reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
+    raise InputError(f"{path}: not an image that can be read: {reason}") from error
+
+
+def _is_deep(image):
+  """Whether the file has 16 bits per channel: Pillow opens 16-bit colour as RGB; how it will unpack it tells."""
+  unpacking = " ".join(str(tile[-1]) for tile in image.tile)
+  return image.mode in _SIXTEEN_BIT_GRAY_MODES or ";16" in unpacking

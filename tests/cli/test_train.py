@@ -47,6 +47,7 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
     assert set(scalars[name]) == {1, 2, 3}, name
     assert np.isfinite(list(scalars[name].values())).all()
   assert set(scalars["validation/psnr/result"]) == {2, 3}
+  assert set(scalars["data/skipped_images"].values()) == {0}
   for stage in ("0_masked_input", "0_label", "1_coarse", "2_zoomed", "3_refined", "4_composed_hr",
                 "5_zoomed_out", "6_result"):
     assert f"stages/{stage}" in others
@@ -162,7 +163,7 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
     (["--init_coarse={finished}", "--width=6"], "coarse/conv00/kernel has shape (3, 3, 4, 4)"),
     (["--batch_size=0"], "--batch_size"),
     (["--crop_size=20"], "crop_size=20"),
-    (["--crop_size=512"], "smaller than the crop"),
+    (["--crop_size=512", "--mask_reference_size=512"], "no usable image among the first 4"),
     (["--mask_reference_size=8"], "raise the mask reference size"),
     (["--zoom=sr", "--scale=1"], "scale=1"),
     (["--zoom=linear"], "--zoom=linear"),
@@ -177,6 +178,10 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
     (["--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),
     (["--data_dir=flags"], "no images in it"),
+    (["--validation_dir=nowhere"], "nowhere: no such folder"),
+    (["--validation_split=validation"], "only TensorFlow Datasets have splits"),
+    (["--source=div2k", "--validation_dir=data/images"], "use --validation_split"),
+    (["--mask_kind=folder"], "need a folder of masks"),
     (["--work_dir=nowhere/run"], "create it first"),
     (["--flagfile=nowhere.cfg"], "nowhere.cfg"),
     (["--flagfile=data/images/coffee.jpg"], "not UTF-8"),

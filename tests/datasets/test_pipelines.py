@@ -1,25 +1,47 @@
+import collections
+import dataclasses
+import shutil
+
 import numpy as np
+from PIL import Image
 import pytest
 import tensorflow as tf
 
+from tests.datasets import stand_ins
 from z2i_tf import image_io
 from z2i_tf.datasets import pipelines
-from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.datasets import sources
+from z2i_tf.datasets.bad_images import BadImages
+from z2i_tf.datasets.mask_files import MaskFiles
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import OwnMasks
+
+
+@pytest.fixture(name="data_dir", scope="module")
+def _data_dir(tmp_path_factory):
+  """Five coded images (see stand_ins), one in a subfolder, as a data set of every kind."""
+  folder = tmp_path_factory.mktemp("data")
+  stand_ins.write_folder(folder / "images")
+  (folder / "images.txt").write_text("\n".join(f"images/{name}.png" for name in ("0", "1", "2", "3", "more/4")))
+  stand_ins.write_prepared(folder / "images", folder / "tiles", tile_size=8)
+  stand_ins.write_prepared(folder / "images", folder / "whole", tile_size=16)
+  images = [stand_ins.coded_image(number, 40 + number, 50) for number in range(5)]
+  splits = {"train": images, "validation": images}
+  stand_ins.write_tfds("div2k/bicubic_x2", folder / "tfrecord", splits)
+  stand_ins.write_tfds("div2k/bicubic_x2", folder / "array_record", splits, "array_record")
+  return folder
 
 
 @pytest.fixture(name="source", scope="module")
-def _source(tmp_path_factory):
-  """Five images, one in a subfolder, whose pixels tell where they come from: (image, row, column)."""
-  folder = tmp_path_factory.mktemp("images")
-  (folder / "more").mkdir()
-  for index in range(5):
-    rows, columns = np.mgrid[:40 + index, :50]
-    image = np.stack([np.full_like(rows, 20 * index), rows, columns], axis=-1).astype(np.uint8)
-    image_io.write_rgb(str(folder / ("more" if index == 4 else ".") / f"{index}.png"), image)
-  (folder / "notes.txt").write_text("not an image")
-  return FolderSource(str(folder), min_side=32)
+def _source(data_dir):
+  return sources.open_source("folder", str(data_dir / "images"), "train", 2)
+
+
+# Name -> arguments of open_source.
+_EVERY_SOURCE = {"folder": ("folder", "images"), "list": ("folder", "images.txt"), "tiles": ("tfrecord", "tiles"),
+                 "whole files": ("tfrecord", "whole"), "TFDS": ("div2k", "tfrecord"),
+                 "TFDS array_record": ("div2k", "array_record")}
 
 
 def _config(seed=0, **changes):
@@ -31,8 +53,25 @@ def _take(dataset, count):
   return [{name: tensor.numpy() for name, tensor in batch.items()} for batch in dataset.take(count)]
 
 
-def _training(source, config, start=0, count=6, batch_size=2):
-  return _take(pipelines.training_dataset(source, config, batch_size, start), count)
+def _training(source, config, start=0, count=6, batch_size=2, **options):
+  return _take(pipelines.training_dataset(source, config, batch_size, start, **options), count)
+
+
+def _assert_equal(batches, others):
+  assert len(batches) == len(others)
+  for batch, other in zip(batches, others):
+    for name, value in batch.items():
+      np.testing.assert_array_equal(value, other[name])
+
+
+def _levels(batches):
+  """All high-resolution crops of some batches, as (examples, side, side, 3) integers."""
+  return np.rint(np.concatenate([batch["image_hr"] for batch in batches]) * 255).astype(int)
+
+
+def _numbers(batches):
+  """Which image each example is of."""
+  return [crop[0, 0, 0] // 20 for crop in _levels(batches)]
 
 
 def test_examples_are_crops_with_their_bicubic_half_and_a_binary_mask(source):
@@ -47,85 +86,221 @@ def test_examples_are_crops_with_their_bicubic_half_and_a_binary_mask(source):
     assert batch["mask_lr"].shape == (2, 16, 16, 1) and set(np.unique(batch["mask_lr"])) == {0, 1}
 
 
-def test_no_mask_and_no_crop_repeats(source):
-  batches = _training(source, _config(), count=15)
+@pytest.mark.parametrize("crops_per_image", [1, 8])
+def test_no_mask_and_no_crop_repeats(source, crops_per_image):
+  batches = _training(source, _config(crops_per_image=crops_per_image), count=15)
   masks = {mask.tobytes() for batch in batches for mask in batch["mask_lr"]}
   crops = {crop.tobytes() for batch in batches for crop in batch["image_hr"]}
-  assert len(masks) == 30 and len(crops) == 30
+  assert len(masks) == 30 and len(crops) >= 29  # There are not many crops; two may be of one place.
 
 
 def test_an_epoch_has_every_image_once_in_an_order_of_its_own(source):
-  batches = _training(source, _config(), count=20, batch_size=1)
-  order = [int(round(batch["image_hr"][0, 0, 0, 0] * 255)) // 20 for batch in batches]
+  order = _numbers(_training(source, _config(), count=20, batch_size=1))
   epochs = [tuple(order[start:start + 5]) for start in range(0, 20, 5)]
   assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
   assert len(set(epochs)) > 1
 
 
-def test_starting_later_gives_what_would_have_come(source):
-  whole, tail = _training(source, _config(), count=7), _training(source, _config(), start=4, count=3)
-  for late, early in zip(tail, whole[4:]):
-    for name, value in early.items():
-      np.testing.assert_array_equal(late[name], value)
+@pytest.mark.parametrize("kind", _EVERY_SOURCE)
+@pytest.mark.parametrize("crops_per_image", [1, 40])
+def test_starting_later_gives_what_would_have_come_from_every_source(data_dir, kind, crops_per_image):
+  """With 40 crops per image a block has 6 * 40 = 240 examples, so that batch 16 is in the second."""
+  name, path = _EVERY_SOURCE[kind]
+  source = sources.open_source(name, str(data_dir / path), "train", 2)
+  config = _config(crops_per_image=crops_per_image, masks=MaskMixture.parse("rect"))
+  whole = _training(source, config, count=18, batch_size=16 if crops_per_image > 1 else 3)
+  for start in (1, 16):
+    late = _training(source, config, start=start, count=2, batch_size=16 if crops_per_image > 1 else 3)
+    _assert_equal(late, whole[start:start + 2])
 
 
-def test_seeds_differ(source):
-  first, second = (_training(source, _config(seed), count=1)[0] for seed in (0, 1))
-  assert not np.array_equal(first["mask_lr"], second["mask_lr"])
-  assert not np.array_equal(first["image_hr"], second["image_hr"])
+def test_files_as_a_folder_a_list_and_prepared_are_the_same_examples(data_dir):
+  expected = None
+  for kind in ("folder", "list", "tiles", "whole files"):
+    name, path = _EVERY_SOURCE[kind]
+    batches = _training(sources.open_source(name, str(data_dir / path), "train", 2), _config(flips="both"))
+    _assert_equal(batches, expected or batches)
+    expected = batches
+
+
+@pytest.mark.parametrize("crops_per_image", [1, 8])
+def test_parallel_calls_change_nothing(source, crops_per_image):
+  config = _config(crops_per_image=crops_per_image, flips="both", masks=MaskMixture.parse("small,rect,large", 64))
+  expected = _training(source, config, parallel_calls=1)
+  for calls in (3, 8):
+    _assert_equal(_training(source, config, parallel_calls=calls), expected)
+
+
+def test_several_crops_of_an_image_stay_apart(source):
+  """A block of 8 crops each is 8 rounds of 32 visits: every image visited comes once in each round."""
+  config = _config(crops_per_image=8)
+  batches = _training(source, config, count=2, batch_size=256)
+  for block in batches:
+    crops = _levels([block])
+    rounds = crops.reshape(8, 32, 32, 32, 3)
+    shares = [collections.Counter(one[:, 0, 0, 0].tolist()) for one in rounds]
+    assert all(share == shares[0] for share in shares)
+    orders = {tuple(one[:, 0, 0, 0]) for one in rounds}
+    assert len(orders) == 8
+  assert not np.array_equal(_levels(batches[:1]), _levels(batches[1:]))
+
+
+def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path):
+  (tmp_path / "images").mkdir()
+  for number in range(12):
+    image_io.write_rgb(str(tmp_path / "images" / f"{number:02d}.png"), stand_ins.coded_image(number, 40, 40))
+  source = sources.FolderSource(str(tmp_path / "images"))
+  # Blocks of 256 // 43 = 5 images.
+  numbers = _numbers(_training(source, _config(crops_per_image=43), count=2, batch_size=215))
+  first, second = numbers[:215], numbers[215:]
+  assert len(set(first)) == len(set(second)) == 5 and not set(first) & set(second)
+  assert all(len(set(first[start:start + 5])) == 5 for start in range(0, 215, 5))
+
+
+def test_flips_are_off_unless_asked_for_and_fair(source):
+  def directions(flips):
+    crops = _levels(_training(source, _config(flips=flips), count=4, batch_size=50))
+    return np.mean(crops[:, 1, 0, 1] < crops[:, 0, 0, 1]), np.mean(crops[:, 0, 1, 2] < crops[:, 0, 0, 2])
+
+  assert directions("none") == (0, 0)
+  vertical, horizontal = directions("horizontal")
+  assert vertical == 0 and 0.35 < horizontal < 0.65
+  assert all(0.35 < share < 0.65 for share in directions("both"))
+
+
+def test_seeds_epochs_and_splits_differ(source):
+  first, other_seed = (_training(source, _config(seed), count=1, batch_size=5)[0] for seed in (0, 1))
+  second_epoch = _training(source, _config(), start=1, count=1, batch_size=5)[0]
+  validation = _take(pipelines.validation_dataset(source, _config(), 5), 1)[0]
+  for key in ("mask_lr", "image_hr"):
+    examples = [example.tobytes() for batch in (first, other_seed, second_epoch, validation) for example in batch[key]]
+    assert len(set(examples)) == 20, key
+  assert not np.array_equal(_numbers([first]), _numbers([other_seed]))
 
 
 def test_validation_is_fixed_centre_crops(source):
   twice = [_take(pipelines.validation_dataset(source, _config(), 2), 9) for _ in range(2)]
   assert [len(batch["mask_lr"]) for batch in twice[0]] == [2, 2, 1]
-  for one, other in zip(*twice):
-    np.testing.assert_array_equal(one["mask_lr"], other["mask_lr"])
+  _assert_equal(*twice)
   first = np.rint(twice[0][0]["image_hr"][0] * 255)
   assert first[0, 0, 1] == (40 - 32) // 2 and first[0, 0, 2] == (50 - 32) // 2
+  other_seed = _take(pipelines.validation_dataset(source, _config(1), 2), 9)
+  for batch, other in zip(twice[0], other_seed):
+    np.testing.assert_array_equal(batch["image_hr"], other["image_hr"])
+    assert not np.array_equal(batch["mask_lr"], other["mask_lr"])
 
 
-def test_scale_one_has_one_resolution(source):
-  batch = _training(source, _config(scale=1), count=1)[0]
-  np.testing.assert_array_equal(batch["image_hr"], batch["image_lr"])
+@pytest.mark.parametrize("crop_size, scale", [(32, 1), (16, 1), (8, 3), (8, 4)])
+def test_any_crop_size_and_scale(source, crop_size, scale):
+  batch = _training(source, _config(crop_size=crop_size, scale=scale), count=1)[0]
+  assert batch["image_hr"].shape == (2, crop_size * scale, crop_size * scale, 3)
+  assert batch["image_lr"].shape == (2, crop_size, crop_size, 3)
+  if scale == 1:
+    np.testing.assert_array_equal(batch["image_hr"], batch["image_lr"])
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 8])
+def test_replicas_share_the_same_global_batches(source, replicas):
+  strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
+  config = _config(crops_per_image=8)
+  expected = _training(source, config, start=2, count=3, batch_size=8)
+  shared = iter(strategy.experimental_distribute_dataset(pipelines.training_dataset(source, config, 8, start_step=2)))
+  for batch in expected:
+    parts = {name: strategy.experimental_local_results(value) for name, value in next(shared).items()}
+    assert all(len(part) == 8 // replicas for part in parts["mask_lr"])
+    _assert_equal([{name: np.concatenate(part) for name, part in parts.items()}], [batch])
+
+
+def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
+  for number in range(3):
+    gray = np.zeros((30 + number, 70), np.uint8)
+    gray[10 * number:10 * number + 9] = 200 + number
+    gray[0, 0] = 90
+    Image.fromarray(gray).save(tmp_path / f"{number}.png")
+  masks = MaskMixture.parse("folder", own_masks=OwnMasks(MaskFiles(str(tmp_path))))
+  batches = _training(source, _config(masks=masks))
+  drawn = [mask[..., 0] for batch in batches for mask in batch["mask_lr"]]
+  assert all(set(np.unique(mask)) == {0, 1} for mask in drawn)
+  # Scaled to the height of the crop, 16, the masks are wide bands of 9 / 30 of the height.
+  assert all((mask == mask[:, :1]).all() and 4 <= mask[:, 0].sum() <= 6 for mask in drawn)
+  assert len({mask.tobytes() for mask in drawn}) == 3
+  Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "none.png")
+  with pytest.raises(InputError, match="none.png: none of this mask is hole"):
+    MaskFiles(str(tmp_path))
 
 
 @pytest.mark.parametrize("changes, message", [
     ({"crop_size": 20}, "crop_size=20"),
     ({"crop_size": 0}, "crop_size=0"),
     ({"crop_size": 128}, "smaller than the crop of 128"),
+    ({"crops_per_image": 0}, "crops_per_image=0"),
+    ({"crops_per_image": 257}, "crops_per_image=257"),
+    ({"flips": "sideways"}, "flips='sideways'"),
 ])
 def test_unusable_configurations_are_refused(changes, message):
   with pytest.raises(ValueError, match=message):
     _config(**changes)
 
 
-def test_folders_that_cannot_be_used(source, tmp_path):
-  with pytest.raises(InputError, match="nowhere: no such folder"):
-    FolderSource(str(tmp_path / "nowhere"), 8)
-  with pytest.raises(InputError, match="no images in it"):
-    FolderSource(str(tmp_path), 8)
-  image_io.write_rgb(str(tmp_path / "small.png"), np.zeros((30, 64, 3), np.uint8))
-  with pytest.raises(InputError, match="small.png: 30x64 pixels, smaller than the crop of 32x32"):
-    FolderSource(str(tmp_path), 32)
-  (tmp_path / "broken.png").write_bytes(b"nothing")
-  with pytest.raises(InputError, match="broken.png: not an image"):
-    FolderSource(str(tmp_path), 8)
-
-
-def test_an_image_damaged_behind_its_header_is_named(tmp_path):
-  noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
-  image_io.write_rgb(str(tmp_path / "cut.png"), noise)
-  (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:2000])
-  source = FolderSource(str(tmp_path), 32)
-  with pytest.raises(InputError, match="^.*cut.png: not an image that can be read"):
+def test_masks_that_leave_nothing_known_end_with_an_error(source):
+  config = _config(masks=MaskMixture.parse("folder", own_masks=OwnMasks([np.ones((9, 9), np.uint8)])))
+  with pytest.raises(InputError, match="No usable mask of 16x16 .*--mask_reference_size"):
     with pipelines.reading_errors():
-      _training(source, _config(), count=1)
+      _training(source, config, count=1)
 
 
-def test_links_are_followed_and_may_go_round(tmp_path):
-  (tmp_path / "real").mkdir()
-  image_io.write_rgb(str(tmp_path / "real" / "a.png"), np.zeros((8, 8, 3), np.uint8))
-  (tmp_path / "linked").mkdir()
-  (tmp_path / "linked" / "there").symlink_to(tmp_path / "real")
-  (tmp_path / "real" / "back").symlink_to(tmp_path / "linked")
-  assert len(FolderSource(str(tmp_path / "linked"), 8)) == 1
+@pytest.fixture(name="spoilt", scope="module")
+def _spoilt(data_dir, tmp_path_factory):
+  """The folder of five images, and four files that cannot be used."""
+  folder = tmp_path_factory.mktemp("spoilt") / "images"
+  shutil.copytree(data_dir / "images", folder)
+  (folder / "a_empty.jpg").write_bytes(b"")
+  (folder / "b_text.png").write_text("not an image")
+  (folder / "c_small.png").write_bytes((folder / "0.png").read_bytes())
+  image_io.write_rgb(str(folder / "c_small.png"), np.zeros((20, 90, 3), np.uint8))
+  noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+  image_io.write_rgb(str(folder / "d_cut.png"), noise)
+  (folder / "d_cut.png").write_bytes((folder / "d_cut.png").read_bytes()[:2000])
+  return sources.FolderSource(str(folder))
+
+
+def test_unusable_images_are_skipped_named_once_and_counted(spoilt, capsys):
+  bad_images = BadImages()
+  batches = _training(spoilt, _config(), count=27, batch_size=1, bad_images=bad_images)  # Three epochs.
+  counted = collections.Counter(_numbers(batches))
+  assert len(counted) == 5 and min(counted.values()) >= 3  # Every usable image in every epoch.
+  assert bad_images.count == 4
+  lines = capsys.readouterr().err.splitlines()
+  assert len(lines) == 4
+  for line, (name, reason) in zip(sorted(lines), (("a_empty.jpg", "not an image"), ("b_text.png", "not an image"),
+                                                  ("c_small.png", "20x90 pixels, smaller than the crop of 32x32"),
+                                                  ("d_cut.png", "not an image"))):
+    assert line.startswith("skipped: ") and f"{name}: {reason}" in line
+  _assert_equal(_training(spoilt, _config(), start=13, count=3, batch_size=1, bad_images=bad_images), batches[13:16])
+  validation = _take(pipelines.validation_dataset(spoilt, _config(), 3, bad_images), 9)
+  assert [len(batch["mask_lr"]) for batch in validation] == [3, 2]
+
+
+def test_unusable_images_are_refused_if_asked(spoilt):
+  with pytest.raises(InputError, match="(a_empty|b_text|c_small|d_cut)"):
+    with pipelines.reading_errors():
+      _training(spoilt, _config(), count=9, batch_size=1)
+  with pytest.raises(InputError, match="a_empty.jpg"):
+    with pipelines.reading_errors():
+      _take(pipelines.validation_dataset(spoilt, _config(), 3), 9)
+
+
+def test_only_unusable_images_end_with_an_error_not_with_a_hang(spoilt):
+  cut = dataclasses.replace(_config(), crop_size=64)
+  with pytest.raises(InputError, match="no usable image among 9 in a row; the last: "):
+    with pipelines.reading_errors():
+      _training(spoilt, cut, count=1, bad_images=BadImages())
+
+
+def test_many_bad_images_are_counted_but_not_all_named(capsys):
+  bad_images = BadImages()
+  for number in range(30):
+    bad_images.report(InputError(f"{number}.png: broken"))
+  assert bad_images.count == 30
+  lines = capsys.readouterr().err.splitlines()
+  assert len(lines) == 21 and "check-data names them all" in lines[-1]

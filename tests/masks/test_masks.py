@@ -3,9 +3,10 @@ import pytest
 
 from z2i_tf import image_io
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.masks.specs import SPECS
 from z2i_tf.masks.specs import StrokeSpec
-from z2i_tf.masks.strokes import draw_mask
+from z2i_tf.masks.drawing import draw_mask
 
 
 def _rng(*seed):
@@ -29,7 +30,7 @@ def test_masks_are_binary_differ_and_repeat(kind):
 
 
 @pytest.mark.parametrize("height, width", [(64, 640), (640, 64)])
-@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("kind", ["small", "large"])
 def test_long_masks_are_covered_to_their_edges(kind, height, width):
   covered = sum(draw_mask(SPECS[kind], height, width, _rng(2, i)).astype(int) for i in range(400))
   for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]):
@@ -51,6 +52,40 @@ def test_a_stroke_is_as_thick_as_its_spec_says(thickness):
   for mask in inside:
     middle = mask[:, np.flatnonzero(mask.any(axis=0)).mean().astype(int)]
     assert abs(int(middle.sum()) - thickness) <= 2
+
+
+def test_a_rectangle_has_sides_of_a_quarter_to_a_half_anywhere():
+  masks = np.array([draw_mask(SPECS["rect"], 80, 120, _rng(8, i)) for i in range(400)])
+  for mask in masks:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    assert mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].all()
+    assert 20 <= len(rows) <= 40 and 30 <= len(columns) <= 60 and mask.sum() == len(rows) * len(columns)
+  covered = masks.any(axis=0)
+  assert all(edge.mean() > 0.5 for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]))
+
+
+@pytest.mark.parametrize("height, width", [(16, 16), (40, 24), (90, 33)])
+def test_own_masks_just_cover_what_is_asked_for(height, width):
+  """A hole of the left third stays a band over all rows, or is cropped to a part of it."""
+  own = np.zeros((30, 60), np.uint8)
+  own[:, :20] = 1
+  masks = [draw_mask(OwnMasks([own]), height, width, _rng(9, i)) for i in range(40)]
+  factor = max(height / 30, width / 60)
+  for mask in masks:
+    assert mask.shape == (height, width) and (mask == mask[:1]).all()
+    assert 0 < mask[0].sum() <= round(20 * factor) + 1 and mask[0, 0] == 1
+  assert len({mask.tobytes() for mask in masks}) > 1 or round(60 * factor) <= width
+
+
+def test_own_masks_need_their_kind_and_the_other_way_round():
+  own = OwnMasks([np.eye(8, dtype=np.uint8)])
+  mixture = MaskMixture.parse("folder:1,rect:3", own_masks=own)
+  diagonals = sum(np.array_equal(mixture.draw(8, 8, _rng(10, i)), own.masks[0]) for i in range(200))
+  assert 20 < diagonals < 80
+  with pytest.raises(ValueError, match="need a folder of masks"):
+    MaskMixture.parse("small,folder")
+  with pytest.raises(ValueError, match="'folder' is not among the kinds"):
+    MaskMixture.parse("small", own_masks=own)
 
 
 def test_even_tiny_small_masks_can_be_drawn():

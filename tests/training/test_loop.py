@@ -33,13 +33,15 @@ def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
 
   writer = SummaryWriter(str(tmp_path))
   run_loop(config, itertools.count(2), lambda batch: {"loss/generator": tf.constant(float(batch))},
-           evaluate, saved.append, writer, start_step=2, print_line=lines.append)
+           evaluate, saved.append, writer, start_step=2, more_scalars=lambda: {"data/skipped_images": len(saved)},
+           print_line=lines.append)
   writer.flush()
   assert saved == [3, 6, 7] and evaluated == [5, 7]
   scalars, _ = read_events(tmp_path)
   # Step n uses batch n - 1; each value is the mean since the line before.
   assert scalars["loss/generator"] == {4: 2.5, 6: 4.5, 7: 6.0}
   assert scalars["validation/toy"] == {5: 50.0, 7: 70.0}
+  assert scalars["data/skipped_images"] == {4: 1.0, 6: 1.0, 7: 2.0}
   assert set(scalars["speed/examples_per_second"]) == {4, 6, 7}
   assert lines[0].startswith("step 4/7  loss/generator 2.5") and "ETA 0:00:0" in lines[0]
   assert lines[-2].startswith("step 7/7") and lines[-1] == "step 7  validation/toy 70"

@@ -28,7 +28,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.evaluation import evaluate
   from z2i_tf.inference.inpainter import Inpainter
 
-  source = FolderSource(values.image_dir, values.crop_size)
+  source = FolderSource(values.image_dir)
   methods = {**baselines.METHODS, f"z2i ({values.model})": Inpainter.load(values.model)}
   for kind in _KINDS:
     masks = flag_groups.mask_mixture(kind, "kind")

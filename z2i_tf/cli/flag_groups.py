@@ -48,25 +48,10 @@ def model_config(values: flags.FlagValues):
     return ModelConfig(zoom=values.zoom, scale=scale, width=values.width, sr_width=values.sr_width)
 
 
-def define_data_flags(values: flags.FlagValues) -> None:
-  """Where examples come from and what they are made of."""
-  flags.DEFINE_enum("source", "folder", ["folder"], "Kind of data set: a folder of images, searched "
-                    "recursively.", flag_values=values)
-  flags.DEFINE_string("data_dir", None, "Folder of the training images.", flag_values=values)
-  flags.DEFINE_string("validation_dir", None, "Folder of images to measure on; without it nothing is "
-                      "measured and the pictures show training images.", flag_values=values)
-  flags.DEFINE_integer("crop_size", 256, "Side of the low-resolution crop, pixels, a multiple of 8; the "
-                       "high-resolution crop is crop_size * scale.", flag_values=values)
-  define_mask_kind_flag(values)
-  flags.DEFINE_integer("mask_reference_size", None, "Draw masks at this side, pixels, and use a random crop "
-                       "of them, so that small crops see strokes as thick as at test time. Default: masks "
-                       "are drawn at the size of the crop.", flag_values=values)
-  define_seed_flag(values)
-
-
-def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind") -> None:
-  flags.DEFINE_string(name, "small", "Kind of masks: small, large, or shares such as small:0.7,large:0.3.",
-                      flag_values=values)
+def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
+  """`own`: what the help says of masks of one's own, where there can be some."""
+  flags.DEFINE_string(name, "small", f"Kind of masks: small, large (the paper's), rect (a rectangle){own}, or shares "
+                      "such as small:0.7,large:0.3.", flag_values=values)
 
 
 def define_seed_flag(values: flags.FlagValues) -> None:
@@ -80,11 +65,19 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
                       "such as a training's --work_dir.", flag_values=values)
 
 
-def mask_mixture(text: str, flag_name: str, reference_size=None):
-  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
+def mask_mixture(text: str, flag_name: str, reference_size=None, mask_dir=None):
+  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag.
+
+  With `mask_dir`, the masks in it are read once and serve the kind "folder".
+  """
   from z2i_tf.masks.mixture import MaskMixture
+  from z2i_tf.masks.specs import OwnMasks
+  own_masks = None
+  if mask_dir is not None:
+    from z2i_tf.datasets.mask_files import MaskFiles
+    own_masks = OwnMasks(MaskFiles(mask_dir))
   try:
-    return MaskMixture.parse(text, reference_size)
+    return MaskMixture.parse(text, reference_size, own_masks)
   except ValueError as error:
     raise InputError(f"--{flag_name}={text}: {error}") from error
 

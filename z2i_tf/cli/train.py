@@ -6,32 +6,37 @@ Running the same command again continues from the last checkpoint in --work_dir.
 
 from absl import flags
 
+from z2i_tf.cli import data_flags
 from z2i_tf.cli import flag_groups
 
 # Settings that may change when a run is continued.
-_FREE = ("work_dir", "validation_dir", "iterations", "save_every", "log_every", "evaluate_every")
+_FREE = ("work_dir", "validation_dir", "validation_split", "on_bad_image", "iterations", "save_every", "log_every",
+         "evaluate_every")
 
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("work_dir", None, "Folder of the run, created if missing: settings, checkpoints, "
                       "TensorBoard events, model.npz.", flag_values=values)
   flag_groups.define_model_flags(values)
-  flag_groups.define_data_flags(values)
+  data_flags.define_source_flags(values)
+  data_flags.define_example_flags(values)
+  data_flags.define_bad_image_flag(values)
+  data_flags.define_validation_flags(values)
   flag_groups.define_initial_weights_flags(values)
   flag_groups.define_loss_flags(values)
   flag_groups.define_schedule_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  flag_groups.require(values, "data_dir", "work_dir")
+  flag_groups.require(values, "work_dir")
+  data_flags.check_source_flags(values)
   settings = flag_groups.recorded_settings(values, _FREE)
   weights = flag_groups.loss_weights(values)
   optimizer = flag_groups.optimizer_config(values)
   initial_weights = flag_groups.initial_weights(values)
-  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size)
 
   from z2i_tf.datasets import pipelines
-  from z2i_tf.datasets.sources import SOURCES
+  from z2i_tf.datasets import sources
   from z2i_tf.training import devices
   from z2i_tf.training import joint_stage
   from z2i_tf.training import work_dir
@@ -44,19 +49,24 @@ def run(values: flags.FlagValues) -> None:
     loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size,
                       save_every=values.save_every, log_every=values.log_every,
                       evaluate_every=values.evaluate_every)
-    examples = pipelines.ExampleConfig(
-        crop_size=values.crop_size, scale=model.scale, masks=masks, seed=values.seed)
     config = joint_stage.JointStageConfig(
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
         vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights)
-  open_source = SOURCES[values.source]
-  source = open_source(values.data_dir, examples.crop_size_hr)
-  held_out = values.validation_dir and open_source(values.validation_dir, examples.crop_size_hr)
-  validation = pipelines.validation_dataset(held_out or source, examples, joint_stage.MAX_PICTURES)
+  examples = data_flags.example_config(values, model.scale)
+  source = data_flags.open_source(values, model.scale)
+  held_out = data_flags.open_validation_source(values, model.scale)
+  for images in (source, held_out):
+    if images is not None:
+      sources.check_source(images, examples.crop_size_hr)
+  bad_images = data_flags.bad_images(values)
+  validation = pipelines.validation_dataset(held_out or source, examples, joint_stage.MAX_PICTURES, bad_images)
   stage = joint_stage.JointStage(config, loop, devices.make_strategy())
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples")
   with pipelines.reading_errors():
     stage.run(
         values.work_dir, settings,
-        lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step),
-        validation, is_training_data=not held_out)
+        lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step, bad_images),
+        validation, is_training_data=held_out is None,
+        more_scalars=lambda: {"data/skipped_images": bad_images.count})
+  if bad_images.count:
+    print(f"{bad_images.count} unusable images were skipped")

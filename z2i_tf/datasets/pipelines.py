@@ -1,28 +1,42 @@
-"""From images to batches: crop, degrade, mask.
+"""From images to batches: crop, flip, degrade, mask.
 
-Everything random about an example (which image, which crop, which mask) is a function of the seed and the
-example's index, so a run can start at any step and sees what an uninterrupted one would have seen,
-whatever the number of parallel calls.
+Everything random about an example (which image, which crop, which flip, which mask) is a function of the seed and
+the example's number in the run, hence of its epoch, so a run can start at any step and sees what an
+uninterrupted one would have seen, whatever the number of parallel calls and of replicas.
+
+Several crops per decoded image (our own option) come in blocks: a block's images are visited round after round,
+each round in an order of its own and with one crop of each image, so that crops of one image stay apart.
 """
 
 import contextlib
 import dataclasses
 import functools
 import re
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.datasets.bad_images import BadImages
+from z2i_tf.datasets.pictures import Picture
+from z2i_tf.datasets.sources import check_size
+from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.datasets.sources import MAX_UNUSABLE_IN_A_ROW
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
 
 # How TensorFlow quotes an exception of a Python function in a pipeline.
 _QUOTED_ERROR = re.compile(r"InputError: (.+)")
 # Independent random streams of one seed.
-_ORDER_STREAM, _EXAMPLE_STREAM, _VALIDATION_STREAM = range(3)
+_ORDER_STREAM, _EXAMPLE_STREAM, _VALIDATION_STREAM, _ROUND_STREAM = range(4)
+# A block of several crops per image holds about so many: at 512x512 pixels 200 MB, and the next block is on its way.
+_BLOCK_CROPS = 256
+# What stands for crop and mask of an unusable image until they are left out.
+_NOTHING = (np.zeros([0], np.uint8), np.zeros([0], np.uint8))
+
+# Name -> axes of (height, width) that may be mirrored.
+FLIPS = {"none": (), "horizontal": (1,), "both": (0, 1)}
 
 
 @contextlib.contextmanager
@@ -46,13 +60,17 @@ class ExampleConfig:
       `crop_size * scale`.
     scale: zoom factor.
     masks: the kinds of masks.
-    seed: of order, crops and masks.
-  Raises: ValueError for a crop size that the networks or the masks do not take.
+    seed: of order, crops, flips and masks.
+    crops_per_image: so many examples are cut from an image each time it is decoded (paper: 1).
+    flips: in which directions a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
+  Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
   crop_size: int
   scale: int
   masks: MaskMixture
   seed: int
+  crops_per_image: int = 1
+  flips: str = "none"
 
   def __post_init__(self):
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
@@ -62,81 +80,163 @@ class ExampleConfig:
     if reference is not None and reference < self.crop_size:
       raise ValueError(f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; "
                        "raise the mask reference size")
+    if not 1 <= self.crops_per_image <= _BLOCK_CROPS:
+      raise ValueError(f"There can be 1 to {_BLOCK_CROPS} crops per image. Received: "
+                       f"crops_per_image={self.crops_per_image}")
+    if self.flips not in FLIPS:
+      raise ValueError(f"Flips are one of {', '.join(FLIPS)}. Received: flips={self.flips!r}")
 
   @property
   def crop_size_hr(self) -> int:
     return self.crop_size * self.scale
 
 
-def training_dataset(source: FolderSource, config: ExampleConfig, batch_size: int,
-                     start_step: int = 0) -> tf.data.Dataset:
+def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int, start_step: int = 0,
+                     bad_images: Optional[BadImages] = None,
+                     parallel_calls: int = tf.data.AUTOTUNE) -> tf.data.Dataset:
   """Endless batches of random crops with fresh masks.
 
-  Each epoch takes every image once, in a new order.
+  Each epoch visits every image once, in a new order. In the place of an unusable image comes the next usable one
+  of the epoch's order.
 
   Args:
     source: of the images.
     config: of the examples.
     batch_size: global; batch n has the examples n * batch_size and following.
-    start_step: the batch to start with; earlier ones are not computed.
+    start_step: the batch to start with; nothing of earlier ones is computed (with several crops per image:
+      nothing of earlier blocks).
+    bad_images: decides about unusable images; None: the first one is an error.
+    parallel_calls: how many images are worked on at once; the batches do not depend on it.
   Returns: dataset of dicts: "image_hr" (B, S*scale, S*scale, 3) and "image_lr" (B, S, S, 3) float32 in
     [0, 1] (bicubic may overshoot), "mask_lr" (B, S, S, 1) float32, 1 = hole.
+    Iterating raises InputError (within `reading_errors`) when too many images in a row are unusable.
   """
+  visit = functools.partial(_visit, source, config, bad_images or BadImages(fail=True), _epoch_order(source, config))
+  per_image = config.crops_per_image
+  block_images = 1 if per_image == 1 else _BLOCK_CROPS // per_image
+  first_block, rest = divmod(start_step * batch_size, block_images * per_image)
+  visits = tf.data.Dataset.range(first_block * block_images, np.iinfo(np.int64).max)
+  visits = visits.map(lambda number: _visited(visit, number, config), num_parallel_calls=parallel_calls)
+  if per_image > 1:
+    blocks = visits.batch(block_images, drop_remainder=True).enumerate(first_block)
+    visits = blocks.map(lambda number, crops: _in_rounds(number, crops, config, block_images)).prefetch(1)
+  examples = visits.unbatch().skip(rest).map(
+      lambda crop, mask: _tensors(crop, mask, config), num_parallel_calls=parallel_calls)
+  return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: int,
+                       bad_images: Optional[BadImages] = None) -> tf.data.Dataset:
+  """The centre crop of every usable image with one fixed mask each, in order; the last batch may be smaller.
+
+  Args and returns: as `training_dataset`; an image's mask depends on the seed and its index only.
+  """
+  bad_images = bad_images or BadImages(fail=True)
+
+  def example(index):
+    try:
+      return (*validation_example(source, int(index), config.crop_size_hr, config.crop_size, config.masks, config.seed),
+              True)
+    except InputError as error:
+      bad_images.report(error)
+      return (*_NOTHING, False)
+
+  examples = tf.data.Dataset.range(len(source)).map(
+      lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)),
+      num_parallel_calls=tf.data.AUTOTUNE)
+  examples = examples.filter(lambda crop, mask, usable: usable).map(
+      lambda crop, mask, usable: _tensors(crop, mask, config), num_parallel_calls=tf.data.AUTOTUNE)
+  return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def validation_example(source: ImageSource, index: int, crop_size: int, mask_size: int,
+                       masks: MaskMixture, seed: int) -> Tuple[np.ndarray, np.ndarray]:
+  """Returns image `index`'s centre crop (crop_size, crop_size, 3) and its fixed (mask_size, mask_size) mask.
+
+  Both uint8, 1 = hole; sizes in pixels. Raises: InputError if the image is unusable.
+  """
+  picture = _open(source, index, crop_size)
+  top, left = ((length - crop_size) // 2 for length in picture.shape)
+  rng = np.random.default_rng([seed, _VALIDATION_STREAM, index])
+  return picture.crop(top, left, crop_size, crop_size), masks.draw(mask_size, mask_size, rng)
+
+
+def _open(source, index, side) -> Picture:
+  picture = source.open(index)
+  check_size(source.name(index), picture.shape, side)
+  return picture
+
+
+def _epoch_order(source, config):
+  """Returns epoch -> the order of its images."""
   @functools.lru_cache(maxsize=2)
   def order(epoch):
     return np.random.default_rng([config.seed, _ORDER_STREAM, epoch]).permutation(len(source))
 
-  def example(index):
-    epoch, position = divmod(int(index), len(source))
-    rng = np.random.default_rng([config.seed, _EXAMPLE_STREAM, int(index)])
-    image = source.image(order(epoch)[position])
-    side = config.crop_size_hr
-    top, left = (rng.integers(length - side + 1) for length in image.shape[:2])
-    mask = config.masks.draw(config.crop_size, config.crop_size, rng)
-    return image[top:top + side, left:left + side], mask
-
-  indices = tf.data.Dataset.range(start_step * batch_size, np.iinfo(np.int64).max)
-  return _examples(indices, example, config).batch(batch_size, drop_remainder=True).prefetch(
-      tf.data.AUTOTUNE)
+  return order
 
 
-def validation_dataset(source: FolderSource, config: ExampleConfig, batch_size: int) -> tf.data.Dataset:
-  """The centre crop of every image with one fixed mask each, in order; the last batch may be smaller.
-
-  Args: as `training_dataset`.
-  """
-  def example(index):
-    return validation_example(
-        source, int(index), config.crop_size_hr, config.crop_size, config.masks, config.seed)
-
-  indices = tf.data.Dataset.range(len(source))
-  return _examples(indices, example, config).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+def _visit(source, config, bad_images, order, number):
+  """Makes the examples of visit `number`; returns their crops (N, ...) and masks (N, ...), uint8."""
+  identities = [int(number) * config.crops_per_image + crop for crop in range(config.crops_per_image)]
+  generators = [np.random.default_rng([config.seed, _EXAMPLE_STREAM, identity]) for identity in identities]
+  crops = _crops_of_next_usable(source, config, bad_images, order, int(number), generators)
+  try:
+    return crops, np.stack([config.masks.draw(config.crop_size, config.crop_size, rng) for rng in generators])
+  except ValueError as error:
+    raise InputError(f"{error} Take larger crops (--crop_size), or --mask_reference_size") from error
 
 
-def validation_example(source: FolderSource, index: int, crop_size: int, mask_size: int,
-                       masks: MaskMixture, seed: int) -> Tuple[np.ndarray, np.ndarray]:
-  """Returns image `index`'s centre crop (crop_size, crop_size, 3) and its fixed (mask_size, mask_size) mask.
+def _crops_of_next_usable(source, config, bad_images, order, number, generators):
+  epoch, position = divmod(number, len(source))
+  attempts = min(len(source), MAX_UNUSABLE_IN_A_ROW)
+  for offset in range(attempts):
+    try:
+      index = int(order(epoch)[(position + offset) % len(source)])
+      picture = _open(source, index, config.crop_size_hr)
+      return np.stack([_random_crop(picture, config, rng) for rng in generators])
+    except InputError as error:
+      bad_images.report(error)
+      unusable = error
+  raise InputError(f"no usable image among {attempts} in a row; the last: {unusable}")
 
-  Both uint8, 1 = hole; sizes in pixels.
-  """
-  image = source.image(index)
-  top, left = ((length - crop_size) // 2 for length in image.shape[:2])
-  rng = np.random.default_rng([seed, _VALIDATION_STREAM, index])
-  return (image[top:top + crop_size, left:left + crop_size], masks.draw(mask_size, mask_size, rng))
+
+def _random_crop(picture, config, rng):
+  side = config.crop_size_hr
+  top, left = (rng.integers(length - side + 1) for length in picture.shape)
+  crop = picture.crop(top, left, side, side)
+  for axis in FLIPS[config.flips]:
+    if rng.random() < 0.5:
+      crop = np.flip(crop, axis)
+  return crop
 
 
-def _examples(indices, example, config):
-  """Maps indices through `example` (index -> uint8 crop and mask) to unbatched dicts."""
+def _visited(visit, number, config):
+  crops = tf.numpy_function(visit, [number], (tf.uint8, tf.uint8), stateful=False)
+  shapes = [[config.crops_per_image, config.crop_size_hr, config.crop_size_hr, 3],
+            [config.crops_per_image, config.crop_size, config.crop_size]]
+  return tuple(tf.ensure_shape(*pair) for pair in zip(crops, shapes))
+
+
+def _in_rounds(block, crops, config, images):
+  """Puts a block's crops, (images, crops per image, ...), into their order: (images * crops per image, ...)."""
+  def order(block):
+    rng = np.random.default_rng([config.seed, _ROUND_STREAM, int(block)])
+    return np.concatenate([rng.permutation(images) * config.crops_per_image + number
+                           for number in range(config.crops_per_image)])
+
+  indices = tf.ensure_shape(tf.numpy_function(order, [block], tf.int64, stateful=False),
+                            [images * config.crops_per_image])
+  return tuple(tf.gather(tf.reshape(part, [-1, *part.shape[2:]]), indices) for part in crops)
+
+
+def _tensors(crop, mask, config) -> Dict[str, tf.Tensor]:
+  """A uint8 crop and its mask as the unbatched dict of an example."""
   side, side_hr = config.crop_size, config.crop_size_hr
-
-  def to_tensors(index) -> Dict[str, tf.Tensor]:
-    crop, mask = tf.numpy_function(example, [index], (tf.uint8, tf.uint8), stateful=False)
-    image_hr = tf.cast(tf.ensure_shape(crop, [side_hr, side_hr, 3]), tf.float32) / 255.0
-    mask = tf.cast(tf.ensure_shape(mask, [side, side]), tf.float32)
-    image_lr = image_hr
-    if config.scale > 1:
-      image_lr = tf.image.resize(image_hr, [side, side], tf.image.ResizeMethod.BICUBIC, antialias=True)
-    return {conventions.IMAGE_HR: image_hr, conventions.IMAGE_LR: image_lr,
-            conventions.MASK_LR: mask[..., tf.newaxis]}
-
-  return indices.map(to_tensors, num_parallel_calls=tf.data.AUTOTUNE)
+  image_hr = tf.cast(tf.ensure_shape(crop, [side_hr, side_hr, 3]), tf.float32) / 255.0
+  mask = tf.cast(tf.ensure_shape(mask, [side, side]), tf.float32)
+  image_lr = image_hr
+  if config.scale > 1:
+    image_lr = tf.image.resize(image_hr, [side, side], tf.image.ResizeMethod.BICUBIC, antialias=True)
+  return {conventions.IMAGE_HR: image_hr, conventions.IMAGE_LR: image_lr,
+          conventions.MASK_LR: mask[..., tf.newaxis]}

@@ -1,42 +1,136 @@
-"""Where training images come from."""
+"""Where images come from: one interface, by index, so that a run can start anywhere.
 
-import concurrent.futures
-from typing import Sequence
+Nothing decoded is kept. `open_source` opens any kind by its name.
+"""
 
-import numpy as np
+import abc
+import os
+from typing import Optional, Sequence
 
 from z2i_tf import image_io
+from z2i_tf.datasets.pictures import DecodedPicture
+from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
 
+# So many unusable images in a row, and the data set is given up: wrong crop size, or wrong folder.
+MAX_UNUSABLE_IN_A_ROW = 100
 
-class FolderSource:
-  """The images of a folder and its subfolders, by index.
 
-  Calling `image(i)` decodes file i anew: nothing is kept in memory.
-  """
+class ImageSource(abc.ABC):
+  """Images by index."""
 
-  def __init__(self, folder: str, min_side: int):
-    """Lists the files and reads their headers.
+  @abc.abstractmethod
+  def __len__(self) -> int:
+    """Number of images, usable or not."""
+
+  @abc.abstractmethod
+  def name(self, index: int) -> str:
+    """What to call image `index` in messages: its path, if it is a file."""
+
+  @abc.abstractmethod
+  def open(self, index: int) -> Picture:
+    """Returns image `index`, upright, as 8-bit RGB (see `image_io.read_rgb` for what is converted how).
+
+    Raises: InputError naming the image if it is damaged.
+    """
+
+  @abc.abstractmethod
+  def header(self, index: int) -> image_io.Header:
+    """Returns what image `index` says of itself before its pixels; raises as `open`."""
+
+
+class EncodedSource(ImageSource):
+  """Images that are files, or the content of files."""
+
+  @abc.abstractmethod
+  def encoded(self, index: int) -> bytes:
+    """Returns the content of file `index`; raises InputError if it cannot be read."""
+
+  def open(self, index: int) -> Picture:
+    return DecodedPicture(image_io.read_rgb(self.name(index), self.encoded(index)))
+
+  def header(self, index: int) -> image_io.Header:
+    return image_io.read_header(self.name(index), self.encoded(index))
+
+
+class FolderSource(EncodedSource):
+  """The images of a folder and its subfolders, or of a list of files."""
+
+  def __init__(self, path: str):
+    """Lists the files.
 
     Args:
-      folder: of JPEG, PNG, WebP, BMP or TIFF files, searched recursively.
-      min_side: least height and width in pixels that an image must have.
-    Raises: InputError if there is no such folder, no image in it, or one that is damaged or too small.
+      path: a folder of JPEG, PNG, WebP, BMP or TIFF files, searched recursively; or a text file with one path
+        per line, seen from the list's own folder (empty lines and those that begin with # are left out).
+    Raises: InputError if there is no such folder or list, or no image in it.
     """
-    self.paths: Sequence[str] = image_io.list_images(folder, recursive=True)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-      for path, size in zip(self.paths, pool.map(image_io.read_size, self.paths)):
-        if min(size) < min_side:
-          raise InputError(f"{path}: {size[0]}x{size[1]} pixels, smaller than the crop of "
-                           f"{min_side}x{min_side}; remove it, or take smaller crops (--crop_size)")
+    self.paths: Sequence[str] = (_read_list(path) if os.path.isfile(path)
+                                 else image_io.list_images(path, recursive=True))
 
   def __len__(self) -> int:
     return len(self.paths)
 
-  def image(self, index: int) -> np.ndarray:
-    """Returns image `index` as (H, W, 3) uint8; raises InputError if the file is damaged."""
-    return image_io.read_rgb(self.paths[index])
+  def name(self, index: int) -> str:
+    return self.paths[index]
+
+  def encoded(self, index: int) -> bytes:
+    try:
+      with open(self.paths[index], "rb") as file:
+        return file.read()
+    except OSError as error:
+      raise InputError(f"{self.paths[index]}: cannot be read: {error.strerror}") from error
+
+  def header(self, index: int) -> image_io.Header:
+    return image_io.read_header(self.paths[index])  # Without reading all of the file.
 
 
-# Kinds of sources by the name that --source knows them by.
-SOURCES = {"folder": FolderSource}
+def open_source(kind: str, data_dir: Optional[str], split: str, scale: int) -> ImageSource:
+  """Opens a source.
+
+  Args:
+    kind: "folder", "tfrecord" (what `z2i prepare` wrote), or a TensorFlow Dataset: "places365_small" or "div2k".
+    data_dir: the folder (or list of files), or where TensorFlow Datasets are kept; None is their own default.
+    split: of a TensorFlow Dataset, such as "train" or "train[:90%]".
+    scale: zoom factor; there is a version of DIV2K for each.
+  Raises: InputError if it is not there; for a TensorFlow Dataset with the command that prepares it.
+  """
+  # TensorFlow and its data sets are loaded only where they are asked for.
+  if kind == "folder":
+    return FolderSource(data_dir)
+  if kind == "tfrecord":
+    from z2i_tf.datasets.prepared import PreparedSource
+    return PreparedSource(data_dir)
+  from z2i_tf.datasets.tfds_source import TfdsSource
+  return TfdsSource(kind, data_dir, split, scale)
+
+
+def check_size(name: str, shape: Sequence[int], side: int) -> None:
+  """Raises InputError if an image of (height, width) = `shape` has no crop of `side` x `side` pixels."""
+  if min(shape) < side:
+    raise InputError(f"{name}: {shape[0]}x{shape[1]} pixels, smaller than the crop of {side}x{side}; leave it out, "
+                     "or take smaller crops (--crop_size)")
+
+
+def check_source(source: ImageSource, side: int) -> None:
+  """Raises InputError unless a crop of `side` x `side` pixels fits into one of the first images, by their headers."""
+  unusable = None
+  for index in range(min(len(source), MAX_UNUSABLE_IN_A_ROW)):
+    try:
+      header = source.header(index)
+      check_size(source.name(index), (header.height, header.width), side)
+      return
+    except InputError as error:
+      unusable = unusable or error
+  raise InputError(f"no usable image among the first {index + 1}: {unusable}")
+
+
+def _read_list(path):
+  try:
+    with open(path, encoding="utf-8") as file:
+      lines = [line.strip() for line in file]
+  except (OSError, UnicodeDecodeError) as error:
+    raise InputError(f"{path}: not a list of files that can be read: {error}") from error
+  paths = [os.path.join(os.path.dirname(path), line) for line in lines if line and not line.startswith("#")]
+  if not paths:
+    raise InputError(f"{path}: no files in this list")
+  return paths

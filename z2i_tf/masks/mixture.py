@@ -5,8 +5,13 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+from z2i_tf.masks.drawing import draw_mask
+from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.masks.specs import SPECS
-from z2i_tf.masks.strokes import draw_mask
+
+# The kind that takes masks of one's own; the others are those of `SPECS`.
+FOLDER = "folder"
+KINDS = (*SPECS, FOLDER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,16 +19,26 @@ class MaskMixture:
   """Kinds of masks with their shares.
 
   Attributes:
-    kinds: names in `SPECS`.
+    kinds: names in `KINDS`.
     shares: how often each is drawn, summing to 1.
     reference_size: see `draw_mask`.
+    own_masks: what the kind "folder" draws from.
+  Raises: ValueError if there is "folder" without `own_masks`, or the other way round.
   """
   kinds: Tuple[str, ...]
   shares: Tuple[float, ...]
   reference_size: Optional[int] = None
+  own_masks: Optional[OwnMasks] = None
+
+  def __post_init__(self):
+    if FOLDER in self.kinds and self.own_masks is None:
+      raise ValueError("masks of the kind 'folder' need a folder of masks")
+    if FOLDER not in self.kinds and self.own_masks is not None:
+      raise ValueError("a folder of masks was given, but 'folder' is not among the kinds of masks")
 
   @classmethod
-  def parse(cls, text: str, reference_size: Optional[int] = None) -> "MaskMixture":
+  def parse(cls, text: str, reference_size: Optional[int] = None,
+            own_masks: Optional[OwnMasks] = None) -> "MaskMixture":
     """Reads "small", "large", or shares such as "small:0.7,large:0.3" (scaled to sum to 1).
 
     Raises: ValueError for an unknown kind, or a share that is not a positive number.
@@ -31,15 +46,15 @@ class MaskMixture:
     pairs = [part.partition(":") for part in text.split(",")]
     kinds = tuple(kind.strip() for kind, _, _ in pairs)
     for kind in kinds:
-      if kind not in SPECS:
-        raise ValueError(f"unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
+      if kind not in KINDS:
+        raise ValueError(f"unknown kind of mask {kind!r}; known are {', '.join(KINDS)}")
     shares = [float(share) if colon else 1.0 for _, colon, share in pairs]
     if not all(0.0 < share < float("inf") for share in shares):
       raise ValueError(f"the share of a kind of mask must be a positive number, not {text!r}")
-    return cls(kinds, tuple(share / sum(shares) for share in shares), reference_size)
+    return cls(kinds, tuple(share / sum(shares) for share in shares), reference_size, own_masks)
 
   def draw(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Draws the kind, then the mask: (height, width) uint8, 1 = hole; raises as `draw_mask`."""
     # One kind alone takes no number from the generator.
     kind = self.kinds[0 if len(self.kinds) == 1 else rng.choice(len(self.kinds), p=self.shares)]
-    return draw_mask(SPECS[kind], height, width, rng, self.reference_size)
+    return draw_mask(SPECS.get(kind, self.own_masks), height, width, rng, self.reference_size)

@@ -1,11 +1,12 @@
-"""The paper's two kinds of masks as records (paper Table 4; ranges inclusive).
+"""The kinds of masks as records.
 
-"small" is progressive step 1; "large" is step 2 and is the brush of DeepFill-v2 (Yu et al. 2019).
+"small" is the paper's progressive step 1; "large" is step 2 and is the brush of DeepFill-v2 (Yu et al. 2019); their
+numbers are the paper's (Table 4; ranges inclusive). "rect" (one rectangle) and masks of one's own are ours.
 """
 
 import dataclasses
 import math
-from typing import Callable, Tuple
+from typing import Callable, Dict, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -33,6 +34,29 @@ class StrokeSpec:
   sample_angles: AngleSampler
 
 
+@dataclasses.dataclass(frozen=True)
+class RectangleSpec:
+  """One rectangle anywhere in the image.
+
+  Attributes:
+    side_fractions: least and largest height and width, drawn one by one, as fractions of the image's.
+  """
+  side_fractions: Tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnMasks:
+  """Masks that exist already.
+
+  Attributes:
+    masks: (H, W) uint8 each, 1 = hole; any sequence, which may read them from files when asked.
+  """
+  masks: Sequence[np.ndarray]
+
+
+MaskSpec = Union[StrokeSpec, RectangleSpec, OwnMasks]
+
+
 def _short_lengths(rng, count, diagonal_px):
   return rng.uniform(1.0, max(1.0, diagonal_px / 12.0), count)
 
@@ -58,9 +82,10 @@ def _zigzag_angles(rng, count):
   return angles
 
 
-SPECS = {
+SPECS: Dict[str, MaskSpec] = {
     "small": StrokeSpec(strokes=(1, 7), vertices=(1, 11), thickness_px=(5, 29),
                         sample_lengths=_short_lengths, sample_angles=_folding_angles),
     "large": StrokeSpec(strokes=(1, 3), vertices=(4, 11), thickness_px=(12, 39),
                         sample_lengths=_long_lengths, sample_angles=_zigzag_angles),
+    "rect": RectangleSpec(side_fractions=(0.25, 0.5)),
 }

@@ -22,6 +22,7 @@ from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
+from z2i_tf.training.loop import Scalars
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.summaries import SummaryWriter
 from z2i_tf.training.work_dir import CHECKPOINT_FOLDER
@@ -106,7 +107,7 @@ class JointStage:
 
   def run(self, work_dir: str, settings: Mapping[str, Any],
           make_batches: Callable[[int], tf.data.Dataset], validation: tf.data.Dataset,
-          is_training_data: bool) -> None:
+          is_training_data: bool, more_scalars: Callable[[], Scalars] = dict) -> None:
     """Trains to the end of the stage, beginning at the last checkpoint in `work_dir` if there is one.
 
     Args:
@@ -116,6 +117,7 @@ class JointStage:
       validation: batches with fixed masks; the first gives the pictures.
       is_training_data: whether `validation` was taken from the training data; then its first batch is
         shown and nothing is measured on it.
+      more_scalars: as for `run_loop`.
     Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, or the
       folder cannot be written.
     """
@@ -150,7 +152,7 @@ class JointStage:
         manager.save(checkpoint_number=step)
       self.write_model_file(work_dir, step)
 
-    run_loop(self._loop, batches, train_step, evaluate, save, writer, start_step)
+    run_loop(self._loop, batches, train_step, evaluate, save, writer, start_step, more_scalars)
 
   def write_model_file(self, folder: str, step: int) -> None:
     """Writes the present weights as `folder/model.npz`."""
@@ -210,6 +212,8 @@ def _evaluate(dataset, evaluate_batch, step, writer):
     count += int(batch[conventions.IMAGE_LR].shape[0])
     for name, values in quality.items():
       sums[name] = sums.get(name, 0.0) + float(tf.reduce_sum(values))
+  if not count:
+    raise InputError("none of the validation images can be used")
   return {f"validation/{name}": total / count for name, total in sums.items()}
 
 

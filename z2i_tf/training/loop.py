@@ -37,7 +37,7 @@ class LoopConfig:
 
 def run_loop(config: LoopConfig, batches: Iterable, train_step: Callable[..., Dict[str, tf.Tensor]],
              evaluate: Callable[[int], Scalars], save: Callable[[int], None],
-             writer: SummaryWriter, start_step: int,
+             writer: SummaryWriter, start_step: int, more_scalars: Callable[[], Scalars] = dict,
              print_line: Callable[[str], None] = print) -> None:
   """Trains from `start_step` to the end of the stage.
 
@@ -49,6 +49,7 @@ def run_loop(config: LoopConfig, batches: Iterable, train_step: Callable[..., Di
     save: called with the number of finished steps.
     writer: of the scalars.
     start_step: number of finished steps.
+    more_scalars: asked for when scalars are logged; not averaged.
     print_line: where progress goes.
   """
   pending: List[Dict[str, tf.Tensor]] = []
@@ -60,6 +61,7 @@ def run_loop(config: LoopConfig, batches: Iterable, train_step: Callable[..., Di
       means = {name: float(np.mean([scalars[name] for scalars in pending])) for name in pending[0]}
       now = time.monotonic()
       means["speed/examples_per_second"] = config.batch_size * len(pending) / (now - window_started)
+      means.update(more_scalars())
       writer.write_scalars(step, means)
       print_line(_progress_line(step, config.iterations, means,
                                 (now - started) / (step - start_step) * (config.iterations - step)))

@@ -1,0 +1,274 @@
+"""Every kind of source gives the images that were put into it, by index, and says what is wrong with bad ones."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tests.datasets import stand_ins
+from z2i_tf import image_io
+from z2i_tf.datasets import prepared
+from z2i_tf.datasets import sources
+from z2i_tf.datasets.bad_images import BadImages
+from z2i_tf.datasets.pictures import encode_tiles
+from z2i_tf.datasets.pictures import TiledPicture
+from z2i_tf.datasets.record_files import RecordFile
+from z2i_tf.datasets.record_files import RecordShards
+from z2i_tf.errors import InputError
+
+_NOISE = np.random.default_rng(0).integers(0, 256, (45, 61, 3), np.uint8)
+
+
+def _whole(source, index):
+  picture = source.open(index)
+  return picture.crop(0, 0, *picture.shape)
+
+
+@pytest.fixture(name="images", scope="module")
+def _images(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("data") / "images"
+  stand_ins.write_folder(folder)
+  (folder / "notes.txt").write_text("not an image")
+  return folder
+
+
+def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
+  folder = sources.FolderSource(str(images))
+  (tmp_path / "list.txt").write_text(f"# the last and the first\n{images / 'more' / '4.png'}\n\n../images/0.png\n")
+  (tmp_path / "images").symlink_to(images)
+  (tmp_path / "lists").mkdir()
+  shutil.move(tmp_path / "list.txt", tmp_path / "lists" / "list.txt")
+  listed = sources.FolderSource(str(tmp_path / "lists" / "list.txt"))
+  assert len(folder) == 5 and len(listed) == 2
+  assert [_whole(listed, index)[0, 0, 0] for index in range(2)] == [80, 0]
+  assert folder.name(4).endswith("4.png") and folder.header(4) == image_io.Header(44, 50, "RGB", False)
+
+
+@pytest.mark.parametrize("content, message", [
+    ("\n# nothing\n", "list.txt: no files in this list"), (b"\xff\xfe", "list.txt: not a list"),
+    ("gone.png", "gone.png: cannot be read")])
+def test_unusable_lists(tmp_path, content, message):
+  (tmp_path / "list.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
+  with pytest.raises(InputError, match=message):
+    sources.FolderSource(str(tmp_path / "list.txt")).open(0)
+
+
+def test_links_are_followed_and_may_go_round(tmp_path):
+  (tmp_path / "real").mkdir()
+  image_io.write_rgb(str(tmp_path / "real" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+  (tmp_path / "linked").mkdir()
+  (tmp_path / "linked" / "there").symlink_to(tmp_path / "real")
+  (tmp_path / "real" / "back").symlink_to(tmp_path / "linked")
+  assert len(sources.FolderSource(str(tmp_path / "linked"))) == 1
+
+
+def test_a_source_without_usable_image_is_refused(images, tmp_path):
+  sources.check_source(sources.FolderSource(str(images)), 40)
+  with pytest.raises(InputError, match="among the first 5: .*0.png: 40x50 pixels, smaller than the crop of 45x45"):
+    sources.check_source(sources.FolderSource(str(images)), 45)
+  with pytest.raises(InputError, match="no images in it"):
+    sources.open_source("folder", str(tmp_path), "train", 2)
+  with pytest.raises(InputError, match="nowhere: no such folder"):
+    sources.open_source("folder", str(tmp_path / "nowhere"), "train", 2)
+
+
+@pytest.mark.parametrize("tile_size", [8, 16])
+def test_crops_of_tiles_are_crops_of_the_image(tile_size):
+  tiles = encode_tiles(_NOISE, tile_size)
+  picture = TiledPicture("noise", _NOISE.shape[:2], tile_size, tiles)
+  rng = np.random.default_rng(1)
+  boxes = [(0, 0, 45, 61), (44, 60, 1, 1), (8, 16, 8, 8)]
+  for _ in range(20):
+    top, left = rng.integers(44), rng.integers(60)
+    boxes.append((top, left, rng.integers(1, 46 - top), rng.integers(1, 62 - left)))
+  for top, left, height, width in boxes:
+    np.testing.assert_array_equal(picture.crop(top, left, height, width), _NOISE[top:top + height, left:left + width])
+  # A small crop decodes the tiles it touches, no others.
+  tiles[-1] = b"damaged"
+  picture = TiledPicture("noise", _NOISE.shape[:2], tile_size, tiles)
+  np.testing.assert_array_equal(picture.crop(0, 0, 30, 30), _NOISE[:30, :30])
+  with pytest.raises(InputError, match="noise: damaged: its tile"):
+    picture.crop(0, 0, 45, 61)
+  with pytest.raises(InputError, match="do not make 45x61"):
+    TiledPicture("noise", _NOISE.shape[:2], tile_size, tiles[1:])
+
+
+@pytest.mark.parametrize("tile_size", [8, 16])
+@pytest.mark.parametrize("shards", [1, 3, 9])
+def test_prepared_images_are_the_images(images, tmp_path, tile_size, shards):
+  manifest = stand_ins.write_prepared(images, tmp_path / "records", tile_size, shards)
+  assert len(manifest["shards"]) == min(shards, 5)
+  plain, source = sources.FolderSource(str(images)), sources.open_source("tfrecord", str(tmp_path / "records"), "", 2)
+  assert len(source) == 5
+  for index in range(5):
+    np.testing.assert_array_equal(_whole(source, index), _whole(plain, index))
+    assert source.header(index) == plain.header(index)
+  is_tiled = isinstance(source.open(0), TiledPicture)
+  assert is_tiled == (tile_size == 8)
+
+
+def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
+  """Finished shards are kept as they are; an unfinished folder is not read."""
+  class Interrupted(Exception):
+    pass
+
+  def prepare(progress=lambda: None, tile_size=8):
+    return prepared.write_shards(sources.FolderSource(str(images)), str(tmp_path), {"source": "folder"}, tile_size, 3,
+                                 BadImages(fail=True), progress)
+
+  calls = []
+
+  def interrupt():
+    calls.append(1)
+    if len(calls) == 4:
+      raise Interrupted
+
+  with pytest.raises(Interrupted):
+    prepare(interrupt)
+  (tmp_path / "killed.tmp").write_bytes(b"left by a killed process")
+  done = sorted(path.name for path in tmp_path.glob("*.tfrecord"))
+  assert done == ["images-00000-of-00003.tfrecord", "images-00001-of-00003.tfrecord"]
+  times = [(tmp_path / name).stat().st_mtime_ns for name in done]
+  with pytest.raises(InputError, match="was interrupted here"):
+    sources.open_source("tfrecord", str(tmp_path), "", 2)
+  with pytest.raises(InputError, match="prepared otherwise .tile_size differ"):
+    prepare(tile_size=16)
+  prepare()
+  assert [(tmp_path / name).stat().st_mtime_ns for name in done] == times
+  assert not list(tmp_path.glob("*.tmp"))
+  assert len(sources.open_source("tfrecord", str(tmp_path), "", 2)) == 5
+
+
+def test_damaged_files_are_left_out_when_preparing_or_refused(images, tmp_path, capsys):
+  shutil.copytree(images, tmp_path / "images")
+  cut = tmp_path / "images" / "1.png"
+  cut.write_bytes(cut.read_bytes()[:60])
+  for folder in ("skipped", "failed"):
+    (tmp_path / folder).mkdir()
+  source = sources.FolderSource(str(tmp_path / "images"))
+  arguments = ({}, 8, 2)
+  manifest = prepared.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(), lambda: None)
+  assert manifest["skipped"] == 1 and "1.png: not an image" in capsys.readouterr().err
+  assert len(prepared.PreparedSource(str(tmp_path / "skipped"))) == 4
+  with pytest.raises(InputError, match="1.png: not an image"):
+    prepared.write_shards(source, str(tmp_path / "failed"), *arguments, BadImages(fail=True), lambda: None)
+  assert not list((tmp_path / "failed").iterdir())
+
+
+def test_damaged_prepared_folders(images, tmp_path):
+  with pytest.raises(InputError, match="no dataset.json in it; z2i prepare makes such folders"):
+    prepared.PreparedSource(str(images))
+  stand_ins.write_prepared(images, tmp_path / "records", shards=1)
+  shard = tmp_path / "records" / "images-00000-of-00001.tfrecord"
+  whole = shard.read_bytes()
+
+  def opened():
+    return prepared.PreparedSource(str(tmp_path / "records")).open(4)
+
+  shard.write_bytes(whole[:-7])
+  with pytest.raises(InputError, match="cut short after 4 whole records"):
+    opened()
+  shard.write_bytes(whole + whole)
+  with pytest.raises(InputError, match="10 records where 5 are expected"):
+    opened()
+  shard.write_bytes(whole[:12] + bytes(len(whole) - 12))
+  with pytest.raises(InputError):
+    opened()
+  with tf.io.TFRecordWriter(str(shard)) as writer:
+    for _ in range(5):
+      writer.write(b"no tf.train.Example")
+  with pytest.raises(InputError, match="record 4: damaged"):
+    opened()
+  shard.unlink()
+  with pytest.raises(InputError, match="cannot be read: No such file"):
+    opened()
+  manifest = tmp_path / "records" / "dataset.json"
+  for content in ("nonsense", "[]", "{}", json.dumps({**json.loads(manifest.read_text()), "version": 99})):
+    manifest.write_text(content)
+    with pytest.raises(InputError, match="not a list of prepared images"):
+      opened()
+
+
+def test_records_are_those_that_tensorflow_reads(tmp_path):
+  contents = [bytes([number]) * length for number, length in enumerate((0, 1, 300, 70_000))]
+  paths = [str(tmp_path / name) for name in ("a", "b")]
+  for path, part in zip(paths, (contents[:3], contents[3:])):
+    with tf.io.TFRecordWriter(path) as writer:
+      for content in part:
+        writer.write(content)
+  assert [record.numpy() for record in tf.data.TFRecordDataset(paths)] == contents
+  first, second = map(RecordFile, paths)
+  assert len(first) == 3 and [first.read(index) for index in range(3)] == contents[:3]
+  shards = RecordShards([(first, 1, 2), (second, 0, 1)])
+  assert len(shards) == 3 and [shards[index] for index in range(3)] == contents[1:]
+
+
+@pytest.fixture(name="tfds_dir", scope="module")
+def _tfds_dir(tmp_path_factory):
+  """DIV2K in both file formats and Places2, of coded images."""
+  data_dir = tmp_path_factory.mktemp("tfds")
+  splits = {"train": [stand_ins.coded_image(number, 40, 50) for number in range(6)],
+            "validation": [stand_ins.coded_image(number + 7, 48, 44) for number in range(3)]}
+  stand_ins.write_tfds("div2k/bicubic_x2", data_dir, splits)
+  stand_ins.write_tfds("div2k/bicubic_x3", data_dir, splits, "array_record")
+  stand_ins.write_tfds("places365_small", data_dir,
+                       {"train": [stand_ins.coded_image(number, 256, 256) for number in range(2)]})
+  return str(data_dir)
+
+
+@pytest.mark.parametrize("name, builder_name, feature, scale, split, count", [
+    ("div2k", "div2k/bicubic_x2", "hr", 2, "train", 6), ("div2k", "div2k/bicubic_x2", "hr", 2, "train[1:5]", 4),
+    ("div2k", "div2k/bicubic_x2", "hr", 2, "validation", 3), ("places365_small", "places365_small", "image", 1, "train", 2),
+])
+def test_tensorflow_datasets_are_read_as_tfds_reads_them(tfds_dir, name, builder_name, feature, scale, split, count):
+  source = sources.open_source(name, tfds_dir, split, scale)
+  expected = list(tfds.builder(builder_name, data_dir=tfds_dir).as_dataset(split).as_numpy_iterator())
+  assert len(source) == len(expected) == count
+  for index, example in enumerate(expected):
+    assert np.abs(_whole(source, index).astype(int) - example[feature]).max() <= (3 if feature == "image" else 0)
+    assert source.header(index).height == example[feature].shape[0]
+  assert builder_name in source.name(0) and split in source.name(0)
+
+
+def test_array_records_are_read_too_and_any_version_of_div2k_serves(tfds_dir):
+  """The high-resolution images are the same in all of them; x3 is here an ArrayRecord, x4 is not prepared."""
+  codes = []
+  for scale in (2, 3, 4):
+    source = sources.open_source("div2k", tfds_dir, "train[:90%]", scale)
+    assert f"bicubic_x{min(scale, 3) if scale < 4 else 2}" in source.name(0)
+    codes.append(sorted(_whole(source, index)[0, 0, 0] for index in range(len(source))))
+  assert codes[0] == codes[1] == codes[2] and len(codes[0]) == 5
+
+
+def test_a_data_set_that_is_not_prepared_names_the_command(tmp_path, tfds_dir, monkeypatch):
+  with pytest.raises(InputError, match=f"tfds build div2k/bicubic_x4 --data_dir={tmp_path}"):
+    sources.open_source("div2k", str(tmp_path), "train", 4)
+  monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "kept"))
+  with pytest.raises(InputError, match=f"tfds build places365_small --data_dir={tmp_path}/kept"):
+    sources.open_source("places365_small", None, "train", 1)
+  for split in ("test", "train[oops]"):
+    with pytest.raises(InputError, match="div2k/bicubic_x2/2.0.0 has train, validation"):
+      sources.open_source("div2k", tfds_dir, split, 2)
+  with pytest.raises(InputError, match="no images in it"):
+    sources.open_source("div2k", tfds_dir, "train[:0]", 2)
+
+
+def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
+  shutil.copytree(tfds_dir, tmp_path / "tfds")
+  source = sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
+  path = next((tmp_path / "tfds" / "div2k" / "bicubic_x2").glob("*/*train*tfrecord*"))
+  whole = path.read_bytes()
+  spoilt = bytearray(whole)
+  for found in list(re.finditer(b"\x89PNG", whole))[:2]:  # The high- and the low-resolution image.
+    spoilt[found.start() + 40:found.start() + 50] = bytes(10)
+  path.write_bytes(spoilt)
+  with pytest.raises(InputError, match="div2k/bicubic_x2/2.0.0 train, number 0: not an image that can be read"):
+    source.open(0)
+  path.write_bytes(whole[:12] + b"\xff" * 60 + whole[72:])
+  with pytest.raises(InputError, match="number 0: damaged"):
+    source.open(0)
+  _whole(source, 1)

@@ -1,0 +1,49 @@
+"""Draws examples as the networks will see them in training: masked input, mask, LR and HR label.
+
+The examples are those that `z2i train` with the same flags begins with; LR pictures are enlarged to the size of HR.
+"""
+
+from absl import flags
+
+from z2i_tf.cli import data_flags
+from z2i_tf.cli import flag_groups
+
+_TITLES = ("masked input", "mask", "LR", "HR")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  data_flags.define_source_flags(values)
+  data_flags.define_example_flags(values)
+  data_flags.define_scale_flag(values)
+  data_flags.define_bad_image_flag(values)
+  flags.DEFINE_integer("first", 0, "Number of the first example in the run.", lower_bound=0, flag_values=values)
+  flags.DEFINE_integer("count", 4, "How many examples.", lower_bound=1, upper_bound=64, flag_values=values)
+  flags.DEFINE_string("output", None, "Picture to write; the extension says the format.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "output")
+  from z2i_tf import image_io
+  image_io.check_writable_file(values.output)
+  source = data_flags.open_source(values, values.scale)
+  config = data_flags.example_config(values, values.scale)
+
+  from z2i_tf.datasets import pipelines
+  from z2i_tf.datasets import sources
+  from z2i_tf.evaluation import comparison_sheet
+  sources.check_source(source, config.crop_size_hr)
+  dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
+  with pipelines.reading_errors():
+    rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]
+  image_io.write_rgb(values.output, comparison_sheet.draw_sheet(_TITLES, rows))
+  print(values.output)
+
+
+def _row(batch, scale):
+  from z2i_tf import conventions
+  from z2i_tf import image_ops
+  from z2i_tf.evaluation import comparison_sheet
+  lr, hr, mask = (batch[key][0].numpy() for key in (conventions.IMAGE_LR, conventions.IMAGE_HR, conventions.MASK_LR))
+  lr, mask = image_ops.to_uint8(lr), mask[..., 0].astype("uint8")
+  small = [comparison_sheet.paint_hole(lr, mask), comparison_sheet.paint_hole(0 * lr, mask), lr]
+  return [picture.repeat(scale, 0).repeat(scale, 1) for picture in small] + [image_ops.to_uint8(hr)]

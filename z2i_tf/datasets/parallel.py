@@ -1,0 +1,31 @@
+"""Work on many files at once, in a bounded amount of memory."""
+
+import collections
+import concurrent.futures
+import os
+from typing import Callable, Iterable, Iterator, TypeVar
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+# Results that wait for their turn, per core.
+_AHEAD_PER_CORE = 4
+
+
+def map_in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+  """Yields function(item) for every item, in order, computed on all cores by threads.
+
+  Decoders and encoders of images let other threads run. Only a few results are computed ahead of the consumer.
+  """
+  cores = os.cpu_count() or 1
+  pending = collections.deque()
+  with concurrent.futures.ThreadPoolExecutor(cores) as pool:
+    try:
+      for item in items:
+        pending.append(pool.submit(function, item))
+        if len(pending) > _AHEAD_PER_CORE * cores:
+          yield pending.popleft().result()
+      while pending:
+        yield pending.popleft().result()
+    finally:
+      for future in pending:
+        future.cancel()

@@ -1,0 +1,96 @@
+"""Random access to the records of TFRecord files.
+
+TensorFlow reads these files from their beginning; a pipeline that starts at any step needs record i. A file is a
+sequence of records, each an 8-byte length, a 4-byte checksum of it, the content, and a 4-byte checksum of that
+(https://www.tensorflow.org/tutorials/load_data/tfrecord). The places of the records are found once per file, by
+skipping from length to length, when its first record is asked for. Checksums are not looked at: the images inside
+are checked when they are decoded.
+"""
+
+import bisect
+import os
+import struct
+import threading
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from z2i_tf.errors import InputError
+
+_LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
+_HEADER_BYTES = _LENGTH_BYTES + _CHECKSUM_BYTES
+
+
+class RecordFile:
+  """The records of one TFRecord file, by index; uncompressed files only. Threads may share it."""
+
+  def __init__(self, path: str, expected: Optional[int] = None):
+    """Takes a path; `expected` is the number of records that there must be, if known. Nothing is read yet."""
+    self.path = path
+    self._expected = expected
+    self._offsets: Optional[np.ndarray] = None
+    self._lock = threading.Lock()
+
+  def __len__(self) -> int:
+    """Number of records; raises as `read`."""
+    return len(self._places()) - 1
+
+  def read(self, index: int) -> bytes:
+    """Returns the content of record `index`.
+
+    Raises: InputError if the file is missing, cut short, or does not have the records expected.
+    """
+    offsets = self._places()
+    start, end = offsets[index] + _HEADER_BYTES, offsets[index + 1] - _CHECKSUM_BYTES
+    try:
+      with open(self.path, "rb") as file:
+        file.seek(start)
+        return file.read(end - start)
+    except OSError as error:
+      raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+
+  def _places(self):
+    """Where each record begins, and where the last one ends."""
+    with self._lock:
+      if self._offsets is None:
+        try:
+          self._offsets = self._find_places()
+        except OSError as error:
+          raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+      return self._offsets
+
+  def _find_places(self):
+    offsets, size = [0], os.path.getsize(self.path)
+    with open(self.path, "rb", buffering=0) as file:
+      while offsets[-1] < size:
+        file.seek(offsets[-1])
+        header = file.read(_LENGTH_BYTES)
+        end = size + 1
+        if len(header) == _LENGTH_BYTES:
+          end = offsets[-1] + _HEADER_BYTES + struct.unpack("<Q", header)[0] + _CHECKSUM_BYTES
+        if end > size:
+          raise InputError(f"{self.path}: cut short after {len(offsets) - 1} whole records, or not a TFRecord "
+                           "file; prepare it again")
+        offsets.append(end)
+    if self._expected not in (None, len(offsets) - 1):
+      raise InputError(f"{self.path}: {len(offsets) - 1} records where {self._expected} are expected; prepare it "
+                       "again")
+    return np.array(offsets, np.int64)
+
+
+class RecordShards:
+  """Records of several files as one sequence; of each file a run of records."""
+
+  def __init__(self, runs: Sequence[Tuple[RecordFile, int, int]]):
+    """Takes (file, number of records to leave out at its beginning, number to take)."""
+    self._runs = runs
+    self._ends: List[int] = np.cumsum([take for _, _, take in runs], dtype=np.int64).tolist()
+
+  def __len__(self) -> int:
+    return self._ends[-1] if self._ends else 0
+
+  def __getitem__(self, index: int) -> bytes:
+    """Returns a record's content; raises as `RecordFile.read`."""
+    number = bisect.bisect_right(self._ends, index)
+    file, skip, take = self._runs[number]
+    return file.read(skip + index - (self._ends[number] - take))

@@ -1,0 +1,68 @@
+"""What is in a data set, and whether it can be trained on: decodes every image."""
+
+import collections
+import dataclasses
+from typing import Callable, Counter, List, Tuple
+
+from z2i_tf.datasets.parallel import map_in_order
+from z2i_tf.datasets.sources import check_size
+from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.errors import InputError
+
+
+@dataclasses.dataclass
+class Survey:
+  """What was found.
+
+  Attributes:
+    images: number of images looked at.
+    usable: number of those that can be read and are large enough.
+    modes: pixel format (see `image_io.Header.mode`) -> number of readable images.
+    turned: number of readable images that their EXIF orientation turns.
+    sizes: (height, width) in pixels -> number of readable images.
+    bad: what is wrong with each image that cannot be read.
+    too_small: the same of those that the crop does not fit into.
+  """
+  images: int = 0
+  usable: int = 0
+  modes: Counter[str] = dataclasses.field(default_factory=collections.Counter)
+  turned: int = 0
+  sizes: Counter[Tuple[int, int]] = dataclasses.field(default_factory=collections.Counter)
+  bad: List[str] = dataclasses.field(default_factory=list)
+  too_small: List[str] = dataclasses.field(default_factory=list)
+
+
+def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], None]) -> Survey:
+  """Looks at every image, on all cores.
+
+  Args:
+    source: of the images.
+    side: of the crop that has to fit, pixels.
+    decode: whether to decode all pixels; otherwise headers only, which do not tell a damaged file.
+    progress: called once per image.
+  """
+  def look(index):
+    try:
+      header = source.header(index)
+      if decode:
+        source.open(index).crop(0, 0, header.height, header.width)
+      return header, None
+    except InputError as error:
+      return None, str(error)
+
+  found = Survey()
+  for index, (header, wrong) in enumerate(map_in_order(look, range(len(source)))):
+    progress()
+    found.images += 1
+    if wrong is not None:
+      found.bad.append(wrong)
+      continue
+    found.modes[header.mode] += 1
+    found.sizes[header.height, header.width] += 1
+    found.turned += header.is_turned
+    try:
+      check_size(source.name(index), (header.height, header.width), side)
+      found.usable += 1
+    except InputError as error:
+      found.too_small.append(str(error))
+  return found

@@ -1,0 +1,108 @@
+"""TensorFlow Datasets: Places2 (places365_small) and DIV2K.
+
+Read by TFDS' own metadata and features; images stay encoded until they are asked for. Random access comes with
+the ArrayRecord format; in the default TFRecord format, records are found by `RecordFile`.
+"""
+
+import glob
+import os
+import re
+from typing import Optional
+
+import tensorflow_datasets as tfds
+
+from z2i_tf.datasets.record_files import RecordFile
+from z2i_tf.datasets.record_files import RecordShards
+from z2i_tf.datasets.sources import EncodedSource
+from z2i_tf.errors import InputError
+
+# Name -> (feature with the image, its versions for scales, or None).
+_DATASETS = {"places365_small": ("image", None),
+             "div2k": ("hr", {2: "bicubic_x2", 3: "bicubic_x3", 4: "bicubic_x4"})}
+_DEFAULT_DATA_DIR = os.path.join("~", "tensorflow_datasets")
+
+
+class TfdsSource(EncodedSource):
+  """One split of a data set, already prepared.
+
+  Of DIV2K the high-resolution images are read; the low-resolution input is made from the crop. They are the same
+  for every scale, so that any prepared version serves when the one of the scale is not there.
+  """
+
+  def __init__(self, name: str, data_dir: Optional[str], split: str, scale: int):
+    """Opens the data set.
+
+    Args:
+      name: "places365_small" or "div2k".
+      data_dir: where data sets are kept; None: $TFDS_DATA_DIR, or ~/tensorflow_datasets as TFDS itself.
+      split: "train", "validation", or a part such as "train[:90%]".
+      scale: zoom factor.
+    Raises: InputError with the command that prepares it if it is not there, or for an unknown split.
+    """
+    self._feature, versions = _DATASETS[name]
+    data_dir = os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR", _DEFAULT_DATA_DIR))
+    names = [name]
+    if versions:
+      names = [f"{name}/{version}" for _, version in sorted(versions.items(), key=lambda item: item[0] != scale)]
+    folders = [folder for folder in (_newest(os.path.join(data_dir, name)) for name in names) if folder]
+    if not folders:
+      raise InputError(f"{names[0]} is not prepared in {data_dir}; this downloads and prepares it: "
+                       f"tfds build {names[0]} --data_dir={data_dir}")
+    builder = tfds.builder_from_directory(folders[0])
+    self._name = f"{builder.info.full_name} {split}"
+    self._features = builder.info.features
+    self._decoders = {key: tfds.decode.SkipDecoding() for key, feature in self._features.items()
+                      if isinstance(feature, tfds.features.Image)}
+    try:
+      instructions = builder.info.splits[split].file_instructions
+    except (KeyError, ValueError) as error:
+      raise InputError(f"--split={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts "
+                       "such as train[:90%]") from error
+    if builder.info.file_format is tfds.core.FileFormat.TFRECORD:
+      self._examples = _Examples(self._features, self._decoders, RecordShards([
+          (RecordFile(str(part.filename), part.examples_in_shard), part.skip, part.take) for part in instructions]))
+    else:
+      try:
+        self._examples = builder.as_data_source(split, decoders=self._decoders)
+      except NotImplementedError as error:
+        raise InputError(f"{folders[0]}: prepared as {builder.info.file_format.value}, which has no random access; "
+                         "prepare it as tfrecord or array_record") from error
+    if not len(self._examples):
+      raise InputError(f"--split={split}: no images in it")
+
+  def __len__(self) -> int:
+    return len(self._examples)
+
+  def name(self, index: int) -> str:
+    return f"{self._name}, number {index}"
+
+  def encoded(self, index: int) -> bytes:
+    try:
+      return self._examples[index][self._feature]
+    except InputError:
+      raise
+    except Exception as error:  # Protocol buffers and ArrayRecord have errors of their own, without a public class.
+      raise InputError(f"{self.name(index)}: damaged: {error}") from error
+
+
+class _Examples:
+  """Serialised examples as dictionaries, images still encoded."""
+
+  def __init__(self, features, decoders, records):
+    self._features, self._decoders, self._records = features, decoders, records
+
+  def __len__(self):
+    return len(self._records)
+
+  def __getitem__(self, index):
+    return self._features.deserialize_example_np(self._records[index], decoders=self._decoders)
+
+
+def _newest(folder: str) -> Optional[str]:
+  """Returns the folder of a data set's newest prepared version, such as .../2.0.0, or None."""
+  prepared = {}
+  for path in glob.glob(os.path.join(glob.escape(folder), "*", "dataset_info.json")):
+    version = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", os.path.basename(os.path.dirname(path)))
+    if version:
+      prepared[tuple(map(int, version.groups()))] = os.path.dirname(path)
+  return prepared[max(prepared)] if prepared else None

@@ -1,0 +1,73 @@
+"""Draws one mask of any kind from an explicit generator."""
+
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from z2i_tf.masks.specs import MaskSpec
+from z2i_tf.masks.specs import OwnMasks
+from z2i_tf.masks.specs import RectangleSpec
+from z2i_tf.masks.specs import StrokeSpec
+from z2i_tf.masks.strokes import draw_strokes
+
+# How often a mask without any known (or, for a crop, any hole) pixel is drawn again before giving up.
+_MAX_DRAWS = 1000
+
+
+def draw_mask(spec: MaskSpec, height: int, width: int, rng: np.random.Generator,
+              reference_size: Optional[int] = None) -> np.ndarray:
+  """Draws one mask; one that leaves no known pixel is drawn again.
+
+  A rectangle has uniform sides and a uniform place. Of one's own masks one is taken at random, scaled (nearest,
+  so that it stays binary) until it just covers the size asked for, and cropped at random; one without a hole
+  there is drawn again.
+
+  Args:
+    spec: the kind of mask.
+    height: of the mask, pixels.
+    width: of the mask, pixels.
+    rng: the only source of randomness.
+    reference_size: if given, a square mask of this side is drawn and a random crop of it returned, so that
+      small crops see strokes as thick, relative to the network's view, as at test time. A crop without
+      any hole is drawn again as well: there is nothing to learn from it. (Our own option.)
+  Returns: (height, width) uint8, 1 = hole, 0 = known.
+  Raises: ValueError if a side exceeds `reference_size`, or no usable mask came in 1,000 draws (images of a
+    few pixels; masks that are all hole).
+  """
+  if reference_size is not None and max(height, width) > reference_size:
+    raise ValueError(f"A mask drawn at {reference_size} pixels has no crop of {height}x{width}.")
+  draw = _DRAWERS[type(spec)]
+  for _ in range(_MAX_DRAWS):
+    if reference_size is None:
+      mask = draw(spec, height, width, rng)
+    else:
+      mask = _random_crop(draw(spec, reference_size, reference_size, rng), height, width, rng)
+    if mask.any() and not mask.all():
+      return mask
+  raise ValueError(f"No usable mask of {height}x{width} pixels in {_MAX_DRAWS} draws.")
+
+
+def _draw_rectangle(spec, height, width, rng):
+  mask = np.zeros((height, width), np.uint8)
+  sides = [max(1, round(length * rng.uniform(*spec.side_fractions))) for length in mask.shape]
+  top, left = (rng.integers(length - side + 1) for length, side in zip(mask.shape, sides))
+  mask[top:top + sides[0], left:left + sides[1]] = 1
+  return mask
+
+
+def _take_own(spec, height, width, rng):
+  mask = spec.masks[int(rng.integers(len(spec.masks)))]
+  factor = max(height / mask.shape[0], width / mask.shape[1])
+  covering = [max(target, round(factor * side)) for target, side in zip((height, width), mask.shape)]
+  mask = cv2.resize(mask, covering[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+  return _random_crop(mask, height, width, rng)
+
+
+def _random_crop(mask, height, width, rng):
+  top = rng.integers(mask.shape[0] - height + 1)
+  left = rng.integers(mask.shape[1] - width + 1)
+  return mask[top:top + height, left:left + width]
+
+
+_DRAWERS = {StrokeSpec: draw_strokes, RectangleSpec: _draw_rectangle, OwnMasks: _take_own}
