@@ -23,6 +23,7 @@ setup(
     python_requires=">=3.9,<3.12",
     install_requires=[
         "absl-py",
+        "google-crc32c",
         "numpy<2",
         "opencv-python<4.12",  # Later ones need NumPy 2.
         "pillow",

@@ -5,14 +5,16 @@
 Examples are the paper's joint stage's: 512x512 crops of 2040x1356 PNGs, their 256x256 bicubic halves, fresh small
 masks. The PNGs are made from the sample photographs (a mosaic of parts of them), or from the photographs of a folder
 (scaled and cropped). "Plain" decodes a PNG for every crop, as the paper's pipeline does. Rates are medians over
-rounds that take turns, each over at least one block of crops, the pipeline running; memory is measured in a process
-of its own per pipeline.
+rounds that take turns, each over at least one block of crops, the pipeline running, in a process of its own; so is
+memory. Linux only.
 """
 
 import argparse
+import collections
 import io
 import multiprocessing
 import os
+import queue as queue_module
 import statistics
 import tempfile
 import time
@@ -36,8 +38,8 @@ _HEIGHT, _WIDTH = 1356, 2040
 _IMAGES = 12
 _CROP_SIZE, _BATCH_SIZE = 256, 16
 _CROPS_PER_IMAGE = 8
-# Crops per round: a whole number of blocks.
-_PLAIN_CROPS, _FAST_CROPS = 128, 512
+# Pipeline -> crops per round, a whole number of blocks.
+_CROPS = {"plain": 128, f"--crops_per_image={_CROPS_PER_IMAGE}": 512, "tfrecord": 512}
 # 8 GPUs, a global batch of 16, 3 steps per second.
 _NEEDED_PER_SECOND = 48.0
 _MASK_RUNS = 500
@@ -70,37 +72,46 @@ def _dataset(kind, folder, records):
   source = prepared.PreparedSource(records) if kind == "tfrecord" else FolderSource(folder)
   config = pipelines.ExampleConfig(
       crop_size=_CROP_SIZE, scale=2, masks=MaskMixture.parse("small"), seed=0,
-      crops_per_image=_CROPS_PER_IMAGE if kind == "crops_per_image" else 1)
+      crops_per_image=_CROPS_PER_IMAGE if kind.startswith("--") else 1)
   return pipelines.training_dataset(source, config, _BATCH_SIZE)
 
 
-def _rates(folder, records, rounds):
-  """Returns kind -> crops per second; one pipeline runs at a time."""
-  crops = {"plain": _PLAIN_CROPS, "crops_per_image": _FAST_CROPS, "tfrecord": _FAST_CROPS}
-  rates = {kind: [] for kind in crops}
-  for _ in range(rounds):
-    for kind, count in crops.items():
-      batches = iter(_dataset(kind, folder, records))
-      for _ in range(count // _BATCH_SIZE):  # Until the pipeline runs evenly.
-        next(batches)
-      start = time.perf_counter()
-      for _ in range(count // _BATCH_SIZE):
-        next(batches)
-      rates[kind].append(count / (time.perf_counter() - start))
-      del batches
-  return {kind: statistics.median(values) for kind, values in rates.items()}
+def _measure_rate(kind, folder, records, cores, queue):
+  """Puts crops per second, measured in this process on so many cores."""
+  os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])  # Before TensorFlow starts its threads.
+  count = _CROPS[kind]
+  batches = iter(_dataset(kind, folder, records))
+  for _ in range(count // _BATCH_SIZE):  # Until the pipeline runs evenly.
+    next(batches)
+  start = time.perf_counter()
+  for _ in range(count // _BATCH_SIZE):
+    next(batches)
+  queue.put(count / (time.perf_counter() - start))
 
 
-def _peaks_mib(kind, folder, records, examples, queue):
-  """Puts the peak resident memory after a tenth, half and all of the examples."""
+def _measure_memory(kind, folder, records, examples, queue):
+  """Puts the peak resident memory, MiB, after each tenth of the examples."""
   process, peak, peaks = psutil.Process(), 0, []
-  for step, _ in enumerate(_dataset(kind, folder, records), start=1):
+  steps = examples // _BATCH_SIZE
+  for step, _ in enumerate(_dataset(kind, folder, records).take(steps), start=1):
     peak = max(peak, process.memory_info().rss / 2**20)
-    if step in [max(1, part * examples // 10 // _BATCH_SIZE) for part in (1, 5, 10)]:
+    if step * 10 // steps > len(peaks):
       peaks.append(peak)
-    if len(peaks) == 3:
-      break
   queue.put(peaks)
+
+
+def _in_process(function, *arguments):
+  """Runs a function that puts its result into the queue given last, in a fresh process."""
+  context = multiprocessing.get_context("spawn")
+  queue = context.Queue()
+  process = context.Process(target=function, args=(*arguments, queue))
+  process.start()
+  while True:
+    try:
+      return queue.get(timeout=1)
+    except queue_module.Empty:
+      if process.exitcode:
+        raise SystemExit(f"{function.__name__} failed") from None
 
 
 def _milliseconds(function, runs):
@@ -116,7 +127,7 @@ def main():
   parser.add_argument("--rounds", type=int, default=3)
   parser.add_argument("--examples", type=int, default=5000)
   arguments = parser.parse_args()
-  cores = os.cpu_count()
+  cores = len(os.sched_getaffinity(0))
 
   with tempfile.TemporaryDirectory() as folder:
     images, records = os.path.join(folder, "images"), os.path.join(folder, "records")
@@ -130,12 +141,18 @@ def main():
     print(f"{_IMAGES} PNGs of {_WIDTH}x{_HEIGHT}, {size[images]:.0f} MiB; prepared: {size[records]:.0f} MiB, "
           f"{_IMAGES / seconds:.1f} images/s; {cores} cores")
 
-    rates = _rates(images, records, arguments.rounds)
-    print(f"\n{'pipeline':<28}{'crops/s':>9}{'x plain':>9}{'per core':>10}{'cores for 48/s':>16}")
-    for kind, rate in rates.items():
-      name = f"--crops_per_image={_CROPS_PER_IMAGE}" if kind == "crops_per_image" else kind
-      print(f"{name:<28}{rate:9.1f}{rate / rates['plain']:9.2f}{rate / cores:10.1f}"
-            f"{_NEEDED_PER_SECOND * cores / rate:16.1f}")
+    rates = collections.defaultdict(list)
+    for _ in range(arguments.rounds):
+      for kind in _CROPS:
+        for used in sorted({1, cores}):
+          rates[kind, used].append(_in_process(_measure_rate, kind, images, records, used))
+    rates = {key: statistics.median(values) for key, values in rates.items()}
+    print(f"\n{'crops per second on':<22}{'1 core':>9}{cores:>6} cores{'x plain':>9}{'cores for 48/s':>17}")
+    for kind in _CROPS:
+      rate = rates[kind, cores]
+      print(f"{kind:<22}{rates[kind, 1]:9.1f}{rate:12.1f}{rate / rates['plain', cores]:9.2f}"
+            f"{_NEEDED_PER_SECOND * cores / rate:17.1f}")
+    print(f"(cores for 48/s: as if further cores brought as much as each of the {cores})")
 
     jpeg = io.BytesIO()
     Image.fromarray(source.open(0).crop(0, 0, _CROP_SIZE, _CROP_SIZE)).save(jpeg, "JPEG", quality=95)
@@ -147,15 +164,10 @@ def main():
       print(f"one 256x256 {kind:<5} mask     {mask:6.2f} ms, {1000 / mask:6.0f} per second and core, "
             f"{mask / decode:.2f} x the JPEG")
 
-    print(f"\npeak resident memory, MiB, after {arguments.examples // 10}, {arguments.examples // 2} and "
-          f"{arguments.examples} examples")
-    context = multiprocessing.get_context("spawn")
-    for kind in ("tfrecord", "crops_per_image", "plain"):
-      queue = context.Queue()
-      process = context.Process(target=_peaks_mib, args=(kind, images, records, arguments.examples, queue))
-      process.start()
-      print(f"{kind:<28}" + "".join(f"{peak:9.0f}" for peak in queue.get()), flush=True)
-      process.join()
+    print(f"\npeak resident memory, MiB, after each tenth of {arguments.examples} examples")
+    for kind in _CROPS:
+      peaks = _in_process(_measure_memory, kind, images, records, arguments.examples)
+      print(f"{kind:<22}" + "".join(f"{peak:6.0f}" for peak in peaks), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+import struct
+
 import cv2
 import numpy as np
 from PIL import Image
@@ -34,12 +36,35 @@ def test_modes_keep_gray_and_alpha(tmp_path, mode):
   np.testing.assert_array_equal(np.asarray(written), np.asarray(original.convert(written.mode)))
 
 
-def test_exif_orientation_is_applied(tmp_path):
+# EXIF orientation -> the upright picture, by the definition of where row 0 and column 0 belong.
+_UPRIGHT = {1: _RGB, 2: _RGB[:, ::-1], 3: _RGB[::-1, ::-1], 4: _RGB[::-1], 5: _RGB.swapaxes(0, 1),
+            6: _RGB.swapaxes(0, 1)[:, ::-1], 7: _RGB.swapaxes(0, 1)[::-1, ::-1], 8: _RGB.swapaxes(0, 1)[::-1]}
+
+
+@pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".jpg"])
+@pytest.mark.parametrize("orientation", _UPRIGHT)
+def test_exif_orientation_is_applied(tmp_path, extension, orientation):
   exif = Image.Exif()
-  exif[0x0112] = 6  # Turned by 90 degrees.
-  Image.fromarray(_RGB).save(tmp_path / "turned.png", exif=exif)
-  assert image_io.read_header(str(tmp_path / "turned.png")) == image_io.Header(17, 12, "RGB", is_turned=True)
-  np.testing.assert_array_equal(image_io.read_rgb(str(tmp_path / "turned.png")), np.rot90(_RGB, -1))
+  exif[0x0112] = orientation
+  options = {".webp": {"lossless": True}, ".jpg": {"quality": 100, "subsampling": 0}}.get(extension, {})
+  path = str(tmp_path / ("turned" + extension))
+  Image.fromarray(_RGB).save(path, exif=exif, **options)
+  upright = _UPRIGHT[orientation]
+  assert image_io.read_header(path) == image_io.Header(*upright.shape[:2], "RGB", is_turned=orientation > 1)
+  for rgb in (image_io.read_rgb(path), image_io.read_photo(path).rgb):
+    assert rgb.shape == upright.shape
+    assert np.abs(rgb.astype(int) - upright).max() <= (12 if extension == ".jpg" else 0)
+
+
+@pytest.mark.parametrize("error", [struct.error("of EXIF"), TypeError("of TIFF"), MemoryError("of sizes"), EOFError()])
+def test_whatever_pillow_raises_is_said_in_one_line(tmp_path, monkeypatch, error):
+  def broken(_):
+    raise error
+
+  image_io.write_rgb(str(tmp_path / "a.png"), _RGB)
+  monkeypatch.setattr(image_io, "_upright", broken)
+  with pytest.raises(InputError, match="a.png: not an image that can be read"):
+    image_io.read_rgb(str(tmp_path / "a.png"))
 
 
 _GRAY = _RGB[..., 0]

@@ -6,14 +6,18 @@ import tempfile
 from typing import BinaryIO, Iterator
 
 
+TEMPORARY_SUFFIX = ".tmp"
+
+
 @contextlib.contextmanager
 def atomic_write(path: str) -> Iterator[BinaryIO]:
   """Opens a temporary file beside `path`, which takes its place when the block ends without an error.
 
-  The temporary name ends in ".tmp". After an error it is gone, and a former file at `path` is as it was.
+  The temporary name begins with that of the file and ends in ".tmp". After an error it is gone, and a former file at `path` is as it was.
   Raises: OSError as `open` and `write`.
   """
-  with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", suffix=".tmp", delete=False) as file:
+  with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", prefix=os.path.basename(path) + ".",
+                                   suffix=TEMPORARY_SUFFIX, delete=False) as file:
     try:
       yield file
       file.close()

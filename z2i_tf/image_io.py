@@ -9,7 +9,6 @@ from typing import Iterator, List, Optional
 
 import numpy as np
 from PIL import Image
-from PIL import ImageOps
 from PIL import UnidentifiedImageError
 
 from z2i_tf.atomic_files import atomic_write
@@ -28,6 +27,12 @@ _SAVE_OPTIONS = {
     ".jpeg": {"quality": 95, "subsampling": 0},
 }
 _EXIF_ORIENTATION = 0x0112
+# EXIF orientation -> what makes the image upright.
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90}
+_TURNED_BY_90_DEGREES = (5, 6, 7, 8)
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
 
@@ -94,11 +99,12 @@ def read_header(path: str, encoded: Optional[bytes] = None) -> Header:
   with _opened(path, encoded) as image:
     width, height = image.size
     # (The base class's reader: PNG's own one decodes the pixels first.)
-    orientation = Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1)
-    if 5 <= orientation <= 8:  # Turned by 90 degrees.
+    orientation = Image.Image.getexif(image).get(_EXIF_ORIENTATION)
+    # Of TIFF, Pillow gives the upright size already.
+    if orientation in _TURNED_BY_90_DEGREES and image.format != "TIFF":
       width, height = height, width
     mode = image.mode if image.mode in _EIGHT_BIT_MODES else "L"
-    return Header(height, width, mode + (" 16-bit" if _is_deep(image) else ""), 2 <= orientation <= 8)
+    return Header(height, width, mode + (" 16-bit" if _is_deep(image) else ""), orientation in _TRANSPOSITIONS)
 
 
 def read_photo(path: str) -> Photo:
@@ -109,7 +115,7 @@ def read_photo(path: str) -> Photo:
   with _opened(path) as image:
     if _is_deep(image):
       raise InputError(f"{path}: more than 8 bits per channel; convert it to 8 bits")
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
       image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
     alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
@@ -129,7 +135,7 @@ def read_rgb(path: str, encoded: Optional[bytes] = None) -> np.ndarray:
   Raises: InputError if the file is missing, damaged, or has another pixel format (floats).
   """
   with _opened(path, encoded) as image:
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode in _SIXTEEN_BIT_GRAY_MODES:
       levels = np.asarray(image)
       if levels.min() < 0 or levels.max() >= 2**16:
@@ -232,9 +238,16 @@ def _opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]
     raise
   except Image.DecompressionBombError as error:
     raise InputError(f"{path}: too many pixels: {error}") from error
-  except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three on damaged files.
+  except Exception as error:  # On damaged files Pillow raises errors of every kind.
     reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
     raise InputError(f"{path}: not an image that can be read: {reason}") from error
+
+
+def _upright(image):
+  """Decodes an image and applies its EXIF orientation (ImageOps would also rewrite, and stumble over, odd EXIF)."""
+  image.load()  # Of TIFF, Pillow applies and forgets the orientation here.
+  transposition = _TRANSPOSITIONS.get(image.getexif().get(_EXIF_ORIENTATION))
+  return image if transposition is None else image.transpose(transposition)
 
 
 def _is_deep(image):

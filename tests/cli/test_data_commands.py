@@ -4,6 +4,7 @@ import os
 import shutil
 
 import numpy as np
+from PIL import Image
 import pytest
 
 from tests.datasets import stand_ins
@@ -51,6 +52,15 @@ def test_check_data_by_headers_does_not_see_what_is_behind_them(images, capsys):
   assert main(["check-data", f"--data_dir={images}", "--crop_size=20", "--quick"]) == 1
   output = capsys.readouterr().out
   assert "8 images by their headers" in output and "6 usable, 1 damaged, 1 smaller" in output
+
+
+def test_check_data_counts_what_exif_turns(images, capsys):
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  Image.fromarray(stand_ins.coded_image(1, 90, 60)).convert("L").save(images / "turned.jpg", exif=exif)
+  assert main(["check-data", f"--data_dir={images}", "--crop_size=20"]) == 0
+  output = capsys.readouterr().out
+  assert "pixel formats: RGB 5, L 1; turned by EXIF: 1" in output and "widths 50, 50, 90" in output
 
 
 def test_check_data_with_nothing_usable(images, capsys):
@@ -115,8 +125,19 @@ def test_show_batch_draws_what_the_pipeline_gives(images, tmp_path, scale):
     np.testing.assert_array_equal(lr, small.repeat(scale, 0).repeat(scale, 1))
 
 
+def test_show_batch_skips_what_is_damaged_or_refuses_it(images, tmp_path, capsys):
+  for number in range(5, 30):
+    (images / f"{number}.png").write_bytes(b"")
+  command = ["show-batch", f"--data_dir={images}", f"--output={tmp_path / 'b.png'}", "--crop_size=16"]
+  assert main(command) == 0
+  assert "skipped: " in capsys.readouterr().err
+  os.unlink(tmp_path / "b.png")
+  assert main(command + ["--on_bad_image=fail", "--count=30"]) == 2
+  assert "unknown format" in capsys.readouterr().err and not (tmp_path / "b.png").exists()
+
+
 def test_a_list_of_files_and_own_masks(images, tmp_path):
-  (tmp_path / "list.txt").write_text("images/0.png\nimages/more/4.png\n")
+  (tmp_path / "list.txt").write_bytes("\ufeffimages/0.png\r\nimages/more/4.png\r\n".encode())  # As some editors write.
   (tmp_path / "masks").mkdir()
   image_io.write_mask(str(tmp_path / "masks" / "left.png"), np.tile([1, 1, 0, 0], (4, 1)))
   assert main(["show-batch", f"--data_dir={tmp_path / 'list.txt'}", f"--output={tmp_path / 'b.png'}", "--crop_size=16",
@@ -154,7 +175,7 @@ def test_sources_that_cannot_be_used_get_one_line(images, tmp_path, capsys, comm
     (["--mask_kind=folder", "--train_mask_dir=nowhere"], "nowhere: no such folder"),
     (["--crops_per_image=0"], "crops_per_image=0"),
     (["--crop_size=20"], "crop_size=20"),
-    (["--crop_size=32"], "no usable image among the first 5"),
+    (["--crop_size=32"], "none of 5 images is usable"),
     (["--output=b.xyz"], "unknown image extension"),
     (["--output="], "--output is missing"),
     (["--count=0"], "--count"),

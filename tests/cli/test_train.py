@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.datasets import stand_ins
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
 from z2i_tf import image_io
@@ -87,6 +88,16 @@ def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
   assert settings["crop_size"] == 16 and "iterations" not in settings
 
 
+def test_a_run_does_not_go_on_with_other_images(finished, tmp_path, capsys):
+  shutil.copytree(finished, tmp_path / "run")
+  settings = json.loads((finished / "config.json").read_text())
+  assert settings["data_dir content"].startswith("4 images") and settings["train_mask_dir content"] is None
+  settings["data_dir content"] = "5 images, names 0123456789abcdef"
+  (tmp_path / "run" / "config.json").write_text(json.dumps(settings))
+  assert main(["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=4"] + _SMALL) == 2
+  assert "--data_dir content was '5 images, names 0123456789abcdef', is '4 images" in capsys.readouterr().err
+
+
 @pytest.fixture(name="eager_functions")
 def _eager_functions():
   """For runs of a single step, which tracing would only make slower."""
@@ -156,6 +167,23 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
     np.testing.assert_array_equal(array, _weights(finished)[0][name])
 
 
+@pytest.mark.usefixtures("eager_functions")
+def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
+  """In training data and in those to measure on, here of a TensorFlow Dataset."""
+  rng = np.random.default_rng(0)
+  images = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(6)] + [np.zeros((20, 20, 3), np.uint8)]
+  stand_ins.write_tfds("div2k/bicubic_x2", tmp_path / "tfds", {"train": images, "validation": images[4:]})
+  assert main(["train", "--source=div2k", f"--data_dir={tmp_path / 'tfds'}", "--validation_split=validation",
+               "--iterations=1", "--crops_per_image=2", f"--work_dir={tmp_path / 'run'}", "--weight_adversarial=0"]
+              + _SMALL + ["--batch_size=12"]) == 0
+  captured = capsys.readouterr()
+  assert "7 images, 1 steps of 12 examples" in captured.out and "2 unusable images were skipped" in captured.out
+  assert captured.err.count("20x20 pixels, smaller than the crop of 32x32") == 2
+  assert "div2k/bicubic_x2/2.0.0 validation" in captured.err and "2.0.0 train" in captured.err
+  scalars, _ = read_events(tmp_path / "run" / "events")
+  assert scalars["data/skipped_images"][1] >= 1 and "validation/psnr/result" in scalars
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--init_coarse=nowhere"], "nowhere: no model here"),
     (["--init_sr={finished}", "--zoom=none"], "has no such network"),
@@ -163,7 +191,7 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
     (["--init_coarse={finished}", "--width=6"], "coarse/conv00/kernel has shape (3, 3, 4, 4)"),
     (["--batch_size=0"], "--batch_size"),
     (["--crop_size=20"], "crop_size=20"),
-    (["--crop_size=512", "--mask_reference_size=512"], "no usable image among the first 4"),
+    (["--crop_size=512", "--mask_reference_size=512"], "none of 4 images is usable"),
     (["--mask_reference_size=8"], "raise the mask reference size"),
     (["--zoom=sr", "--scale=1"], "scale=1"),
     (["--zoom=linear"], "--zoom=linear"),

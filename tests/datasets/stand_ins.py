@@ -1,6 +1,9 @@
 """Small data sets of every kind, written to disk by the real writers."""
 
+import json
+
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from z2i_tf import image_io
@@ -28,6 +31,33 @@ def write_prepared(images, folder, tile_size=8, shards=2):
   folder.mkdir()
   return prepared.write_shards(FolderSource(str(images)), str(folder), {"source": "folder"}, tile_size, shards,
                                BadImages(fail=True), lambda: None)
+
+
+def rewrite_records(path, change):
+  """Writes a TFRecord file anew: (index, content) -> content; checksums fit."""
+  records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+  with tf.io.TFRecordWriter(str(path)) as writer:
+    for index, content in enumerate(records):
+      writer.write(change(index, content))
+
+
+def replace_tiles(folder, index, tiles):
+  """Replaces the tiles of a prepared image."""
+  manifest = json.loads((folder / "dataset.json").read_text())
+  for shard in manifest["shards"]:
+    if index < shard["records"]:
+      break
+    index -= shard["records"]
+
+  def change(number, content):
+    example = tf.train.Example.FromString(content)
+    if number == index:
+      example.features.feature["tiles"].bytes_list.value[:] = tiles
+    return example.SerializeToString()
+
+  rewrite_records(folder / shard["file"], change)
+  shard["bytes"] = (folder / shard["file"]).stat().st_size
+  (folder / "dataset.json").write_text(json.dumps(manifest))
 
 
 def write_tfds(name, data_dir, splits, file_format="tfrecord"):

@@ -1,5 +1,6 @@
 import collections
 import dataclasses
+import os
 import shutil
 
 import numpy as np
@@ -102,14 +103,14 @@ def test_an_epoch_has_every_image_once_in_an_order_of_its_own(source):
 
 
 @pytest.mark.parametrize("kind", _EVERY_SOURCE)
-@pytest.mark.parametrize("crops_per_image", [1, 40])
+@pytest.mark.parametrize("crops_per_image", [1, 32])
 def test_starting_later_gives_what_would_have_come_from_every_source(data_dir, kind, crops_per_image):
-  """With 40 crops per image a block has 6 * 40 = 240 examples, so that batch 16 is in the second."""
+  """With 32 crops per image a block has 8 * 32 = 256 examples, so that batch 17 is in the second."""
   name, path = _EVERY_SOURCE[kind]
   source = sources.open_source(name, str(data_dir / path), "train", 2)
   config = _config(crops_per_image=crops_per_image, masks=MaskMixture.parse("rect"))
-  whole = _training(source, config, count=18, batch_size=16 if crops_per_image > 1 else 3)
-  for start in (1, 16):
+  whole = _training(source, config, count=19, batch_size=16 if crops_per_image > 1 else 3)
+  for start in (1, 17):
     late = _training(source, config, start=start, count=2, batch_size=16 if crops_per_image > 1 else 3)
     _assert_equal(late, whole[start:start + 2])
 
@@ -150,11 +151,17 @@ def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path)
   for number in range(12):
     image_io.write_rgb(str(tmp_path / "images" / f"{number:02d}.png"), stand_ins.coded_image(number, 40, 40))
   source = sources.FolderSource(str(tmp_path / "images"))
-  # Blocks of 256 // 43 = 5 images.
-  numbers = _numbers(_training(source, _config(crops_per_image=43), count=2, batch_size=215))
-  first, second = numbers[:215], numbers[215:]
-  assert len(set(first)) == len(set(second)) == 5 and not set(first) & set(second)
-  assert all(len(set(first[start:start + 5])) == 5 for start in range(0, 215, 5))
+  # Blocks of 256 // 32 = 8 images, of which an epoch is one and a half.
+  numbers = _numbers(_training(source, _config(crops_per_image=32), count=3, batch_size=256))
+  epochs = [set(numbers[:256]) | set(numbers[256:512]), set(numbers[256:512]) | set(numbers[512:])]
+  assert epochs == [set(range(12))] * 2
+  for start in range(0, 256, 8):
+    assert set(numbers[start:start + 8]) == set(numbers[:8]) and len(set(numbers[:8])) == 8
+  # More than 128 // 32 = 4 examples apart.
+  distances = [next((later - place for later in range(place + 1, 256) if numbers[later] == numbers[place]), 256)
+               for place in range(256)]
+  assert min(distances) == 5 and max(distance for distance in distances if distance < 256) > 8
+  assert len({tuple(numbers[start:start + 8]) for start in range(0, 256, 8)}) > 20
 
 
 def test_flips_are_off_unless_asked_for_and_fair(source):
@@ -216,17 +223,31 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
     gray = np.zeros((30 + number, 70), np.uint8)
     gray[10 * number:10 * number + 9] = 200 + number
     gray[0, 0] = 90
-    Image.fromarray(gray).save(tmp_path / f"{number}.png")
-  masks = MaskMixture.parse("folder", own_masks=OwnMasks(MaskFiles(str(tmp_path))))
+    (tmp_path / "below").mkdir(exist_ok=True)
+    Image.fromarray(gray).save(tmp_path / ("below" if number else ".") / f"{number}.png")
+  files = MaskFiles(str(tmp_path), 16)
+  assert [mask.shape for mask in files] == [(16, 37), (16, 36), (16, 35)]
+  masks = MaskMixture.parse("folder", own_masks=OwnMasks(files))
   batches = _training(source, _config(masks=masks))
   drawn = [mask[..., 0] for batch in batches for mask in batch["mask_lr"]]
   assert all(set(np.unique(mask)) == {0, 1} for mask in drawn)
   # Scaled to the height of the crop, 16, the masks are wide bands of 9 / 30 of the height.
   assert all((mask == mask[:, :1]).all() and 4 <= mask[:, 0].sum() <= 6 for mask in drawn)
   assert len({mask.tobytes() for mask in drawn}) == 3
-  Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "none.png")
-  with pytest.raises(InputError, match="none.png: none of this mask is hole"):
-    MaskFiles(str(tmp_path))
+  shutil.rmtree(tmp_path / "below")  # They are kept in memory.
+  _assert_equal(_training(source, _config(masks=masks)), batches)
+  assert "3 masks" in files.content() and files.content() != MaskFiles(str(tmp_path), 16).content()
+
+
+@pytest.mark.parametrize("hole, message", [
+    (np.zeros((9, 9)), "none of this mask is hole"), (np.ones((9, 9)), "all of this mask is hole"),
+    (np.eye(400)[1:2], "1x400 pixels, one side more than 16 times the other"),
+    (np.arange(400 * 400).reshape(400, 400) == 7, "none of this mask is hole")])  # Gone at the size of the crop.
+def test_own_masks_without_use_are_refused(tmp_path, hole, message):
+  image_io.write_mask(str(tmp_path / "a.png"), np.eye(9))
+  image_io.write_mask(str(tmp_path / "b.png"), hole)
+  with pytest.raises(InputError, match=f"b.png: {message}"):
+    MaskFiles(str(tmp_path), 16)
 
 
 @pytest.mark.parametrize("changes, message", [
@@ -234,7 +255,7 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
     ({"crop_size": 0}, "crop_size=0"),
     ({"crop_size": 128}, "smaller than the crop of 128"),
     ({"crops_per_image": 0}, "crops_per_image=0"),
-    ({"crops_per_image": 257}, "crops_per_image=257"),
+    ({"crops_per_image": 33}, "crops_per_image=33"),
     ({"flips": "sideways"}, "flips='sideways'"),
 ])
 def test_unusable_configurations_are_refused(changes, message):
@@ -292,15 +313,62 @@ def test_unusable_images_are_refused_if_asked(spoilt):
 
 def test_only_unusable_images_end_with_an_error_not_with_a_hang(spoilt):
   cut = dataclasses.replace(_config(), crop_size=64)
-  with pytest.raises(InputError, match="no usable image among 9 in a row; the last: "):
+  with pytest.raises(InputError, match="none of the 9 images is usable"):
     with pipelines.reading_errors():
       _training(spoilt, cut, count=1, bad_images=BadImages())
+
+
+def test_few_usable_images_among_many_are_enough(tmp_path):
+  """Each unusable one is tried once, and then known."""
+  image_io.write_rgb(str(tmp_path / "good.png"), stand_ins.coded_image(3, 40, 40))
+  for number in range(300):
+    (tmp_path / f"{number}.png").write_bytes(b"")
+  source, bad_images = sources.FolderSource(str(tmp_path)), BadImages()
+  opened = []
+  source.open = lambda index: opened.append(index) or sources.FolderSource.open(source, index)
+  sources.check_source(source, 32)
+  assert set(_numbers(_training(source, _config(), count=20, bad_images=bad_images, parallel_calls=1))) == {3}
+  assert bad_images.count > 100 and len(opened) < bad_images.count + 60  # 40 visits, and some ahead.
+
+
+def test_an_image_damaged_half_way_takes_no_random_number(data_dir, tmp_path):
+  """A tile that some crops need is damaged: the example that comes instead must not depend on when that was noticed."""
+  shutil.copytree(data_dir / "tiles", tmp_path / "tiles")
+  for index in range(4):
+    picture = sources.open_source("tfrecord", str(tmp_path / "tiles"), None, 2).open(index)
+    tiles = [b"damaged" if number % 9 == 4 else tile for number, tile in enumerate(picture._tiles)]
+    stand_ins.replace_tiles(tmp_path / "tiles", index, tiles)
+  source = sources.open_source("tfrecord", str(tmp_path / "tiles"), None, 2)
+  config = _config(crops_per_image=4)
+  whole = _training(source, config, count=40, bad_images=BadImages())
+  for start in (3, 17, 33):
+    _assert_equal(_training(source, config, start=start, count=2, bad_images=BadImages()), whole[start:start + 2])
+
+
+def test_errors_with_names_that_are_not_utf_8(tmp_path):
+  path = os.fsencode(tmp_path) + b"/\xff.png"
+  with open(path, "wb") as file:
+    file.write(b"nothing")
+  with pytest.raises(InputError, match=r"\\udcff.png: not an image"):
+    with pipelines.reading_errors():
+      _training(sources.FolderSource(str(tmp_path)), _config(), count=1)
+
+
+def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
+  def broken(*_):
+    raise KeyError("a bug")
+
+  monkeypatch.setattr(sources.FolderSource, "open", broken)
+  with pytest.raises(RuntimeError, match="(?s)Traceback.*a bug"):
+    with pipelines.reading_errors():
+      _training(source, _config(), count=1)
 
 
 def test_many_bad_images_are_counted_but_not_all_named(capsys):
   bad_images = BadImages()
   for number in range(30):
-    bad_images.report(InputError(f"{number}.png: broken"))
+    for _ in range(2):
+      bad_images.report(f"{number}.png", InputError(f"{number}.png: broken"))
   assert bad_images.count == 30
   lines = capsys.readouterr().err.splitlines()
   assert len(lines) == 21 and "check-data names them all" in lines[-1]

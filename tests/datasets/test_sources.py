@@ -1,6 +1,7 @@
 """Every kind of source gives the images that were put into it, by index, and says what is wrong with bad ones."""
 
 import json
+import os
 import re
 import shutil
 
@@ -11,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from tests.datasets import stand_ins
 from z2i_tf import image_io
+from z2i_tf.datasets import parallel
 from z2i_tf.datasets import prepared
 from z2i_tf.datasets import sources
 from z2i_tf.datasets.bad_images import BadImages
@@ -68,7 +70,7 @@ def test_links_are_followed_and_may_go_round(tmp_path):
 
 def test_a_source_without_usable_image_is_refused(images, tmp_path):
   sources.check_source(sources.FolderSource(str(images)), 40)
-  with pytest.raises(InputError, match="among the first 5: .*0.png: 40x50 pixels, smaller than the crop of 45x45"):
+  with pytest.raises(InputError, match="none of 5 images is usable .*0.png: 40x50 pixels, smaller than the crop of 45x45"):
     sources.check_source(sources.FolderSource(str(images)), 45)
   with pytest.raises(InputError, match="no images in it"):
     sources.open_source("folder", str(tmp_path), "train", 2)
@@ -116,9 +118,9 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
   class Interrupted(Exception):
     pass
 
-  def prepare(progress=lambda: None, tile_size=8):
-    return prepared.write_shards(sources.FolderSource(str(images)), str(tmp_path), {"source": "folder"}, tile_size, 3,
-                                 BadImages(fail=True), progress)
+  def prepare(progress=lambda: None, tile_size=8, source=sources.FolderSource(str(images))):
+    return prepared.write_shards(source, str(tmp_path), {"source": "folder"}, tile_size, 3, BadImages(fail=True),
+                                 progress)
 
   calls = []
 
@@ -129,7 +131,8 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
 
   with pytest.raises(Interrupted):
     prepare(interrupt)
-  (tmp_path / "killed.tmp").write_bytes(b"left by a killed process")
+  (tmp_path / "images-00002-of-00003.tfrecord.killed.tmp").write_bytes(b"left by a killed process")
+  (tmp_path / "mine.tmp").write_bytes(b"not ours")
   done = sorted(path.name for path in tmp_path.glob("*.tfrecord"))
   assert done == ["images-00000-of-00003.tfrecord", "images-00001-of-00003.tfrecord"]
   times = [(tmp_path / name).stat().st_mtime_ns for name in done]
@@ -137,9 +140,14 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
     sources.open_source("tfrecord", str(tmp_path), "", 2)
   with pytest.raises(InputError, match="prepared otherwise .tile_size differ"):
     prepare(tile_size=16)
+  with pytest.raises(InputError, match="prepared otherwise .content"):
+    prepare(source=sources.FolderSource(str(images / "more")))
+  with prepared._locked(str(tmp_path)):
+    with pytest.raises(InputError, match="another z2i prepare is writing here"):
+      prepare()
   prepare()
   assert [(tmp_path / name).stat().st_mtime_ns for name in done] == times
-  assert not list(tmp_path.glob("*.tmp"))
+  assert [path.name for path in tmp_path.glob("*.tmp")] == ["mine.tmp"]
   assert len(sources.open_source("tfrecord", str(tmp_path), "", 2)) == 5
 
 
@@ -152,7 +160,9 @@ def test_damaged_files_are_left_out_when_preparing_or_refused(images, tmp_path, 
   source = sources.FolderSource(str(tmp_path / "images"))
   arguments = ({}, 8, 2)
   manifest = prepared.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(), lambda: None)
-  assert manifest["skipped"] == 1 and "1.png: not an image" in capsys.readouterr().err
+  assert len(manifest["skipped"]) == 1 and "1.png: not an image" in capsys.readouterr().err
+  with pytest.raises(InputError, match="1.png: not an image"):  # What an earlier call skipped is refused as well.
+    prepared.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(fail=True), lambda: None)
   assert len(prepared.PreparedSource(str(tmp_path / "skipped"))) == 4
   with pytest.raises(InputError, match="1.png: not an image"):
     prepared.write_shards(source, str(tmp_path / "failed"), *arguments, BadImages(fail=True), lambda: None)
@@ -166,21 +176,23 @@ def test_damaged_prepared_folders(images, tmp_path):
   shard = tmp_path / "records" / "images-00000-of-00001.tfrecord"
   whole = shard.read_bytes()
 
-  def opened():
-    return prepared.PreparedSource(str(tmp_path / "records")).open(4)
+  def opened(index=4):
+    return prepared.PreparedSource(str(tmp_path / "records")).open(index)
 
-  shard.write_bytes(whole[:-7])
-  with pytest.raises(InputError, match="cut short after 4 whole records"):
+  for damaged, message in ((whole[:-7], f"{len(whole) - 7} bytes, not {len(whole)}"), (whole + whole, "bytes, not")):
+    shard.write_bytes(damaged)
+    with pytest.raises(InputError, match=message):
+      opened()
+  place = len(whole) - 300
+  shard.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1:])  # One bit.
+  opened(3)
+  with pytest.raises(InputError, match="records, record 4: .*damaged in its record 4"):
     opened()
-  shard.write_bytes(whole + whole)
-  with pytest.raises(InputError, match="10 records where 5 are expected"):
+  shard.write_bytes(whole)
+  stand_ins.replace_tiles(tmp_path / "records", 4, [b"few"])
+  with pytest.raises(InputError, match="record 4 .*4.png.: damaged: 1 tiles of 8 do not make 44x50 pixels"):
     opened()
-  shard.write_bytes(whole[:12] + bytes(len(whole) - 12))
-  with pytest.raises(InputError):
-    opened()
-  with tf.io.TFRecordWriter(str(shard)) as writer:
-    for _ in range(5):
-      writer.write(b"no tf.train.Example")
+  stand_ins.rewrite_records(shard, lambda index, content: b"\xff" * len(content))
   with pytest.raises(InputError, match="record 4: damaged"):
     opened()
   shard.unlink()
@@ -259,16 +271,61 @@ def test_a_data_set_that_is_not_prepared_names_the_command(tmp_path, tfds_dir, m
 
 def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
   shutil.copytree(tfds_dir, tmp_path / "tfds")
-  source = sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
   path = next((tmp_path / "tfds" / "div2k" / "bicubic_x2").glob("*/*train*tfrecord*"))
+
+  def source():
+    return sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
+
   whole = path.read_bytes()
-  spoilt = bytearray(whole)
-  for found in list(re.finditer(b"\x89PNG", whole))[:2]:  # The high- and the low-resolution image.
-    spoilt[found.start() + 40:found.start() + 50] = bytes(10)
-  path.write_bytes(spoilt)
+  def spoil(index, content):
+    """Zeros in the first high- and low-resolution image."""
+    spoilt = bytearray(content)
+    for found in re.finditer(b"\x89PNG", content):
+      spoilt[found.start() + 40:found.start() + 50] = bytes(10)
+    return bytes(spoilt) if index == 0 else content
+
+  stand_ins.rewrite_records(path, spoil)
   with pytest.raises(InputError, match="div2k/bicubic_x2/2.0.0 train, number 0: not an image that can be read"):
-    source.open(0)
-  path.write_bytes(whole[:12] + b"\xff" * 60 + whole[72:])
+    source().open(0)
+  stand_ins.rewrite_records(path, lambda index, content: b"\xff" * 60 if index == 0 else content)
   with pytest.raises(InputError, match="number 0: damaged"):
-    source.open(0)
-  _whole(source, 1)
+    source().open(0)
+  _whole(source(), 1)
+  path.write_bytes(whole[:-10])
+  for index in range(5):  # Those before the cut can still be read.
+    _whole(source(), index)
+  with pytest.raises(InputError, match="train, number 5: .*cut short after 5 whole records"):
+    source().open(5)
+  path.write_bytes(whole + whole)
+  with pytest.raises(InputError, match="12 records where 6 are expected"):
+    source().open(0)
+  for name in ("features.json", "dataset_info.json"):
+    (path.parent / name).write_text("{")
+    with pytest.raises(InputError, match="2.0.0: damaged .*prepare it again: tfds build div2k"):
+      source()
+
+
+def test_the_newest_version_is_read(tfds_dir, tmp_path):
+  shutil.copytree(tfds_dir, tmp_path / "tfds")
+  folder = tmp_path / "tfds" / "div2k" / "bicubic_x2"
+  shutil.copytree(folder / "2.0.0", folder / "10.0.0")
+  for version in ("2.0.0", "not a version"):
+    (folder / version).mkdir(exist_ok=True)
+    (folder / version / "dataset_info.json").write_text("{")
+  assert len(sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)) == 6
+
+
+def test_work_in_order_is_not_far_ahead_of_its_consumer():
+  started = []
+  results = parallel.map_in_order(lambda item: started.append(item) or item * item, range(1000))
+  assert [next(results) for _ in range(3)] == [0, 1, 4]
+  assert len(started) < 3 + 10 * os.cpu_count()
+  assert list(results) == [item * item for item in range(3, 1000)]
+
+
+def test_content_tells_data_sets_apart(images, tmp_path):
+  first = sources.content(sources.FolderSource(str(images)))
+  assert first.startswith("5 images, names ") and first == sources.content(sources.FolderSource(str(images)))
+  shutil.copytree(images, tmp_path / "images")
+  (tmp_path / "images" / "0.png").rename(tmp_path / "images" / "9.png")
+  assert sources.content(sources.FolderSource(str(tmp_path / "images"))) != first

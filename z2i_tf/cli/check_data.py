@@ -23,8 +23,6 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> bool:
   """Returns whether some images are unusable."""
-  if values.crop_size < 1:
-    raise InputError(f"--crop_size={values.crop_size}: give a side in pixels")
   source = data_flags.open_source(values, values.scale)
   from z2i_tf.cli.progress import progress
   from z2i_tf.datasets.survey import survey

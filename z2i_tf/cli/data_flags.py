@@ -1,6 +1,6 @@
 """The flags that say what images there are and what examples are made of them; and the objects made of them."""
 
-from typing import Optional
+from typing import Dict, Optional
 
 from absl import flags
 
@@ -47,7 +47,12 @@ def open_source(values: flags.FlagValues, scale: int):
   """Opens the ImageSource of the source flags; raises InputError if it is not there, or a flag does not apply."""
   check_source_flags(values)
   from z2i_tf.datasets import sources
-  return sources.open_source(values.source, values.data_dir, values.split or _DEFAULT_SPLIT, scale)
+  return sources.open_source(values.source, values.data_dir, split(values), scale)
+
+
+def split(values: flags.FlagValues) -> Optional[str]:
+  """Returns the split to read, None where there are none."""
+  return (values.split or _DEFAULT_SPLIT) if values.source in _TENSORFLOW_DATASETS else None
 
 
 def define_bad_image_flag(values: flags.FlagValues) -> None:
@@ -63,7 +68,7 @@ def bad_images(values: flags.FlagValues):
 
 def define_crop_size_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("crop_size", 256, "Side of the low-resolution crop, pixels, a multiple of 8; the "
-                       "high-resolution crop is crop_size * scale.", flag_values=values)
+                       "high-resolution crop is crop_size * scale.", lower_bound=1, flag_values=values)
 
 
 def define_scale_flag(values: flags.FlagValues) -> None:
@@ -73,8 +78,9 @@ def define_scale_flag(values: flags.FlagValues) -> None:
 def define_example_flags(values: flags.FlagValues) -> None:
   """What examples are made of."""
   define_crop_size_flag(values)
-  flags.DEFINE_integer("crops_per_image", 1, "Examples cut from an image each time it is decoded; they come apart "
-                       "from each other. 1 = paper.", flag_values=values)
+  flags.DEFINE_integer("crops_per_image", 1, "Examples cut from an image each time it is decoded, at most 32; N of "
+                       "them are more than 128 // N examples apart. Needs memory for some 600 crops of crop_size * "
+                       "scale pixels. 1 = paper.", flag_values=values)
   flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
                     "random; none = paper.", flag_values=values)
   flag_groups.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
@@ -82,17 +88,30 @@ def define_example_flags(values: flags.FlagValues) -> None:
                       "is scaled to cover the crop and cropped at random.", flag_values=values)
   flags.DEFINE_integer("mask_reference_size", None, "Draw masks at this side, pixels, and use a random crop "
                        "of them, so that small crops see strokes as thick as at test time. Default: masks "
-                       "are drawn at the size of the crop.", flag_values=values)
+                       "are drawn at the size of the crop.", lower_bound=1, flag_values=values)
   flag_groups.define_seed_flag(values)
 
 
 def example_config(values: flags.FlagValues, scale: int):
-  """Returns the ExampleConfig of the example flags; reads the masks of --train_mask_dir once."""
-  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, values.train_mask_dir)
+  """Returns the ExampleConfig of the example flags; reads the masks of --train_mask_dir."""
+  own_masks = None
+  if values.train_mask_dir:
+    from z2i_tf.datasets.mask_files import MaskFiles
+    from z2i_tf.masks.specs import OwnMasks
+    own_masks = OwnMasks(MaskFiles(values.train_mask_dir, values.mask_reference_size or values.crop_size))
+  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
   from z2i_tf.datasets.pipelines import ExampleConfig
   with flag_groups.usage_errors():
     return ExampleConfig(crop_size=values.crop_size, scale=scale, masks=masks, seed=values.seed,
                          crops_per_image=values.crops_per_image, flips=values.flips)
+
+
+def content(source, config) -> Dict[str, Optional[str]]:
+  """Returns what tells an ImageSource and the own masks of an ExampleConfig from others, to be recorded."""
+  from z2i_tf.datasets import sources
+  own_masks = config.masks.own_masks
+  return {"data_dir content": sources.content(source),
+          "train_mask_dir content": own_masks and own_masks.masks.content()}
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:

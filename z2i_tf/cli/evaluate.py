@@ -32,10 +32,9 @@ def run(values: flags.FlagValues) -> None:
   methods = {**baselines.METHODS, f"z2i ({values.model})": Inpainter.load(values.model)}
   for kind in _KINDS:
     masks = flag_groups.mask_mixture(kind, "kind")
-    with flag_groups.usage_errors():
-      examples = [
-          pipelines.validation_example(source, index, values.crop_size, values.crop_size, masks, values.seed)
-          for index in range(len(source))]
+    examples = [
+        pipelines.validation_example(source, index, values.crop_size, values.crop_size, masks, values.seed)
+        for index in range(len(source))]
     table = evaluate.evaluate(methods, examples)
     ratio = 100 * np.mean([mask.mean() for _, mask in examples])
     print(evaluate.format_table(f"{kind} masks, {ratio:.2f}% hole, {len(source)} images", table) + "\n")

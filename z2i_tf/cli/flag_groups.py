@@ -65,17 +65,9 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
                       "such as a training's --work_dir.", flag_values=values)
 
 
-def mask_mixture(text: str, flag_name: str, reference_size=None, mask_dir=None):
-  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag.
-
-  With `mask_dir`, the masks in it are read once and serve the kind "folder".
-  """
+def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None):
+  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
   from z2i_tf.masks.mixture import MaskMixture
-  from z2i_tf.masks.specs import OwnMasks
-  own_masks = None
-  if mask_dir is not None:
-    from z2i_tf.datasets.mask_files import MaskFiles
-    own_masks = OwnMasks(MaskFiles(mask_dir))
   try:
     return MaskMixture.parse(text, reference_size, own_masks)
   except ValueError as error:

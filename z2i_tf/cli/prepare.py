@@ -29,7 +29,7 @@ def run(values: flags.FlagValues) -> None:
   source = data_flags.open_source(values, scale=2)
   image_io.create_folder(values.output_dir)
   from z2i_tf.datasets import prepared
-  origin = {"source": values.source, "split": values.split,
+  origin = {"source": values.source, "split": data_flags.split(values),
             "data_dir": values.data_dir and os.path.realpath(values.data_dir)}
   with progress(len(source), "image") as advance:
     manifest = prepared.write_shards(source, values.output_dir, origin, values.tile_size, values.shards,
@@ -37,4 +37,4 @@ def run(values: flags.FlagValues) -> None:
   count = sum(shard["records"] for shard in manifest["shards"])
   if not count:
     raise InputError(f"{values.output_dir}: none of the {len(source)} images can be read")
-  print(f"{count} images in {len(manifest['shards'])} files in {values.output_dir}, {manifest['skipped']} skipped")
+  print(f"{count} images in {len(manifest['shards'])} files in {values.output_dir}, {len(manifest['skipped'])} skipped")

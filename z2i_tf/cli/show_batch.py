@@ -16,7 +16,8 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_example_flags(values)
   data_flags.define_scale_flag(values)
   data_flags.define_bad_image_flag(values)
-  flags.DEFINE_integer("first", 0, "Number of the first example in the run.", lower_bound=0, flag_values=values)
+  flags.DEFINE_integer("first", 0, "Number of the first example in the run.", lower_bound=0,
+                       upper_bound=2**48, flag_values=values)
   flags.DEFINE_integer("count", 4, "How many examples.", lower_bound=1, upper_bound=64, flag_values=values)
   flags.DEFINE_string("output", None, "Picture to write; the extension says the format.", flag_values=values)
 

@@ -42,7 +42,6 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.training import work_dir
   from z2i_tf.training.loop import LoopConfig
 
-  work_dir.check_work_dir(values.work_dir, settings)
   model = flag_groups.model_config(values)
   width = values.width if values.discriminator_width is None else values.discriminator_width
   with flag_groups.usage_errors():
@@ -55,6 +54,8 @@ def run(values: flags.FlagValues) -> None:
   examples = data_flags.example_config(values, model.scale)
   source = data_flags.open_source(values, model.scale)
   held_out = data_flags.open_validation_source(values, model.scale)
+  settings.update(data_flags.content(source, examples))
+  work_dir.check_work_dir(values.work_dir, settings)
   for images in (source, held_out):
     if images is not None:
       sources.check_source(images, examples.crop_size_hr)

@@ -11,28 +11,32 @@ _MAX_NAMED = 20
 
 
 class BadImages:
-  """Skips and counts unusable images, or refuses the first one. Threads may share it."""
+  """Skips, counts and remembers unusable images, or refuses the first one. Threads may share it."""
 
   def __init__(self, fail: bool = False):
     """`fail`: whether the first one is an error."""
     self._fail = fail
-    self._messages: Set[str] = set()
+    self._names: Set[str] = set()
     self._lock = threading.Lock()
 
-  def report(self, error: InputError) -> None:
-    """Raises the error, or counts it; says on stderr what is skipped, each image once, so many at most."""
+  def report(self, name: str, error: InputError) -> None:
+    """Raises the error, or counts the image called so; says on stderr what is skipped, each once, so many at most."""
     if self._fail:
       raise error
     with self._lock:
-      if str(error) in self._messages:
+      if name in self._names:
         return
-      self._messages.add(str(error))
-      if len(self._messages) <= _MAX_NAMED:
+      self._names.add(name)
+      if len(self._names) <= _MAX_NAMED:
         print(f"skipped: {error}", file=sys.stderr)
-      if len(self._messages) == _MAX_NAMED:
+      if len(self._names) == _MAX_NAMED:
         print("further ones are skipped silently and counted; z2i check-data names them all", file=sys.stderr)
+
+  def __contains__(self, name: str) -> bool:
+    """Whether the image called so was reported."""
+    return name in self._names
 
   @property
   def count(self) -> int:
     """How many different images were skipped so far."""
-    return len(self._messages)
+    return len(self._names)

@@ -1,30 +1,54 @@
 """Masks of one's own for training."""
 
 import collections.abc
+import hashlib
 
 import numpy as np
 
 from z2i_tf import image_io
 from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.errors import InputError
+from z2i_tf.masks.drawing import cover
+
+# Longer ones, scaled to cover a square crop, would be mostly outside of it.
+_MAX_ASPECT_RATIO = 16
 
 
 class MaskFiles(collections.abc.Sequence):
-  """The masks of a folder and its subfolders; each is read, and made binary, when asked for."""
+  """The masks of a folder and its subfolders, read once, scaled to cover a square, and kept as bits."""
 
-  def __init__(self, folder: str):
-    """Lists the files and reads every one of them once.
+  def __init__(self, folder: str, side: int):
+    """Reads every file.
 
-    Raises: InputError if there is none, or one is damaged, or has no hole, or no known pixel.
+    Args:
+      folder: of images of any format, white = hole.
+      side: of the square that each must cover, pixels.
+    Raises: InputError if there is none, or one is damaged, extremely long, or has, at this size, no hole or no
+      known pixel.
     """
-    self._paths = image_io.list_images(folder, recursive=True)
-    for path, mask in zip(self._paths, map_in_order(image_io.read_mask, self._paths)):
-      if mask.all() or not mask.any():
-        raise InputError(f"{path}: {'all' if mask.any() else 'none'} of this mask is hole; remove it")
+    paths = image_io.list_images(folder, recursive=True)
+    self._packed = list(map_in_order(lambda path: _read_packed(path, side), paths))
 
   def __len__(self) -> int:
-    return len(self._paths)
+    return len(self._packed)
 
   def __getitem__(self, index: int) -> np.ndarray:
     """Returns mask `index`, (H, W) uint8, 1 = hole."""
-    return image_io.read_mask(self._paths[index])
+    bits, (height, width) = self._packed[index]
+    return np.unpackbits(bits, count=height * width).reshape(height, width)
+
+  def content(self) -> str:
+    """Returns a line that tells these masks from others: their number and a hash of their pixels."""
+    pixels = hashlib.sha256(b"".join(bits.tobytes() for bits, _ in self._packed))
+    return f"{len(self)} masks, pixels {pixels.hexdigest()[:16]}"
+
+
+def _read_packed(path, side):
+  mask = image_io.read_mask(path)
+  if max(mask.shape) > _MAX_ASPECT_RATIO * min(mask.shape):
+    raise InputError(f"{path}: {mask.shape[0]}x{mask.shape[1]} pixels, one side more than {_MAX_ASPECT_RATIO} times the "
+                     "other; cut or remove it")
+  mask = cover(mask, side, side)
+  if mask.all() or not mask.any():
+    raise InputError(f"{path}: {'all' if mask.any() else 'none'} of this mask is hole; remove it")
+  return np.packbits(mask), mask.shape

@@ -12,11 +12,11 @@ _AHEAD_PER_CORE = 4
 
 
 def map_in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-  """Yields function(item) for every item, in order, computed on all cores by threads.
+  """Yields function(item) for every item, in order, computed by threads on all cores that the process may use.
 
   Decoders and encoders of images let other threads run. Only a few results are computed ahead of the consumer.
   """
-  cores = os.cpu_count() or 1
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
   pending = collections.deque()
   with concurrent.futures.ThreadPoolExecutor(cores) as pool:
     try:

@@ -5,7 +5,8 @@ the example's number in the run, hence of its epoch, so a run can start at any s
 uninterrupted one would have seen, whatever the number of parallel calls and of replicas.
 
 Several crops per decoded image (our own option) come in blocks: a block's images are visited round after round,
-each round in an order of its own and with one crop of each image, so that crops of one image stay apart.
+each round with one crop of each image. A round orders the first half of the block's images anew, then the second half,
+so that two crops of an image are always more than half a block's images apart.
 """
 
 import contextlib
@@ -22,16 +23,18 @@ from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.sources import check_size
 from z2i_tf.datasets.sources import ImageSource
-from z2i_tf.datasets.sources import MAX_UNUSABLE_IN_A_ROW
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
 
 # How TensorFlow quotes an exception of a Python function in a pipeline.
 _QUOTED_ERROR = re.compile(r"InputError: (.+)")
+_QUOTED_TRACEBACK = "Traceback (most recent call last)"
 # Independent random streams of one seed.
 _ORDER_STREAM, _EXAMPLE_STREAM, _VALIDATION_STREAM, _ROUND_STREAM = range(4)
-# A block of several crops per image holds about so many: at 512x512 pixels 200 MB, and the next block is on its way.
+# A block of several crops per image holds about so many (200 MB at 512x512 pixels; the next block is on its way), and
+# the images of a block are at least an eighth of them.
 _BLOCK_CROPS = 256
+_MAX_CROPS_PER_IMAGE = 32
 # What stands for crop and mask of an unusable image until they are left out.
 _NOTHING = (np.zeros([0], np.uint8), np.zeros([0], np.uint8))
 
@@ -41,14 +44,32 @@ FLIPS = {"none": (), "horizontal": (1,), "both": (0, 1)}
 
 @contextlib.contextmanager
 def reading_errors() -> Iterator[None]:
-  """Raises the InputError of an unreadable image as itself; TensorFlow wraps it while iterating."""
+  """Raises the InputError of an unreadable image as itself; TensorFlow wraps it while iterating.
+
+  Other exceptions of Python functions in a pipeline become a RuntimeError that quotes them.
+  """
   try:
     yield
   except tf.errors.OpError as error:
+    # `from None`: what TensorFlow adds keeps its threads alive, and the process would never end.
     quoted = _QUOTED_ERROR.search(str(error))
-    if quoted is None:
-      raise
-    raise InputError(quoted[1]) from None  # What TensorFlow adds keeps its threads alive.
+    if quoted is not None:
+      raise InputError(quoted[1]) from None
+    if _QUOTED_TRACEBACK in str(error):
+      raise RuntimeError(str(error)) from None
+    raise
+
+
+def _for_tensorflow(function):
+  """TensorFlow dies of messages that are not UTF-8, as file names may not be."""
+  @functools.wraps(function)
+  def wrapped(*arguments):
+    try:
+      return function(*arguments)
+    except InputError as error:
+      raise InputError(str(error).encode(errors="backslashreplace").decode()) from None
+
+  return wrapped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +82,8 @@ class ExampleConfig:
     scale: zoom factor.
     masks: the kinds of masks.
     seed: of order, crops, flips and masks.
-    crops_per_image: so many examples are cut from an image each time it is decoded (paper: 1).
+    crops_per_image: so many examples, at most 32, are cut from an image each time it is decoded (paper: 1). For
+      N > 1, two of one image are more than 128 // N examples apart.
     flips: in which directions a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
   Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
@@ -80,8 +102,8 @@ class ExampleConfig:
     if reference is not None and reference < self.crop_size:
       raise ValueError(f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; "
                        "raise the mask reference size")
-    if not 1 <= self.crops_per_image <= _BLOCK_CROPS:
-      raise ValueError(f"There can be 1 to {_BLOCK_CROPS} crops per image. Received: "
+    if not 1 <= self.crops_per_image <= _MAX_CROPS_PER_IMAGE:
+      raise ValueError(f"There can be 1 to {_MAX_CROPS_PER_IMAGE} crops per image. Received: "
                        f"crops_per_image={self.crops_per_image}")
     if self.flips not in FLIPS:
       raise ValueError(f"Flips are one of {', '.join(FLIPS)}. Received: flips={self.flips!r}")
@@ -109,9 +131,10 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
     parallel_calls: how many images are worked on at once; the batches do not depend on it.
   Returns: dataset of dicts: "image_hr" (B, S*scale, S*scale, 3) and "image_lr" (B, S, S, 3) float32 in
     [0, 1] (bicubic may overshoot), "mask_lr" (B, S, S, 1) float32, 1 = hole.
-    Iterating raises InputError (within `reading_errors`) when too many images in a row are unusable.
+    Iterating raises InputError (within `reading_errors`) when no image is usable.
   """
-  visit = functools.partial(_visit, source, config, bad_images or BadImages(fail=True), _epoch_order(source, config))
+  visit = _for_tensorflow(functools.partial(
+      _visit, source, config, bad_images or BadImages(fail=True), _epoch_order(source, config)))
   per_image = config.crops_per_image
   block_images = 1 if per_image == 1 else _BLOCK_CROPS // per_image
   first_block, rest = divmod(start_step * batch_size, block_images * per_image)
@@ -133,13 +156,14 @@ def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: i
   """
   bad_images = bad_images or BadImages(fail=True)
 
+  @_for_tensorflow
   def example(index):
     try:
-      return (*validation_example(source, int(index), config.crop_size_hr, config.crop_size, config.masks, config.seed),
-              True)
+      crop = _centre_crop(source, int(index), config.crop_size_hr)
     except InputError as error:
-      bad_images.report(error)
+      bad_images.report(source.name(int(index)), error)
       return (*_NOTHING, False)
+    return crop, _validation_mask(config.masks, config.crop_size, config.seed, int(index)), True
 
   examples = tf.data.Dataset.range(len(source)).map(
       lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)),
@@ -153,12 +177,26 @@ def validation_example(source: ImageSource, index: int, crop_size: int, mask_siz
                        masks: MaskMixture, seed: int) -> Tuple[np.ndarray, np.ndarray]:
   """Returns image `index`'s centre crop (crop_size, crop_size, 3) and its fixed (mask_size, mask_size) mask.
 
-  Both uint8, 1 = hole; sizes in pixels. Raises: InputError if the image is unusable.
+  Both uint8, 1 = hole; sizes in pixels. Raises: InputError if the image is unusable, or no mask can be drawn.
   """
-  picture = _open(source, index, crop_size)
-  top, left = ((length - crop_size) // 2 for length in picture.shape)
-  rng = np.random.default_rng([seed, _VALIDATION_STREAM, index])
-  return picture.crop(top, left, crop_size, crop_size), masks.draw(mask_size, mask_size, rng)
+  return _centre_crop(source, index, crop_size), _validation_mask(masks, mask_size, seed, index)
+
+
+def _centre_crop(source, index, side):
+  picture = _open(source, index, side)
+  top, left = ((length - side) // 2 for length in picture.shape)
+  return picture.crop(top, left, side, side)
+
+
+def _validation_mask(masks, side, seed, index):
+  return _draw(masks, side, np.random.default_rng([seed, _VALIDATION_STREAM, index]))
+
+
+def _draw(masks, side, rng):
+  try:
+    return masks.draw(side, side, rng)
+  except ValueError as error:
+    raise InputError(f"{error} Take larger crops (--crop_size), or --mask_reference_size") from error
 
 
 def _open(source, index, side) -> Picture:
@@ -178,27 +216,26 @@ def _epoch_order(source, config):
 
 def _visit(source, config, bad_images, order, number):
   """Makes the examples of visit `number`; returns their crops (N, ...) and masks (N, ...), uint8."""
-  identities = [int(number) * config.crops_per_image + crop for crop in range(config.crops_per_image)]
-  generators = [np.random.default_rng([config.seed, _EXAMPLE_STREAM, identity]) for identity in identities]
-  crops = _crops_of_next_usable(source, config, bad_images, order, int(number), generators)
-  try:
-    return crops, np.stack([config.masks.draw(config.crop_size, config.crop_size, rng) for rng in generators])
-  except ValueError as error:
-    raise InputError(f"{error} Take larger crops (--crop_size), or --mask_reference_size") from error
+  crops, generators = _crops_of_next_usable(source, config, bad_images, order, int(number))
+  return crops, np.stack([_draw(config.masks, config.crop_size, rng) for rng in generators])
 
 
-def _crops_of_next_usable(source, config, bad_images, order, number, generators):
+def _crops_of_next_usable(source, config, bad_images, order, number):
+  """Returns the crops (N, ...) of a visit, and each example's generator for what is still to be drawn."""
   epoch, position = divmod(number, len(source))
-  attempts = min(len(source), MAX_UNUSABLE_IN_A_ROW)
-  for offset in range(attempts):
+  identities = range(number * config.crops_per_image, (number + 1) * config.crops_per_image)
+  for offset in range(len(source)):
+    index = int(order(epoch)[(position + offset) % len(source)])
+    if source.name(index) in bad_images:
+      continue
     try:
-      index = int(order(epoch)[(position + offset) % len(source)])
       picture = _open(source, index, config.crop_size_hr)
-      return np.stack([_random_crop(picture, config, rng) for rng in generators])
+      # Anew for every image: a damaged one may have taken some of their numbers.
+      generators = [np.random.default_rng([config.seed, _EXAMPLE_STREAM, identity]) for identity in identities]
+      return np.stack([_random_crop(picture, config, rng) for rng in generators]), generators
     except InputError as error:
-      bad_images.report(error)
-      unusable = error
-  raise InputError(f"no usable image among {attempts} in a row; the last: {unusable}")
+      bad_images.report(source.name(index), error)
+  raise InputError(f"none of the {len(source)} images is usable")
 
 
 def _random_crop(picture, config, rng):
@@ -222,8 +259,9 @@ def _in_rounds(block, crops, config, images):
   """Puts a block's crops, (images, crops per image, ...), into their order: (images * crops per image, ...)."""
   def order(block):
     rng = np.random.default_rng([config.seed, _ROUND_STREAM, int(block)])
-    return np.concatenate([rng.permutation(images) * config.crops_per_image + number
-                           for number in range(config.crops_per_image)])
+    halves = np.split(rng.permutation(images), [images // 2])
+    return np.concatenate([rng.permutation(half) * config.crops_per_image + number
+                           for number in range(config.crops_per_image) for half in halves])
 
   indices = tf.ensure_shape(tf.numpy_function(order, [block], tf.int64, stateful=False),
                             [images * config.crops_per_image])

@@ -6,16 +6,22 @@ Places2, are quick to decode anyway. `dataset.json` lists the shards, and says w
 they are complete.
 """
 
+import contextlib
 import glob
-import hashlib
 import json
 import os
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional
+
+try:
+  import fcntl
+except ImportError:  # Windows has no such locks.
+  fcntl = None
 
 import tensorflow as tf
 
 from z2i_tf import image_io
 from z2i_tf.atomic_files import atomic_write
+from z2i_tf.atomic_files import TEMPORARY_SUFFIX
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.datasets.pictures import DecodedPicture
@@ -24,6 +30,7 @@ from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.pictures import TiledPicture
 from z2i_tf.datasets.record_files import RecordFile
 from z2i_tf.datasets.record_files import RecordShards
+from z2i_tf.datasets.sources import content
 from z2i_tf.datasets.sources import EncodedSource
 from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.errors import InputError
@@ -38,12 +45,14 @@ class PreparedSource(ImageSource):
   """The images of a folder that `write_shards` filled."""
 
   def __init__(self, folder: str):
-    """Opens the folder; raises InputError if it was not filled, or not to the end."""
+    """Opens the folder; raises InputError if it was not filled, or not to the end, or lacks a part."""
     manifest = _read_manifest(folder)
     if manifest is None:
       raise InputError(f"{folder}: no {MANIFEST_FILE} in it; z2i prepare makes such folders")
     if not manifest["complete"]:
       raise InputError(f"{folder}: z2i prepare was interrupted here; run the same command again")
+    for shard in manifest["shards"]:
+      _check_size(os.path.join(folder, shard["file"]), shard["bytes"])
     self._folder = folder
     self._records = RecordShards([
         (RecordFile(os.path.join(folder, shard["file"]), shard["records"]), 0, shard["records"])
@@ -57,17 +66,16 @@ class PreparedSource(ImageSource):
   def name(self, index: int) -> str:
     return f"{self._folder}, record {index}"
 
-  def header(self, index: int) -> image_io.Header:
-    name, (height, width), tile_size, tiles = self._parts(index)
+  def header(self, index: int, decode: bool = False) -> image_io.Header:
+    parts = name, (height, width), tile_size, tiles = self._parts(index)
+    if decode:
+      _picture(*parts).crop(0, 0, height, width)
     if tile_size == 0:
       return image_io.read_header(name, tiles[0])
     return image_io.Header(height, width, "RGB", is_turned=False)
 
   def open(self, index: int) -> Picture:
-    name, shape, tile_size, tiles = self._parts(index)
-    if tile_size == 0:
-      return DecodedPicture(image_io.read_rgb(name, tiles[0]))
-    return TiledPicture(name, shape, tile_size, tiles)
+    return _picture(*self._parts(index))
 
   def _parts(self, index):
     try:
@@ -78,10 +86,25 @@ class PreparedSource(ImageSource):
       if min(integers[:2]) < 1 or integers[2] < 0 or not tiles:
         raise ValueError("nonsense in it")
       return name, tuple(integers[:2]), integers[2], tiles
-    except InputError:
-      raise
+    except InputError as error:
+      raise InputError(f"{self.name(index)}: {error}") from error
     except Exception as error:  # The protocol buffers' errors have no common, public class.
       raise InputError(f"{self.name(index)}: damaged: {error}") from error
+
+
+def _picture(name, shape, tile_size, tiles):
+  if tile_size == 0:
+    return DecodedPicture(image_io.read_rgb(name, tiles[0]))
+  return TiledPicture(name, shape, tile_size, tiles)
+
+
+def _check_size(path, size):
+  try:
+    found = os.path.getsize(path)
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+  if found != size:
+    raise InputError(f"{path}: {found} bytes, not {size}; remove its folder and prepare it again")
 
 
 def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], tile_size: int, shard_count: int,
@@ -100,21 +123,45 @@ def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], 
     bad_images: decides about unusable images.
     progress: called once per image.
   Returns: the content of `dataset.json`.
-  Raises: InputError if the folder holds something else, or cannot be written.
+  Raises: InputError if the folder holds something else, cannot be written, another process is filling it, or images
+    were skipped earlier that `bad_images` does not let pass.
   """
+  with _locked(folder):
+    return _fill(source, folder, origin, tile_size, shard_count, bad_images, progress)
+
+
+@contextlib.contextmanager
+def _locked(folder) -> Iterator[None]:
+  """Keeps other processes from filling the folder."""
+  if fcntl is None:
+    yield
+    return
+  descriptor = os.open(folder, os.O_RDONLY)
+  try:
+    try:
+      fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise InputError(f"{folder}: another z2i prepare is writing here; wait for it") from error
+    yield
+  finally:
+    os.close(descriptor)
+
+
+def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
   shard_count = min(shard_count, len(source))
-  names = hashlib.sha256("\n".join(map(source.name, range(len(source)))).encode(errors="backslashreplace"))
-  settings = {**origin, "images": len(source), "names_sha256": names.hexdigest(), "tile_size": tile_size,
-              "shards": shard_count}
+  settings = {**origin, "content": content(source), "tile_size": tile_size, "shards": shard_count}
   manifest = _read_manifest(folder) or {
-      "version": _VERSION, "settings": settings, "shards": [], "skipped": 0, "complete": False}
+      "version": _VERSION, "settings": settings, "shards": [], "skipped": [], "complete": False}
   changed = sorted(key for key in settings if manifest["settings"].get(key) != settings[key])
   if changed:
     raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another "
                      "--output_dir")
+  for message in manifest["skipped"]:
+    bad_images.report(message, InputError(message))
   try:
-    for leftover in glob.glob(os.path.join(glob.escape(folder), "*.tmp")):
-      os.unlink(leftover)
+    for name in ("images-*.tfrecord", MANIFEST_FILE):  # What a killed process left.
+      for leftover in glob.glob(os.path.join(glob.escape(folder), f"{name}.*{TEMPORARY_SUFFIX}")):
+        os.unlink(leftover)
     for number in range(shard_count):
       bounds = [len(source) * end // shard_count for end in (number, number + 1)]
       if number < len(manifest["shards"]):
@@ -122,9 +169,10 @@ def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], 
           progress()
         continue
       file_name = f"images-{number:05d}-of-{shard_count:05d}.tfrecord"
-      records = _write_shard(source, range(*bounds), os.path.join(folder, file_name), tile_size, bad_images, progress)
-      manifest["shards"].append({"file": file_name, "records": records})
-      manifest["skipped"] += bounds[1] - bounds[0] - records
+      path = os.path.join(folder, file_name)
+      records, skipped = _write_shard(source, range(*bounds), path, tile_size, bad_images, progress)
+      manifest["shards"].append({"file": file_name, "records": records, "bytes": os.path.getsize(path)})
+      manifest["skipped"] += skipped
       manifest["complete"] = number + 1 == shard_count
       with atomic_write(os.path.join(folder, MANIFEST_FILE)) as file:
         file.write((json.dumps(manifest, indent=2) + "\n").encode())
@@ -134,23 +182,25 @@ def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], 
 
 
 def _write_shard(source, indices, path, tile_size, bad_images, progress):
-  """Returns the number of records."""
+  """Returns the number of records, and what was wrong with the images that are not among them."""
   def record(index):
     try:
-      return _record(source, index, tile_size)
+      return _record(source, index, tile_size), None
     except InputError as error:
-      bad_images.report(error)
-      return None
+      bad_images.report(str(error), error)
+      return None, str(error).encode(errors="backslashreplace").decode()
 
-  count = 0
+  count, skipped = 0, []
   with atomic_write(path) as file:
     with tf.io.TFRecordWriter(file.name) as writer:
-      for serialized in map_in_order(record, indices):
+      for serialized, wrong in map_in_order(record, indices):
         progress()
-        if serialized is not None:
+        if wrong is None:
           writer.write(serialized)
           count += 1
-  return count
+        else:
+          skipped.append(wrong)
+  return count, skipped
 
 
 def _record(source, index, tile_size) -> bytes:
@@ -183,8 +233,9 @@ def _read_manifest(folder: str) -> Optional[Dict[str, Any]]:
       manifest = json.load(file)
     if manifest["version"] != _VERSION:
       raise ValueError(f"version {manifest['version']}, not {_VERSION}")
-    shards = [{"file": str(shard["file"]), "records": int(shard["records"])} for shard in manifest["shards"]]
+    shards = [{"file": str(shard["file"]), "records": int(shard["records"]), "bytes": int(shard["bytes"])}
+              for shard in manifest["shards"]]
     return {"version": _VERSION, "settings": dict(manifest["settings"]), "shards": shards,
-            "skipped": int(manifest["skipped"]), "complete": bool(manifest["complete"])}
+            "skipped": list(map(str, manifest["skipped"])), "complete": bool(manifest["complete"])}
   except (OSError, TypeError, ValueError, KeyError) as error:
     raise InputError(f"{path}: not a list of prepared images that can be read ({error})") from error

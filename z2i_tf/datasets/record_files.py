@@ -3,8 +3,7 @@
 TensorFlow reads these files from their beginning; a pipeline that starts at any step needs record i. A file is a
 sequence of records, each an 8-byte length, a 4-byte checksum of it, the content, and a 4-byte checksum of that
 (https://www.tensorflow.org/tutorials/load_data/tfrecord). The places of the records are found once per file, by
-skipping from length to length, when its first record is asked for. Checksums are not looked at: the images inside
-are checked when they are decoded.
+skipping from length to length, when its first record is asked for; the content's checksum is verified at every read.
 """
 
 import bisect
@@ -13,12 +12,15 @@ import struct
 import threading
 from typing import List, Optional, Sequence, Tuple
 
+import google_crc32c
 import numpy as np
 
 from z2i_tf.errors import InputError
 
 _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
 _HEADER_BYTES = _LENGTH_BYTES + _CHECKSUM_BYTES
+# A checksum in the file is the CRC rotated and moved by this, so that a CRC of data with CRCs in it is of use.
+_MASK_DELTA = 0xA282EAD8
 
 
 class RecordFile:
@@ -26,55 +28,61 @@ class RecordFile:
 
   def __init__(self, path: str, expected: Optional[int] = None):
     """Takes a path; `expected` is the number of records that there must be, if known. Nothing is read yet."""
-    self.path = path
+    self._path = path
     self._expected = expected
     self._offsets: Optional[np.ndarray] = None
     self._lock = threading.Lock()
 
   def __len__(self) -> int:
-    """Number of records; raises as `read`."""
+    """Number of whole records; raises as `read`."""
     return len(self._places()) - 1
 
   def read(self, index: int) -> bytes:
     """Returns the content of record `index`.
 
-    Raises: InputError if the file is missing, cut short, or does not have the records expected.
+    Raises: InputError if the file is missing, cut short before the record's end, or damaged there, or has more
+      records than expected.
     """
     offsets = self._places()
-    start, end = offsets[index] + _HEADER_BYTES, offsets[index + 1] - _CHECKSUM_BYTES
+    if index >= len(offsets) - 1:
+      raise InputError(f"{self._path}: cut short after {len(offsets) - 1} whole records, or not a TFRecord file; "
+                       "prepare it again")
     try:
-      with open(self.path, "rb") as file:
-        file.seek(start)
-        return file.read(end - start)
+      with open(self._path, "rb") as file:
+        file.seek(offsets[index] + _HEADER_BYTES)
+        rest = file.read(offsets[index + 1] - offsets[index] - _HEADER_BYTES)
     except OSError as error:
-      raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+      raise InputError(f"{self._path}: cannot be read: {error.strerror}") from error
+    content = rest[:-_CHECKSUM_BYTES]
+    if rest[-_CHECKSUM_BYTES:] != struct.pack("<I", _masked(google_crc32c.value(content))):
+      raise InputError(f"{self._path}: damaged in its record {index}; prepare it again")
+    return content
 
   def _places(self):
-    """Where each record begins, and where the last one ends."""
+    """Where each whole record begins, and where the last one ends."""
     with self._lock:
       if self._offsets is None:
         try:
           self._offsets = self._find_places()
         except OSError as error:
-          raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+          raise InputError(f"{self._path}: cannot be read: {error.strerror}") from error
+      if self._expected is not None and len(self._offsets) - 1 > self._expected:
+        raise InputError(f"{self._path}: {len(self._offsets) - 1} records where {self._expected} are expected; "
+                         "prepare it again")
       return self._offsets
 
   def _find_places(self):
-    offsets, size = [0], os.path.getsize(self.path)
-    with open(self.path, "rb", buffering=0) as file:
-      while offsets[-1] < size:
+    offsets, size = [0], os.path.getsize(self._path)
+    with open(self._path, "rb", buffering=0) as file:
+      while True:
         file.seek(offsets[-1])
         header = file.read(_LENGTH_BYTES)
-        end = size + 1
-        if len(header) == _LENGTH_BYTES:
-          end = offsets[-1] + _HEADER_BYTES + struct.unpack("<Q", header)[0] + _CHECKSUM_BYTES
+        if len(header) < _LENGTH_BYTES:
+          break
+        end = offsets[-1] + _HEADER_BYTES + struct.unpack("<Q", header)[0] + _CHECKSUM_BYTES
         if end > size:
-          raise InputError(f"{self.path}: cut short after {len(offsets) - 1} whole records, or not a TFRecord "
-                           "file; prepare it again")
+          break
         offsets.append(end)
-    if self._expected not in (None, len(offsets) - 1):
-      raise InputError(f"{self.path}: {len(offsets) - 1} records where {self._expected} are expected; prepare it "
-                       "again")
     return np.array(offsets, np.int64)
 
 
@@ -94,3 +102,7 @@ class RecordShards:
     number = bisect.bisect_right(self._ends, index)
     file, skip, take = self._runs[number]
     return file.read(skip + index - (self._ends[number] - take))
+
+
+def _masked(checksum):
+  return ((checksum >> 15 | checksum << 17) + _MASK_DELTA) & 0xFFFFFFFF

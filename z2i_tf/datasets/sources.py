@@ -4,6 +4,7 @@ Nothing decoded is kept. `open_source` opens any kind by its name.
 """
 
 import abc
+import hashlib
 import os
 from typing import Optional, Sequence
 
@@ -12,8 +13,8 @@ from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
 
-# So many unusable images in a row, and the data set is given up: wrong crop size, or wrong folder.
-MAX_UNUSABLE_IN_A_ROW = 100
+# So many images, spread over a data set, are looked at before it is given up: wrong crop size, or wrong folder.
+_PROBED_IMAGES = 1000
 
 
 class ImageSource(abc.ABC):
@@ -35,8 +36,13 @@ class ImageSource(abc.ABC):
     """
 
   @abc.abstractmethod
-  def header(self, index: int) -> image_io.Header:
-    """Returns what image `index` says of itself before its pixels; raises as `open`."""
+  def header(self, index: int, decode: bool = False) -> image_io.Header:
+    """Returns what image `index` says of itself before its pixels; raises as `open`.
+
+    Args:
+      index: of the image.
+      decode: whether to decode all pixels too, which tells whether they are damaged.
+    """
 
 
 class EncodedSource(ImageSource):
@@ -49,8 +55,11 @@ class EncodedSource(ImageSource):
   def open(self, index: int) -> Picture:
     return DecodedPicture(image_io.read_rgb(self.name(index), self.encoded(index)))
 
-  def header(self, index: int) -> image_io.Header:
-    return image_io.read_header(self.name(index), self.encoded(index))
+  def header(self, index: int, decode: bool = False) -> image_io.Header:
+    name, encoded = self.name(index), self.encoded(index)
+    if decode:
+      image_io.read_rgb(name, encoded)
+    return image_io.read_header(name, encoded)
 
 
 class FolderSource(EncodedSource):
@@ -80,17 +89,19 @@ class FolderSource(EncodedSource):
     except OSError as error:
       raise InputError(f"{self.paths[index]}: cannot be read: {error.strerror}") from error
 
-  def header(self, index: int) -> image_io.Header:
+  def header(self, index: int, decode: bool = False) -> image_io.Header:
+    if decode:
+      return super().header(index, decode)
     return image_io.read_header(self.paths[index])  # Without reading all of the file.
 
 
-def open_source(kind: str, data_dir: Optional[str], split: str, scale: int) -> ImageSource:
+def open_source(kind: str, data_dir: Optional[str], split: Optional[str], scale: int) -> ImageSource:
   """Opens a source.
 
   Args:
     kind: "folder", "tfrecord" (what `z2i prepare` wrote), or a TensorFlow Dataset: "places365_small" or "div2k".
     data_dir: the folder (or list of files), or where TensorFlow Datasets are kept; None is their own default.
-    split: of a TensorFlow Dataset, such as "train" or "train[:90%]".
+    split: of a TensorFlow Dataset, such as "train" or "train[:90%]"; not looked at for other kinds.
     scale: zoom factor; there is a version of DIV2K for each.
   Raises: InputError if it is not there; for a TensorFlow Dataset with the command that prepares it.
   """
@@ -112,21 +123,34 @@ def check_size(name: str, shape: Sequence[int], side: int) -> None:
 
 
 def check_source(source: ImageSource, side: int) -> None:
-  """Raises InputError unless a crop of `side` x `side` pixels fits into one of the first images, by their headers."""
+  """Raises InputError unless there is a usable image: one that can be decoded, with a crop of `side` x `side` pixels.
+
+  Of a large data set, a thousand images spread over it are looked at until one is usable.
+  """
+  indices = range(0, len(source), -(-len(source) // _PROBED_IMAGES))
   unusable = None
-  for index in range(min(len(source), MAX_UNUSABLE_IN_A_ROW)):
+  for index in indices:
     try:
       header = source.header(index)
       check_size(source.name(index), (header.height, header.width), side)
+      source.header(index, decode=True)
       return
     except InputError as error:
       unusable = unusable or error
-  raise InputError(f"no usable image among the first {index + 1}: {unusable}")
+  raise InputError(f"none of {len(indices)} images is usable (z2i check-data says more); the first: {unusable}")
+
+
+def content(source: ImageSource) -> str:
+  """Returns a line that tells this data set from another one: number of images, hash of their names."""
+  names = hashlib.sha256()
+  for index in range(len(source)):
+    names.update(source.name(index).encode(errors="surrogateescape") + b"\n")
+  return f"{len(source)} images, names {names.hexdigest()[:16]}"
 
 
 def _read_list(path):
   try:
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
       lines = [line.strip() for line in file]
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(f"{path}: not a list of files that can be read: {error}") from error

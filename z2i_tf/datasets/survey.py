@@ -43,10 +43,7 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
   """
   def look(index):
     try:
-      header = source.header(index)
-      if decode:
-        source.open(index).crop(0, 0, header.height, header.width)
-      return header, None
+      return source.header(index, decode), None
     except InputError as error:
       return None, str(error)
 

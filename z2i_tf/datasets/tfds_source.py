@@ -7,6 +7,7 @@ the ArrayRecord format; in the default TFRecord format, records are found by `Re
 import glob
 import os
 import re
+import shlex
 from typing import Optional
 
 import tensorflow_datasets as tfds
@@ -47,8 +48,12 @@ class TfdsSource(EncodedSource):
     folders = [folder for folder in (_newest(os.path.join(data_dir, name)) for name in names) if folder]
     if not folders:
       raise InputError(f"{names[0]} is not prepared in {data_dir}; this downloads and prepares it: "
-                       f"tfds build {names[0]} --data_dir={data_dir}")
-    builder = tfds.builder_from_directory(folders[0])
+                       f"{_build_command(names[0], data_dir)}")
+    try:
+      builder = tfds.builder_from_directory(folders[0])
+    except Exception as error:  # Errors of JSON, of protocol buffers, and TFDS' own.
+      raise InputError(f"{folders[0]}: damaged ({' '.join(str(error).split())[:160]}); remove it and prepare it again: "
+                       f"{_build_command(name, data_dir)}") from error
     self._name = f"{builder.info.full_name} {split}"
     self._features = builder.info.features
     self._decoders = {key: tfds.decode.SkipDecoding() for key, feature in self._features.items()
@@ -79,8 +84,8 @@ class TfdsSource(EncodedSource):
   def encoded(self, index: int) -> bytes:
     try:
       return self._examples[index][self._feature]
-    except InputError:
-      raise
+    except InputError as error:
+      raise InputError(f"{self.name(index)}: {error}") from error
     except Exception as error:  # Protocol buffers and ArrayRecord have errors of their own, without a public class.
       raise InputError(f"{self.name(index)}: damaged: {error}") from error
 
@@ -96,6 +101,10 @@ class _Examples:
 
   def __getitem__(self, index):
     return self._features.deserialize_example_np(self._records[index], decoders=self._decoders)
+
+
+def _build_command(name, data_dir):
+  return f"tfds build {name} --data_dir={shlex.quote(data_dir)}"
 
 
 def _newest(folder: str) -> Optional[str]:

@@ -19,9 +19,8 @@ def draw_mask(spec: MaskSpec, height: int, width: int, rng: np.random.Generator,
               reference_size: Optional[int] = None) -> np.ndarray:
   """Draws one mask; one that leaves no known pixel is drawn again.
 
-  A rectangle has uniform sides and a uniform place. Of one's own masks one is taken at random, scaled (nearest,
-  so that it stays binary) until it just covers the size asked for, and cropped at random; one without a hole
-  there is drawn again.
+  A rectangle has uniform sides and a uniform place. Of one's own masks one is taken at random, scaled as by
+  `cover`, and cropped at random; one without a hole there is drawn again.
 
   Args:
     spec: the kind of mask.
@@ -48,6 +47,20 @@ def draw_mask(spec: MaskSpec, height: int, width: int, rng: np.random.Generator,
   raise ValueError(f"No usable mask of {height}x{width} pixels in {_MAX_DRAWS} draws.")
 
 
+def cover(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Scales a mask until it just covers `height` x `width` pixels; nearest, so that it stays binary.
+
+  Args:
+    mask: (H, W) uint8, 1 = hole.
+    height: to cover, pixels.
+    width: to cover, pixels.
+  Returns: (H', W') uint8 of the same proportions, H' >= height and W' >= width, one of them equal.
+  """
+  factor = max(height / mask.shape[0], width / mask.shape[1])
+  covering = [max(target, round(factor * side)) for target, side in zip((height, width), mask.shape)]
+  return cv2.resize(mask, covering[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
 def _draw_rectangle(spec, height, width, rng):
   mask = np.zeros((height, width), np.uint8)
   sides = [max(1, round(length * rng.uniform(*spec.side_fractions))) for length in mask.shape]
@@ -58,10 +71,7 @@ def _draw_rectangle(spec, height, width, rng):
 
 def _take_own(spec, height, width, rng):
   mask = spec.masks[int(rng.integers(len(spec.masks)))]
-  factor = max(height / mask.shape[0], width / mask.shape[1])
-  covering = [max(target, round(factor * side)) for target, side in zip((height, width), mask.shape)]
-  mask = cv2.resize(mask, covering[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-  return _random_crop(mask, height, width, rng)
+  return _random_crop(cover(mask, height, width), height, width, rng)
 
 
 def _random_crop(mask, height, width, rng):

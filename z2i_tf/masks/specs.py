@@ -49,7 +49,7 @@ class OwnMasks:
   """Masks that exist already.
 
   Attributes:
-    masks: (H, W) uint8 each, 1 = hole; any sequence, which may read them from files when asked.
+    masks: (H, W) uint8 each, 1 = hole; any sequence.
   """
   masks: Sequence[np.ndarray]
 
