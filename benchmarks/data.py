@@ -86,7 +86,9 @@ def _measure_rate(kind, folder, records, cores, queue):
   start = time.perf_counter()
   for _ in range(count // _BATCH_SIZE):
     next(batches)
-  queue.put(count / (time.perf_counter() - start))
+  rate = count / (time.perf_counter() - start)
+  del batches
+  queue.put(rate)
 
 
 def _measure_memory(kind, folder, records, examples, queue):
@@ -108,7 +110,9 @@ def _in_process(function, *arguments):
   process.start()
   while True:
     try:
-      return queue.get(timeout=1)
+      result = queue.get(timeout=1)
+      process.join()
+      return result
     except queue_module.Empty:
       if process.exitcode:
         raise SystemExit(f"{function.__name__} failed") from None

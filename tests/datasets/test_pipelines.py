@@ -2,6 +2,8 @@ import collections
 import dataclasses
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 from PIL import Image
@@ -11,6 +13,7 @@ import tensorflow as tf
 from tests.datasets import stand_ins
 from z2i_tf import image_io
 from z2i_tf.datasets import pipelines
+from z2i_tf.datasets import python_calls
 from z2i_tf.datasets import sources
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.mask_files import MaskFiles
@@ -266,7 +269,7 @@ def test_unusable_configurations_are_refused(changes, message):
 def test_masks_that_leave_nothing_known_end_with_an_error(source):
   config = _config(masks=MaskMixture.parse("folder", own_masks=OwnMasks([np.ones((9, 9), np.uint8)])))
   with pytest.raises(InputError, match="No usable mask of 16x16 .*--mask_reference_size"):
-    with pipelines.reading_errors():
+    with python_calls.reading_errors():
       _training(source, config, count=1)
 
 
@@ -304,17 +307,17 @@ def test_unusable_images_are_skipped_named_once_and_counted(spoilt, capsys):
 
 def test_unusable_images_are_refused_if_asked(spoilt):
   with pytest.raises(InputError, match="(a_empty|b_text|c_small|d_cut)"):
-    with pipelines.reading_errors():
+    with python_calls.reading_errors():
       _training(spoilt, _config(), count=9, batch_size=1)
   with pytest.raises(InputError, match="a_empty.jpg"):
-    with pipelines.reading_errors():
+    with python_calls.reading_errors():
       _take(pipelines.validation_dataset(spoilt, _config(), 3), 9)
 
 
 def test_only_unusable_images_end_with_an_error_not_with_a_hang(spoilt):
   cut = dataclasses.replace(_config(), crop_size=64)
   with pytest.raises(InputError, match="none of the 9 images is usable"):
-    with pipelines.reading_errors():
+    with python_calls.reading_errors():
       _training(spoilt, cut, count=1, bad_images=BadImages())
 
 
@@ -350,7 +353,7 @@ def test_errors_with_names_that_are_not_utf_8(tmp_path):
   with open(path, "wb") as file:
     file.write(b"nothing")
   with pytest.raises(InputError, match=r"\\udcff.png: not an image"):
-    with pipelines.reading_errors():
+    with python_calls.reading_errors():
       _training(sources.FolderSource(str(tmp_path)), _config(), count=1)
 
 
@@ -360,8 +363,21 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
 
   monkeypatch.setattr(sources.FolderSource, "open", broken)
   with pytest.raises(RuntimeError, match="(?s)Traceback.*a bug"):
-    with pipelines.reading_errors():
+    with python_calls.reading_errors():
       _training(source, _config(), count=1)
+
+
+def test_a_process_ends_although_a_pipeline_is_running(data_dir):
+  script = (
+      "import sys\n"
+      "from z2i_tf.datasets import pipelines, sources\n"
+      "from z2i_tf.masks.mixture import MaskMixture\n"
+      "config = pipelines.ExampleConfig(16, 2, MaskMixture.parse('small'), 0)\n"
+      "batches = iter(pipelines.training_dataset(sources.FolderSource(sys.argv[1]), config, 400))\n"
+      "next(batches)\n")
+  done = subprocess.run([sys.executable, "-c", script, str(data_dir / "images")], timeout=120, check=False,
+                        capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
 
 
 def test_many_bad_images_are_counted_but_not_all_named(capsys):

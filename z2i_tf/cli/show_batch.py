@@ -30,11 +30,12 @@ def run(values: flags.FlagValues) -> None:
   config = data_flags.example_config(values, values.scale)
 
   from z2i_tf.datasets import pipelines
+  from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
   from z2i_tf.evaluation import comparison_sheet
   sources.check_source(source, config.crop_size_hr)
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
-  with pipelines.reading_errors():
+  with python_calls.reading_errors():
     rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]
   image_io.write_rgb(values.output, comparison_sheet.draw_sheet(_TITLES, rows))
   print(values.output)

@@ -36,6 +36,7 @@ def run(values: flags.FlagValues) -> None:
   initial_weights = flag_groups.initial_weights(values)
 
   from z2i_tf.datasets import pipelines
+  from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
   from z2i_tf.training import devices
   from z2i_tf.training import joint_stage
@@ -63,7 +64,7 @@ def run(values: flags.FlagValues) -> None:
   validation = pipelines.validation_dataset(held_out or source, examples, joint_stage.MAX_PICTURES, bad_images)
   stage = joint_stage.JointStage(config, loop, devices.make_strategy())
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples")
-  with pipelines.reading_errors():
+  with python_calls.reading_errors():
     stage.run(
         values.work_dir, settings,
         lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step, bad_images),

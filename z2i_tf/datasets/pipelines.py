@@ -9,16 +9,15 @@ each round with one crop of each image. A round orders the first half of the blo
 so that two crops of an image are always more than half a block's images apart.
 """
 
-import contextlib
 import dataclasses
 import functools
-import re
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
+from z2i_tf.datasets import python_calls
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.sources import check_size
@@ -26,9 +25,6 @@ from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
 
-# How TensorFlow quotes an exception of a Python function in a pipeline.
-_QUOTED_ERROR = re.compile(r"InputError: (.+)")
-_QUOTED_TRACEBACK = "Traceback (most recent call last)"
 # Independent random streams of one seed.
 _ORDER_STREAM, _EXAMPLE_STREAM, _VALIDATION_STREAM, _ROUND_STREAM = range(4)
 # A block of several crops per image holds about so many (200 MB at 512x512 pixels; the next block is on its way), and
@@ -40,36 +36,6 @@ _NOTHING = (np.zeros([0], np.uint8), np.zeros([0], np.uint8))
 
 # Name -> axes of (height, width) that may be mirrored.
 FLIPS = {"none": (), "horizontal": (1,), "both": (0, 1)}
-
-
-@contextlib.contextmanager
-def reading_errors() -> Iterator[None]:
-  """Raises the InputError of an unreadable image as itself; TensorFlow wraps it while iterating.
-
-  Other exceptions of Python functions in a pipeline become a RuntimeError that quotes them.
-  """
-  try:
-    yield
-  except tf.errors.OpError as error:
-    # `from None`: what TensorFlow adds keeps its threads alive, and the process would never end.
-    quoted = _QUOTED_ERROR.search(str(error))
-    if quoted is not None:
-      raise InputError(quoted[1]) from None
-    if _QUOTED_TRACEBACK in str(error):
-      raise RuntimeError(str(error)) from None
-    raise
-
-
-def _for_tensorflow(function):
-  """TensorFlow dies of messages that are not UTF-8, as file names may not be."""
-  @functools.wraps(function)
-  def wrapped(*arguments):
-    try:
-      return function(*arguments)
-    except InputError as error:
-      raise InputError(str(error).encode(errors="backslashreplace").decode()) from None
-
-  return wrapped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,10 +97,10 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
     parallel_calls: how many images are worked on at once; the batches do not depend on it.
   Returns: dataset of dicts: "image_hr" (B, S*scale, S*scale, 3) and "image_lr" (B, S, S, 3) float32 in
     [0, 1] (bicubic may overshoot), "mask_lr" (B, S, S, 1) float32, 1 = hole.
-    Iterating raises InputError (within `reading_errors`) when no image is usable.
+    Iterating raises InputError (within `python_calls.reading_errors`) when no image is usable.
   """
-  visit = _for_tensorflow(functools.partial(
-      _visit, source, config, bad_images or BadImages(fail=True), _epoch_order(source, config)))
+  bad_images, order = bad_images or BadImages(fail=True), _epoch_order(source, config)
+  visit = python_calls.wrap(lambda number: _visit(source, config, bad_images, order, number))
   per_image = config.crops_per_image
   block_images = 1 if per_image == 1 else _BLOCK_CROPS // per_image
   first_block, rest = divmod(start_step * batch_size, block_images * per_image)
@@ -156,7 +122,7 @@ def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: i
   """
   bad_images = bad_images or BadImages(fail=True)
 
-  @_for_tensorflow
+  @python_calls.wrap
   def example(index):
     try:
       crop = _centre_crop(source, int(index), config.crop_size_hr)
@@ -257,6 +223,7 @@ def _visited(visit, number, config):
 
 def _in_rounds(block, crops, config, images):
   """Puts a block's crops, (images, crops per image, ...), into their order: (images * crops per image, ...)."""
+  @python_calls.wrap
   def order(block):
     rng = np.random.default_rng([config.seed, _ROUND_STREAM, int(block)])
     halves = np.split(rng.permutation(images), [images // 2])
