@@ -11,7 +11,7 @@ _MAX_NAMED = 20
 
 
 class BadImages:
-  """Skips, counts and remembers unusable images, or refuses the first one. Threads may share it."""
+  """Skips and counts unusable images, or refuses the first one. Threads may share it."""
 
   def __init__(self, fail: bool = False):
     """`fail`: whether the first one is an error."""
@@ -31,10 +31,6 @@ class BadImages:
         print(f"skipped: {error}", file=sys.stderr)
       if len(self._names) == _MAX_NAMED:
         print("further ones are skipped silently and counted; z2i check-data names them all", file=sys.stderr)
-
-  def __contains__(self, name: str) -> bool:
-    """Whether the image called so was reported."""
-    return name in self._names
 
   @property
   def count(self) -> int:

@@ -99,17 +99,16 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
     [0, 1] (bicubic may overshoot), "mask_lr" (B, S, S, 1) float32, 1 = hole.
     Iterating raises InputError (within `python_calls.reading_errors`) when no image is usable.
   """
-  bad_images, order = bad_images or BadImages(fail=True), _epoch_order(source, config)
-  visit = python_calls.wrap(lambda number: _visit(source, config, bad_images, order, number))
+  visits = _Visits(source, config, bad_images or BadImages(fail=True))
   per_image = config.crops_per_image
   block_images = 1 if per_image == 1 else _BLOCK_CROPS // per_image
   first_block, rest = divmod(start_step * batch_size, block_images * per_image)
-  visits = tf.data.Dataset.range(first_block * block_images, np.iinfo(np.int64).max)
-  visits = visits.map(lambda number: _visited(visit, number, config), num_parallel_calls=parallel_calls)
+  crops = tf.data.Dataset.range(first_block * block_images, np.iinfo(np.int64).max).map(
+      visits.crops, num_parallel_calls=parallel_calls)
   if per_image > 1:
-    blocks = visits.batch(block_images, drop_remainder=True).enumerate(first_block)
-    visits = blocks.map(lambda number, crops: _in_rounds(number, crops, config, block_images)).prefetch(1)
-  examples = visits.unbatch().skip(rest).map(
+    blocks = crops.batch(block_images, drop_remainder=True).enumerate(first_block)
+    crops = blocks.map(lambda number, block: _in_rounds(number, block, config, block_images)).prefetch(1)
+  examples = crops.unbatch().skip(rest).map(
       lambda crop, mask: _tensors(crop, mask, config), num_parallel_calls=parallel_calls)
   return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
@@ -171,37 +170,53 @@ def _open(source, index, side) -> Picture:
   return picture
 
 
-def _epoch_order(source, config):
-  """Returns epoch -> the order of its images."""
-  @functools.lru_cache(maxsize=2)
-  def order(epoch):
-    return np.random.default_rng([config.seed, _ORDER_STREAM, epoch]).permutation(len(source))
+class _Visits:
+  """The images in the order in which they are visited, and the crops cut from them."""
 
-  return order
+  def __init__(self, source, config, bad_images):
+    self._source, self._config, self._bad_images = source, config, bad_images
+    # Images that cannot be opened, so that each is tried once.
+    self._unusable = set()
+    # Epoch -> the order of its images.
+    self._order = functools.lru_cache(maxsize=2)(
+        lambda epoch: np.random.default_rng([config.seed, _ORDER_STREAM, epoch]).permutation(len(source)))
 
+  def crops(self, number: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Returns visit `number`'s crops (N, S*scale, S*scale, 3) and masks (N, S, S), uint8, N = crops per image."""
+    config = self._config
+    crops, masks = tf.numpy_function(python_calls.wrap(self._make), [number], (tf.uint8, tf.uint8), stateful=False)
+    return (tf.ensure_shape(crops, [config.crops_per_image, config.crop_size_hr, config.crop_size_hr, 3]),
+            tf.ensure_shape(masks, [config.crops_per_image, config.crop_size, config.crop_size]))
 
-def _visit(source, config, bad_images, order, number):
-  """Makes the examples of visit `number`; returns their crops (N, ...) and masks (N, ...), uint8."""
-  crops, generators = _crops_of_next_usable(source, config, bad_images, order, int(number))
-  return crops, np.stack([_draw(config.masks, config.crop_size, rng) for rng in generators])
+  def _make(self, number):
+    crops, generators = self._crops_of_next_usable(int(number))
+    return crops, np.stack([_draw(self._config.masks, self._config.crop_size, rng) for rng in generators])
 
-
-def _crops_of_next_usable(source, config, bad_images, order, number):
-  """Returns the crops (N, ...) of a visit, and each example's generator for what is still to be drawn."""
-  epoch, position = divmod(number, len(source))
-  identities = range(number * config.crops_per_image, (number + 1) * config.crops_per_image)
-  for offset in range(len(source)):
-    index = int(order(epoch)[(position + offset) % len(source)])
-    if source.name(index) in bad_images:
-      continue
-    try:
-      picture = _open(source, index, config.crop_size_hr)
-      # Anew for every image: a damaged one may have taken some of their numbers.
+  def _crops_of_next_usable(self, number):
+    """Returns the crops of a visit, and each example's generator for what is still to be drawn."""
+    source, config = self._source, self._config
+    epoch, position = divmod(number, len(source))
+    identities = range(number * config.crops_per_image, (number + 1) * config.crops_per_image)
+    for offset in range(len(source)):
+      index = int(self._order(epoch)[(position + offset) % len(source)])
+      picture = None if index in self._unusable else self._opened(index)
+      if picture is None:
+        continue
+      # Anew for every image: one damaged behind its beginning may have taken some of their numbers.
       generators = [np.random.default_rng([config.seed, _EXAMPLE_STREAM, identity]) for identity in identities]
-      return np.stack([_random_crop(picture, config, rng) for rng in generators]), generators
+      try:
+        return np.stack([_random_crop(picture, config, rng) for rng in generators]), generators
+      except InputError as error:  # A tile; other crops may do without it.
+        self._bad_images.report(source.name(index), error)
+    raise InputError(f"none of the {len(source)} images is usable")
+
+  def _opened(self, index):
+    try:
+      return _open(self._source, index, self._config.crop_size_hr)
     except InputError as error:
-      bad_images.report(source.name(index), error)
-  raise InputError(f"none of the {len(source)} images is usable")
+      self._bad_images.report(self._source.name(index), error)
+      self._unusable.add(index)
+      return None
 
 
 def _random_crop(picture, config, rng):
@@ -212,13 +227,6 @@ def _random_crop(picture, config, rng):
     if rng.random() < 0.5:
       crop = np.flip(crop, axis)
   return crop
-
-
-def _visited(visit, number, config):
-  crops = tf.numpy_function(visit, [number], (tf.uint8, tf.uint8), stateful=False)
-  shapes = [[config.crops_per_image, config.crop_size_hr, config.crop_size_hr, 3],
-            [config.crops_per_image, config.crop_size, config.crop_size]]
-  return tuple(tf.ensure_shape(*pair) for pair in zip(crops, shapes))
 
 
 def _in_rounds(block, crops, config, images):
