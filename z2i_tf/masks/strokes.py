@@ -25,13 +25,12 @@ def _draw_stroke(mask, spec, rng):
   thickness = _integer(rng, spec.thickness_px)
   lengths = spec.sample_lengths(rng, count, float(np.hypot(height, width)))
   angles = spec.sample_angles(rng, count)
-  point = np.array([rng.integers(width), rng.integers(height)], float)
-  limit = np.array([width, height], float)
-  vertices = [point]
-  for length, angle in zip(lengths, angles):
-    point = np.clip(point + length * np.array([np.cos(angle), np.sin(angle)]), 0.0, limit)
-    vertices.append(point)
-  corners = [(int(x), int(y)) for x, y in vertices]
+  x, y = float(rng.integers(width)), float(rng.integers(height))
+  corners = [(int(x), int(y))]
+  # Plain numbers: for so few of them, arrays would take several times as long.
+  for right, down in zip((lengths * np.cos(angles)).tolist(), (lengths * np.sin(angles)).tolist()):
+    x, y = min(max(x + right, 0.0), width), min(max(y + down, 0.0), height)
+    corners.append((int(x), int(y)))
   for start, end in zip(corners, corners[1:]):
     cv2.line(mask, start, end, color=1, thickness=thickness)
   for corner in corners:
