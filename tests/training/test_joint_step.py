@@ -16,12 +16,6 @@ _VGG_BLOCKS = ((1, 2), (2, 2), (3, 4), (4, 1))  # Block number, convolutions up 
 _IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 
 
-@pytest.fixture(name="two_devices", scope="module")
-def _two_devices():
-  # One for all tests: eager collectives of two strategies in one process get into each other's way.
-  return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 def _batch(recorded):
   return {"image_hr": recorded["hr"], "image_lr": recorded["lr"], "mask_lr": recorded["mask"]}
 
