@@ -6,6 +6,7 @@ from tests import recordings
 from tests.training import stand_ins
 from z2i_tf import checkpoints
 from z2i_tf import conventions
+from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import vgg19_features
 from z2i_tf.training.config import LossWeights
@@ -68,6 +69,7 @@ def test_two_devices_make_the_step_of_one(two_devices):
   image_hr = tf.image.resize(images, [64, 64], "bicubic").numpy()  # Smooth, as photographs are.
   batch = {"image_hr": image_hr, "mask_lr": recorded["mask"],
            "image_lr": tf.image.resize(image_hr, [32, 32], "bicubic", antialias=True).numpy()}
+  keras.utils.set_random_seed(0)
   initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.1), _RECORDED_WEIGHTS, 2, width=4)
   arrays = checkpoints.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
   scalars, weights = [], []

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tests import recordings
 from tests.training import stand_ins
 from z2i_tf import checkpoints
+from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import optimizers
@@ -78,6 +79,7 @@ def test_evaluation_does_not_train():
 
 def test_two_devices_make_the_step_of_one(two_devices):
   scalars, weights = [], []
+  keras.utils.set_random_seed(0)
   initial = checkpoints.read_arrays({"coarse": _BUILD["coarse"]()})
   for strategy in (tf.distribute.get_strategy(), two_devices):
     with strategy.scope():
