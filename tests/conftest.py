@@ -24,3 +24,17 @@ def random_vgg_weights(tmp_path_factory):
   path = str(tmp_path_factory.mktemp("vgg") / "vgg19.h5")
   network.save_weights(path)
   return path
+
+
+@pytest.fixture(scope="session")
+def two_devices():
+  """One for all tests: eager collectives of two strategies in one process get into each other's way."""
+  return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture
+def eager_functions():
+  """For runs of a single step, which tracing would only make slower."""
+  tf.config.run_functions_eagerly(True)
+  yield
+  tf.config.run_functions_eagerly(False)

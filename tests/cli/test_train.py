@@ -98,14 +98,6 @@ def test_a_run_does_not_go_on_with_other_images(finished, tmp_path, capsys):
   assert "--data_dir content was '5 images, names 0123456789abcdef', is '4 images" in capsys.readouterr().err
 
 
-@pytest.fixture(name="eager_functions")
-def _eager_functions():
-  """For runs of a single step, which tracing would only make slower."""
-  tf.config.run_functions_eagerly(True)
-  yield
-  tf.config.run_functions_eagerly(False)
-
-
 @pytest.mark.parametrize("networks", [("all",), ("coarse", "refine")])
 @pytest.mark.usefixtures("eager_functions")
 def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
@@ -177,7 +169,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
                "--iterations=1", "--crops_per_image=2", f"--work_dir={tmp_path / 'run'}", "--weight_adversarial=0"]
               + _SMALL + ["--batch_size=12"]) == 0
   captured = capsys.readouterr()
-  assert "7 images, 1 steps of 12 examples" in captured.out and "2 unusable images were skipped" in captured.out
+  assert "7 images, 1 steps of 12 examples: 0.9 epochs" in captured.out and "2 unusable images were skipped" in captured.out
   assert captured.err.count("20x20 pixels, smaller than the crop of 32x32") == 2
   assert "div2k/bicubic_x2/2.0.0 validation" in captured.err and "2.0.0 train" in captured.err
   scalars, _ = read_events(tmp_path / "run" / "events")

@@ -9,6 +9,10 @@ from absl import flags
 from z2i_tf.errors import InputError
 
 
+# --vgg_weights that leaves VGG19 out.
+NO_VGG = "none"
+
+
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
   """Turns a record's ValueError into one line for the user."""
@@ -85,11 +89,14 @@ def define_loss_flags(values: flags.FlagValues) -> None:
       ("vgg_refine", 1e-5, "the VGG19 feature loss of the composed refined image"),
       ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator")):
     flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
-  flags.DEFINE_string("vgg_weights", "imagenet", "VGG19 weights: imagenet (downloaded by Keras), a Keras "
-                      "weights file without top, or none (both VGG terms are left out).",
-                      flag_values=values)
+  define_vgg_weights_flag(values)
   flags.DEFINE_integer("discriminator_width", None, "Width of the discriminator, even. Default: --width.",
                        flag_values=values)
+
+
+def define_vgg_weights_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("vgg_weights", "imagenet", "VGG19 weights: imagenet (downloaded by Keras), a Keras "
+                      f"weights file without top, or {NO_VGG} (VGG terms are left out).", flag_values=values)
 
 
 def loss_weights(values: flags.FlagValues):
@@ -97,7 +104,7 @@ def loss_weights(values: flags.FlagValues):
   import dataclasses
   from z2i_tf.training.config import LossWeights
   weights = {field.name: values[field.name].value for field in dataclasses.fields(LossWeights)}
-  if values.vgg_weights == "none":
+  if values.vgg_weights == NO_VGG:
     weights.update(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
   with usage_errors():
     return LossWeights(**weights)

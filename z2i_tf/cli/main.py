@@ -16,6 +16,7 @@ from z2i_tf.errors import InputError
 # Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help).
 COMMANDS = {
     "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
+    "pretrain": ("pretrain", "train the coarse, the SR or the refinement network alone"),
     "train": ("train", "train coarse, SR and refinement network and the discriminator jointly"),
     "evaluate": ("evaluate", "measure a model beside OpenCV's inpainting on centre crops of a folder"),
     "check-data": ("check_data", "decode every image of a data set and say what is in it"),

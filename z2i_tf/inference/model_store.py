@@ -23,6 +23,8 @@ def load_model(model: str) -> ZoomInpainter:
   if not os.path.isdir(folder):
     raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(BUNDLED)})")
   arrays, config = checkpoints.read_model_file(folder)
+  if "pretrained" in config:
+    raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")
   try:
     model_config = ModelConfig(**config["model"])
   except (KeyError, TypeError, ValueError) as error:

@@ -16,6 +16,8 @@ from z2i_tf.losses.pixel import gradient_loss
 from z2i_tf.losses.pixel import l1_loss
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import LossWeights
+from z2i_tf.training.update import apply_update
+from z2i_tf.training.update import average
 
 Tensors = Dict[str, tf.Tensor]
 
@@ -76,19 +78,18 @@ class JointStep(tf.Module):
     with tf.GradientTape(persistent=True) as tape:
       # 2. One forward pass through the generator, and one of the discriminator over each kind of image.
       stages = self.forward(batch)
-      terms = self._average(self._terms(stages, batch, label_features))
+      terms = average(self._terms(stages, batch, label_features), self._global_batch_size)
       generator_loss = tf.add_n([weight * terms[name] for name, weight in self._term_weights().items()])
     scalars = {"loss/" + name: value for name, value in terms.items()}
     scalars["loss/generator"] = generator_loss
     # 3. Generator and discriminator are both updated from it.
-    scalars.update(self._update(
-        tape, generator_loss, self.inpainter.networks, self._generator_optimizer,
-        self._gradient_clip_norm))
+    scalars.update(apply_update(
+        tape, generator_loss, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm))
     if self.discriminator is not None:
-      scalars.update(self._update(
+      scalars.update(apply_update(
           tape, terms[_DISCRIMINATOR_TERM], {conventions.DISCRIMINATOR: self.discriminator},
           self._discriminator_optimizer, clip_norm=0.0))
-    scalars.update(self._average(_quality(stages, batch)))
+    scalars.update(average(_quality(stages, batch), self._global_batch_size))
     return scalars
 
   def forward(self, batch: Tensors, training: bool = True) -> Tensors:
@@ -146,31 +147,6 @@ class JointStep(tf.Module):
       terms["adversarial"] = hinge_generator_loss(fake)
       terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
     return terms
-
-  def _average(self, per_example):
-    return {name: tf.reduce_sum(values) / self._global_batch_size
-            for name, values in per_example.items()}
-
-  def _update(self, tape, loss, networks, optimizer, clip_norm):
-    """Applies the gradient summed over the replicas; returns each network's norm of it, before clipping.
-
-    The norms are divided by the number of replicas, so that they too are summed to the global value.
-    """
-    replica_context = tf.distribute.get_replica_context()
-    variables = [variable for network in networks.values() for variable in network.trainable_variables]
-    gradients = replica_context.all_reduce(
-        tf.distribute.ReduceOp.SUM,
-        # Weights of 0 may leave a whole network without gradient.
-        tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
-    norms, position = {}, 0
-    for name, network in networks.items():
-      count = len(network.trainable_variables)
-      norms["gradient_norm/" + name] = tf.linalg.global_norm(gradients[position:position + count])
-      position += count
-    if clip_norm:
-      gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
-    optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
-    return {name: norm / replica_context.num_replicas_in_sync for name, norm in norms.items()}
 
 
 def _quality(stages, batch):

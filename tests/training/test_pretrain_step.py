@@ -1,0 +1,99 @@
+"""Each network alone, against the same computation written out."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import recordings
+from tests.training import stand_ins
+from z2i_tf import checkpoints
+from z2i_tf.keras_api import keras
+from z2i_tf.keras_api import Model
+from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import optimizers
+from z2i_tf.models.coarse_net import coarse_net
+from z2i_tf.models.refinement_net import refinement_net
+from z2i_tf.models.super_resolution_net import super_resolution_net
+from z2i_tf.training.pretrain_step import PretrainStep
+
+_BUILD = {"coarse": lambda: coarse_net(4), "refine": lambda: refinement_net(4),
+          "sr": lambda: super_resolution_net(4, 2)}
+_STAGE = {"coarse": "coarse", "refine": "refined", "sr": "zoomed"}
+
+
+def _batch():
+  rng = np.random.default_rng(0)
+  image_hr = tf.image.resize(rng.random((2, 8, 8, 3)).astype(np.float32), [64, 64], "bicubic").numpy()
+  return {"image_hr": image_hr, "image_lr": tf.image.resize(image_hr, [32, 32], "bicubic", antialias=True).numpy(),
+          "mask_lr": recordings.load("joint_step")["mask"]}
+
+
+def _features():
+  """Stands in for VGG19."""
+  inputs = layers.Input([None, None, 3])
+  return Model(inputs, layers.Conv2D(5, 3, kernel_initializer="glorot_normal")(inputs), trainable=False)
+
+
+@pytest.mark.parametrize("name", _BUILD)
+@pytest.mark.parametrize("weight_vgg", [0.0, 0.25])
+def test_one_update_is_what_the_paper_says(name, weight_vgg):
+  network, features = _BUILD[name](), _features()
+  batch = {key: tf.constant(value) for key, value in _batch().items()}
+  image, mask = batch["image_lr"], batch["mask_lr"]
+  before = [variable.numpy() for variable in network.trainable_variables]
+  with tf.GradientTape() as tape:
+    if name == "sr":
+      output, label = network(image), batch["image_hr"]
+    else:
+      output, label = network(tf.concat([image * (1 - mask), mask], -1), training=True), image
+    l1 = tf.reduce_mean(tf.abs(output - label))
+    vgg = tf.reduce_mean(tf.abs(features(output) - features(label)))
+    total = l1 + weight_vgg * vgg
+  gradients = tape.gradient(total, network.trainable_variables)
+  step = PretrainStep(name, network, features, weight_vgg, optimizers.SGD(0.1), 2)
+  scalars = {key: float(value) for key, value in step(batch).items()}
+  assert scalars[f"loss/l1_{name}"] == pytest.approx(float(l1), rel=1e-5)
+  assert scalars["loss/generator"] == pytest.approx(float(total), rel=1e-5)
+  assert scalars[f"gradient_norm/{name}"] == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
+  assert (f"loss/vgg_{name}" in scalars) == (weight_vgg > 0)
+  if weight_vgg:
+    assert scalars[f"loss/vgg_{name}"] == pytest.approx(float(vgg), rel=1e-5)
+  mse = tf.reduce_mean((tf.clip_by_value(output, 0, 1) - label) ** 2, axis=[1, 2, 3])
+  assert scalars[f"psnr/{_STAGE[name]}"] == pytest.approx(float(tf.reduce_mean(-10 * np.log10(mse))), abs=1e-3)
+  for variable, former, gradient in zip(network.trainable_variables, before, gradients):
+    np.testing.assert_allclose(variable, former - 0.1 * gradient, rtol=1e-3, atol=1e-6)
+
+
+def test_evaluation_does_not_train():
+  network = _BUILD["refine"]()
+  step = PretrainStep("refine", network, None, 0.0, optimizers.SGD(0.1), 2)
+  batch = {key: tf.constant(value) for key, value in _batch().items()}
+  before = checkpoints.read_arrays({"refine": network})
+  stages, quality = step.evaluate(batch)
+  assert set(stages) == {"refined"} and quality["psnr/refined"].shape == (2,)
+  known = batch["image_lr"] * (1 - batch["mask_lr"])
+  np.testing.assert_array_equal(stages["refined"], network(tf.concat([known, batch["mask_lr"]], -1), training=False))
+  for key, value in checkpoints.read_arrays({"refine": network}).items():
+    np.testing.assert_array_equal(value, before[key])
+
+
+def test_two_devices_make_the_step_of_one(two_devices):
+  scalars, weights = [], []
+  keras.utils.set_random_seed(0)
+  initial = checkpoints.read_arrays({"coarse": _BUILD["coarse"]()})
+  for strategy in (tf.distribute.get_strategy(), two_devices):
+    with strategy.scope():
+      network = _BUILD["coarse"]()
+      checkpoints.assign_arrays({"coarse": network}, initial, "initial weights")
+      step = PretrainStep("coarse", network, None, 0.0, optimizers.SGD(0.1), 2, gradient_clip_norm=0.05)
+    scalars.append(stand_ins.run_step(strategy, step, _batch()))
+    weights.append(checkpoints.read_arrays({"coarse": network}))
+  for name, value in scalars[0].items():
+    assert scalars[1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+  for name, value in weights[0].items():
+    recordings.assert_matches(weights[1][name], value, 5e-4)
+
+
+def test_a_positive_vgg_weight_needs_features():
+  with pytest.raises(ValueError, match="feature model"):
+    PretrainStep("coarse", None, None, 0.01, None, 1)

@@ -1,0 +1,74 @@
+"""What the commands that train have in common: their flags, and a run from the flags to the last step."""
+
+from typing import Callable
+
+from absl import flags
+
+from z2i_tf.cli import data_flags
+from z2i_tf.cli import flag_groups
+
+# Settings that may change when a run is continued.
+_FREE = ("work_dir", "validation_dir", "validation_split", "on_bad_image", "iterations", "save_every", "log_every",
+         "evaluate_every")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Work folder, data and schedule."""
+  flags.DEFINE_string("work_dir", None, "Folder of the run, created if missing: settings, checkpoints, "
+                      "TensorBoard events, model.npz.", flag_values=values)
+  data_flags.define_source_flags(values)
+  data_flags.define_example_flags(values)
+  data_flags.define_bad_image_flag(values)
+  data_flags.define_validation_flags(values)
+  flag_groups.define_schedule_flags(values)
+
+
+def check_flags(values: flags.FlagValues) -> None:
+  """Raises InputError if a flag is missing or does not go with another one; imports nothing heavy."""
+  flag_groups.require(values, "work_dir")
+  data_flags.check_source_flags(values)
+
+
+def run(values: flags.FlagValues, scale: int, build: Callable[..., "Stage"]) -> None:
+  """Trains to the end of the stage, beginning at the last checkpoint of the work folder.
+
+  Args:
+    values: of all flags of the command.
+    scale: zoom factor of the examples.
+    build: (LoopConfig, strategy) -> Stage.
+  """
+  settings = flag_groups.recorded_settings(values, _FREE)
+  from z2i_tf.datasets import pipelines
+  from z2i_tf.datasets import python_calls
+  from z2i_tf.datasets import sources
+  from z2i_tf.training import devices
+  from z2i_tf.training import work_dir
+  from z2i_tf.training.loop import LoopConfig
+  from z2i_tf.training.stage import MAX_PICTURES
+
+  with flag_groups.usage_errors():
+    loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size,
+                      save_every=values.save_every, log_every=values.log_every,
+                      evaluate_every=values.evaluate_every)
+  examples = data_flags.example_config(values, scale)
+  source = data_flags.open_source(values, scale)
+  held_out = data_flags.open_validation_source(values, scale)
+  settings.update(data_flags.content(source, examples))
+  work_dir.check_work_dir(values.work_dir, settings)
+  for images in (source, held_out):
+    if images is not None:
+      sources.check_source(images, examples.crop_size_hr)
+  bad_images = data_flags.bad_images(values)
+  validation = pipelines.validation_dataset(held_out or source, examples, MAX_PICTURES, bad_images)
+  stage = build(loop, devices.make_strategy())
+  epoch = len(source) * examples.crops_per_image
+  print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples: "
+        f"{loop.iterations * loop.batch_size / epoch:.1f} epochs")
+  with python_calls.reading_errors():
+    stage.run(
+        values.work_dir, settings,
+        lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step, bad_images),
+        validation, is_training_data=held_out is None,
+        more_scalars=lambda: {"data/skipped_images": bad_images.count})
+  if bad_images.count:
+    print(f"{bad_images.count} unusable images were skipped")

@@ -1,0 +1,70 @@
+"""A pretraining stage: one network, its optimizer and its step."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from z2i_tf import conventions
+from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.models.blocks import check_width
+from z2i_tf.models.coarse_net import coarse_net
+from z2i_tf.models.refinement_net import refinement_net
+from z2i_tf.models.super_resolution_net import SCALES
+from z2i_tf.models.super_resolution_net import super_resolution_net
+from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.pretrain_step import PretrainStep
+from z2i_tf.training.schedules import adam
+from z2i_tf.training.stage import begin
+from z2i_tf.training.stage import Stage
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainStageConfig:
+  """Everything about a pretraining stage but its data.
+
+  Attributes:
+    network: "coarse", "sr" or "refine".
+    width: of the network, even.
+    scale: zoom factor of "sr": 2, 3 or 4; 1 for the others, which are trained at low resolution.
+    weight_vgg: of the VGG19 feature loss beside L1.
+    vgg_weights: "imagenet" or a file; not looked at where the weight is 0.
+    optimizer: learning rates and their schedule.
+    seed: of the initial weights.
+  Raises: ValueError for an odd width, a negative weight, or a scale that does not go with the network.
+  """
+  network: str
+  width: int
+  scale: int
+  weight_vgg: float
+  vgg_weights: str
+  optimizer: OptimizerConfig
+  seed: int
+
+  def __post_init__(self):
+    check_width(self.width)
+    scales = SCALES if self.network == conventions.SR_NET else (1,)
+    if self.scale not in scales:
+      raise ValueError(f"The network {self.network!r} is trained at a scale in {scales}. Received: scale={self.scale}")
+    if not 0.0 <= self.weight_vgg < float("inf"):
+      raise ValueError(f"A loss weight must be finite and not negative. Received: weight_vgg={self.weight_vgg}")
+
+
+def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:
+  """Builds network, optimizer and step under the strategy.
+
+  Raises: InputError if the batch cannot be shared equally among the replicas, or VGG's weights cannot be had.
+  """
+  begin(loop, strategy, config.seed)
+  with strategy.scope():
+    network = {conventions.COARSE_NET: lambda: coarse_net(config.width),
+               conventions.SR_NET: lambda: super_resolution_net(config.width, config.scale),
+               conventions.REFINE_NET: lambda: refinement_net(config.width)}[config.network]()
+    optimizer = adam(config.optimizer)
+    optimizer.build(network.trainable_variables)
+    step = PretrainStep(
+        config.network, network, vgg19_features(config.vgg_weights) if config.weight_vgg > 0 else None,
+        config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm)
+  description = {"pretrained": {"network": config.network, "width": config.width, "scale": config.scale}}
+  return Stage(step, {config.network: network}, {"optimizer": optimizer}, loop, strategy, description,
+               initial_weights={})

@@ -1,0 +1,97 @@
+"""One update of one network alone (paper section 4.1)."""
+
+from typing import Dict, Optional, Tuple
+
+import tensorflow as tf
+
+from z2i_tf import conventions
+from z2i_tf.evaluation import metrics
+from z2i_tf.keras_api import Model
+from z2i_tf.keras_api import optimizers
+from z2i_tf.losses.perceptual import feature_loss
+from z2i_tf.losses.pixel import l1_loss
+from z2i_tf.training.update import apply_update
+from z2i_tf.training.update import average
+
+Tensors = Dict[str, tf.Tensor]
+
+# Network -> the stage of the whole model that its output is, and the label that is compared with it.
+_OUTPUTS = {
+    conventions.COARSE_NET: (conventions.COARSE, conventions.IMAGE_LR),
+    conventions.SR_NET: (conventions.ZOOMED, conventions.IMAGE_HR),
+    conventions.REFINE_NET: (conventions.REFINED, conventions.IMAGE_LR),
+}
+
+
+class PretrainStep(tf.Module):
+  """The update of a network that is trained alone; called in a replica context with that replica's share of the batch.
+
+  The coarse and the refinement network fill the hole of the low-resolution image, the latter as if the masked image
+  were the zoomed one; the super-resolution network enlarges the whole low-resolution image. The network's own output is
+  compared with the full image: that of the refinement network is not pasted into the known pixels.
+  """
+
+  def __init__(self, name: str, network: Model, vgg_features: Optional[Model], weight_vgg: float,
+               optimizer: optimizers.Optimizer, global_batch_size: int, gradient_clip_norm: float = 0.0):
+    """Stores the parts.
+
+    Args:
+      name: "coarse", "sr" or "refine".
+      network: to be trained.
+      vgg_features: (B, H, W, 3) in [0, 1] -> features; needed if its weight is positive.
+      weight_vgg: of the VGG19 feature loss beside L1.
+      optimizer: updates the network.
+      global_batch_size: examples of one step over all replicas.
+      gradient_clip_norm: global norm that the gradient is scaled down to; 0 = never.
+    Raises: ValueError if the weight is positive and the feature model is missing.
+    """
+    super().__init__()
+    if weight_vgg > 0 and vgg_features is None:
+      raise ValueError("A positive VGG weight needs a feature model.")
+    self._name, self._network = name, network
+    self._vgg_features, self._weight_vgg = vgg_features, weight_vgg
+    self._optimizer, self._global_batch_size = optimizer, global_batch_size
+    self._gradient_clip_norm = gradient_clip_norm
+
+  def __call__(self, batch: Tensors) -> Tensors:
+    """Updates the network once.
+
+    Args:
+      batch: "image_lr" (B, H, W, 3) in [0, 1], "mask_lr" (B, H, W, 1), 1 = hole, and for "sr" "image_hr"
+        (B, H*scale, W*scale, 3); B is the replica's share.
+    Returns: scalars whose *sum* over the replicas is the global value: unweighted loss terms, the weighted total, the
+      gradient's norm before clipping, PSNR in dB, share of hole pixels.
+    """
+    stage, label = _OUTPUTS[self._name]
+    # The label's features are constants: computed before the tape starts.
+    label_features = self._vgg_features(batch[label]) if self._weight_vgg > 0 else None
+    with tf.GradientTape() as tape:
+      output = self._forward(batch, training=True)
+      terms = {f"l1_{self._name}": l1_loss(output, batch[label])}
+      if self._weight_vgg > 0:
+        terms[f"vgg_{self._name}"] = feature_loss(self._vgg_features(output), label_features)
+      terms = average(terms, self._global_batch_size)
+      loss = terms[f"l1_{self._name}"]
+      if self._weight_vgg > 0:
+        loss += self._weight_vgg * terms[f"vgg_{self._name}"]
+    scalars = {"loss/" + name: value for name, value in terms.items()}
+    scalars["loss/generator"] = loss
+    scalars.update(apply_update(tape, loss, {self._name: self._network}, self._optimizer, self._gradient_clip_norm))
+    scalars.update(average(self._quality({stage: output}, batch), self._global_batch_size))
+    return scalars
+
+  def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
+    """Returns the output, by the name of its stage, and the per-image quality of a batch as in `__call__`."""
+    stages = {_OUTPUTS[self._name][0]: self._forward(batch, training=False)}
+    return stages, self._quality(stages, batch)
+
+  def _forward(self, batch, training):
+    image, mask = batch[conventions.IMAGE_LR], batch[conventions.MASK_LR]
+    if self._name == conventions.SR_NET:
+      return self._network(image, training=training)
+    return self._network(tf.concat([image * (1.0 - mask), mask], axis=-1), training=training)
+
+  def _quality(self, stages, batch):
+    stage, label = _OUTPUTS[self._name]
+    return {f"psnr/{stage}": metrics.psnr(tf.clip_by_value(stages[stage], 0.0, 1.0), batch[label]),
+            "hole_ratio": tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])}
