@@ -7,6 +7,8 @@ from typing import BinaryIO, Iterator
 
 
 TEMPORARY_SUFFIX = ".tmp"
+# A file's name may be as long as the file system allows.
+_PREFIX_LENGTH = 40
 
 
 @contextlib.contextmanager
@@ -16,7 +18,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
   The temporary name begins with that of the file and ends in ".tmp". After an error it is gone, and a former file at `path` is as it was.
   Raises: OSError as `open` and `write`.
   """
-  with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", prefix=os.path.basename(path) + ".",
+  with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", prefix=os.path.basename(path)[:_PREFIX_LENGTH] + ".",
                                    suffix=TEMPORARY_SUFFIX, delete=False) as file:
     try:
       yield file

@@ -1,5 +1,6 @@
 """`z2i train` from photographs to a model that inpaints, and what it refuses."""
 
+import glob
 import json
 import os
 import shutil
@@ -237,6 +238,19 @@ def test_flagfiles_give_usable_records(name):
     assert (values.mask_kind, optimizer.iterations, optimizer.learning_rates) == {
         "train_small_masks": ("small", 80_000, (1e-3, 1e-4, 1e-5)),
         "train_large_masks": ("large", 1_200_000, (1e-5, 1e-6, 1e-7))}[name]
+
+
+@pytest.mark.parametrize("name, folders", [
+    ("train_small_masks", {"coarse": "runs/coarse", "sr": "runs/sr", "refine": "runs/refine"}),
+    ("train_large_masks", {"all": "runs/small"})])
+def test_every_checkpoint_that_a_flagfile_names_is_left_by_an_earlier_one(name, folders):
+  values = flags.FlagValues()
+  train.define_flags(values)
+  values(["z2i train", f"--flagfile=flags/{name}.cfg"])
+  assert flag_groups.initial_weights(values) == folders
+  headers = "".join(open(path, encoding="utf-8").read() for path in glob.glob("flags/*.cfg"))
+  for folder in folders.values():
+    assert f"--work_dir={folder}\n" in headers
 
 
 def test_defaults_are_the_paper_s_small_mask_stage():

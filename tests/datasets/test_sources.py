@@ -324,8 +324,24 @@ def test_work_in_order_is_not_far_ahead_of_its_consumer():
 
 
 def test_content_tells_data_sets_apart(images, tmp_path):
-  first = sources.content(sources.FolderSource(str(images)))
-  assert first.startswith("5 images, names ") and first == sources.content(sources.FolderSource(str(images)))
-  shutil.copytree(images, tmp_path / "images")
+  first = sources.FolderSource(str(images)).content()
+  assert first.startswith("5 images, ")
+  shutil.copytree(images, tmp_path / "images")  # The same, elsewhere and written otherwise.
+  for path in (str(tmp_path / "images"), str(tmp_path / "images" / "more" / "..") + "/",
+               os.path.relpath(tmp_path / "images")):
+    assert sources.FolderSource(path).content() == first
   (tmp_path / "images" / "0.png").rename(tmp_path / "images" / "9.png")
-  assert sources.content(sources.FolderSource(str(tmp_path / "images"))) != first
+  other = sources.FolderSource(str(tmp_path / "images"))
+  assert other.content() != first
+  contents = []
+  for number, source in enumerate((images, images, tmp_path / "images")):
+    stand_ins.write_prepared(source, tmp_path / f"records{number}")
+    contents.append(sources.open_source("tfrecord", str(tmp_path / f"records{number}"), None, 2).content())
+  assert contents[0] == contents[1] != contents[2]
+
+
+def test_content_of_tensorflow_datasets(tfds_dir):
+  contents = {split: sources.open_source("div2k", tfds_dir, split, 2).content()
+              for split in ("train", "validation", "train[:3]", "train[3:]")}
+  assert len(set(contents.values())) == 4 and contents["train"].startswith("6 images")
+  assert sources.open_source("div2k", tfds_dir + "/", "train", 2).content() == contents["train"]

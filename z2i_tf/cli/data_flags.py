@@ -92,25 +92,34 @@ def define_example_flags(values: flags.FlagValues) -> None:
   flag_groups.define_seed_flag(values)
 
 
-def example_config(values: flags.FlagValues, scale: int):
-  """Returns the ExampleConfig of the example flags; reads the masks of --train_mask_dir."""
-  own_masks = None
-  if values.train_mask_dir:
-    from z2i_tf.datasets.mask_files import MaskFiles
-    from z2i_tf.masks.specs import OwnMasks
-    own_masks = OwnMasks(MaskFiles(values.train_mask_dir, values.mask_reference_size or values.crop_size))
-  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
+def example_config(values: flags.FlagValues, scale: int, with_masks: bool = True):
+  """Returns the ExampleConfig of the example flags; reads the masks of --train_mask_dir.
+
+  Raises: InputError for values that do not go together, or mask flags given although there are no masks.
+  """
+  masks = _masks(values) if with_masks else None
+  for name in () if with_masks else ("mask_kind", "train_mask_dir", "mask_reference_size"):
+    if values[name].present:
+      raise InputError(f"--{name}={values[name].value}: there are no masks here")
   from z2i_tf.datasets.pipelines import ExampleConfig
   with flag_groups.usage_errors():
     return ExampleConfig(crop_size=values.crop_size, scale=scale, masks=masks, seed=values.seed,
                          crops_per_image=values.crops_per_image, flips=values.flips)
 
 
+def _masks(values):
+  own_masks = None
+  if values.train_mask_dir:
+    from z2i_tf.datasets.mask_files import MaskFiles
+    from z2i_tf.masks.specs import OwnMasks
+    own_masks = OwnMasks(MaskFiles(values.train_mask_dir, values.mask_reference_size or values.crop_size))
+  return flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
+
+
 def content(source, config) -> Dict[str, Optional[str]]:
   """Returns what tells an ImageSource and the own masks of an ExampleConfig from others, to be recorded."""
-  from z2i_tf.datasets import sources
-  own_masks = config.masks.own_masks
-  return {"data_dir content": sources.content(source),
+  own_masks = config.masks.own_masks if config.masks else None
+  return {"data_dir content": source.content(),
           "train_mask_dir content": own_masks and own_masks.masks.content()}
 
 

@@ -137,8 +137,8 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
                     "other.", flag_values=values)
   flags.DEFINE_list("decay_fractions", ["0.8", "0.9"], "Fractions of --iterations at which the next "
                     "learning rate begins.", flag_values=values)
-  flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the generator's gradient is scaled down "
-                     "to; 0 = never (paper).", flag_values=values)
+  flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the gradient (of all networks but the "
+                     "discriminator) is scaled down to; 0 = never (paper).", flag_values=values)
   flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)
   flags.DEFINE_integer("log_every", 100, "Steps between progress lines and TensorBoard scalars.",
                        flag_values=values)

@@ -20,8 +20,8 @@ def define_flags(values: flags.FlagValues) -> None:
   stage_runs.define_flags(values)
   flags.DEFINE_integer("width", 64, "Width of the network: channels of its first convolution, even.",
                        flag_values=values)
-  flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {_DEFAULT_SCALE}. The others are trained "
-                       "at low resolution alone.", flag_values=values)
+  flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {_DEFAULT_SCALE}. The others are "
+                       "trained at low resolution alone.", flag_values=values)
   flags.DEFINE_float("weight_vgg", None, f"Weight of the VGG19 feature loss beside L1. Default: {_DEFAULT_WEIGHT_VGG} "
                      "(paper), 0 for sr.", flag_values=values)
   flag_groups.define_vgg_weights_flag(values)
@@ -42,4 +42,5 @@ def run(values: flags.FlagValues) -> None:
         network=values.network, width=values.width, scale=scale,
         weight_vgg=0.0 if values.vgg_weights == flag_groups.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
         optimizer=optimizer, seed=values.seed)
-  stage_runs.run(values, scale, lambda loop, strategy: pretrain_stage.pretrain_stage(config, loop, strategy))
+  stage_runs.run(values, scale, lambda loop, strategy: pretrain_stage.pretrain_stage(config, loop, strategy),
+                 with_masks=not is_sr)

@@ -1,6 +1,6 @@
 """What the commands that train have in common: their flags, and a run from the flags to the last step."""
 
-from typing import Callable
+from typing import Any, Callable
 
 from absl import flags
 
@@ -29,13 +29,15 @@ def check_flags(values: flags.FlagValues) -> None:
   data_flags.check_source_flags(values)
 
 
-def run(values: flags.FlagValues, scale: int, build: Callable[..., "Stage"]) -> None:
+def run(values: flags.FlagValues, scale: int, build: Callable[..., Any], with_masks: bool = True) -> None:
   """Trains to the end of the stage, beginning at the last checkpoint of the work folder.
 
   Args:
     values: of all flags of the command.
     scale: zoom factor of the examples.
-    build: (LoopConfig, strategy) -> Stage.
+    build: (LoopConfig, strategy) -> training.stage.Stage.
+    with_masks: whether the examples have holes.
+  Raises: InputError for unusable flags, images, work folder, checkpoints or weights.
   """
   settings = flag_groups.recorded_settings(values, _FREE)
   from z2i_tf.datasets import pipelines
@@ -50,7 +52,7 @@ def run(values: flags.FlagValues, scale: int, build: Callable[..., "Stage"]) -> 
     loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size,
                       save_every=values.save_every, log_every=values.log_every,
                       evaluate_every=values.evaluate_every)
-  examples = data_flags.example_config(values, scale)
+  examples = data_flags.example_config(values, scale, with_masks)
   source = data_flags.open_source(values, scale)
   held_out = data_flags.open_validation_source(values, scale)
   settings.update(data_flags.content(source, examples))

@@ -6,7 +6,7 @@ uninterrupted one would have seen, whatever the number of parallel calls and of 
 
 Several crops per decoded image (our own option) come in blocks: a block's images are visited round after round,
 each round with one crop of each image. A round orders the first half of the block's images anew, then the second half,
-so that two crops of an image are always more than half a block's images apart.
+so that two crops of one decoding are always more than half a block's images apart.
 """
 
 import dataclasses
@@ -46,16 +46,16 @@ class ExampleConfig:
     crop_size: side of the low-resolution crop, pixels, a multiple of 8; the high-resolution crop is
       `crop_size * scale`.
     scale: zoom factor.
-    masks: the kinds of masks.
+    masks: the kinds of masks; None for examples without holes.
     seed: of order, crops, flips and masks.
     crops_per_image: so many examples, at most 32, are cut from an image each time it is decoded (paper: 1). For
-      N > 1, two of one image are more than 128 // N examples apart.
+      N > 1, two of one decoding are more than 128 // N examples apart.
     flips: in which directions a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
   Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
   crop_size: int
   scale: int
-  masks: MaskMixture
+  masks: Optional[MaskMixture]
   seed: int
   crops_per_image: int = 1
   flips: str = "none"
@@ -64,7 +64,7 @@ class ExampleConfig:
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
       raise ValueError(f"The crop size must be a multiple of {conventions.SIZE_MULTIPLE}. "
                        f"Received: crop_size={self.crop_size}")
-    reference = self.masks.reference_size
+    reference = self.masks.reference_size if self.masks else None
     if reference is not None and reference < self.crop_size:
       raise ValueError(f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; "
                        "raise the mask reference size")
@@ -158,6 +158,8 @@ def _validation_mask(masks, side, seed, index):
 
 
 def _draw(masks, side, rng):
+  if masks is None:
+    return np.zeros((side, side), np.uint8)
   try:
     return masks.draw(side, side, rng)
   except ValueError as error:

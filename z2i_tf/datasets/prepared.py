@@ -30,12 +30,13 @@ from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.pictures import TiledPicture
 from z2i_tf.datasets.record_files import RecordFile
 from z2i_tf.datasets.record_files import RecordShards
-from z2i_tf.datasets.sources import content
 from z2i_tf.datasets.sources import EncodedSource
 from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
 
 MANIFEST_FILE = "dataset.json"
+_LOCK_FILE = "prepare.lock"
 _VERSION = 1
 # Images of at most so many tiles stay as they are.
 _MAX_TILES_OF_WHOLE_IMAGES = 16
@@ -53,7 +54,7 @@ class PreparedSource(ImageSource):
       raise InputError(f"{folder}: z2i prepare was interrupted here; run the same command again")
     for shard in manifest["shards"]:
       _check_size(os.path.join(folder, shard["file"]), shard["bytes"])
-    self._folder = folder
+    self._folder, self._manifest = folder, manifest
     self._records = RecordShards([
         (RecordFile(os.path.join(folder, shard["file"]), shard["records"]), 0, shard["records"])
         for shard in manifest["shards"]])
@@ -65,6 +66,10 @@ class PreparedSource(ImageSource):
 
   def name(self, index: int) -> str:
     return f"{self._folder}, record {index}"
+
+  def content(self) -> str:
+    """The number of images and a hash of what they were made of and of the shards' sizes."""
+    return summary(len(self), [json.dumps(self._manifest, sort_keys=True).encode()])
 
   def header(self, index: int, decode: bool = False) -> image_io.Header:
     parts = name, (height, width), tile_size, tiles = self._parts(index)
@@ -132,24 +137,29 @@ def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], 
 
 @contextlib.contextmanager
 def _locked(folder) -> Iterator[None]:
-  """Keeps other processes from filling the folder."""
-  if fcntl is None:
-    yield
-    return
-  descriptor = os.open(folder, os.O_RDONLY)
+  """Keeps other processes from filling the folder, where the file system has locks."""
+  path = os.path.join(folder, _LOCK_FILE)
   try:
+    file = open(path, "wb")
+  except OSError as error:
+    raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+  with file:
     try:
-      fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       raise InputError(f"{folder}: another z2i prepare is writing here; wait for it") from error
-    yield
-  finally:
-    os.close(descriptor)
+    except OSError:  # Some network file systems have none.
+      pass
+    try:
+      yield
+    finally:
+      os.unlink(path)
 
 
 def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
   shard_count = min(shard_count, len(source))
-  settings = {**origin, "content": content(source), "tile_size": tile_size, "shards": shard_count}
+  settings = {**origin, "content": source.content(), "tile_size": tile_size, "shards": shard_count}
   manifest = _read_manifest(folder) or {
       "version": _VERSION, "settings": settings, "shards": [], "skipped": [], "complete": False}
   changed = sorted(key for key in settings if manifest["settings"].get(key) != settings[key])

@@ -32,14 +32,14 @@ def reading_errors() -> Iterator[None]:
   """
   try:
     yield
+    return
   except tf.errors.OpError as error:
-    # `from None`: what TensorFlow adds keeps its threads alive, and the process would never end.
-    quoted = _QUOTED_ERROR.search(str(error))
-    if quoted is not None:
-      raise InputError(quoted[1]) from None
-    if _QUOTED_TRACEBACK in str(error):
-      raise RuntimeError(str(error)) from None
-    raise
+    message = str(error)
+    quoted = _QUOTED_ERROR.search(message)
+    if quoted is None and _QUOTED_TRACEBACK not in message:
+      raise
+  # Outside of `except`, so that nothing refers to TensorFlow's error: its traceback would keep the pipeline alive.
+  raise InputError(quoted[1]) if quoted else RuntimeError(message)
 
 
 def wrap(function: Callable) -> Callable:

@@ -6,7 +6,7 @@ Nothing decoded is kept. `open_source` opens any kind by its name.
 import abc
 import hashlib
 import os
-from typing import Optional, Sequence
+from typing import Iterable, Optional, Sequence
 
 from z2i_tf import image_io
 from z2i_tf.datasets.pictures import DecodedPicture
@@ -27,6 +27,10 @@ class ImageSource(abc.ABC):
   @abc.abstractmethod
   def name(self, index: int) -> str:
     """What to call image `index` in messages: its path, if it is a file."""
+
+  @abc.abstractmethod
+  def content(self) -> str:
+    """Returns a line that tells this data set from others, wherever it lies, without reading its images."""
 
   @abc.abstractmethod
   def open(self, index: int) -> Picture:
@@ -73,14 +77,20 @@ class FolderSource(EncodedSource):
         per line, seen from the list's own folder (empty lines and those that begin with # are left out).
     Raises: InputError if there is no such folder or list, or no image in it.
     """
-    self.paths: Sequence[str] = (_read_list(path) if os.path.isfile(path)
-                                 else image_io.list_images(path, recursive=True))
+    is_list = os.path.isfile(path)
+    self._root = os.path.dirname(path) if is_list else path
+    self.paths: Sequence[str] = _read_list(path) if is_list else image_io.list_images(path, recursive=True)
 
   def __len__(self) -> int:
     return len(self.paths)
 
   def name(self, index: int) -> str:
     return self.paths[index]
+
+  def content(self) -> str:
+    """The number of files and a hash of their names below the folder (or that of the list)."""
+    names = (os.path.relpath(path, self._root) for path in self.paths)
+    return summary(len(self), (name.encode(errors="surrogateescape") for name in names))
 
   def encoded(self, index: int) -> bytes:
     try:
@@ -140,12 +150,12 @@ def check_source(source: ImageSource, side: int) -> None:
   raise InputError(f"none of {len(indices)} images is usable (z2i check-data says more); the first: {unusable}")
 
 
-def content(source: ImageSource) -> str:
-  """Returns a line that tells this data set from another one: number of images, hash of their names."""
-  names = hashlib.sha256()
-  for index in range(len(source)):
-    names.update(source.name(index).encode(errors="surrogateescape") + b"\n")
-  return f"{len(source)} images, names {names.hexdigest()[:16]}"
+def summary(count: int, parts: Iterable[bytes]) -> str:
+  """Returns an `ImageSource.content`: the number of images and a hash of what tells them from others."""
+  digest = hashlib.sha256()
+  for part in parts:
+    digest.update(part + b"\n")
+  return f"{count} images, {digest.hexdigest()[:16]}"
 
 
 def _read_list(path):

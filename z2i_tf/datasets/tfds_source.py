@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from z2i_tf.datasets.record_files import RecordFile
 from z2i_tf.datasets.record_files import RecordShards
 from z2i_tf.datasets.sources import EncodedSource
+from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
 
 # Name -> (feature with the image, its versions for scales, or None).
@@ -59,7 +60,7 @@ class TfdsSource(EncodedSource):
     self._decoders = {key: tfds.decode.SkipDecoding() for key, feature in self._features.items()
                       if isinstance(feature, tfds.features.Image)}
     try:
-      instructions = builder.info.splits[split].file_instructions
+      instructions = self._parts = builder.info.splits[split].file_instructions
     except (KeyError, ValueError) as error:
       raise InputError(f"--split={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts "
                        "such as train[:90%]") from error
@@ -80,6 +81,12 @@ class TfdsSource(EncodedSource):
 
   def name(self, index: int) -> str:
     return f"{self._name}, number {index}"
+
+  def content(self) -> str:
+    """The number of images and a hash of the version, the split and its files' sizes."""
+    parts = [f"{os.path.basename(part.filename)} {part.skip} {part.take} {os.path.getsize(part.filename)}"
+             for part in self._parts]
+    return summary(len(self), (text.encode() for text in [self._name, *parts]))
 
   def encoded(self, index: int) -> bytes:
     try:

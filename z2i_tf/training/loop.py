@@ -79,7 +79,7 @@ def run_loop(config: LoopConfig, batches: Iterable, train_step: Callable[..., Di
 def _progress_line(step, iterations, scalars, seconds_left):
   minutes, seconds = divmod(int(seconds_left), 60)
   hours, minutes = divmod(minutes, 60)
-  shown = "  ".join(f"{name} {scalars[name]:.4g}" for name in ("loss/generator", "psnr/result")
-                    if name in scalars)
+  shown = "  ".join(f"{name} {value:.4g}" for name, value in scalars.items()
+                    if name == "loss/generator" or name.startswith("psnr/"))
   return (f"step {step}/{iterations}  {shown}  {scalars['speed/examples_per_second']:.1f} examples/s  "
           f"ETA {hours}:{minutes:02d}:{seconds:02d}")

@@ -60,7 +60,7 @@ class PretrainStep(tf.Module):
       batch: "image_lr" (B, H, W, 3) in [0, 1], "mask_lr" (B, H, W, 1), 1 = hole, and for "sr" "image_hr"
         (B, H*scale, W*scale, 3); B is the replica's share.
     Returns: scalars whose *sum* over the replicas is the global value: unweighted loss terms, the weighted total, the
-      gradient's norm before clipping, PSNR in dB, share of hole pixels.
+      gradient's norm before clipping, PSNR in dB and, but for "sr", the share of hole pixels.
     """
     stage, label = _OUTPUTS[self._name]
     # The label's features are constants: computed before the tape starts.
@@ -93,5 +93,7 @@ class PretrainStep(tf.Module):
 
   def _quality(self, stages, batch):
     stage, label = _OUTPUTS[self._name]
-    return {f"psnr/{stage}": metrics.psnr(tf.clip_by_value(stages[stage], 0.0, 1.0), batch[label]),
-            "hole_ratio": tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])}
+    quality = {f"psnr/{stage}": metrics.psnr(tf.clip_by_value(stages[stage], 0.0, 1.0), batch[label])}
+    if self._name != conventions.SR_NET:
+      quality["hole_ratio"] = tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])
+    return quality

@@ -193,6 +193,8 @@ def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
   """Input, label and the stages of the first images of a batch."""
   known = batch[conventions.IMAGE_LR] * (1.0 - batch[conventions.MASK_LR])
   shown = {"0_masked_input": known, "0_label": batch[conventions.IMAGE_LR]}
+  if batch[conventions.IMAGE_HR].shape != batch[conventions.IMAGE_LR].shape:
+    shown["0_label_hr"] = batch[conventions.IMAGE_HR]
   shown.update((f"{number}_{name}", stages[name])
                for number, name in enumerate(conventions.STAGES, start=1) if name in stages)
   return {f"stages/{name}": images[:MAX_PICTURES] for name, images in shown.items()}
