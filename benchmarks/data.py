@@ -125,11 +125,33 @@ def _milliseconds(function, runs):
   return 1000 * (time.perf_counter() - start) / runs
 
 
+def _print_rates(images, records, rounds, cores):
+  samples = collections.defaultdict(list)
+  for _ in range(rounds):
+    for kind in _CROPS:
+      for used in sorted({1, cores}):
+        samples[kind, used].append(_in_process(_measure_rate, kind, images, records, used))
+  rates = {key: statistics.median(values) for key, values in samples.items()}
+  print(f"\n{'crops per second on':<22}{'1 core':>9}{cores:>6} cores{'x plain':>9}{'cores for 48/s':>17}")
+  for kind in _CROPS:
+    rate = rates[kind, cores]
+    print(f"{kind:<22}{rates[kind, 1]:9.1f}{rate:12.1f}{rate / rates['plain', cores]:9.2f}"
+          f"{_NEEDED_PER_SECOND * cores / rate:17.1f}")
+  print(f"(cores for 48/s: as if further cores brought as much as each of the {cores})")
+
+
+def _print_memory(images, records, examples):
+  print(f"\npeak resident memory, MiB, after each tenth of {examples} examples")
+  for kind in _CROPS:
+    peaks = _in_process(_measure_memory, kind, images, records, examples)
+    print(f"{kind:<22}" + "".join(f"{peak:6.0f}" for peak in peaks), flush=True)
+
+
 def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--photos_dir")
-  parser.add_argument("--rounds", type=int, default=3)
-  parser.add_argument("--examples", type=int, default=5000)
+  parser.add_argument("--rounds", type=int, default=3, help="0: rates are not measured")
+  parser.add_argument("--examples", type=int, default=5000, help="0: memory is not measured; otherwise at least 160")
   arguments = parser.parse_args()
   cores = len(os.sched_getaffinity(0))
 
@@ -145,18 +167,8 @@ def main():
     print(f"{_IMAGES} PNGs of {_WIDTH}x{_HEIGHT}, {size[images]:.0f} MiB; prepared: {size[records]:.0f} MiB, "
           f"{_IMAGES / seconds:.1f} images/s; {cores} cores")
 
-    rates = collections.defaultdict(list)
-    for _ in range(arguments.rounds):
-      for kind in _CROPS:
-        for used in sorted({1, cores}):
-          rates[kind, used].append(_in_process(_measure_rate, kind, images, records, used))
-    rates = {key: statistics.median(values) for key, values in rates.items()}
-    print(f"\n{'crops per second on':<22}{'1 core':>9}{cores:>6} cores{'x plain':>9}{'cores for 48/s':>17}")
-    for kind in _CROPS:
-      rate = rates[kind, cores]
-      print(f"{kind:<22}{rates[kind, 1]:9.1f}{rate:12.1f}{rate / rates['plain', cores]:9.2f}"
-            f"{_NEEDED_PER_SECOND * cores / rate:17.1f}")
-    print(f"(cores for 48/s: as if further cores brought as much as each of the {cores})")
+    if arguments.rounds:
+      _print_rates(images, records, arguments.rounds, cores)
 
     jpeg = io.BytesIO()
     Image.fromarray(source.open(0).crop(0, 0, _CROP_SIZE, _CROP_SIZE)).save(jpeg, "JPEG", quality=95)
@@ -168,10 +180,8 @@ def main():
       print(f"one 256x256 {kind:<5} mask     {mask:6.2f} ms, {1000 / mask:6.0f} per second and core, "
             f"{mask / decode:.2f} x the JPEG")
 
-    print(f"\npeak resident memory, MiB, after each tenth of {arguments.examples} examples")
-    for kind in _CROPS:
-      peaks = _in_process(_measure_memory, kind, images, records, arguments.examples)
-      print(f"{kind:<22}" + "".join(f"{peak:6.0f}" for peak in peaks), flush=True)
+    if arguments.examples:
+      _print_memory(images, records, arguments.examples)
 
 
 if __name__ == "__main__":
