@@ -155,8 +155,8 @@ def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path)
     image_io.write_rgb(str(tmp_path / "images" / f"{number:02d}.png"), stand_ins.coded_image(number, 40, 40))
   source = sources.FolderSource(str(tmp_path / "images"))
   # Blocks of 256 // 32 = 8 images, of which an epoch is one and a half.
-  numbers = _numbers(_training(source, _config(crops_per_image=32), count=3, batch_size=256))
-  epochs = [set(numbers[:256]) | set(numbers[256:512]), set(numbers[256:512]) | set(numbers[512:])]
+  numbers = _numbers(_training(source, _config(crops_per_image=32), count=4, batch_size=256))
+  epochs = [set(numbers[:256]) | set(numbers[256:512]), set(numbers[256:512]) | set(numbers[512:768])]
   assert epochs == [set(range(12))] * 2
   for start in range(0, 256, 8):
     assert set(numbers[start:start + 8]) == set(numbers[:8]) and len(set(numbers[:8])) == 8
@@ -165,6 +165,11 @@ def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path)
                for place in range(256)]
   assert min(distances) == 5 and max(distance for distance in distances if distance < 256) > 8
   assert len({tuple(numbers[start:start + 8]) for start in range(0, 256, 8)}) > 20
+  # Blocks have orders of their own: the first, and the fourth, which begins an epoch too.
+  visited = _numbers(_training(source, _config(), count=32, batch_size=1))
+  places = [[visited[8 * block:8 * block + 8].index(number) for number in numbers[256 * block:256 * block + 256]]
+            for block in (0, 3)]
+  assert places[0] != places[1]
 
 
 def test_flips_are_off_unless_asked_for_and_fair(source):
