@@ -34,7 +34,7 @@ def two_devices():
 
 @pytest.fixture
 def eager_functions():
-  """For runs of a single step, which tracing would only make slower."""
-  tf.config.run_functions_eagerly(True)
-  yield
-  tf.config.run_functions_eagerly(False)
+  """See `stand_ins.eagerly`."""
+  from tests.training import stand_ins
+  with stand_ins.eagerly():
+    yield

@@ -5,7 +5,6 @@ import os
 import tempfile
 from typing import BinaryIO, Iterator
 
-
 TEMPORARY_SUFFIX = ".tmp"
 # A file's name may be as long as the file system allows.
 _PREFIX_LENGTH = 40
@@ -15,11 +14,13 @@ _PREFIX_LENGTH = 40
 def atomic_write(path: str) -> Iterator[BinaryIO]:
   """Opens a temporary file beside `path`, which takes its place when the block ends without an error.
 
-  The temporary name begins with that of the file and ends in ".tmp". After an error it is gone, and a former file at `path` is as it was.
+  The temporary name begins with that of the file and ends in ".tmp". After an error it is gone, and a former file
+  at `path` is as it was.
   Raises: OSError as `open` and `write`.
   """
-  with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", prefix=os.path.basename(path)[:_PREFIX_LENGTH] + ".",
-                                   suffix=TEMPORARY_SUFFIX, delete=False) as file:
+  folder, name = os.path.split(path)
+  with tempfile.NamedTemporaryFile(dir=folder or ".", prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX,
+                                   delete=False) as file:
     try:
       yield file
       file.close()

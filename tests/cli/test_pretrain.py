@@ -3,8 +3,8 @@
 from absl import flags
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.training import stand_ins
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
 from z2i_tf.cli import flag_groups
@@ -20,14 +20,11 @@ _STAGES = {"coarse": "1_coarse", "sr": "2_zoomed", "refine": "3_refined"}
 def _pretrained(tmp_path_factory):
   """A step of each network; returns the folder of the three runs."""
   folder = tmp_path_factory.mktemp("pretrained")
-  tf.config.run_functions_eagerly(True)
-  try:
+  with stand_ins.eagerly():
     for network in _STAGES:
       masks = [] if network == "sr" else ["--mask_reference_size=64"]
       assert main(["pretrain", f"--network={network}", "--width=4", "--validation_dir=data/images",
                    f"--work_dir={folder / network}", *masks] + _SMALL) == 0
-  finally:
-    tf.config.run_functions_eagerly(False)
   return folder
 
 

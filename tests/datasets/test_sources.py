@@ -306,6 +306,15 @@ def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
       source()
 
 
+def test_a_missing_file_of_a_tensorflow_dataset(tfds_dir, tmp_path):
+  shutil.copytree(tfds_dir, tmp_path / "tfds")
+  source = sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
+  next((tmp_path / "tfds" / "div2k" / "bicubic_x2").glob("*/*train*tfrecord*")).unlink()
+  for read in (source.content, lambda: source.open(0)):
+    with pytest.raises(InputError, match="tfrecord.*: cannot be read: No such file"):
+      read()
+
+
 def test_the_newest_version_is_read(tfds_dir, tmp_path):
   shutil.copytree(tfds_dir, tmp_path / "tfds")
   folder = tmp_path / "tfds" / "div2k" / "bicubic_x2"

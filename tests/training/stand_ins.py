@@ -1,5 +1,7 @@
 """Joint steps with small networks, on one device or several."""
 
+import contextlib
+
 import tensorflow as tf
 
 from z2i_tf import checkpoints
@@ -8,6 +10,16 @@ from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.joint_step import JointStep
+
+
+@contextlib.contextmanager
+def eagerly():
+  """For runs of a single step, which tracing would only make slower."""
+  tf.config.run_functions_eagerly(True)
+  try:
+    yield
+  finally:
+    tf.config.run_functions_eagerly(False)
 
 
 def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=None, width=8):

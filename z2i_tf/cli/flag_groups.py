@@ -9,6 +9,8 @@ from absl import flags
 from z2i_tf.errors import InputError
 
 
+# The paper's zoom factor.
+DEFAULT_SCALE = 2
 # --vgg_weights that leaves VGG19 out.
 NO_VGG = "none"
 
@@ -47,7 +49,7 @@ def define_model_flags(values: flags.FlagValues) -> None:
 def model_config(values: flags.FlagValues):
   """Returns the ModelConfig of the model flags."""
   from z2i_tf.models.zoom_inpainter import ModelConfig
-  scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else 2)
+  scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else DEFAULT_SCALE)
   with usage_errors():
     return ModelConfig(zoom=values.zoom, scale=scale, width=values.width, sr_width=values.sr_width)
 

@@ -26,7 +26,7 @@ def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir")
   from z2i_tf import image_io
   from z2i_tf.cli.progress import progress
-  source = data_flags.open_source(values, scale=2)
+  source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
   image_io.create_folder(values.output_dir)
   from z2i_tf.datasets import prepared
   origin = {"source": values.source, "split": data_flags.split(values),

@@ -6,21 +6,21 @@ Running the same command again continues from the last checkpoint in --work_dir.
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli import flag_groups
 from z2i_tf.cli import stage_runs
 from z2i_tf.errors import InputError
 
-_SR = "sr"
+_NETWORKS = (conventions.COARSE_NET, conventions.REFINE_NET, conventions.SR_NET)
 _DEFAULT_WEIGHT_VGG = 0.01
-_DEFAULT_SCALE = 2
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("network", None, ["coarse", "refine", _SR], "The network to train.", flag_values=values)
+  flags.DEFINE_enum("network", None, list(_NETWORKS), "The network to train.", flag_values=values)
   stage_runs.define_flags(values)
   flags.DEFINE_integer("width", 64, "Width of the network: channels of its first convolution, even.",
                        flag_values=values)
-  flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {_DEFAULT_SCALE}. The others are "
+  flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {flag_groups.DEFAULT_SCALE}. The others are "
                        "trained at low resolution alone.", flag_values=values)
   flags.DEFINE_float("weight_vgg", None, f"Weight of the VGG19 feature loss beside L1. Default: {_DEFAULT_WEIGHT_VGG} "
                      "(paper), 0 for sr.", flag_values=values)
@@ -30,11 +30,11 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "network")
   stage_runs.check_flags(values)
-  is_sr = values.network == _SR
+  is_sr = values.network == conventions.SR_NET
   if values.scale is not None and not is_sr:
-    raise InputError(f"--scale={values.scale}: only --network={_SR} zooms")
+    raise InputError(f"--scale={values.scale}: only --network={conventions.SR_NET} zooms")
   optimizer = flag_groups.optimizer_config(values)
-  scale = (values.scale if values.scale is not None else _DEFAULT_SCALE) if is_sr else 1
+  scale = (values.scale if values.scale is not None else flag_groups.DEFAULT_SCALE) if is_sr else 1
   weight_vgg = values.weight_vgg if values.weight_vgg is not None else (0.0 if is_sr else _DEFAULT_WEIGHT_VGG)
   from z2i_tf.training import pretrain_stage
   with flag_groups.usage_errors():

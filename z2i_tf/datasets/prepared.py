@@ -28,10 +28,12 @@ from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import encode_tiles
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.pictures import TiledPicture
+from z2i_tf.datasets.record_files import file_size
 from z2i_tf.datasets.record_files import RecordFile
 from z2i_tf.datasets.record_files import RecordShards
 from z2i_tf.datasets.sources import EncodedSource
 from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.datasets.sources import naming
 from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
 
@@ -52,12 +54,14 @@ class PreparedSource(ImageSource):
       raise InputError(f"{folder}: no {MANIFEST_FILE} in it; z2i prepare makes such folders")
     if not manifest["complete"]:
       raise InputError(f"{folder}: z2i prepare was interrupted here; run the same command again")
-    for shard in manifest["shards"]:
-      _check_size(os.path.join(folder, shard["file"]), shard["bytes"])
     self._folder, self._manifest = folder, manifest
-    self._records = RecordShards([
-        (RecordFile(os.path.join(folder, shard["file"]), shard["records"]), 0, shard["records"])
-        for shard in manifest["shards"]])
+    runs = []
+    for shard in manifest["shards"]:
+      path = os.path.join(folder, shard["file"])
+      if file_size(path) != shard["bytes"]:
+        raise InputError(f"{path}: {file_size(path)} bytes, not {shard['bytes']}; remove its folder and prepare it again")
+      runs.append((RecordFile(path, shard["records"]), 0, shard["records"]))
+    self._records = RecordShards(runs)
     if not len(self._records):
       raise InputError(f"{folder}: no usable image came out of z2i prepare")
 
@@ -83,7 +87,7 @@ class PreparedSource(ImageSource):
     return _picture(*self._parts(index))
 
   def _parts(self, index):
-    try:
+    with naming(self.name(index)):
       feature = tf.train.Example.FromString(self._records[index]).features.feature
       integers = [feature[key].int64_list.value[0] for key in ("height", "width", "tile_size")]
       tiles = feature["tiles"].bytes_list.value
@@ -91,25 +95,12 @@ class PreparedSource(ImageSource):
       if min(integers[:2]) < 1 or integers[2] < 0 or not tiles:
         raise ValueError("nonsense in it")
       return name, tuple(integers[:2]), integers[2], tiles
-    except InputError as error:
-      raise InputError(f"{self.name(index)}: {error}") from error
-    except Exception as error:  # The protocol buffers' errors have no common, public class.
-      raise InputError(f"{self.name(index)}: damaged: {error}") from error
 
 
 def _picture(name, shape, tile_size, tiles):
   if tile_size == 0:
     return DecodedPicture(image_io.read_rgb(name, tiles[0]))
   return TiledPicture(name, shape, tile_size, tiles)
-
-
-def _check_size(path, size):
-  try:
-    found = os.path.getsize(path)
-  except OSError as error:
-    raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-  if found != size:
-    raise InputError(f"{path}: {found} bytes, not {size}; remove its folder and prepare it again")
 
 
 def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], tile_size: int, shard_count: int,

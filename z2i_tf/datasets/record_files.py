@@ -86,6 +86,14 @@ class RecordFile:
     return np.array(offsets, np.int64)
 
 
+def file_size(path: str) -> int:
+  """Returns the size of a file in bytes; raises InputError if it is not there."""
+  try:
+    return os.path.getsize(path)
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 class RecordShards:
   """Records of several files as one sequence; of each file a run of records."""
 

@@ -4,9 +4,10 @@ Nothing decoded is kept. `open_source` opens any kind by its name.
 """
 
 import abc
+import contextlib
 import hashlib
 import os
-from typing import Iterable, Optional, Sequence
+from typing import Iterable, Iterator, Optional, Sequence
 
 from z2i_tf import image_io
 from z2i_tf.datasets.pictures import DecodedPicture
@@ -148,6 +149,20 @@ def check_source(source: ImageSource, side: int) -> None:
     except InputError as error:
       unusable = unusable or error
   raise InputError(f"none of {len(indices)} images is usable (z2i check-data says more); the first: {unusable}")
+
+
+@contextlib.contextmanager
+def naming(name: str) -> Iterator[None]:
+  """Turns whatever reading a record raises into an InputError that names the image.
+
+  Protocol buffers and ArrayRecord have errors of their own, without a common, public class.
+  """
+  try:
+    yield
+  except InputError as error:
+    raise InputError(f"{name}: {error}") from error
+  except Exception as error:
+    raise InputError(f"{name}: damaged: {error}") from error
 
 
 def summary(count: int, parts: Iterable[bytes]) -> str:

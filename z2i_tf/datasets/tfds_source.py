@@ -12,9 +12,11 @@ from typing import Optional
 
 import tensorflow_datasets as tfds
 
+from z2i_tf.datasets.record_files import file_size
 from z2i_tf.datasets.record_files import RecordFile
 from z2i_tf.datasets.record_files import RecordShards
 from z2i_tf.datasets.sources import EncodedSource
+from z2i_tf.datasets.sources import naming
 from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
 
@@ -56,20 +58,20 @@ class TfdsSource(EncodedSource):
       raise InputError(f"{folders[0]}: damaged ({' '.join(str(error).split())[:160]}); remove it and prepare it again: "
                        f"{_build_command(name, data_dir)}") from error
     self._name = f"{builder.info.full_name} {split}"
-    self._features = builder.info.features
-    self._decoders = {key: tfds.decode.SkipDecoding() for key, feature in self._features.items()
-                      if isinstance(feature, tfds.features.Image)}
+    features = builder.info.features
+    decoders = {key: tfds.decode.SkipDecoding() for key, feature in features.items()
+                if isinstance(feature, tfds.features.Image)}
     try:
       instructions = self._parts = builder.info.splits[split].file_instructions
     except (KeyError, ValueError) as error:
       raise InputError(f"--split={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts "
                        "such as train[:90%]") from error
     if builder.info.file_format is tfds.core.FileFormat.TFRECORD:
-      self._examples = _Examples(self._features, self._decoders, RecordShards([
+      self._examples = _Examples(features, decoders, RecordShards([
           (RecordFile(str(part.filename), part.examples_in_shard), part.skip, part.take) for part in instructions]))
     else:
       try:
-        self._examples = builder.as_data_source(split, decoders=self._decoders)
+        self._examples = builder.as_data_source(split, decoders=decoders)
       except NotImplementedError as error:
         raise InputError(f"{folders[0]}: prepared as {builder.info.file_format.value}, which has no random access; "
                          "prepare it as tfrecord or array_record") from error
@@ -84,17 +86,13 @@ class TfdsSource(EncodedSource):
 
   def content(self) -> str:
     """The number of images and a hash of the version, the split and its files' sizes."""
-    parts = [f"{os.path.basename(part.filename)} {part.skip} {part.take} {os.path.getsize(part.filename)}"
+    parts = [f"{os.path.basename(part.filename)} {part.skip} {part.take} {file_size(str(part.filename))}"
              for part in self._parts]
     return summary(len(self), (text.encode() for text in [self._name, *parts]))
 
   def encoded(self, index: int) -> bytes:
-    try:
+    with naming(self.name(index)):
       return self._examples[index][self._feature]
-    except InputError as error:
-      raise InputError(f"{self.name(index)}: {error}") from error
-    except Exception as error:  # Protocol buffers and ArrayRecord have errors of their own, without a public class.
-      raise InputError(f"{self.name(index)}: damaged: {error}") from error
 
 
 class _Examples:

@@ -4,6 +4,12 @@ import dataclasses
 from typing import Tuple
 
 
+def check_loss_weight(name: str, value: float) -> None:
+  """Raises ValueError unless the weight is finite and not negative."""
+  if not 0.0 <= value < float("inf"):
+    raise ValueError(f"A loss weight must be finite and not negative. Received: {name}={value}")
+
+
 @dataclasses.dataclass(frozen=True)
 class LossWeights:
   """Weights of the joint stage's loss terms; a term of weight 0 is not computed.
@@ -29,9 +35,7 @@ class LossWeights:
 
   def __post_init__(self):
     for field in dataclasses.fields(self):
-      value = getattr(self, field.name)
-      if not 0.0 <= value < float("inf"):
-        raise ValueError(f"A loss weight must be finite and not negative. Received: {field.name}={value}")
+      check_loss_weight(field.name, getattr(self, field.name))
 
   @property
   def use_vgg(self) -> bool:

@@ -11,6 +11,7 @@ from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import SCALES
 from z2i_tf.models.super_resolution_net import super_resolution_net
+from z2i_tf.training.config import check_loss_weight
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.pretrain_step import PretrainStep
@@ -46,8 +47,7 @@ class PretrainStageConfig:
     scales = SCALES if self.network == conventions.SR_NET else (1,)
     if self.scale not in scales:
       raise ValueError(f"The network {self.network!r} is trained at a scale in {scales}. Received: scale={self.scale}")
-    if not 0.0 <= self.weight_vgg < float("inf"):
-      raise ValueError(f"A loss weight must be finite and not negative. Received: weight_vgg={self.weight_vgg}")
+    check_loss_weight("weight_vgg", self.weight_vgg)
 
 
 def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:

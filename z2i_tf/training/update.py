@@ -1,4 +1,4 @@
-"""What every step does with its loss: averages over the global batch, and one update whatever the number of replicas."""
+"""What every step does with its loss: averages over the global batch, one update whatever the number of replicas."""
 
 from typing import Dict, Mapping
 
