@@ -1,4 +1,4 @@
-"""The one exception for input that the user can put right."""
+"""The exceptions that the command line turns into one line: input that the user can put right, and a stop on request."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,15 @@ class InputError(ValueError):
   The message is one line: what is wrong, with which file or flag, and what to do about it. The command
   line prints it and ends with exit code 2; library callers may catch it as a `ValueError`.
   """
+
+
+class Stopped(Exception):
+  """A run ended early because it was asked to; what it did so far is saved.
+
+  Attributes:
+    signal: the number of the signal that asked.
+  """
+
+  def __init__(self, message: str, signal: int):
+    super().__init__(message)
+    self.signal = signal

@@ -16,6 +16,7 @@ else:
   import tf_keras as keras
 
 layers = keras.layers
+mixed_precision = keras.mixed_precision
 optimizers = keras.optimizers
 Model = keras.Model
 VGG19 = keras.applications.VGG19

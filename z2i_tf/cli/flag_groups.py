@@ -142,10 +142,24 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the gradient (of all networks but the "
                      "discriminator) is scaled down to; 0 = never (paper).", flag_values=values)
   flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)
-  flags.DEFINE_integer("log_every", 100, "Steps between progress lines and TensorBoard scalars.",
+  flags.DEFINE_integer("keep_every", None, "Steps between weights that are kept for ever, in kept/step_N/model.npz. "
+                       "Default: none are.", flag_values=values)
+  flags.DEFINE_integer("max_skipped_steps", 10, "Steps in a row whose loss or gradient is not finite, and which are "
+                       "therefore skipped, that end the run.", flag_values=values)
+  flags.DEFINE_integer("log_every", 100, "Steps between progress lines and scalars (TensorBoard, log.csv).",
                        flag_values=values)
   flags.DEFINE_integer("evaluate_every", 1000, "Steps between TensorBoard pictures and, with "
                        "--validation_dir, measurements.", flag_values=values)
+
+
+def define_device_flags(values: flags.FlagValues) -> None:
+  """How the devices compute. Which ones: all visible GPUs, or the CPU; of all workers with TF_CONFIG."""
+  flags.DEFINE_enum("precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "Arithmetic of the three "
+                    "networks; losses, attention weights, VGG19 and discriminator stay float32. mixed_float16 scales the "
+                    "loss.", flag_values=values)
+  flags.DEFINE_bool("jit_compile", False, "Compile the step with XLA; for one device.", flag_values=values)
+  flags.DEFINE_bool("deterministic", None, "Repeat results bit for bit, on the same devices. Default: on a CPU without "
+                    "--jit_compile.", flag_values=values)
 
 
 def optimizer_config(values: flags.FlagValues):

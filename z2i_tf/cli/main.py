@@ -5,6 +5,7 @@ Nothing heavy is imported here: help and flag errors answer at once.
 
 import importlib
 import os
+import signal
 import sys
 from typing import List, Optional
 
@@ -12,6 +13,7 @@ from absl import flags
 
 from z2i_tf import __version__
 from z2i_tf.errors import InputError
+from z2i_tf.errors import Stopped
 
 # Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help).
 COMMANDS = {
@@ -28,10 +30,12 @@ COMMANDS = {
 }
 
 _EXIT_OK, _EXIT_PARTLY_FAILED, _EXIT_BAD_INPUT = 0, 1, 2
+# Shells' convention; a signal's number is added.
+_EXIT_SIGNAL = 128
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-  """Runs one command; returns 0, 1 if some files of a folder failed, or 2 for unusable input."""
+  """Runs one command; returns 0, 1 if some files of a folder failed, 2 for unusable input, or 128 + a signal's number."""
   argv = sys.argv[1:] if argv is None else argv
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   for stream in (sys.stdout, sys.stderr):
@@ -46,8 +50,10 @@ def main(argv: Optional[List[str]] = None) -> int:
       raise
     return _fail(argv, f"OpenCV cannot be loaded ({error}): install that library (Debian, Ubuntu: "
                        "apt-get install libgl1), or opencv-python-headless in place of opencv-python")
+  except Stopped as stop:
+    return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
   except KeyboardInterrupt:
-    return _fail(argv, "interrupted", 130)
+    return _fail(argv, "interrupted", _EXIT_SIGNAL + signal.SIGINT)
 
 
 def run_and_exit() -> None:

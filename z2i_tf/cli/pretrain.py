@@ -41,6 +41,6 @@ def run(values: flags.FlagValues) -> None:
     config = pretrain_stage.PretrainStageConfig(
         network=values.network, width=values.width, scale=scale,
         weight_vgg=0.0 if values.vgg_weights == flag_groups.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
-        optimizer=optimizer, seed=values.seed)
-  stage_runs.run(values, scale, lambda loop, strategy: pretrain_stage.pretrain_stage(config, loop, strategy),
+        optimizer=optimizer, seed=values.seed, precision=values.precision, jit_compile=values.jit_compile)
+  stage_runs.run(values, "pretrain", scale, lambda loop, strategy: pretrain_stage.pretrain_stage(config, loop, strategy),
                  with_masks=not is_sr)

@@ -28,3 +28,36 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
       print(tqdm.tqdm.format_meter(done, total, now - started, ncols=0, unit=unit), file=sys.stderr)
 
   yield advance
+
+
+@contextlib.contextmanager
+def training_reporter(iterations: int) -> Iterator["Reporter"]:
+  """Yields the training.journal.Reporter for stdout: a bar on a terminal, a line per logging window elsewhere."""
+  from z2i_tf.training import journal
+  if not sys.stdout.isatty():
+    yield journal.LineReporter()
+    return
+  import tqdm
+  with tqdm.tqdm(total=iterations, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
+    yield _BarReporter(bar)
+
+
+class _BarReporter:
+  """A training.journal.Reporter that draws a bar with the time left and the last window's means."""
+
+  def __init__(self, bar):
+    self._bar = bar
+
+  def begin(self, step):
+    self._bar.initial = self._bar.n = step
+    self._bar.refresh()
+
+  def advance(self):
+    self._bar.update()
+
+  def show(self, step, iterations, scalars, seconds_left):
+    from z2i_tf.training import journal
+    self._bar.set_postfix_str(journal.summary(scalars))
+
+  def say(self, text):
+    self._bar.write(text)

@@ -6,21 +6,27 @@ from absl import flags
 
 from z2i_tf.cli import data_flags
 from z2i_tf.cli import flag_groups
+from z2i_tf.cli.progress import training_reporter
+from z2i_tf.errors import InputError
 
 # Settings that may change when a run is continued.
-_FREE = ("work_dir", "validation_dir", "validation_split", "on_bad_image", "iterations", "save_every", "log_every",
-         "evaluate_every")
+_FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "evaluate_every", "max_skipped_steps",
+         "allow_config_change")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  """Work folder, data and schedule."""
+  """Work folder, data, schedule and devices."""
   flags.DEFINE_string("work_dir", None, "Folder of the run, created if missing: settings, checkpoints, "
-                      "TensorBoard events, model.npz.", flag_values=values)
+                      "TensorBoard events, log.csv, model.npz (best measured weights: best/model.npz).",
+                      flag_values=values)
+  flags.DEFINE_bool("allow_config_change", False, "Continue a run although flags that decide about its result were "
+                    "others before; the differences are printed.", flag_values=values)
   data_flags.define_source_flags(values)
   data_flags.define_example_flags(values)
   data_flags.define_bad_image_flag(values)
   data_flags.define_validation_flags(values)
   flag_groups.define_schedule_flags(values)
+  flag_groups.define_device_flags(values)
 
 
 def check_flags(values: flags.FlagValues) -> None:
@@ -29,48 +35,77 @@ def check_flags(values: flags.FlagValues) -> None:
   data_flags.check_source_flags(values)
 
 
-def run(values: flags.FlagValues, scale: int, build: Callable[..., Any], with_masks: bool = True) -> None:
+def run(values: flags.FlagValues, command: str, scale: int, build: Callable[..., Any], with_masks: bool = True) -> None:
   """Trains to the end of the stage, beginning at the last checkpoint of the work folder.
 
   Args:
     values: of all flags of the command.
+    command: its name.
     scale: zoom factor of the examples.
     build: (LoopConfig, strategy) -> training.stage.Stage.
     with_masks: whether the examples have holes.
-  Raises: InputError for unusable flags, images, work folder, checkpoints or weights.
+  Raises: InputError for unusable flags, images, work folder, checkpoints or weights; Stopped after a signal.
   """
-  settings = flag_groups.recorded_settings(values, _FREE)
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
   from z2i_tf.training import devices
   from z2i_tf.training import work_dir
   from z2i_tf.training.loop import LoopConfig
-  from z2i_tf.training.stage import MAX_PICTURES
+  from z2i_tf.training.stage_run import MAX_PICTURES
+  from z2i_tf.training.stage_run import StageData
+  from z2i_tf.training.stage_run import StageRun
 
   with flag_groups.usage_errors():
-    loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size,
-                      save_every=values.save_every, log_every=values.log_every,
-                      evaluate_every=values.evaluate_every)
+    loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size, save_every=values.save_every,
+                      log_every=values.log_every, evaluate_every=values.evaluate_every, keep_every=values.keep_every,
+                      max_skipped=values.max_skipped_steps)
+  work_dir.check_work_dir(values.work_dir)
+  devices.choose_determinism(values.deterministic, values.jit_compile)
+  strategy = devices.make_strategy()
   examples = data_flags.example_config(values, scale, with_masks)
   source = data_flags.open_source(values, scale)
   held_out = data_flags.open_validation_source(values, scale)
-  settings.update(data_flags.content(source, examples))
-  work_dir.check_work_dir(values.work_dir, settings)
+  settings = {work_dir.COMMAND: command, **flag_groups.recorded_settings(values, _FREE),
+              **data_flags.content(source, examples)}
+  _check_former_run(values, settings)
   for images in (source, held_out):
     if images is not None:
       sources.check_source(images, examples.crop_size_hr)
   bad_images = data_flags.bad_images(values)
   validation = pipelines.validation_dataset(held_out or source, examples, MAX_PICTURES, bad_images)
-  stage = build(loop, devices.make_strategy())
+  stage = build(loop, strategy)
   epoch = len(source) * examples.crops_per_image
   print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples: "
-        f"{loop.iterations * loop.batch_size / epoch:.1f} epochs")
-  with python_calls.reading_errors():
-    stage.run(
-        values.work_dir, settings,
-        lambda start_step: pipelines.training_dataset(source, examples, loop.batch_size, start_step, bad_images),
-        validation, is_training_data=held_out is None,
-        more_scalars=lambda: {"data/skipped_images": bad_images.count})
+        f"{loop.iterations * loop.batch_size / epoch:.1f} epochs; {_devices_text(strategy)}")
+  data = StageData(
+      training=lambda first, worker, workers: pipelines.training_dataset(
+          source, examples, loop.batch_size, first, bad_images, worker=worker, workers=workers),
+      validation=validation, is_held_out=held_out is not None,
+      scalars=lambda: {"data/skipped_images": bad_images.count})
+  with python_calls.reading_errors(), training_reporter(loop.iterations) as reporter:
+    StageRun(stage, values.work_dir, settings, data).run(reporter)
   if bad_images.count:
     print(f"{bad_images.count} unusable images were skipped")
+
+
+def _check_former_run(values, settings):
+  """Raises InputError if the work folder holds a run with other settings, unless that is allowed."""
+  from z2i_tf.training import run_checkpoints
+  from z2i_tf.training import work_dir
+  if not run_checkpoints.has_checkpoint(values.work_dir):
+    return
+  former = run_checkpoints.read_record(values.work_dir)["settings"]
+  changes = work_dir.changed_settings(values.work_dir, former, settings)
+  if changes and not values.allow_config_change:
+    raise InputError(f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another --work_dir, "
+                     "or the former settings, or --allow_config_change")
+  for change in changes:
+    print(f"changed: {change}")
+
+
+def _devices_text(strategy) -> str:
+  from z2i_tf.training import devices
+  count, workers = strategy.num_replicas_in_sync, devices.worker_count(strategy)
+  text = f"{count} replica{'s' if count > 1 else ''}"
+  return text if workers == 1 else f"{text} on {workers} workers"

@@ -28,5 +28,6 @@ def run(values: flags.FlagValues) -> None:
   with flag_groups.usage_errors():
     config = joint_stage.JointStageConfig(
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
-        vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights)
-  stage_runs.run(values, model.scale, lambda loop, strategy: joint_stage.joint_stage(config, loop, strategy))
+        vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights,
+        precision=values.precision, jit_compile=values.jit_compile)
+  stage_runs.run(values, "train", model.scale, lambda loop, strategy: joint_stage.joint_stage(config, loop, strategy))

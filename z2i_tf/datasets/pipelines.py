@@ -31,6 +31,7 @@ _ORDER_STREAM, _EXAMPLE_STREAM, _VALIDATION_STREAM, _ROUND_STREAM = range(4)
 # the images of a block are at least an eighth of them.
 _BLOCK_CROPS = 256
 _MAX_CROPS_PER_IMAGE = 32
+_ENDLESS = np.iinfo(np.int64).max
 # What stands for crop and mask of an unusable image until they are left out.
 _NOTHING = (np.zeros([0], np.uint8), np.zeros([0], np.uint8))
 
@@ -79,9 +80,9 @@ class ExampleConfig:
     return self.crop_size * self.scale
 
 
-def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int, start_step: int = 0,
-                     bad_images: Optional[BadImages] = None,
-                     parallel_calls: int = tf.data.AUTOTUNE) -> tf.data.Dataset:
+def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int, start_example: int = 0,
+                     bad_images: Optional[BadImages] = None, parallel_calls: int = tf.data.AUTOTUNE,
+                     worker: int = 0, workers: int = 1) -> tf.data.Dataset:
   """Endless batches of random crops with fresh masks.
 
   Each epoch visits every image once, in a new order. In the place of an unusable image comes the next usable one
@@ -90,27 +91,37 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
   Args:
     source: of the images.
     config: of the examples.
-    batch_size: global; batch n has the examples n * batch_size and following.
-    start_step: the batch to start with; nothing of earlier ones is computed (with several crops per image:
+    batch_size: global; batch n has the examples start_example + n * batch_size and following.
+    start_example: the example to start with; nothing of earlier ones is computed (with several crops per image:
       nothing of earlier blocks).
     bad_images: decides about unusable images; None: the first one is an error.
     parallel_calls: how many images are worked on at once; the batches do not depend on it.
+    worker: of so many `workers`, each of which gets an equal share of every batch: the first one its beginning. With
+      several crops per image every worker decodes the images of all.
   Returns: dataset of dicts: "image_hr" (B, S*scale, S*scale, 3) and "image_lr" (B, S, S, 3) float32 in
     [0, 1] (bicubic may overshoot), "mask_lr" (B, S, S, 1) float32, 1 = hole.
     Iterating raises InputError (within `python_calls.reading_errors`) when no image is usable.
   """
   visits = _Visits(source, config, bad_images or BadImages(fail=True))
   per_image = config.crops_per_image
-  block_images = 1 if per_image == 1 else _BLOCK_CROPS // per_image
-  first_block, rest = divmod(start_step * batch_size, block_images * per_image)
-  crops = tf.data.Dataset.range(first_block * block_images, np.iinfo(np.int64).max).map(
-      visits.crops, num_parallel_calls=parallel_calls)
-  if per_image > 1:
+  block_images = _BLOCK_CROPS // per_image
+  share = batch_size // workers
+  if per_image == 1:
+    numbers = tf.data.Dataset.range(_ENDLESS).map(
+        lambda number: start_example + number // share * batch_size + worker * share + number % share)
+    crops = numbers.map(visits.crops, num_parallel_calls=parallel_calls).unbatch()
+  else:
+    first_block, rest = divmod(start_example, block_images * per_image)
+    crops = tf.data.Dataset.range(first_block * block_images, _ENDLESS).map(
+        visits.crops, num_parallel_calls=parallel_calls)
     blocks = crops.batch(block_images, drop_remainder=True).enumerate(first_block)
     crops = blocks.map(lambda number, block: _in_rounds(number, block, config, block_images)).prefetch(1)
-  examples = crops.unbatch().skip(rest).map(
-      lambda crop, mask: _tensors(crop, mask, config), num_parallel_calls=parallel_calls)
-  return examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    crops = crops.unbatch().skip(rest)
+    if workers > 1:
+      crops = crops.enumerate().filter(lambda number, _: number % batch_size // share == worker).map(
+          lambda _, example: example)
+  examples = crops.map(lambda crop, mask: _tensors(crop, mask, config), num_parallel_calls=parallel_calls)
+  return examples.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: int,

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# Side of SSIM's window, pixels; smaller images have none.
+SSIM_WINDOW = 11
+
 
 def psnr(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
   """Peak signal-to-noise ratio in dB over the whole image: two (B, H, W, 3) in [0, 1] -> (B,).
@@ -12,13 +15,31 @@ def psnr(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def ssim(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-  """Structural similarity: two (B, H, W, 3) in [0, 1], sides of at least 11 pixels -> (B,).
+  """Structural similarity: two (B, H, W, 3) in [0, 1], sides of at least `SSIM_WINDOW` pixels -> (B,).
 
-  Gaussian window of 11, sigma 1.5, k 0.01 and 0.03, valid positions only, mean over RGB (Wang et al. 2004).
+  Gaussian window of that size, sigma 1.5, k 0.01 and 0.03, valid positions only, mean over RGB (Wang et al. 2004).
   """
-  return tf.image.ssim(predicted, target, max_val=1.0)
+  return tf.image.ssim(predicted, target, max_val=1.0, filter_size=SSIM_WINDOW)
 
 
 def l1_error(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
   """Mean absolute error over the whole image: two (B, H, W, 3) in [0, 1] -> (B,)."""
   return tf.reduce_mean(tf.abs(predicted - target), axis=[1, 2, 3])
+
+
+def hole_psnr(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """PSNR in dB over the hole's pixels: two (B, H, W, 3) in [0, 1] and (B, H, W, 1), 1 = hole -> (B,).
+
+  Infinite where the hole is filled exactly, not a number without a hole.
+  """
+  return -10.0 / tf.math.log(10.0) * tf.math.log(_mean_over_hole(tf.square(predicted - target), mask))
+
+
+def hole_l1_error(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """Mean absolute error over the hole's pixels; arguments and result as `hole_psnr`."""
+  return _mean_over_hole(tf.abs(predicted - target), mask)
+
+
+def _mean_over_hole(error, mask):
+  channels = tf.cast(tf.shape(error)[-1], error.dtype)
+  return tf.reduce_sum(error * mask, axis=[1, 2, 3]) / (channels * tf.reduce_sum(mask, axis=[1, 2, 3]))

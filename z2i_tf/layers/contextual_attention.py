@@ -56,15 +56,16 @@ class ContextualAttention(layers.Layer):
     Args:
       features: (B, h, w, C), already shrunk.
       mask: (B, h, w, 1), 1 = hole.
-    Returns: (B, h*w queries, h*w keys), rows summing to 1 (to 0 where no key is known).
+    Returns: (B, h*w queries, h*w keys), float32 whatever the precision of the features, rows summing to 1 (to 0 where
+      no key is known).
     """
     height, width = tf.unstack(tf.shape(features)[1:3])
-    patches = _patches(features)
+    patches = _patches(tf.cast(features, tf.float32))
     queries = tf.math.l2_normalize(patches, axis=-1, epsilon=_MIN_NORM**2)
     scores = tf.matmul(queries, patches, transpose_b=True)
     scores = _propagate(scores, height, width)
     near_hole = tf.nn.max_pool2d(mask, _PATCH_SIDE, strides=1, padding="SAME")
-    is_key = tf.reshape(1.0 - near_hole, [-1, 1, height * width])
+    is_key = tf.reshape(1.0 - tf.cast(near_hole, tf.float32), [-1, 1, height * width])
     logits = self.softmax_scale * scores
     # The maximum is taken over all keys, the hole's included, as in the release.
     logits -= tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
@@ -83,7 +84,7 @@ class ContextualAttention(layers.Layer):
     blocks = tf.nn.space_to_depth(features, self.rate)
     shape = tf.shape(blocks)
     values = tf.reshape(blocks, [shape[0], shape[1] * shape[2], blocks.shape[3]])
-    filled = tf.reshape(tf.matmul(attention, values), shape)
+    filled = tf.reshape(tf.matmul(tf.cast(attention, values.dtype), values), shape)
     return image_ops.compose(tf.nn.depth_to_space(filled, self.rate), features, mask)
 
   def _check_sizes(self, features_shape, mask_shape):

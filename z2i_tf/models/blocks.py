@@ -61,9 +61,9 @@ def decoder(x: tf.Tensor, width: int) -> tf.Tensor:
   return rgb_conv(x)
 
 
-def rgb_conv(x: tf.Tensor) -> tf.Tensor:
-  """The last layer: a plain 3x3 convolution to 3 channels, without gate, norm or activation."""
-  return layers.Conv2D(3, 3, padding="same")(x)
+def rgb_conv(x: tf.Tensor, kernel_initializer: str = "glorot_uniform") -> tf.Tensor:
+  """The last layer: a plain 3x3 convolution to 3 channels, without gate, norm or activation; float32 always."""
+  return layers.Conv2D(3, 3, padding="same", kernel_initializer=kernel_initializer, dtype="float32")(x)
 
 
 def split_rgb_and_mask(inputs: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:

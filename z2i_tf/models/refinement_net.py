@@ -31,7 +31,7 @@ def refinement_net(width: int) -> Model:
   attended = _attention_branch(bottleneck, mask, width)
   merged = blocks.gated_block(layers.Concatenate()([bottleneck, attended]), 4 * width)
   residual = blocks.decoder(merged, width)
-  return Model(inputs, layers.Add()([image, residual]), name=conventions.REFINE_NET)
+  return Model(inputs, layers.Add(dtype="float32")([image, residual]), name=conventions.REFINE_NET)
 
 
 def _attention_branch(bottleneck, mask, width):

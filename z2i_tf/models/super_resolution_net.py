@@ -10,6 +10,7 @@ from z2i_tf.models import blocks
 
 SCALES = (2, 3, 4)
 _RESIDUAL_BLOCKS = 4
+_INITIALIZER = "glorot_normal"
 
 
 def super_resolution_net(width: int, scale: int) -> Model:
@@ -30,10 +31,9 @@ def super_resolution_net(width: int, scale: int) -> Model:
   for _ in range(_RESIDUAL_BLOCKS):
     x = layers.Add()([_conv(_conv(x, width), width), x])
   x = tf.nn.depth_to_space(_conv(x, width * scale**2), scale)
-  zoomed = layers.Add()([_conv(x, 3, activation=None), image_ops.upscale_bicubic(inputs, scale)])
+  zoomed = layers.Add(dtype="float32")([blocks.rgb_conv(x, _INITIALIZER), image_ops.upscale_bicubic(inputs, scale)])
   return Model(inputs, zoomed, name=conventions.SR_NET)
 
 
-def _conv(x, filters, activation="relu"):
-  return layers.Conv2D(
-      filters, 3, padding="same", activation=activation, kernel_initializer="glorot_normal")(x)
+def _conv(x, filters):
+  return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=_INITIALIZER)(x)

@@ -58,7 +58,8 @@ class ZoomInpainter(Model):
   """
 
   def __init__(self, config: ModelConfig, **kwargs):
-    super().__init__(**kwargs)
+    # Each network casts its input by itself; images between them stay float32.
+    super().__init__(dtype="float32", **kwargs)
     self.model_config = config
     self.coarse_net = coarse_net(config.width)
     self.sr_net = super_resolution_net(config.sr_width, config.scale) if config.zoom == "sr" else None

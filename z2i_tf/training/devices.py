@@ -1,9 +1,87 @@
-"""On which devices a stage runs."""
+"""On which devices a stage runs, and how its arithmetic is done there."""
+
+import json
+import os
+from typing import Optional
 
 import tensorflow as tf
 
+from z2i_tf.errors import InputError
+
+_CLUSTER_VARIABLE = "TF_CONFIG"
+_WORKER_TYPES = ("chief", "worker")
+
 
 def make_strategy() -> tf.distribute.Strategy:
-  """Returns a MirroredStrategy over all visible GPUs, or over the CPU where there is none."""
+  """Returns the strategy for what there is; to be called before TensorFlow computes anything.
+
+  With TF_CONFIG set (TensorFlow's JSON description of a cluster, and of this process' place in it): a
+  MultiWorkerMirroredStrategy over the GPUs, or the CPUs, of all workers, which waits for the others. Otherwise: a
+  MirroredStrategy over all visible GPUs, or over the CPU where there is none.
+
+  Raises: InputError if TF_CONFIG cannot be used, or another worker does not come.
+  """
+  if os.environ.get(_CLUSTER_VARIABLE):
+    _check_cluster(os.environ[_CLUSTER_VARIABLE])
+    try:
+      return tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+      raise InputError(f"{_CLUSTER_VARIABLE}: the workers did not find each other: {str(error)[:300]}") from error
   gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
   return tf.distribute.MirroredStrategy(gpus or ["CPU:0"])
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+  """Whether this process is the one that writes files and reports, of several workers or alone."""
+  resolver = strategy.cluster_resolver
+  if resolver is None or not resolver.task_type:
+    return True
+  if resolver.task_type == "chief":
+    return True
+  return "chief" not in resolver.cluster_spec().jobs and resolver.task_id == 0
+
+
+def worker_count(strategy: tf.distribute.Strategy) -> int:
+  """How many processes train together."""
+  resolver = strategy.cluster_resolver
+  return resolver.cluster_spec().num_tasks("worker") + (
+      "chief" in resolver.cluster_spec().jobs) if resolver is not None and resolver.task_type else 1
+
+
+def choose_determinism(deterministic: Optional[bool], jit_compile: bool) -> None:
+  """Makes TensorFlow's operations repeat themselves bit for bit, or lets them be faster.
+
+  Args:
+    deterministic: None: as far as it is for free, so on a CPU that does not compile with XLA.
+    jit_compile: whether the step is compiled with XLA, whose gradient of max-pooling has no deterministic form.
+  Raises: InputError if both are asked for.
+  """
+  if deterministic and jit_compile:
+    raise InputError("--deterministic and --jit_compile: XLA has no deterministic gradient of max-pooling; leave one "
+                     "of them out")
+  if deterministic is None:
+    deterministic = not jit_compile and not tf.config.list_physical_devices("GPU")
+  if deterministic:
+    tf.config.experimental.enable_op_determinism()
+
+
+def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, jit_compile: bool) -> None:
+  """Raises InputError if a global batch cannot be shared equally, or the step cannot be compiled for many devices."""
+  replicas = strategy.num_replicas_in_sync
+  if batch_size % replicas:
+    raise InputError(f"--batch_size={batch_size} cannot be shared by {replicas} replicas; give a multiple of it")
+  if jit_compile and replicas > 1:
+    raise InputError(f"--jit_compile is for one device; there are {replicas} replicas")
+
+
+def _check_cluster(text):
+  try:
+    config = json.loads(text)
+    tasks = {job: len(list(addresses)) for job, addresses in config["cluster"].items()}
+    job, index = config["task"]["type"], int(config["task"]["index"])
+  except (ValueError, TypeError, KeyError, AttributeError) as error:
+    raise InputError(f"{_CLUSTER_VARIABLE}: expected JSON such as {{\"cluster\": {{\"worker\": [\"host:port\", ...]}}, "
+                     f"\"task\": {{\"type\": \"worker\", \"index\": 0}}}}. Received: {text[:200]}") from error
+  if set(tasks) - set(_WORKER_TYPES) or job not in tasks or not 0 <= index < tasks[job]:
+    raise InputError(f"{_CLUSTER_VARIABLE}: every task must be a {' or '.join(_WORKER_TYPES)}, and this one of "
+                     f"them. Received: {text[:200]}")

@@ -15,9 +15,16 @@ from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.precision import check_precision
+from z2i_tf.training.precision import FLOAT32
+from z2i_tf.training.precision import networks_in
+from z2i_tf.training.precision import with_loss_scale
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.stage import begin
 from z2i_tf.training.stage import Stage
+
+# The optimizers, by what they update.
+_GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +40,8 @@ class JointStageConfig:
     seed: of the initial weights.
     initial_weights: network name, or "all" for every network of the model -> model folder whose weights
       a new run starts from; weights only, no optimizer state.
+    precision: of the generator's networks, one of `precision.PRECISIONS`.
+    jit_compile: whether the step is compiled with XLA; for one device.
   """
   model: ModelConfig
   discriminator_width: int
@@ -41,9 +50,12 @@ class JointStageConfig:
   vgg_weights: str
   seed: int
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  precision: str = FLOAT32
+  jit_compile: bool = False
 
   def __post_init__(self):
     check_width(self.discriminator_width)
+    check_precision(self.precision)
     counted = dataclasses.asdict(self.loss_weights)
     if self.model.zoom != "sr":
       counted.pop("weight_l1_sr")
@@ -54,23 +66,23 @@ class JointStageConfig:
 def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:
   """Builds networks, optimizers and step under the strategy.
 
-  Raises: InputError if the batch cannot be shared equally among the replicas, or VGG's weights cannot be had.
+  Raises: InputError if the devices cannot do what is asked, or VGG's weights cannot be had.
   """
-  begin(loop, strategy, config.seed)
+  begin(loop, strategy, config.seed, config.jit_compile)
   weights = config.loss_weights
   with strategy.scope():
-    inpainter = ZoomInpainter(config.model)
+    with networks_in(config.precision):
+      inpainter = ZoomInpainter(config.model)
     discriminator = patch_discriminator(config.discriminator_width) if weights.use_discriminator else None
     networks = dict(inpainter.networks)
-    optimizers = {"generator_optimizer": adam(config.optimizer)}
-    optimizers["generator_optimizer"].build(inpainter.trainable_variables)
+    optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer), config.precision)}
+    optimizers[_GENERATOR].build(inpainter.trainable_variables)
     if discriminator is not None:
       networks[conventions.DISCRIMINATOR] = discriminator
-      optimizers["discriminator_optimizer"] = adam(config.optimizer)
-      optimizers["discriminator_optimizer"].build(discriminator.trainable_variables)
+      optimizers[_DISCRIMINATOR] = adam(config.optimizer)
+      optimizers[_DISCRIMINATOR].build(discriminator.trainable_variables)
     step = JointStep(
         inpainter, discriminator, vgg19_features(config.vgg_weights) if weights.use_vgg else None, weights,
-        optimizers["generator_optimizer"], optimizers.get("discriminator_optimizer"), loop.batch_size,
-        config.optimizer.gradient_clip_norm)
+        optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm)
   return Stage(step, networks, optimizers, loop, strategy, {"model": dataclasses.asdict(config.model)},
-               config.initial_weights)
+               config.initial_weights, config.jit_compile)

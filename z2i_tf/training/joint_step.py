@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.evaluation import metrics
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.adversarial import hinge_discriminator_loss
@@ -16,12 +15,17 @@ from z2i_tf.losses.pixel import gradient_loss
 from z2i_tf.losses.pixel import l1_loss
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import LossWeights
+from z2i_tf.training.precision import scaled_loss
+from z2i_tf.training.quality import training_quality
+from z2i_tf.training.quality import validation_quality
 from z2i_tf.training.update import apply_update
 from z2i_tf.training.update import average
 
 Tensors = Dict[str, tf.Tensor]
 
 _DISCRIMINATOR_TERM = "adversarial_discriminator"
+# Stages that are measured -> their labels. The release reports the second one.
+_LABELS = {conventions.RESULT: conventions.IMAGE_LR, conventions.COMPOSED_HR: conventions.IMAGE_HR}
 
 
 class JointStep(tf.Module):
@@ -64,6 +68,11 @@ class JointStep(tf.Module):
     self._global_batch_size = global_batch_size
     self._gradient_clip_norm = gradient_clip_norm
 
+  @property
+  def main_stage(self) -> str:
+    """See `stage.Step`."""
+    return conventions.RESULT
+
   def __call__(self, batch: Tensors) -> Tensors:
     """Updates all networks once.
 
@@ -80,16 +89,17 @@ class JointStep(tf.Module):
       stages = self.forward(batch)
       terms = average(self._terms(stages, batch, label_features), self._global_batch_size)
       generator_loss = tf.add_n([weight * terms[name] for name, weight in self._term_weights().items()])
+      to_minimize = scaled_loss(generator_loss, self._generator_optimizer)
     scalars = {"loss/" + name: value for name, value in terms.items()}
     scalars["loss/generator"] = generator_loss
     # 3. Generator and discriminator are both updated from it.
     scalars.update(apply_update(
-        tape, generator_loss, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm))
+        tape, to_minimize, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm))
     if self.discriminator is not None:
       scalars.update(apply_update(
           tape, terms[_DISCRIMINATOR_TERM], {conventions.DISCRIMINATOR: self.discriminator},
           self._discriminator_optimizer, clip_norm=0.0))
-    scalars.update(average(_quality(stages, batch), self._global_batch_size))
+    scalars.update(average(training_quality(_LABELS, stages, batch), self._global_batch_size))
     return scalars
 
   def forward(self, batch: Tensors, training: bool = True) -> Tensors:
@@ -103,7 +113,7 @@ class JointStep(tf.Module):
   def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
     """Returns the stages and the per-image quality of a batch as in `__call__`, without training."""
     stages = self.forward(batch, training=False)
-    return stages, _quality(stages, batch)
+    return stages, validation_quality(_LABELS, stages, batch)
 
   def _mask_hr(self, batch):
     return image_ops.upscale_nearest(batch[conventions.MASK_LR], self.inpainter.model_config.scale)
@@ -148,11 +158,3 @@ class JointStep(tf.Module):
       terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
     return terms
 
-
-def _quality(stages, batch):
-  """PSNR in dB of the result and of the high-resolution composite, and the hole's share, per example."""
-  return {
-      "psnr/result": metrics.psnr(stages[conventions.RESULT], batch[conventions.IMAGE_LR]),
-      "psnr/composed_hr": metrics.psnr(stages[conventions.COMPOSED_HR], batch[conventions.IMAGE_HR]),
-      "hole_ratio": tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3]),
-  }

@@ -1,13 +1,22 @@
-"""The outer loop of a stage: count steps, log, checkpoint. Knows no network and no loss."""
+"""The outer loop of a stage: count steps, log, measure, save, stop. Knows no network and no loss."""
 
+import contextlib
 import dataclasses
+import signal
 import time
-from typing import Callable, Dict, Iterable, List, Mapping
+from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from z2i_tf.training.summaries import SummaryWriter
+from z2i_tf.errors import InputError
+from z2i_tf.errors import Stopped
+from z2i_tf.training.guarded_step import SKIPPED
+from z2i_tf.training.guarded_step import STOP
+from z2i_tf.training.interruption import Interruption
+from z2i_tf.training.journal import Journal
+from z2i_tf.training.watch import DATA_WAIT
+from z2i_tf.training.watch import Watch
 
 Scalars = Mapping[str, float]
 
@@ -22,64 +31,153 @@ class LoopConfig:
     save_every: steps between checkpoints; the last step is always saved.
     log_every: steps between progress lines and scalars, which are means over these steps.
     evaluate_every: steps between evaluations; the last step is always evaluated.
+    keep_every: steps between weights that are kept for ever; None keeps none.
+    max_skipped: so many steps in a row that are not finite end the run.
   """
   iterations: int
   batch_size: int
   save_every: int
   log_every: int
   evaluate_every: int
+  keep_every: Optional[int] = None
+  max_skipped: int = 10
 
   def __post_init__(self):
     for field in dataclasses.fields(self):
-      if getattr(self, field.name) < 1:
-        raise ValueError(f"{field.name} must be at least 1. Received: {getattr(self, field.name)}")
+      value = getattr(self, field.name)
+      if value is not None and value < 1:
+        raise ValueError(f"{field.name} must be at least 1. Received: {value}")
 
 
-def run_loop(config: LoopConfig, batches: Iterable, train_step: Callable[..., Dict[str, tf.Tensor]],
-             evaluate: Callable[[int], Scalars], save: Callable[[int], None],
-             writer: SummaryWriter, start_step: int, more_scalars: Callable[[], Scalars] = dict,
-             print_line: Callable[[str], None] = print) -> None:
+class StageActions:
+  """What the loop asks a stage to do; a base class whose actions do nothing."""
+
+  def evaluate(self, step: int) -> Scalars:
+    """Measures; returns scalars to log."""
+    del step
+    return {}
+
+  def keep(self, step: int) -> None:
+    """Keeps the weights of this step."""
+
+  def save(self, step: int, skipped: int) -> None:
+    """Saves all that is needed to go on; `skipped`: how many of the loop's steps so far changed nothing."""
+
+  def scalars(self) -> Scalars:
+    """Returns what is logged beside the step's own scalars; not averaged."""
+    return {}
+
+
+def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Dict[str, tf.Tensor]],
+             actions: StageActions, journal: Journal, start_step: int, interruption: Interruption) -> None:
   """Trains from `start_step` to the end of the stage.
 
   Args:
     config: when to do what.
     batches: endless, beginning with batch number `start_step`.
-    train_step: batch -> global scalars, as tensors.
-    evaluate: step -> scalars to log; writes its own pictures.
-    save: called with the number of finished steps.
-    writer: of the scalars.
+    train_step: as `guarded_step` returns it.
+    actions: what is to be done beside training.
+    journal: where everything is told.
     start_step: number of finished steps.
-    more_scalars: asked for when scalars are logged; not averaged.
-    print_line: where progress goes.
+    interruption: remembers signals; after one (of any worker) the step is finished and saved.
+  Raises: Stopped after a signal; InputError after too many steps in a row that were not finite.
   """
-  pending: List[Dict[str, tf.Tensor]] = []
-  started = window_started = time.monotonic()
-  for step, batch in zip(range(start_step + 1, config.iterations + 1), batches):
-    pending.append(train_step(batch))
+  watch, window = Watch(), _Window()
+  started = time.monotonic()
+  skipped = skipped_in_a_row = 0
+  for step in range(start_step + 1, config.iterations + 1):
+    with window.waiting():
+      batch = next(batches)
+    scalars = {name: float(value) for name, value in train_step(
+        batch, tf.constant(float(interruption.signal is not None))).items()}
+    stop = scalars.pop(STOP) > 0
+    is_skipped = scalars.pop(SKIPPED) > 0
+    journal.advance()
+    window.add(scalars, is_skipped)
+    skipped += is_skipped
+    skipped_in_a_row = skipped_in_a_row + 1 if is_skipped else 0
+    if is_skipped:
+      journal.warn(step, _skipped_text(scalars, skipped))
+    if skipped_in_a_row == config.max_skipped:
+      journal.flush()
+      path = journal.keep_batch(step, _arrays(batch))
+      raise InputError(f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last batch "
+                       f"is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and start again: it "
+                       "continues from the last checkpoint")
     is_last = step == config.iterations
+    logged: Dict[str, float] = {}
     if is_last or step % config.log_every == 0:
-      means = {name: float(np.mean([scalars[name] for scalars in pending])) for name in pending[0]}
-      now = time.monotonic()
-      means["speed/examples_per_second"] = config.batch_size * len(pending) / (now - window_started)
-      means.update(more_scalars())
-      writer.write_scalars(step, means)
-      print_line(_progress_line(step, config.iterations, means,
-                                (now - started) / (step - start_step) * (config.iterations - step)))
-      pending, window_started = [], now
+      logged = {**window.means(config.batch_size), "skipped_steps": float(skipped), **actions.scalars()}
+      journal.show(step, config.iterations, logged,
+                   (time.monotonic() - started) / (step - start_step) * (config.iterations - step))
+      for text in watch.messages(logged):
+        journal.warn(step, text)
+      window = _Window()
     if is_last or step % config.evaluate_every == 0:
-      scalars = evaluate(step)
-      writer.write_scalars(step, scalars)
-      if scalars:
-        print_line(f"step {step}  " + "  ".join(f"{k} {v:.4g}" for k, v in sorted(scalars.items())))
-    if is_last or step % config.save_every == 0:
-      save(step)
-      writer.flush()
+      with window.elsewhere():
+        measured = actions.evaluate(step)
+      logged.update(measured)
+      if measured:
+        journal.say(f"step {step}  " + "  ".join(f"{k} {v:.4g}" for k, v in sorted(measured.items())))
+    if logged:
+      journal.write_scalars(step, logged)
+    if config.keep_every and step % config.keep_every == 0:
+      actions.keep(step)
+    if is_last or stop or step % config.save_every == 0:
+      with window.elsewhere():
+        actions.save(step, skipped)
+        journal.flush()
+    if stop and not is_last:
+      number = interruption.signal or signal.SIGTERM
+      raise Stopped(f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; all is saved, "
+                    "and the same command continues", number)
 
 
-def _progress_line(step, iterations, scalars, seconds_left):
-  minutes, seconds = divmod(int(seconds_left), 60)
-  hours, minutes = divmod(minutes, 60)
-  shown = "  ".join(f"{name} {value:.4g}" for name, value in scalars.items()
-                    if name == "loss/generator" or name.startswith("psnr/"))
-  return (f"step {step}/{iterations}  {shown}  {scalars['speed/examples_per_second']:.1f} examples/s  "
-          f"ETA {hours}:{minutes:02d}:{seconds:02d}")
+class _Window:
+  """The steps since scalars were logged last."""
+
+  def __init__(self):
+    self._scalars: List[Scalars] = []
+    self._steps = 0
+    self._started = time.monotonic()
+    self._waited = self._elsewhere = 0.0
+
+  @contextlib.contextmanager
+  def waiting(self):
+    """Goes around waiting for data."""
+    started = time.monotonic()
+    yield
+    self._waited += time.monotonic() - started
+
+  @contextlib.contextmanager
+  def elsewhere(self):
+    """Goes around what is not training."""
+    started = time.monotonic()
+    yield
+    self._elsewhere += time.monotonic() - started
+
+  def add(self, scalars, is_skipped):
+    self._steps += 1
+    if not is_skipped:
+      self._scalars.append(scalars)
+
+  def means(self, batch_size) -> Dict[str, float]:
+    """Returns means of the steps that were not skipped, and what the time went to."""
+    names = self._scalars[0] if self._scalars else ()
+    means = {name: float(np.mean([scalars[name] for scalars in self._scalars])) for name in names}
+    seconds = time.monotonic() - self._started - self._elsewhere
+    means["speed/examples_per_second"] = batch_size * self._steps / seconds
+    means[DATA_WAIT] = self._waited / seconds
+    return means
+
+
+def _skipped_text(scalars, skipped):
+  broken = sorted(name for name, value in scalars.items() if not np.isfinite(value))
+  return (f"{', '.join(broken)} {'is' if len(broken) == 1 else 'are'} not finite; the step was skipped and changed "
+          f"nothing ({skipped} so far)")
+
+
+def _arrays(batch) -> Dict[str, np.ndarray]:
+  """Returns this worker's part of a batch, whatever the number of its replicas."""
+  return {name: np.concatenate([part.numpy() for part in getattr(value, "values", (value,))])
+          for name, value in batch.items()}

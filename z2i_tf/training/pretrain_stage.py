@@ -15,6 +15,10 @@ from z2i_tf.training.config import check_loss_weight
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.pretrain_step import PretrainStep
+from z2i_tf.training.precision import check_precision
+from z2i_tf.training.precision import FLOAT32
+from z2i_tf.training.precision import networks_in
+from z2i_tf.training.precision import with_loss_scale
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.stage import begin
 from z2i_tf.training.stage import Stage
@@ -32,6 +36,8 @@ class PretrainStageConfig:
     vgg_weights: "imagenet" or a file; not looked at where the weight is 0.
     optimizer: learning rates and their schedule.
     seed: of the initial weights.
+    precision: of the network, one of `precision.PRECISIONS`.
+    jit_compile: whether the step is compiled with XLA; for one device.
   Raises: ValueError for an odd width, a negative weight, or a scale that does not go with the network.
   """
   network: str
@@ -41,9 +47,12 @@ class PretrainStageConfig:
   vgg_weights: str
   optimizer: OptimizerConfig
   seed: int
+  precision: str = FLOAT32
+  jit_compile: bool = False
 
   def __post_init__(self):
     check_width(self.width)
+    check_precision(self.precision)
     scales = SCALES if self.network == conventions.SR_NET else (1,)
     if self.scale not in scales:
       raise ValueError(f"The network {self.network!r} is trained at a scale in {scales}. Received: scale={self.scale}")
@@ -53,18 +62,19 @@ class PretrainStageConfig:
 def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:
   """Builds network, optimizer and step under the strategy.
 
-  Raises: InputError if the batch cannot be shared equally among the replicas, or VGG's weights cannot be had.
+  Raises: InputError if the devices cannot do what is asked, or VGG's weights cannot be had.
   """
-  begin(loop, strategy, config.seed)
+  begin(loop, strategy, config.seed, config.jit_compile)
   with strategy.scope():
-    network = {conventions.COARSE_NET: lambda: coarse_net(config.width),
-               conventions.SR_NET: lambda: super_resolution_net(config.width, config.scale),
-               conventions.REFINE_NET: lambda: refinement_net(config.width)}[config.network]()
-    optimizer = adam(config.optimizer)
+    with networks_in(config.precision):
+      network = {conventions.COARSE_NET: lambda: coarse_net(config.width),
+                 conventions.SR_NET: lambda: super_resolution_net(config.width, config.scale),
+                 conventions.REFINE_NET: lambda: refinement_net(config.width)}[config.network]()
+    optimizer = with_loss_scale(adam(config.optimizer), config.precision)
     optimizer.build(network.trainable_variables)
     step = PretrainStep(
         config.network, network, vgg19_features(config.vgg_weights) if config.weight_vgg > 0 else None,
         config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm)
   description = {"pretrained": {"network": config.network, "width": config.width, "scale": config.scale}}
-  return Stage(step, {config.network: network}, {"optimizer": optimizer}, loop, strategy, description,
-               initial_weights={})
+  return Stage(step, {config.network: network}, {config.network: optimizer}, loop, strategy,
+               description, initial_weights={}, jit_compile=config.jit_compile)

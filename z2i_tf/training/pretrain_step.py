@@ -5,11 +5,13 @@ from typing import Dict, Optional, Tuple
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.evaluation import metrics
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
+from z2i_tf.training.precision import scaled_loss
+from z2i_tf.training.quality import training_quality
+from z2i_tf.training.quality import validation_quality
 from z2i_tf.training.update import apply_update
 from z2i_tf.training.update import average
 
@@ -53,6 +55,11 @@ class PretrainStep(tf.Module):
     self._optimizer, self._global_batch_size = optimizer, global_batch_size
     self._gradient_clip_norm = gradient_clip_norm
 
+  @property
+  def main_stage(self) -> str:
+    """See `stage.Step`."""
+    return _OUTPUTS[self._name][0]
+
   def __call__(self, batch: Tensors) -> Tensors:
     """Updates the network once.
 
@@ -74,26 +81,22 @@ class PretrainStep(tf.Module):
       loss = terms[f"l1_{self._name}"]
       if self._weight_vgg > 0:
         loss += self._weight_vgg * terms[f"vgg_{self._name}"]
+      to_minimize = scaled_loss(loss, self._optimizer)
     scalars = {"loss/" + name: value for name, value in terms.items()}
     scalars["loss/generator"] = loss
-    scalars.update(apply_update(tape, loss, {self._name: self._network}, self._optimizer, self._gradient_clip_norm))
-    scalars.update(average(self._quality({stage: output}, batch), self._global_batch_size))
+    scalars.update(apply_update(
+        tape, to_minimize, {self._name: self._network}, self._optimizer, self._gradient_clip_norm))
+    scalars.update(average(training_quality({stage: label}, {stage: output}, batch), self._global_batch_size))
     return scalars
 
   def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
     """Returns the output, by the name of its stage, and the per-image quality of a batch as in `__call__`."""
-    stages = {_OUTPUTS[self._name][0]: self._forward(batch, training=False)}
-    return stages, self._quality(stages, batch)
+    stage, label = _OUTPUTS[self._name]
+    stages = {stage: self._forward(batch, training=False)}
+    return stages, validation_quality({stage: label}, stages, batch)
 
   def _forward(self, batch, training):
     image, mask = batch[conventions.IMAGE_LR], batch[conventions.MASK_LR]
     if self._name == conventions.SR_NET:
       return self._network(image, training=training)
     return self._network(tf.concat([image * (1.0 - mask), mask], axis=-1), training=training)
-
-  def _quality(self, stages, batch):
-    stage, label = _OUTPUTS[self._name]
-    quality = {f"psnr/{stage}": metrics.psnr(tf.clip_by_value(stages[stage], 0.0, 1.0), batch[label])}
-    if self._name != conventions.SR_NET:
-      quality["hole_ratio"] = tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])
-    return quality

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
+from z2i_tf.training.precision import unscaled
 
 
 def average(per_example: Mapping[str, tf.Tensor], global_batch_size: int) -> Dict[str, tf.Tensor]:
@@ -19,7 +20,7 @@ def apply_update(tape: tf.GradientTape, loss: tf.Tensor, networks: Mapping[str, 
 
   Args:
     tape: that recorded the loss.
-    loss: the replica's share, as `average` gives it.
+    loss: the replica's share, as `average` gives it; if the optimizer scales losses, that of `scaled_loss`.
     networks: all of whose trainable variables are updated, by name.
     optimizer: updates them.
     clip_norm: global norm that the gradient of all of them is scaled down to; 0 = never.
@@ -28,10 +29,9 @@ def apply_update(tape: tf.GradientTape, loss: tf.Tensor, networks: Mapping[str, 
   """
   replica_context = tf.distribute.get_replica_context()
   variables = [variable for network in networks.values() for variable in network.trainable_variables]
-  gradients = replica_context.all_reduce(
-      tf.distribute.ReduceOp.SUM,
-      # Weights of 0 may leave a whole network without gradient.
-      tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
+  # Weights of 0 may leave a whole network without gradient.
+  gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+  gradients = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, unscaled(gradients, optimizer))
   norms, position = {}, 0
   for name, network in networks.items():
     count = len(network.trainable_variables)

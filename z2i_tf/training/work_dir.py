@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, List, Mapping
 
 import tensorflow as tf
 
@@ -11,19 +11,17 @@ from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 
 CONFIG_FILE = "config.json"
+LOG_FILE = "log.csv"
 CHECKPOINT_FOLDER = "checkpoints"
 EVENTS_FOLDER = "events"
+BEST_FOLDER = "best"
+KEPT_FOLDER = "kept"
+# The setting that says which kind of stage a folder belongs to.
+COMMAND = "command"
 
 
-def check_work_dir(work_dir: str, settings: Mapping[str, Any]) -> None:
-  """Raises InputError unless a run with these settings may use, or continue in, the folder.
-
-  Nothing is written. A folder without any checkpoint may be used with any settings.
-
-  Args:
-    work_dir: may be missing; its parent must exist.
-    settings: those that must not change while a run is continued, JSON-compatible.
-  """
+def check_work_dir(work_dir: str) -> None:
+  """Raises InputError unless a run may write in the folder, which may be missing; nothing is written."""
   parent = os.path.dirname(os.path.abspath(work_dir))
   if not os.path.isdir(parent):
     raise InputError(f"--work_dir={work_dir}: no such folder: {parent}; create it first")
@@ -31,44 +29,44 @@ def check_work_dir(work_dir: str, settings: Mapping[str, Any]) -> None:
     raise InputError(f"--work_dir={work_dir}: a file; give a folder")
   if not os.access(work_dir if os.path.isdir(work_dir) else parent, os.W_OK | os.X_OK):
     raise InputError(f"--work_dir={work_dir}: cannot write there")
-  path = os.path.join(work_dir, CONFIG_FILE)
-  if not _has_checkpoint(work_dir):
-    return
-  try:
-    with open(path, encoding="utf-8") as file:
-      former = dict(json.load(file))
-  except (OSError, TypeError, ValueError) as error:
-    raise InputError(f"{path}: cannot be read ({error}), so what the checkpoints there belong to is unknown; "
-                     "give another --work_dir") from error
-  changed = [f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
-             for name in sorted(settings)
-             if former.get(name) != settings.get(name)]
-  if changed:
-    raise InputError(f"{work_dir} holds a run with other settings: {'; '.join(changed)}; "
-                     "give another --work_dir, or the former settings")
+
+
+def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any]) -> List[str]:
+  """Returns how settings differ from those of the run that the folder holds, a line each.
+
+  Raises: InputError if the folder belongs to another kind of stage.
+  """
+  if former.get(COMMAND) != settings.get(COMMAND):
+    raise InputError(f"--work_dir={work_dir}: holds a run of z2i {former.get(COMMAND)}, not of z2i "
+                     f"{settings.get(COMMAND)}; give another --work_dir")
+  return [f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
+          for name in sorted({*former, *settings}) if former.get(name) != settings.get(name)]
 
 
 def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:
   """Creates the folder, if missing, and writes its `config.json`; raises InputError if it cannot."""
+  make_folder(work_dir)
   try:
-    if not os.path.isdir(work_dir):
-      os.mkdir(work_dir)
     with atomic_write(os.path.join(work_dir, CONFIG_FILE)) as file:
       file.write((json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
   except OSError as error:
     raise InputError(f"--work_dir={work_dir}: cannot write there: {error.strerror}") from error
 
 
+def make_folder(folder: str) -> None:
+  """Creates a work folder, or one within it, if it is missing; raises InputError if it cannot."""
+  try:
+    os.makedirs(folder, exist_ok=True)
+  except OSError as error:
+    raise InputError(f"{folder}: cannot be created: {error.strerror}") from error
+
+
 @contextlib.contextmanager
-def writing_errors(folder: str) -> Iterator[None]:
-  """Turns TensorFlow's errors on writing files under `folder` into an InputError."""
+def writing_errors(path: str) -> Iterator[None]:
+  """Turns errors on writing a file, or files under a folder, into an InputError."""
   try:
     yield
   except tf.errors.OpError as error:
-    raise InputError(f"{folder}: cannot be written (disk full, or no permission?): "
-                     f"{error.message[:160]}") from error
-
-
-def _has_checkpoint(work_dir):
-  folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
-  return os.path.isdir(folder) and bool(os.listdir(folder))
+    raise InputError(f"{path}: cannot be written (disk full, or no permission?): {error.message[:160]}") from error
+  except OSError as error:
+    raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,66 @@
+"""Scalars as a table: one row per logged step, for spreadsheets."""
+
+import csv
+import io
+import os
+from typing import List, Mapping
+
+from z2i_tf.atomic_files import atomic_write
+from z2i_tf.errors import InputError
+
+_STEP = "step"
+
+
+class CsvLog:
+  """A CSV file with a column per scalar; empty where a step has none (measurements are rarer than losses)."""
+
+  def __init__(self, path: str, start_step: int):
+    """Goes on with the file at `path` if it is there: rows behind `start_step`, of a run that was killed, are dropped.
+
+    Raises: InputError where the file cannot be read or written.
+    """
+    self._path = path
+    self._columns: List[str] = [_STEP]
+    rows = [row for row in self._read() if int(row[_STEP]) <= start_step] if os.path.exists(path) else []
+    self._rewrite(rows)
+
+  def write(self, step: int, scalars: Mapping[str, float]) -> None:
+    """Adds a row; a scalar that was not there before adds a column. Raises InputError where it cannot be written."""
+    row = {_STEP: str(step), **{name: f"{value:.7g}" for name, value in scalars.items()}}
+    new = [name for name in row if name not in self._columns]
+    if new:
+      rows = self._read()
+      self._columns += new
+      self._rewrite([*rows, row])
+      return
+    try:
+      with open(self._path, "a", newline="", encoding="utf-8") as file:
+        csv.DictWriter(file, self._columns).writerow(row)
+    except OSError as error:
+      raise self._error(error) from error
+
+  def _read(self):
+    try:
+      with open(self._path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = [row for row in reader if (row.get(_STEP) or "").isdigit()]
+        self._columns = list(reader.fieldnames or [_STEP])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+      raise self._error(error) from error
+    if self._columns[0] != _STEP:
+      raise self._error(f"its first column is {self._columns[0]!r}, not {_STEP!r}")
+    return rows
+
+  def _rewrite(self, rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, self._columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    try:
+      with atomic_write(self._path) as file:
+        file.write(text.getvalue().encode())
+    except OSError as error:
+      raise self._error(error) from error
+
+  def _error(self, reason):
+    return InputError(f"{self._path}: cannot be read or written: {reason}; move it away")

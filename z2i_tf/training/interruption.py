@@ -1,0 +1,40 @@
+"""Being asked to stop: SIGTERM, as cluster managers send it, and Ctrl-C."""
+
+import contextlib
+import signal
+import threading
+from typing import Iterator, Optional
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interruption:
+  """Remembers the signal that asked for the end, so that a step can be finished first."""
+
+  def __init__(self):
+    self.signal: Optional[int] = None
+
+  def remember(self, number, frame) -> None:
+    """A signal handler; a second signal interrupts at once."""
+    del frame
+    if self.signal is not None:
+      raise KeyboardInterrupt
+    self.signal = number
+
+
+@contextlib.contextmanager
+def asked_to_stop() -> Iterator[Interruption]:
+  """Yields what remembers SIGTERM and SIGINT while the block runs.
+
+  Signals can be caught in the main thread only; elsewhere they do what they did before.
+  """
+  interruption = Interruption()
+  if threading.current_thread() is not threading.main_thread():
+    yield interruption
+    return
+  former = {number: signal.signal(number, interruption.remember) for number in _SIGNALS}
+  try:
+    yield interruption
+  finally:
+    for number, handler in former.items():
+      signal.signal(number, handler)

@@ -1,0 +1,49 @@
+"""What a step measures on its examples beside its losses, one value per example."""
+
+from typing import Dict, Mapping
+
+import tensorflow as tf
+
+from z2i_tf import conventions
+from z2i_tf.evaluation import metrics
+
+Tensors = Mapping[str, tf.Tensor]
+
+
+def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> Dict[str, tf.Tensor]:
+  """Returns what costs next to nothing: PSNR, and the hole's share of the low-resolution image where there are holes.
+
+  Args:
+    labels: stage -> the batch's image that it is compared with.
+    stages: images (B, H, W, 3) by stage, clipped to [0, 1] here.
+    batch: as the step takes it.
+  Returns: "psnr/STAGE" in dB and "hole_ratio", each (B,).
+  """
+  quality = {f"psnr/{stage}": metrics.psnr(_clipped(stages[stage]), batch[label]) for stage, label in labels.items()}
+  if conventions.ZOOMED not in labels:
+    quality["hole_ratio"] = tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])
+  return quality
+
+
+def validation_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> Dict[str, tf.Tensor]:
+  """Returns PSNR, SSIM and L1 over the whole image and, at low resolution with holes, PSNR and L1 over the hole.
+
+  Args as `training_quality`.
+  Returns: "psnr/STAGE", "ssim/STAGE" (for sides of at least 11 pixels), "l1/STAGE", "hole_psnr/STAGE",
+    "hole_l1/STAGE" and "hole_ratio", each (B,).
+  """
+  quality = training_quality(labels, stages, batch)
+  for stage, label in labels.items():
+    image, target = _clipped(stages[stage]), batch[label]
+    if min(target.shape[1:3]) >= metrics.SSIM_WINDOW:
+      quality[f"ssim/{stage}"] = metrics.ssim(image, target)
+    quality[f"l1/{stage}"] = metrics.l1_error(image, target)
+    if label == conventions.IMAGE_LR:
+      mask = batch[conventions.MASK_LR]
+      quality[f"hole_psnr/{stage}"] = metrics.hole_psnr(image, target, mask)
+      quality[f"hole_l1/{stage}"] = metrics.hole_l1_error(image, target, mask)
+  return quality
+
+
+def _clipped(image):
+  return tf.clip_by_value(image, 0.0, 1.0)

@@ -1,0 +1,206 @@
+"""A stage in its work folder: restores, trains, measures, saves. Knows no particular network."""
+
+import contextlib
+import dataclasses
+import math
+import os
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional
+
+import tensorflow as tf
+
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf.errors import InputError
+from z2i_tf.training import devices
+from z2i_tf.training.guarded_step import guarded_step
+from z2i_tf.training.interruption import asked_to_stop
+from z2i_tf.training.journal import Journal
+from z2i_tf.training.journal import NoJournal
+from z2i_tf.training.journal import Reporter
+from z2i_tf.training.loop import run_loop
+from z2i_tf.training.loop import Scalars
+from z2i_tf.training.loop import StageActions
+from z2i_tf.training.precision import loss_scales
+from z2i_tf.training.run_checkpoints import RunCheckpoints
+from z2i_tf.training.run_checkpoints import RunRecord
+from z2i_tf.training.stage import Stage
+from z2i_tf.training.work_dir import BEST_FOLDER
+from z2i_tf.training.work_dir import KEPT_FOLDER
+from z2i_tf.training.work_dir import make_folder
+from z2i_tf.training.work_dir import record_settings
+
+# So many images of the validation data are shown.
+MAX_PICTURES = 4
+# What TensorFlow raises when another worker is gone.
+_LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
+                tf.errors.DeadlineExceededError, tf.errors.InternalError)
+
+
+@dataclasses.dataclass(frozen=True)
+class StageData:
+  """What a stage trains and measures on.
+
+  Attributes:
+    training: (first example, number of this worker, number of workers) -> endless batches, this worker's shares of the
+      global ones; global batch n has the examples first + n * batch size and following.
+    validation: batches with fixed masks; the first gives the pictures.
+    is_held_out: whether `validation` is no training data; if it is, pictures are shown and nothing is measured.
+    scalars: what is logged about the data, as it is.
+  """
+  training: Callable[[int, int, int], tf.data.Dataset]
+  validation: tf.data.Dataset
+  is_held_out: bool
+  scalars: Callable[[], Scalars] = dict
+
+
+class StageRun(StageActions):
+  """A run of a stage in `work_dir`: `config.json`, `checkpoints/`, `events/`, `log.csv`, and model files.
+
+  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder; others are `best/`, with
+  the weights that measured best, and `kept/step_N/`.
+  """
+
+  def __init__(self, stage: Stage, work_dir: str, settings: Mapping[str, Any], data: StageData):
+    """Stores the parts; nothing is read or written yet.
+
+    Args:
+      stage: what is trained.
+      work_dir: as `check_work_dir` wants it; several workers see the same one.
+      settings: what must not change when the run is continued, JSON-compatible.
+      data: what it is trained on.
+    """
+    self._stage, self._work_dir, self._settings, self._data = stage, work_dir, settings, data
+    self._record = RunRecord()
+    self._is_chief = devices.is_chief(stage.strategy)
+    self._checkpoints = RunCheckpoints(
+        work_dir, {**stage.networks, **{f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}},
+        self._record, self._is_chief)
+    self._journal = NoJournal()
+    self._evaluate_batch = tf.function(stage.step.evaluate)
+    self._skipped_before = 0
+
+  def run(self, reporter: Reporter) -> None:
+    """Trains to the end of the stage, beginning at the last checkpoint if there is one.
+
+    Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, the folder cannot be
+      written, or another worker is gone; Stopped after a signal.
+    """
+    stage, record = self._stage, self._record
+    with self._needing_other_workers(), asked_to_stop() as interruption:
+      self._restore()
+      if record.step >= stage.loop.iterations:
+        print(f"{self._work_dir} has its {stage.loop.iterations} steps already")
+        return
+      if self._is_chief:
+        record_settings(self._work_dir, self._settings)
+        self._journal = Journal(self._work_dir, self._settings, record.step, reporter)
+      train_step = guarded_step(stage.step, stage.strategy, stage.variables, stage.jit_compile)
+      run_loop(stage.loop, iter(self._batches()), train_step, self, self._journal, record.step, interruption)
+
+  def evaluate(self, step: int) -> Scalars:
+    measured = self._means(self._data.validation if self._data.is_held_out else self._data.validation.take(1), step)
+    if not self._data.is_held_out:
+      return {}
+    quality = measured[f"validation/psnr/{self._stage.step.main_stage}"]
+    if math.isfinite(quality) and (self._record.best is None or quality > self._record.best):
+      self._record.best, self._record.best_step = quality, step
+      self._write_model_file(BEST_FOLDER, step, psnr=quality)
+    return measured
+
+  def keep(self, step: int) -> None:
+    self._write_model_file(os.path.join(KEPT_FOLDER, f"step_{step}"), step)
+
+  def save(self, step: int, skipped: int) -> None:
+    record = self._record
+    record.examples += (step - record.step) * self._stage.loop.batch_size
+    record.step, record.skipped = step, self._skipped_before + skipped
+    self._checkpoints.save()
+    self._write_model_file("", step)
+
+  def scalars(self) -> Scalars:
+    scalars = dict(self._data.scalars())
+    for name, optimizer in self._stage.optimizers.items():
+      scalars[f"learning_rate/{name}"] = float(optimizer.learning_rate.numpy())
+      scalars.update({f"loss_scale/{name}": scale for scale in loss_scales(optimizer)})
+    return scalars
+
+  def _restore(self):
+    """Restores the last checkpoint, or loads what a new run starts from."""
+    if self._checkpoints.restore():
+      # A run killed between its last checkpoint and the model file has an older one, or none.
+      self._write_model_file("", self._record.step)
+    else:
+      self._stage.load_initial_weights()
+    self._record.settings = dict(self._settings)
+    self._skipped_before = self._record.skipped
+    self._check_others_start_here()
+
+  def _check_others_start_here(self):
+    """Workers that do not see the same folder would have restored different things."""
+    strategy, step = self._stage.strategy, self._record.step
+    if devices.worker_count(strategy) > 1:
+      mean = strategy.reduce(tf.distribute.ReduceOp.MEAN, strategy.run(lambda: tf.constant(float(step))), axis=None)
+      if float(mean) != step:
+        raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {step}, others do not; all must see "
+                         "the same folder")
+
+  def _batches(self):
+    stage = self._stage
+    replicas = stage.strategy.num_replicas_in_sync
+
+    def worker_batches(context):
+      batches = self._data.training(self._record.examples, context.input_pipeline_id, context.num_input_pipelines)
+      if replicas > context.num_input_pipelines:
+        batches = batches.rebatch(stage.loop.batch_size // replicas).prefetch(tf.data.AUTOTUNE)
+      return batches
+
+    return stage.strategy.distribute_datasets_from_function(worker_batches)
+
+  def _means(self, dataset, step) -> Dict[str, float]:
+    """Returns means over all images of the dataset, and writes the pictures of its first batch."""
+    sums: Dict[str, float] = {}
+    count = 0
+    for index, batch in enumerate(dataset):
+      stages, quality = self._evaluate_batch(batch)
+      if index == 0:
+        self._journal.write_pictures(step, _pictures(batch, stages))
+      count += int(batch[conventions.IMAGE_LR].shape[0])
+      for name, values in quality.items():
+        sums[name] = sums.get(name, 0.0) + float(tf.reduce_sum(values))
+    return {f"validation/{name}": total / count for name, total in sums.items()}
+
+  def _write_model_file(self, folder: str, step: int, psnr: Optional[float] = None):
+    """Writes the present weights as a model folder within the work folder; all workers take part, the chief writes."""
+    arrays = checkpoints.read_arrays(self._stage.networks)
+    if self._is_chief:
+      path = os.path.join(self._work_dir, folder)
+      make_folder(path)
+      checkpoints.write_model_file(
+          path, arrays, {**self._stage.description, "step": step, **({} if psnr is None else {"validation_psnr": psnr})})
+
+  @contextlib.contextmanager
+  def _needing_other_workers(self) -> Iterator[None]:
+    try:
+      yield
+    except _LOST_WORKER as error:
+      if devices.worker_count(self._stage.strategy) == 1:
+        raise
+      raise InputError(f"another worker is gone ({_reason(error)}); start all of them again: they continue from the last "
+                       "checkpoint") from error
+
+
+def _reason(error) -> str:
+  """Returns the line of TensorFlow's message that says what happened."""
+  lines = [line for line in error.message.splitlines() if "aborted by" in line] or error.message.splitlines() or [""]
+  return lines[0][:200]
+
+
+def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
+  """Input, label and the stages of the first images of a batch."""
+  known = batch[conventions.IMAGE_LR] * (1.0 - batch[conventions.MASK_LR])
+  shown = {"0_masked_input": known, "0_label": batch[conventions.IMAGE_LR]}
+  if batch[conventions.IMAGE_HR].shape != batch[conventions.IMAGE_LR].shape:
+    shown["0_label_hr"] = batch[conventions.IMAGE_HR]
+  shown.update((f"{number}_{name}", stages[name])
+               for number, name in enumerate(conventions.STAGES, start=1) if name in stages)
+  return {f"stages/{name}": images[:MAX_PICTURES] for name, images in shown.items()}
