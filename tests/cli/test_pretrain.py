@@ -65,7 +65,8 @@ def test_a_network_alone_is_no_model(pretrained, tmp_path, capsys):
 
 
 def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
-  command = ["pretrain", "--width=4", "--mask_reference_size=64", f"--work_dir={pretrained / 'coarse'}", *_SMALL]
+  command = ["pretrain", "--width=4", "--mask_reference_size=64", "--validation_dir=data/images",
+             f"--work_dir={pretrained / 'coarse'}", *_SMALL]
   assert main(command + ["--network=coarse"]) == 0
   assert "has its 1 steps already" in capsys.readouterr().out
   assert main(command + ["--network=refine"]) == 2

@@ -1,5 +1,6 @@
 """`z2i train` from photographs to a model that inpaints, and what it refuses."""
 
+import csv
 import glob
 import json
 import os
@@ -24,7 +25,8 @@ from z2i_tf.training.config import LossWeights
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
           "--mask_reference_size=64", "--batch_size=2", "--vgg_weights=none", "--log_every=1",
-          "--evaluate_every=2", "--save_every=2"]
+          "--evaluate_every=2", "--save_every=1"]
+_COMMAND = ["train", "--data_dir=data/images", "--validation_dir=data/images"] + _SMALL
 
 
 def _weights(work_dir):
@@ -36,8 +38,7 @@ def _weights(work_dir):
 def _finished(tmp_path_factory):
   """A run of 3 steps on the sample photographs, validated on them too; returns its folder."""
   work_dir = tmp_path_factory.mktemp("runs") / "whole"
-  assert main(["train", "--data_dir=data/images", "--validation_dir=data/images", f"--work_dir={work_dir}",
-               "--iterations=3"] + _SMALL) == 0
+  assert main(_COMMAND + [f"--work_dir={work_dir}", "--iterations=3", "--keep_every=2"]) == 0
   return work_dir
 
 
@@ -48,7 +49,12 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
                "gradient_norm/disc", "psnr/result", "psnr/composed_hr", "hole_ratio"):
     assert set(scalars[name]) == {1, 2, 3}, name
     assert np.isfinite(list(scalars[name].values())).all()
-  assert set(scalars["validation/psnr/result"]) == {2, 3}
+  for name in ("psnr/result", "psnr/composed_hr", "ssim/result", "l1/result", "hole_psnr/result", "hole_l1/result"):
+    assert set(scalars["validation/" + name]) == {2, 3}, name
+  assert scalars["learning_rate/generator"] == scalars["learning_rate/discriminator"]
+  np.testing.assert_allclose(list(scalars["learning_rate/generator"].values()), [1e-3, 1e-3, 1e-4], rtol=1e-5)
+  for name in ("speed/examples_per_second", "data/wait_share", "skipped_steps"):
+    assert set(scalars[name]) == {1, 2, 3}
   assert set(scalars["data/skipped_images"].values()) == {0}
   for stage in ("0_masked_input", "0_label", "1_coarse", "2_zoomed", "3_refined", "4_composed_hr",
                 "5_zoomed_out", "6_result"):
@@ -64,20 +70,49 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
   assert image_io.read_rgb(str(output)).shape == (256, 256, 3)
 
 
-def test_stopped_and_continued_ends_like_an_uninterrupted_run(finished, tmp_path, capsys):
-  command = ["train", "--data_dir=data/images", "--validation_dir=data/images",
-             f"--work_dir={tmp_path / 'run'}"] + _SMALL
-  assert main(command + ["--iterations=2", "--decay_fractions=0.8,0.9"]) == 0
-  assert main(command + ["--iterations=3", "--decay_fractions=0.8,0.9"]) == 0
-  assert "continuing from" in capsys.readouterr().out
-  reader, expected = (tf.train.load_checkpoint(str(folder / "checkpoints" / "ckpt-3"))
-                      for folder in (tmp_path / "run", finished))
-  names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
-  assert any("generator_optimizer" in name for name in names)
-  for name in names:
-    if "save_counter" not in name:
-      np.testing.assert_allclose(reader.get_tensor(name), expected.get_tensor(name), rtol=1e-3, atol=1e-5,
-                                 err_msg=name)
+def _checkpoint(work_dir, step):
+  """Returns every variable of a checkpoint, and its record."""
+  reader = tf.train.load_checkpoint(str(work_dir / "checkpoints" / f"ckpt-{step}"))
+  entries = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+  record = json.loads(entries["record/.ATTRIBUTES/py_state"])
+  return {name: value for name, value in entries.items() if "VARIABLE_VALUE" in name}, record
+
+
+def test_the_checkpoint_holds_all_that_goes_on(finished):
+  variables, record = _checkpoint(finished, 3)
+  for part in ("coarse/", "sr/", "refine/", "disc/", "generator_optimizer/", "discriminator_optimizer/"):
+    assert any(name.startswith(part) for name in variables), part
+  assert (record["step"], record["examples"], record["skipped"]) == (3, 6, 0)
+  best = checkpoints.read_model_file(str(finished / "best"))[1]
+  assert record["best"] == best["validation_psnr"] and record["best_step"] == best["step"] in (2, 3)
+  assert record["settings"]["command"] == "train" and record["settings"]["crop_size"] == 16
+  assert checkpoints.read_model_file(str(finished / "kept" / "step_2"))[1]["step"] == 2
+  assert os.path.basename(tf.train.latest_checkpoint(str(finished / "checkpoints"))) == "ckpt-3"
+
+
+def _losses(work_dir):
+  with open(work_dir / "log.csv", newline="", encoding="utf-8") as file:
+    return [{name: value for name, value in row.items() if not name.startswith(("speed/", "data/wait"))}
+            for row in csv.DictReader(file)]
+
+
+def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupted_run(finished, tmp_path, capsys):
+  run = tmp_path / "run"
+  shutil.copytree(finished, run)
+  folder = run / "checkpoints"
+  for path in [*folder.glob("ckpt-3.index"), *folder.glob("ckpt-2*"), folder / "checkpoint", run / "model.npz"]:
+    path.unlink()
+  (folder / "ckpt-2_temp").mkdir()
+  (folder / "ckpt-2_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+  assert main(_COMMAND + [f"--work_dir={run}", "--iterations=3", "--keep_every=2"]) == 0
+  assert f"continuing from {folder / 'ckpt-1'}" in capsys.readouterr().out
+  variables, record = _checkpoint(run, 3)
+  expected, expected_record = _checkpoint(finished, 3)
+  assert record == expected_record and variables.keys() == expected.keys()
+  for name, value in variables.items():
+    np.testing.assert_array_equal(value, expected[name], err_msg=name)
+  assert [row["step"] for row in _losses(run)] == ["1", "2", "3"] and _losses(run) == _losses(finished)
+  assert {path.name for path in folder.iterdir()} == {path.name for path in (finished / "checkpoints").iterdir()}
 
 
 def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
@@ -90,13 +125,28 @@ def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
 
 
 def test_a_run_does_not_go_on_with_other_images(finished, tmp_path, capsys):
-  shutil.copytree(finished, tmp_path / "run")
-  settings = json.loads((finished / "config.json").read_text())
-  assert settings["data_dir content"].startswith("4 images") and settings["train_mask_dir content"] is None
-  settings["data_dir content"] = "5 images, names 0123456789abcdef"
-  (tmp_path / "run" / "config.json").write_text(json.dumps(settings))
-  assert main(["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=4"] + _SMALL) == 2
-  assert "--data_dir content was '5 images, names 0123456789abcdef', is '4 images" in capsys.readouterr().err
+  shutil.copytree("data/images", tmp_path / "images")
+  shutil.copy("data/images/coffee.jpg", tmp_path / "images" / "fifth.jpg")
+  assert main(_COMMAND + [f"--data_dir={tmp_path / 'images'}", f"--work_dir={finished}", "--iterations=4"]) == 2
+  error = capsys.readouterr().err
+  assert "--data_dir content was '4 images, " in error and ", is '5 images, " in error and error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
+  """The data goes on where it was, whatever the batch size."""
+  run = tmp_path / "run"
+  shutil.copytree(finished, run)
+  assert main(_COMMAND + [f"--work_dir={run}", "--iterations=4", "--batch_size=3", "--allow_config_change"]) == 0
+  assert "changed: --batch_size was 2, is 3\n" in capsys.readouterr().out
+  record = _checkpoint(run, 4)[1]
+  assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
+
+
+def test_a_folder_of_another_command_is_refused(finished, capsys):
+  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}", "--vgg_weights=none",
+               "--allow_config_change"]) == 2
+  assert "holds a run of z2i train, not of z2i pretrain" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("networks", [("all",), ("coarse", "refine")])
@@ -121,11 +171,11 @@ def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
 
 
 def test_damaged_checkpoints(finished, tmp_path, capsys):
-  """The one before serves; where none can be read, or their list is gone, nothing starts anew."""
+  """The one before serves; where none can be read, nothing starts anew."""
   run = tmp_path / "run"
   shutil.copytree(finished, run)
   (run / checkpoints.MODEL_FILE).unlink()
-  command = ["train", "--data_dir=data/images", f"--work_dir={run}", "--iterations=2"] + _SMALL
+  command = _COMMAND + [f"--work_dir={run}", "--iterations=2"]
 
   def cut(step):
     data = run / "checkpoints" / f"ckpt-{step}.data-00000-of-00001"
@@ -136,25 +186,21 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
   output = capsys.readouterr().out
   assert "ckpt-3 is damaged" in output and "continuing from" in output and "has its 2 steps already" in output
   assert _weights(run)[1]["step"] == 2
-  cut(2)
-  assert main(command) == 2
-  assert "ckpt-3: neither this checkpoint nor one before" in capsys.readouterr().err
-  (run / "checkpoints" / "checkpoint").write_text("")
-  assert main(command) == 2
-  assert "checkpoint" in capsys.readouterr().err
-  (run / "checkpoints" / "checkpoint").unlink()
-  assert main(command) == 2
-  assert "that lists them is missing" in capsys.readouterr().err
+  (run / "checkpoints" / "checkpoint").write_text("")  # TensorFlow's list and config.json are for others to read.
   (run / "config.json").unlink()
+  assert main(command) == 0
+  capsys.readouterr()
+  cut(2)
+  cut(1)
   assert main(command) == 2
-  assert "config.json: cannot be read" in capsys.readouterr().err
+  error = capsys.readouterr().err
+  assert "ckpt-3: neither this checkpoint nor one before" in error and error.count("\n") == 1
 
 
 def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):
   shutil.copytree(finished, tmp_path / "run")
   (tmp_path / "run" / checkpoints.MODEL_FILE).unlink()
-  assert main(["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
-              + _SMALL) == 0
+  assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
   assert "has its 3 steps already" in capsys.readouterr().out
   for name, array in _weights(tmp_path / "run")[0].items():
     np.testing.assert_array_equal(array, _weights(finished)[0][name])

@@ -20,6 +20,7 @@ from z2i_tf.datasets.mask_files import MaskFiles
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
+from z2i_tf.training import devices
 
 
 @pytest.fixture(name="data_dir", scope="module")
@@ -58,7 +59,7 @@ def _take(dataset, count):
 
 
 def _training(source, config, start=0, count=6, batch_size=2, **options):
-  return _take(pipelines.training_dataset(source, config, batch_size, start, **options), count)
+  return _take(pipelines.training_dataset(source, config, batch_size, start * batch_size, **options), count)
 
 
 def _assert_equal(batches, others):
@@ -219,11 +220,30 @@ def test_replicas_share_the_same_global_batches(source, replicas):
   strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
   config = _config(crops_per_image=8)
   expected = _training(source, config, start=2, count=3, batch_size=8)
-  shared = iter(strategy.experimental_distribute_dataset(pipelines.training_dataset(source, config, 8, start_step=2)))
+  shared = iter(devices.distributed_batches(
+      strategy, lambda worker, workers: pipelines.training_dataset(
+          source, config, 8, start_example=16, worker=worker, workers=workers), 8))
   for batch in expected:
     parts = {name: strategy.experimental_local_results(value) for name, value in next(shared).items()}
     assert all(len(part) == 8 // replicas for part in parts["mask_lr"])
     _assert_equal([{name: np.concatenate(part) for name, part in parts.items()}], [batch])
+
+
+@pytest.mark.parametrize("crops_per_image", [1, 8])
+def test_workers_share_the_same_global_batches(source, crops_per_image):
+  config = _config(crops_per_image=crops_per_image)
+  expected = _training(source, config, start=2, count=5, batch_size=6)
+  parts = [_training(source, config, start=2, count=5, batch_size=6, worker=worker, workers=3) for worker in range(3)]
+  for batch, shares in zip(expected, zip(*parts)):
+    assert all(len(share["mask_lr"]) == 2 for share in shares)
+    _assert_equal([{name: np.concatenate([share[name] for share in shares]) for name in batch}], [batch])
+
+
+def test_data_may_go_on_in_the_middle_of_a_batch(source):
+  """Where the batch size was changed."""
+  whole = _training(source, _config(), count=6, batch_size=2)
+  _assert_equal(_take(pipelines.training_dataset(source, _config(), 1, start_example=3), 1),
+                [{name: value[1:] for name, value in whole[1].items()}])
 
 
 def test_own_masks_are_read_made_binary_and_used(source, tmp_path):

@@ -32,6 +32,9 @@ def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=No
   if arrays is not None:
     checkpoints.assign_arrays(networks, arrays, "recording")
   optimizers = make_optimizer(), make_optimizer()
+  optimizers[0].build(inpainter.trainable_variables)
+  if discriminator is not None:
+    optimizers[1].build(discriminator.trainable_variables)
   step = JointStep(inpainter, discriminator, vgg_features, loss_weights, *optimizers, batch_size)
   return step, networks
 

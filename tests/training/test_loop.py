@@ -1,13 +1,22 @@
 """The loop, driven by a toy step."""
 
 import itertools
+import signal
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from z2i_tf.errors import InputError
+from z2i_tf.errors import Stopped
+from z2i_tf.training.guarded_step import SKIPPED
+from z2i_tf.training.guarded_step import STOP
+from z2i_tf.training.interruption import asked_to_stop
+from z2i_tf.training.interruption import Interruption
+from z2i_tf.training.journal import Journal
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
-from z2i_tf.training.summaries import SummaryWriter
+from z2i_tf.training.loop import StageActions
 
 
 def read_events(folder):
@@ -23,34 +32,125 @@ def read_events(folder):
   return scalars, others
 
 
-def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
-  config = LoopConfig(iterations=7, batch_size=4, save_every=3, log_every=2, evaluate_every=5)
-  saved, evaluated, lines = [], [], []
+class _Actions(StageActions):
 
-  def evaluate(step):
-    evaluated.append(step)
+  def __init__(self):
+    self.saved, self.evaluated, self.kept = [], [], []
+
+  def evaluate(self, step):
+    self.evaluated.append(step)
     return {"validation/toy": step * 10.0}
 
-  writer = SummaryWriter(str(tmp_path))
-  run_loop(config, itertools.count(2), lambda batch: {"loss/generator": tf.constant(float(batch))},
-           evaluate, saved.append, writer, start_step=2, more_scalars=lambda: {"data/skipped_images": len(saved)},
-           print_line=lines.append)
-  writer.flush()
-  assert saved == [3, 6, 7] and evaluated == [5, 7]
-  scalars, _ = read_events(tmp_path)
+  def keep(self, step):
+    self.kept.append(step)
+
+  def save(self, step, skipped):
+    self.saved.append((step, skipped))
+
+  def scalars(self):
+    return {"data/skipped_images": float(len(self.saved))}
+
+
+class _Reporter:
+
+  def __init__(self):
+    self.begun, self.steps, self.shown, self.said = None, 0, [], []
+
+  def begin(self, step):
+    self.begun = step
+
+  def advance(self):
+    self.steps += 1
+
+  def show(self, step, iterations, scalars, seconds_left):
+    self.shown.append((step, iterations, scalars, seconds_left))
+
+  def say(self, text):
+    self.said.append(text)
+
+
+def _toy_step(batch, stop):
+  """The batch is the loss."""
+  is_finite = np.isfinite(float(batch["x"][0]))
+  return {"loss/generator": batch["x"][0], SKIPPED: tf.constant(0.0 if is_finite else 1.0), STOP: stop}
+
+
+def _batches(values):
+  return ({"x": tf.constant([float(value)])} for value in values)
+
+
+def _run(folder, values, start_step=0, step=_toy_step, interruption=None, **settings):
+  """Runs the loop; returns actions and reporter."""
+  defaults = {"iterations": 7, "batch_size": 4, "save_every": 3, "log_every": 2, "evaluate_every": 5}
+  actions, reporter = _Actions(), _Reporter()
+  journal = Journal(str(folder), {}, start_step, reporter)
+  try:
+    run_loop(LoopConfig(**{**defaults, **settings}), _batches(values), step, actions, journal, start_step,
+             interruption or Interruption())
+  finally:
+    journal.flush()
+  return actions, reporter
+
+
+def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
+  actions, reporter = _run(tmp_path, itertools.count(2), start_step=2, keep_every=4)
+  assert actions.saved == [(3, 0), (6, 0), (7, 0)] and actions.evaluated == [5, 7] and actions.kept == [4]
+  scalars, others = read_events(tmp_path / "events")
   # Step n uses batch n - 1; each value is the mean since the line before.
   assert scalars["loss/generator"] == {4: 2.5, 6: 4.5, 7: 6.0}
   assert scalars["validation/toy"] == {5: 50.0, 7: 70.0}
   assert scalars["data/skipped_images"] == {4: 1.0, 6: 1.0, 7: 2.0}
-  assert set(scalars["speed/examples_per_second"]) == {4, 6, 7}
-  assert lines[0].startswith("step 4/7  loss/generator 2.5") and "ETA 0:00:0" in lines[0]
-  assert lines[-2].startswith("step 7/7") and lines[-1] == "step 7  validation/toy 70"
+  assert set(scalars["speed/examples_per_second"]) == set(scalars["data/wait_share"]) == {4, 6, 7}
+  assert "warnings" not in others
+  assert reporter.begun == 2 and reporter.steps == 5 and reporter.said == ["step 5  validation/toy 50",
+                                                                          "step 7  validation/toy 70"]
+  assert [(step, iterations) for step, iterations, _, _ in reporter.shown] == [(4, 7), (6, 7), (7, 7)]
+  assert reporter.shown[0][3] > 0 and reporter.shown[-1][3] == 0
+
+
+def test_steps_that_are_not_finite_are_named_counted_and_left_out_of_the_means(tmp_path):
+  actions, reporter = _run(tmp_path, [1, np.nan, 3, np.inf, np.nan, 6, 7], max_skipped=3)
+  assert actions.saved == [(3, 1), (6, 3), (7, 3)]
+  scalars, others = read_events(tmp_path / "events")
+  assert scalars["loss/generator"] == {2: 1.0, 4: 3.0, 6: 6.0, 7: 7.0}
+  assert scalars["skipped_steps"] == {2: 1.0, 4: 2.0, 6: 3.0, 7: 3.0}
+  assert "warnings" in others
+  assert sum("loss/generator is not finite; the step was skipped" in text for text in reporter.said) == 3
+
+
+def test_many_in_a_row_end_the_run_and_leave_the_batch(tmp_path):
+  with pytest.raises(InputError, match=r"step 4: 3 steps in a row .*batch_4.npz; lower the learning rate"):
+    _run(tmp_path, [1, np.nan, np.inf, np.nan, 5], max_skipped=3)
+  assert np.isnan(np.load(tmp_path / "batch_4.npz")["x"])
+
+
+def test_a_signal_ends_the_run_after_its_step_which_is_saved(tmp_path):
+  def step(batch, stop):
+    if float(batch["x"][0]) == 4:
+      signal.raise_signal(signal.SIGTERM)
+    return _toy_step(batch, stop)
+
+  before = signal.getsignal(signal.SIGTERM)
+  with asked_to_stop() as interruption, pytest.raises(Stopped, match="SIGTERM after step 5 of 7") as stopped:
+    _run(tmp_path, itertools.count(1), step=step, interruption=interruption)
+  assert stopped.value.signal == signal.SIGTERM
+  assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_another_worker_s_signal_does_too(tmp_path):
+  def step(batch, stop):
+    return {**_toy_step(batch, stop), STOP: tf.constant(float(batch["x"][0]) == 2, tf.float32)}
+
+  with pytest.raises(Stopped, match="SIGTERM after step 2 of 7"):
+    _run(tmp_path, itertools.count(1), step=step)
+
+
+def test_a_second_signal_interrupts_at_once():
+  with pytest.raises(KeyboardInterrupt), asked_to_stop():
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_a_finished_run_does_nothing(tmp_path):
-  config = LoopConfig(iterations=3, batch_size=1, save_every=1, log_every=1, evaluate_every=1)
-
-  def fail(*_):
-    raise AssertionError("nothing is left to do")
-
-  run_loop(config, iter(np.zeros(0)), fail, fail, fail, SummaryWriter(str(tmp_path)), start_step=3)
+  actions, _ = _run(tmp_path, iter(()), start_step=7)
+  assert (actions.saved, actions.evaluated) == ([], [])

@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Optional
+from typing import Callable, Optional
 
 import tensorflow as tf
 
@@ -72,6 +72,26 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, jit_comp
     raise InputError(f"--batch_size={batch_size} cannot be shared by {replicas} replicas; give a multiple of it")
   if jit_compile and replicas > 1:
     raise InputError(f"--jit_compile is for one device; there are {replicas} replicas")
+
+
+def distributed_batches(strategy: tf.distribute.Strategy, worker_batches: Callable[[int, int], tf.data.Dataset],
+                        batch_size: int) -> tf.distribute.DistributedDataset:
+  """Shares global batches among all replicas, in order: the first replica gets a batch's beginning.
+
+  Args:
+    strategy: devices.
+    worker_batches: (number of this worker, number of workers) -> this worker's shares of the global batches.
+    batch_size: global; a multiple of the number of replicas.
+  """
+  replicas = strategy.num_replicas_in_sync
+
+  def batches_of(context):
+    batches = worker_batches(context.input_pipeline_id, context.num_input_pipelines)
+    if replicas > context.num_input_pipelines:
+      batches = batches.rebatch(batch_size // replicas).prefetch(tf.data.AUTOTUNE)
+    return batches
+
+  return strategy.distribute_datasets_from_function(batches_of)
 
 
 def _check_cluster(text):

@@ -28,15 +28,16 @@ def guarded_step(step: Callable[[Tensors], Tensors], strategy: tf.distribute.Str
   Returns: (batch as the strategy distributes it, whether this worker was asked to stop, as a float32 scalar 0 or 1) ->
     the global scalars; "skipped": 1 if the step changed nothing, else 0; "stop": how many replicas' workers were asked.
   """
-  if jit_compile:
-    step = tf.function(step, jit_compile=True)
   # Each worker looks after the copies on its own devices: no communication.
   copies = [copy for variable in variables for copy in strategy.experimental_local_results(variable)]
 
   def replica_step(batch, stop):
-    return {**step(batch), STOP: stop}
+    return {**step(batch), STOP: tf.identity(stop)}
 
-  @tf.function
+  if jit_compile:
+    replica_step = tf.function(replica_step, jit_compile=True, autograph=False)
+
+  @tf.function(autograph=False)  # There is nothing to convert, and looking for it takes seconds.
   def guarded(batch, stop):
     former = [copy.read_value() for copy in copies]
     scalars = {name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Set
 
 import tensorflow as tf
 
@@ -80,6 +80,7 @@ class RunCheckpoints:
     """
     self._folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
     self._work_dir, self._record, self._is_chief = work_dir, record, is_chief
+    self._unusable: Set[str] = set()
     self._checkpoint = tf.train.Checkpoint(**tracked, **{_RECORD: _TrackedRecord(record)})
 
   def restore(self) -> bool:
@@ -90,9 +91,10 @@ class RunCheckpoints:
     paths = _paths(self._work_dir)
     for path in paths:
       try:
-        self._checkpoint.restore(path).assert_consumed()
+        self._checkpoint.read(path).assert_consumed()
       except _UNUSABLE as error:
         print(f"{path} is damaged or of other networks ({type(error).__name__}); trying the one before")
+        self._unusable.add(path)
         continue
       print(f"continuing from {path}")
       return True
@@ -107,14 +109,14 @@ class RunCheckpoints:
         with tempfile.TemporaryDirectory() as folder:
           self._checkpoint.write(os.path.join(folder, _PREFIX))
         return
-      newest = f"{_PREFIX}-{self._record.step}"
+      newest = os.path.join(self._folder, f"{_PREFIX}-{self._record.step}")
       try:
-        self._checkpoint.write(os.path.join(self._folder, newest))
+        self._checkpoint.write(newest)
       except BaseException:
         self._remove_all_but(_paths(self._work_dir))
         raise
-      # Of a run that fell back to an earlier checkpoint, the damaged later ones are left out.
-      paths = [path for path in _paths(self._work_dir) if _step(path) <= self._record.step][:_KEPT]
+      self._unusable.discard(newest)
+      paths = [path for path in _paths(self._work_dir) if path not in self._unusable][:_KEPT]
       self._write_list([os.path.basename(path) for path in paths])
       self._remove_all_but(paths)
 
@@ -163,7 +165,3 @@ def _paths(work_dir) -> List[str]:
   names = os.listdir(folder) if os.path.isdir(folder) else []
   steps = sorted((int(match[1]) for match in map(_INDEX.fullmatch, names) if match), reverse=True)
   return [os.path.join(folder, f"{_PREFIX}-{step}") for step in steps]
-
-
-def _step(path) -> int:
-  return int(path.rsplit("-", 1)[1])

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import os
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional
@@ -76,7 +77,7 @@ class StageRun(StageActions):
         work_dir, {**stage.networks, **{f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}},
         self._record, self._is_chief)
     self._journal = NoJournal()
-    self._evaluate_batch = tf.function(stage.step.evaluate)
+    self._evaluate_batch = tf.function(stage.step.evaluate, autograph=False)
     self._skipped_before = 0
 
   def run(self, reporter: Reporter) -> None:
@@ -95,7 +96,9 @@ class StageRun(StageActions):
         record_settings(self._work_dir, self._settings)
         self._journal = Journal(self._work_dir, self._settings, record.step, reporter)
       train_step = guarded_step(stage.step, stage.strategy, stage.variables, stage.jit_compile)
-      run_loop(stage.loop, iter(self._batches()), train_step, self, self._journal, record.step, interruption)
+      batches = devices.distributed_batches(
+          stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size)
+      run_loop(stage.loop, iter(batches), train_step, self, self._journal, record.step, interruption)
 
   def evaluate(self, step: int) -> Scalars:
     measured = self._means(self._data.validation if self._data.is_held_out else self._data.validation.take(1), step)
@@ -139,22 +142,11 @@ class StageRun(StageActions):
     """Workers that do not see the same folder would have restored different things."""
     strategy, step = self._stage.strategy, self._record.step
     if devices.worker_count(strategy) > 1:
-      mean = strategy.reduce(tf.distribute.ReduceOp.MEAN, strategy.run(lambda: tf.constant(float(step))), axis=None)
-      if float(mean) != step:
+      mean = tf.function(lambda: strategy.reduce(
+          tf.distribute.ReduceOp.MEAN, strategy.run(lambda: tf.constant(float(step))), axis=None))
+      if float(mean()) != step:
         raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {step}, others do not; all must see "
                          "the same folder")
-
-  def _batches(self):
-    stage = self._stage
-    replicas = stage.strategy.num_replicas_in_sync
-
-    def worker_batches(context):
-      batches = self._data.training(self._record.examples, context.input_pipeline_id, context.num_input_pipelines)
-      if replicas > context.num_input_pipelines:
-        batches = batches.rebatch(stage.loop.batch_size // replicas).prefetch(tf.data.AUTOTUNE)
-      return batches
-
-    return stage.strategy.distribute_datasets_from_function(worker_batches)
 
   def _means(self, dataset, step) -> Dict[str, float]:
     """Returns means over all images of the dataset, and writes the pictures of its first batch."""

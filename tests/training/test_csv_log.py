@@ -1,0 +1,40 @@
+import csv
+
+import pytest
+
+from z2i_tf.errors import InputError
+from z2i_tf.training.csv_log import CsvLog
+
+
+def _rows(path):
+  with open(path, newline="", encoding="utf-8") as file:
+    return list(csv.DictReader(file))
+
+
+def test_scalars_become_columns_and_new_ones_further_columns(tmp_path):
+  log = CsvLog(str(tmp_path / "log.csv"), 0)
+  log.write(1, {"loss/a": 0.5})
+  log.write(2, {"loss/a": 0.25, "validation/b": 3.0})
+  log.write(3, {"loss/a": float("nan")})
+  assert _rows(tmp_path / "log.csv") == [
+      {"step": "1", "loss/a": "0.5", "validation/b": ""}, {"step": "2", "loss/a": "0.25", "validation/b": "3"},
+      {"step": "3", "loss/a": "nan", "validation/b": ""}]
+
+
+def test_a_continued_run_drops_what_came_after_its_checkpoint(tmp_path):
+  log = CsvLog(str(tmp_path / "log.csv"), 0)
+  for step in (1, 2, 3):
+    log.write(step, {"a": float(step)})
+  with open(tmp_path / "log.csv", "a", encoding="utf-8") as file:
+    file.write("4")  # Killed in the middle of a line.
+  again = CsvLog(str(tmp_path / "log.csv"), 2)
+  again.write(3, {"a": 30.0})
+  assert [(row["step"], row["a"]) for row in _rows(tmp_path / "log.csv")] == [("1", "1"), ("2", "2"), ("3", "30")]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"name,value\n1,2\n"])
+def test_a_file_of_something_else_is_left_alone(tmp_path, content):
+  (tmp_path / "log.csv").write_bytes(content)
+  with pytest.raises(InputError, match="log.csv: cannot be read or written.*; move it away"):
+    CsvLog(str(tmp_path / "log.csv"), 0)
+  assert (tmp_path / "log.csv").read_bytes() == content

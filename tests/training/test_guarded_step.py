@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training import stand_ins
+from z2i_tf.keras_api import keras
+from z2i_tf.keras_api import optimizers
+from z2i_tf.training import precision
+from z2i_tf.training.config import LossWeights
+from z2i_tf.training.guarded_step import guarded_step
+from z2i_tf.training.guarded_step import SKIPPED
+from z2i_tf.training.guarded_step import STOP
+
+_WITHOUT_VGG = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
+
+
+def _batch(side=16):
+  image_hr = np.random.default_rng(0).random((2, 2 * side, 2 * side, 3)).astype(np.float32)
+  mask = np.zeros((2, side, side, 1), np.float32)
+  mask[:, 4:9, 6:11] = 1
+  return {"image_hr": image_hr, "image_lr": image_hr[:, ::2, ::2], "mask_lr": mask}
+
+
+def _shared(strategy, batch):
+  dataset = tf.data.Dataset.from_tensor_slices(batch).batch(len(batch["mask_lr"]))
+  return next(iter(strategy.experimental_distribute_dataset(dataset)))
+
+
+def _copies(strategy, variables):
+  return [copy.numpy() for variable in variables for copy in strategy.experimental_local_results(variable)]
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
+  keras.utils.set_random_seed(0)
+  with two_devices.scope():
+    made = []
+    step, networks = stand_ins.build_step(
+        None, lambda: made.append(optimizers.Adam(1e-3)) or made[-1], _WITHOUT_VGG, batch_size=2, width=4)
+  variables = [variable for part in [*networks.values(), *made] for variable in part.variables]
+  train_step = guarded_step(step, two_devices, variables, jit_compile=False)
+  batch, spoiled = _batch(), _batch()
+  spoiled["image_hr"][1, 3, 3, 0] = np.nan  # Seen by the second replica, and by the discriminator.
+  assert float(train_step(_shared(two_devices, batch), tf.constant(0.0))[SKIPPED]) == 0
+  before = _copies(two_devices, variables)
+  scalars = train_step(_shared(two_devices, spoiled), tf.constant(1.0))
+  assert float(scalars[SKIPPED]) == 1 and float(scalars[STOP]) == 2
+  for variable, former, now in zip(np.repeat([v.name for v in variables], 2), before, _copies(two_devices, variables)):
+    np.testing.assert_array_equal(former, now, err_msg=variable)
+  # All of them would have changed: batch norms' statistics, spectral norms' kernels and vectors, moments, step numbers.
+  assert float(train_step(_shared(two_devices, batch), tf.constant(0.0))[SKIPPED]) == 0
+  unchanged = [name for name, former, now in zip(np.repeat([v.name for v in variables], 2), before,
+                                                 _copies(two_devices, variables)) if np.array_equal(former, now)]
+  assert not [name for name in unchanged if "gamma" not in name and "learning_rate" not in name], unchanged
+
+
+class _Toy(tf.Module):
+  """A loss that is its input times a weight."""
+
+  def __init__(self, optimizer):
+    super().__init__()
+    self.weight = tf.Variable(2.0)
+    self.optimizer = optimizer
+    optimizer.build([self.weight])
+
+  def __call__(self, batch):
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_sum(batch["x"]) * self.weight
+      scaled = precision.scaled_loss(loss, self.optimizer)
+    gradient = precision.unscaled(tape.gradient(scaled, [self.weight]), self.optimizer)
+    self.optimizer.apply_gradients(zip(gradient, [self.weight]), skip_gradients_aggregation=True)
+    return {"loss/generator": loss, "gradient_norm/toy": tf.abs(gradient[0]), "psnr/result": tf.constant(np.inf)}
+
+
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_compiled_and_with_a_loss_scale_that_learns_from_overflows(name):
+  """An infinite PSNR is no fault; a gradient that only overflows when scaled is."""
+  toy = _Toy(precision.with_loss_scale(optimizers.Adam(0.5), name))
+  variables = [toy.weight, *toy.optimizer.variables]
+  train_step = guarded_step(toy, tf.distribute.get_strategy(), variables, jit_compile=False)
+  run = lambda value: float(train_step({"x": tf.constant([value])}, tf.constant(0.0))[SKIPPED])
+  assert run(1.0) == 0 and toy.weight.numpy() == pytest.approx(1.5, rel=1e-4)
+  before = [variable.numpy() for variable in variables]
+  scales = precision.loss_scales(toy.optimizer)
+  assert run(np.inf) == 1 and run(np.nan) == 1
+  for variable, former in zip(variables, before):
+    np.testing.assert_array_equal(variable.numpy(), former)
+  overflow = 3e38 / 100
+  assert run(overflow) == (1 if name == precision.FLOAT16 else 0)
+  assert precision.loss_scales(toy.optimizer) == [scale / 8 for scale in scales]
+  assert bool(scales) == (name == precision.FLOAT16)
