@@ -41,14 +41,19 @@ class Step(Protocol):
     """Returns what the networks make of a batch, by names of `conventions.STAGES`, and quality, per image."""
 
 
+def check_batch_size(loop: LoopConfig, strategy: tf.distribute.Strategy) -> None:
+  """Raises InputError if the batch cannot be shared equally among the replicas."""
+  replicas = strategy.num_replicas_in_sync
+  if loop.batch_size % replicas:
+    raise InputError(f"--batch_size={loop.batch_size} cannot be shared by {replicas} replicas")
+
+
 def begin(loop: LoopConfig, strategy: tf.distribute.Strategy, seed: int) -> None:
   """To be called before networks are built: seeds their initial weights.
 
   Raises: InputError if the batch cannot be shared equally among the replicas.
   """
-  replicas = strategy.num_replicas_in_sync
-  if loop.batch_size % replicas:
-    raise InputError(f"--batch_size={loop.batch_size} cannot be shared by {replicas} replicas")
+  check_batch_size(loop, strategy)
   keras.utils.set_random_seed(seed)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Iterator, Mapping
 
 import tensorflow as tf
 
+from z2i_tf import checkpoints
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 
@@ -32,7 +33,7 @@ def check_work_dir(work_dir: str, settings: Mapping[str, Any]) -> None:
   if not os.access(work_dir if os.path.isdir(work_dir) else parent, os.W_OK | os.X_OK):
     raise InputError(f"--work_dir={work_dir}: cannot write there")
   path = os.path.join(work_dir, CONFIG_FILE)
-  if not _has_checkpoint(work_dir):
+  if not has_checkpoint(work_dir):
     return
   try:
     with open(path, encoding="utf-8") as file:
@@ -46,6 +47,25 @@ def check_work_dir(work_dir: str, settings: Mapping[str, Any]) -> None:
   if changed:
     raise InputError(f"{work_dir} holds a run with other settings: {'; '.join(changed)}; "
                      "give another --work_dir, or the former settings")
+
+
+def has_checkpoint(work_dir: str) -> bool:
+  """Whether a run has begun in the folder."""
+  folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
+  return os.path.isdir(folder) and bool(os.listdir(folder))
+
+
+def saved_steps(work_dir: str) -> int:
+  """Returns the steps of the newest checkpoint; 0 if there is none, or `model.npz` does not hold its weights.
+
+  Quick: neither networks nor weights are looked at.
+  """
+  newest = tf.train.latest_checkpoint(os.path.join(work_dir, CHECKPOINT_FOLDER))
+  try:
+    steps = checkpoints.read_model_config(work_dir).get("step")
+  except InputError:
+    return 0
+  return steps if newest and newest.endswith(f"-{steps}") else 0
 
 
 def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:
@@ -67,8 +87,3 @@ def writing_errors(folder: str) -> Iterator[None]:
   except tf.errors.OpError as error:
     raise InputError(f"{folder}: cannot be written (disk full, or no permission?): "
                      f"{error.message[:160]}") from error
-
-
-def _has_checkpoint(work_dir):
-  folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
-  return os.path.isdir(folder) and bool(os.listdir(folder))
