@@ -3,8 +3,8 @@
 --work_dir/NAME is the folder of the stage of NAME.cfg. A flagfile that says --network is run as by `z2i pretrain`, any
 other as by `z2i train`. Every network starts from the latest stage of the recipe that trained it (weights only),
 whatever --init_* its flagfile names; networks that no earlier stage trained start from what the flagfile says. All
-stages are checked before the first begins. Running the same command again skips finished stages and continues an interrupted one.
-The flags below, where they are given, override those of all stages.
+stages are checked before the first begins. Running the same command again skips finished stages and continues an
+interrupted one. The flags below, where they are given, override those of all stages.
 """
 
 import gc
@@ -14,6 +14,7 @@ from typing import List
 from absl import flags
 
 from z2i_tf.cli import flag_groups
+from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import stage_runs
 from z2i_tf.errors import InputError
 
@@ -30,7 +31,6 @@ def run(values: flags.FlagValues) -> None:
   flagfiles = [name for name in values.stages or () if name]
   if not flagfiles:
     raise InputError("--stages is missing: the flagfiles of the stages, in order, separated by commas")
-  from z2i_tf.cli import recipe_plan
   stages = recipe_plan.plan(flagfiles, values.work_dir, _given(values))
   recipe_plan.check_folders(stages, values.work_dir)
   print(recipe_plan.describe(stages), flush=True)

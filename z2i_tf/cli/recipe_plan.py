@@ -15,7 +15,7 @@ from z2i_tf.cli import train
 from z2i_tf.errors import InputError
 
 _EXTENSION = ".cfg"
-_ALL = "all"
+_ALL = "all"  # As in training.stage, which is too heavy to be imported for its name.
 
 
 @dataclasses.dataclass
