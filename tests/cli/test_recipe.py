@@ -88,11 +88,14 @@ def test_every_checkpoint_that_a_stage_names_is_left_by_an_earlier_one(path):
   with open(path, encoding="utf-8") as file:
     assert f"#   z2i recipe --flagfile={path}" in file.read()
   for stage in _plan(path):
-    own = _by_hand(stage.flagfile).config.initial_weights
+    values = flags.FlagValues()
+    stage.command.define_flags(values)
+    values(["z2i", f"--flagfile={stage.flagfile}"])
+    own = flag_groups.initial_weights(values)
     named = {name: own.get(name, own.get("all")) for name in stage.config.networks}
     assert {name: folder for name, folder in named.items() if folder} == {
         name: former.folder for name, former in stage.handed_over.items()}
-    assert own == stage.config.initial_weights
+    assert own == stage.config.initial_weights  # So that a recipe continues what was begun by hand.
     assert stage.folder.startswith("runs/")
     data = " --data_dir=PHOTOS" if "compact" in path else ""
     with open(stage.flagfile, encoding="utf-8") as file:
@@ -281,7 +284,8 @@ def test_given_flags_reach_all_stages_and_others_stay_the_stage_s_own(finished):
     settings = (runs / name / "config.json").read_text()
     assert '"flips": "both"' in settings and '"vgg_weights": "none"' in settings
     assert '"seed": 0' in settings and '"crop_size": 16' in settings
-  overriding = recipe._given(_parsed(["--validation_split=", "--seed=3", "--on_bad_image=fail", "--save_every=9"]))  # pylint: disable=protected-access
+  values = _parsed(["--validation_split=", "--seed=3", "--on_bad_image=fail", "--save_every=9"])
+  overriding = recipe._given(values)  # pylint: disable=protected-access
   assert sorted(overriding) == ["--on_bad_image=fail", "--save_every=9", "--seed=3", "--validation_split="]
 
 
@@ -377,9 +381,12 @@ def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_name
     ({"last": ["--vgg_weights=nowhere.h5"]}, "last.cfg: --vgg_weights=nowhere.h5: no such file"),
     ({"last": ["--init_disc=nowhere"]}, "last.cfg: nowhere: no model here"),
     ({"last": ["--init_disc={finished}/sr"]}, "last.cfg: --init_disc: {finished}/sr has no network 'disc'"),
-    ({"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]}, "'disc' of {finished}/joint has width 4, here"),
-    ({"last": ["--init_disc=nowhere", "--weight_adversarial=0"]}, "last.cfg: --init_disc=nowhere: the stage trains no such"),
-    ({"coarse": ["--init_sr=nowhere"]}, "coarse.cfg: --init_sr=nowhere: --network=coarse can only start from --init_coarse"),
+    ({"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]},
+     "last.cfg: --init_disc: the network 'disc' of {finished}/joint has width 4, here it has 6"),
+    ({"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
+     "last.cfg: --init_disc=nowhere: the stage trains no such network"),
+    ({"coarse": ["--init_sr=nowhere"]},
+     "coarse.cfg: --init_sr=nowhere: --network=coarse can only start from --init_coarse"),
     ({"other/coarse": ["--network=coarse"]}, "would both train in {folder}/runs/coarse"),
 ])
 def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_path, capsys, lines, message):
@@ -391,7 +398,8 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
   for name, more in files.items():
     base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--vgg_weights=none"] + own.get(name, [])
     if more is not None:
-      (tmp_path / f"{name}.cfg").write_text("\n".join(base + [line.format(finished=finished[1]) for line in more]) + "\n")
+      more = [line.format(finished=finished[1]) for line in more]
+      (tmp_path / f"{name}.cfg").write_text("\n".join(base + more) + "\n")
     stages.append(str(tmp_path / f"{name}.cfg"))
   assert main(["recipe", f"--stages={','.join(stages)}", f"--work_dir={tmp_path / 'runs'}"]) == 2
   error = capsys.readouterr().err
