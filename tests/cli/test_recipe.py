@@ -19,6 +19,7 @@ from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import train
 from z2i_tf.cli.main import main
 from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
 
 _FLAGFILES = sorted(glob.glob("flags/**/*.cfg", recursive=True))
@@ -264,6 +265,11 @@ def test_weights_are_handed_over_bit_for_bit(finished):
     for name in names:
       np.testing.assert_allclose(weights[name], handed_over[name], rtol=0, atol=1e-29, err_msg=name)
       assert not name.endswith("kernel") or np.array_equal(weights[name], handed_over[name]), name
+
+
+def test_stages_of_a_process_share_one_strategy():
+  """With one each, on several devices, the second stage fails: "Shape mismatch in the collective instance"."""
+  assert devices.make_strategy() is devices.make_strategy()
 
 
 def test_the_plan_is_printed_first(finished):
