@@ -42,7 +42,8 @@ def run(values: flags.FlagValues) -> None:
       print(f"{title}: {stage.folder} has its {stage.values.iterations} steps already", flush=True)
       continue
     print(f"{title}: {stage.command_name} in {stage.folder}", flush=True)
-    stage.command.run(stage.values)
+    with stage.errors():
+      stage.command.run(stage.values)
     _forget_networks()
 
 
