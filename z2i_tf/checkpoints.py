@@ -114,13 +114,23 @@ def read_model_file(folder: str) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]
   Returns: the arrays and the configuration.
   Raises: InputError if the folder has no model file, or one that is damaged or of another format.
   """
+  return _read(folder, None)
+
+
+def read_model_config(folder: str) -> Dict[str, Any]:
+  """Returns the configuration alone, without reading the weights; raises as `read_model_file`."""
+  return _read(folder, ())[1]
+
+
+def _read(folder, names):
+  """Returns the arrays of the given names, None for all, and the configuration."""
   path = os.path.join(folder, MODEL_FILE)
   if not os.path.isfile(path):
     raise InputError(f"{folder}: no model here ({MODEL_FILE} is missing)")
   try:
     with np.load(path, allow_pickle=False) as file:
-      arrays = {name: file[name] for name in file.files}
-    config = dict(json.loads(str(arrays.pop(_CONFIG_ENTRY))))
+      config = dict(json.loads(str(file[_CONFIG_ENTRY])))
+      arrays = {name: file[name] for name in (file.files if names is None else names) if name != _CONFIG_ENTRY}
   except (OSError, TypeError, AttributeError, ValueError, KeyError, EOFError, zipfile.BadZipFile,
           zlib.error) as error:  # All that NumPy, zip and JSON raise on damaged files.
     raise InputError(f"{path}: not a model file, or damaged; convert or train it again") from error

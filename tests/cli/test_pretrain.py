@@ -1,14 +1,11 @@
 """`z2i pretrain` from the command line, what it leaves, and its hand-over to `z2i train`."""
 
-from absl import flags
 import numpy as np
 import pytest
 
 from tests.training import stand_ins
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
-from z2i_tf.cli import flag_groups
-from z2i_tf.cli import pretrain
 from z2i_tf.cli.main import main
 
 _SMALL = ["--data_dir=data/images", "--crop_size=16", "--batch_size=2", "--log_every=1",
@@ -78,6 +75,9 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
     (["--network=disc"], "--network=disc"),
     (["--network=coarse", "--scale=2"], "--scale=2: only --network=sr zooms"),
     (["--network=sr", "--scale=5"], "scale=5"),
+    (["--network=sr", "--init_sr=nowhere"], "nowhere: no model here"),
+    (["--network=sr", "--init_coarse=nowhere"], "--init_coarse=nowhere: --network=sr can only start from --init_sr"),
+    (["--network=sr", "--init_all=nowhere"], "Unknown command line flag 'init_all'"),
     (["--network=sr", "--width=5"], "even number"),
     (["--network=sr", "--mask_kind=large"], "--mask_kind=large: there are no masks here"),
     (["--network=coarse", "--weight_vgg=-1", "--vgg_weights=nowhere.h5"], "weight_vgg=-1"),
@@ -90,19 +90,3 @@ def test_unusable_settings_get_one_line(tmp_path, capsys, arguments, message):
   error = capsys.readouterr().err
   assert message in error and error.count("\n") == 1, error
   assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("name, source, crop_size, iterations, weight_vgg", [
-    ("coarse", "places365_small", 256, 180_000, 0.01), ("refine", "places365_small", 256, 180_000, 0.01),
-    ("sr", "div2k", 64, 400_000, 0.0)])
-def test_flagfiles_are_the_paper_s(name, source, crop_size, iterations, weight_vgg):
-  values = flags.FlagValues()
-  pretrain.define_flags(values)
-  values(["z2i pretrain", f"--flagfile=flags/pretrain_{name}.cfg"])
-  optimizer = flag_groups.optimizer_config(values)
-  assert (values.network, values.source, values.crop_size, values.weight_vgg) == (name, source, crop_size, weight_vgg)
-  assert (optimizer.iterations, optimizer.learning_rates, optimizer.decay_fractions) == (
-      iterations, (1e-3, 1e-4, 1e-5), (0.8, 0.9))
-  assert (values.batch_size, values.width, values.mask_kind) == (16, 64, "small")
-  assert values.vgg_weights == ("none" if name == "sr" else "imagenet")
-  assert values.data_dir is None and values.work_dir is None  # No personal paths.

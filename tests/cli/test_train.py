@@ -1,14 +1,12 @@
 """`z2i train` from photographs to a model that inpaints, and what it refuses."""
 
 import csv
-import glob
 import json
 import os
 import shutil
 import subprocess
 import sys
 
-from absl import flags
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,11 +15,7 @@ from tests.datasets import stand_ins
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
 from z2i_tf import image_io
-from z2i_tf.cli import flag_groups
-from z2i_tf.cli import train
 from z2i_tf.cli.main import main
-from z2i_tf.models.zoom_inpainter import ModelConfig
-from z2i_tf.training.config import LossWeights
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
           "--mask_reference_size=64", "--batch_size=2", "--vgg_weights=none", "--log_every=1",
@@ -85,7 +79,7 @@ def test_the_checkpoint_holds_all_that_goes_on(finished):
   assert (record["step"], record["examples"], record["skipped"]) == (3, 6, 0)
   best = checkpoints.read_model_file(str(finished / "best"))[1]
   assert record["best"] == best["validation_psnr"] and record["best_step"] == best["step"] in (2, 3)
-  assert record["settings"]["command"] == "train" and record["settings"]["crop_size"] == 16
+  assert record["settings"]["command"] == "z2i train" and record["settings"]["crop_size"] == 16
   assert checkpoints.read_model_file(str(finished / "kept" / "step_2"))[1]["step"] == 2
   assert os.path.basename(tf.train.latest_checkpoint(str(finished / "checkpoints"))) == "ckpt-3"
 
@@ -149,25 +143,22 @@ def test_a_folder_of_another_command_is_refused(finished, capsys):
   assert "holds a run of z2i train, not of z2i pretrain" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("networks", [("all",), ("coarse", "refine")])
+@pytest.mark.parametrize("networks", [("all",), ("coarse", "refine", "disc")])
 @pytest.mark.usefixtures("eager_functions")
 def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
   """At a learning rate of next to nothing only batch-norm averages and spectral norms move."""
   command = ["train", "--data_dir=data/images", "--iterations=1", "--learning_rates=1e-30",
              "--decay_fractions=", "--seed=5", f"--work_dir={tmp_path / 'run'}"] + _SMALL
-  if networks != ("all",):
-    command.append("--weight_adversarial=0")
   assert main(command + [f"--init_{name}={finished}" for name in networks]) == 0
   source, arrays = _weights(finished)[0], _weights(tmp_path / "run")[0]
   for name, array in arrays.items():
     network = name.split("/")[0]
     if name.endswith("kernel") and network != "disc":
       assert np.array_equal(source[name], array) == (network in networks or networks == ("all",)), name
-  if networks == ("all",):
-    for number in range(5):  # The discriminator's kernels are rescaled, two power iterations go on from u.
-      for name, cosine in (("kernel", 0.9999), ("u", 0.9)):
-        now, former = (a[f"disc/conv{number:02d}/{name}"].ravel() for a in (arrays, source))
-        assert now @ former / np.linalg.norm(now) / np.linalg.norm(former) > cosine
+  for number in range(5):  # The discriminator's kernels are rescaled, two power iterations go on from u.
+    for name, cosine in (("kernel", 0.9999), ("u", 0.9)):
+      now, former = (a[f"disc/conv{number:02d}/{name}"].ravel() for a in (arrays, source))
+      assert now @ former / np.linalg.norm(now) / np.linalg.norm(former) > cosine
 
 
 def test_damaged_checkpoints(finished, tmp_path, capsys):
@@ -227,6 +218,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--init_coarse=nowhere"], "nowhere: no model here"),
     (["--init_sr={finished}", "--zoom=none"], "has no such network"),
     (["--init_all={finished}", "--init_sr={finished}"], "leave out --init_sr"),
+    (["--init_disc={finished}", "--weight_adversarial=0"], "has no such network"),
     (["--init_coarse={finished}", "--width=6"], "coarse/conv00/kernel has shape (3, 3, 4, 4)"),
     (["--batch_size=0"], "--batch_size"),
     (["--crop_size=20"], "crop_size=20"),
@@ -265,48 +257,6 @@ def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, m
   error = capsys.readouterr().err
   assert message in error and error.count("\n") == 1, error
   assert not os.path.exists(tmp_path / "run" / "config.json")
-
-
-@pytest.mark.parametrize("name", ["compact", "train_small_masks", "train_large_masks"])
-def test_flagfiles_give_usable_records(name):
-  values = flags.FlagValues()
-  train.define_flags(values)
-  values(["z2i train", f"--flagfile=flags/{name}.cfg"])
-  model = flag_groups.model_config(values)
-  optimizer, weights = flag_groups.optimizer_config(values), flag_groups.loss_weights(values)
-  flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size)
-  assert values.data_dir is None and values.work_dir is None  # No personal paths.
-  if name != "compact":  # The paper's numbers.
-    assert model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64)
-    assert weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
-    assert values.crop_size == 256 and values.batch_size == 16 and values.vgg_weights == "imagenet"
-    assert optimizer.decay_fractions == (0.8, 0.9) and optimizer.gradient_clip_norm == 0
-    assert (values.mask_kind, optimizer.iterations, optimizer.learning_rates) == {
-        "train_small_masks": ("small", 80_000, (1e-3, 1e-4, 1e-5)),
-        "train_large_masks": ("large", 1_200_000, (1e-5, 1e-6, 1e-7))}[name]
-
-
-@pytest.mark.parametrize("name, folders", [
-    ("train_small_masks", {"coarse": "runs/coarse", "sr": "runs/sr", "refine": "runs/refine"}),
-    ("train_large_masks", {"all": "runs/small"})])
-def test_every_checkpoint_that_a_flagfile_names_is_left_by_an_earlier_one(name, folders):
-  values = flags.FlagValues()
-  train.define_flags(values)
-  values(["z2i train", f"--flagfile=flags/{name}.cfg"])
-  assert flag_groups.initial_weights(values) == folders
-  headers = "".join(open(path, encoding="utf-8").read() for path in glob.glob("flags/*.cfg"))
-  for folder in folders.values():
-    assert f"--work_dir={folder}\n" in headers
-
-
-def test_defaults_are_the_paper_s_small_mask_stage():
-  defaults, flagfile = flags.FlagValues(), flags.FlagValues()
-  for values, arguments in ((defaults, []), (flagfile, ["--flagfile=flags/train_small_masks.cfg"])):
-    train.define_flags(values)
-    values(["z2i train"] + arguments)
-  for record in (flag_groups.model_config, flag_groups.optimizer_config, flag_groups.loss_weights):
-    assert record(defaults) == record(flagfile)
-  assert (defaults.crop_size, defaults.batch_size, defaults.mask_kind) == (256, 16, "small")
 
 
 def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(tmp_path):

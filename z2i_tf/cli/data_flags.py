@@ -76,19 +76,23 @@ def define_scale_flag(values: flags.FlagValues) -> None:
 
 
 def define_example_flags(values: flags.FlagValues) -> None:
-  """What examples are made of."""
+  """Size and masks of examples."""
   define_crop_size_flag(values)
-  flags.DEFINE_integer("crops_per_image", 1, "Examples cut from an image each time it is decoded, at most 32; N of "
-                       "them are more than 128 // N examples apart. Needs memory for some 600 crops of crop_size * "
-                       "scale pixels. 1 = paper.", flag_values=values)
-  flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
-                    "random; none = paper.", flag_values=values)
   flag_groups.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
   flags.DEFINE_string("train_mask_dir", None, "Folder of masks of your own, white = hole, for the kind folder; each "
                       "is scaled to cover the crop and cropped at random.", flag_values=values)
   flags.DEFINE_integer("mask_reference_size", None, "Draw masks at this side, pixels, and use a random crop "
                        "of them, so that small crops see strokes as thick as at test time. Default: masks "
                        "are drawn at the size of the crop.", lower_bound=1, flag_values=values)
+
+
+def define_choice_flags(values: flags.FlagValues) -> None:
+  """Which crops of the images become examples, and the seed of everything that is chosen at random."""
+  flags.DEFINE_integer("crops_per_image", 1, "Examples cut from an image each time it is decoded, at most 32; N of "
+                       "them are more than 128 // N examples apart. Needs memory for some 600 crops of crop_size * "
+                       "scale pixels. 1 = paper.", flag_values=values)
+  flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
+                    "random; none = paper.", flag_values=values)
   flag_groups.define_seed_flag(values)
 
 

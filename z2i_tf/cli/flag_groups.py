@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from typing import Any, Collection, Dict, Iterator
+from typing import Any, Collection, Dict, Iterator, Sequence
 
 from absl import flags
 
@@ -13,6 +13,9 @@ from z2i_tf.errors import InputError
 DEFAULT_SCALE = 2
 # --vgg_weights that leaves VGG19 out.
 NO_VGG = "none"
+# Networks that can start from given weights: name of the flag -> what its help calls them.
+_INITIAL_WEIGHTS = {"all": "every network", "coarse": "the coarse network", "sr": "the super-resolution network",
+                    "refine": "the refinement network", "disc": "the discriminator"}
 
 
 @contextlib.contextmanager
@@ -91,7 +94,6 @@ def define_loss_flags(values: flags.FlagValues) -> None:
       ("vgg_refine", 1e-5, "the VGG19 feature loss of the composed refined image"),
       ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator")):
     flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
-  define_vgg_weights_flag(values)
   flags.DEFINE_integer("discriminator_width", None, "Width of the discriminator, even. Default: --width.",
                        flag_values=values)
 
@@ -112,17 +114,16 @@ def loss_weights(values: flags.FlagValues):
     return LossWeights(**weights)
 
 
-def define_initial_weights_flags(values: flags.FlagValues) -> None:
-  """Which trained networks a new run starts from."""
-  for name, text in (("coarse", "the coarse network"), ("sr", "the super-resolution network"),
-                     ("refine", "the refinement network"), ("all", "every network")):
-    flags.DEFINE_string(f"init_{name}", None, f"Folder with model.npz whose weights {text} of a new run "
-                        "starts from; weights only, no optimizer state.", flag_values=values)
+def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] = tuple(_INITIAL_WEIGHTS)) -> None:
+  """Which trained networks a new run starts from; `names`: of the networks, and "all"."""
+  for name in names:
+    flags.DEFINE_string(f"init_{name}", None, f"Folder with model.npz whose weights {_INITIAL_WEIGHTS[name]} of a new "
+                        "run starts from; weights only, no optimizer state.", flag_values=values)
 
 
 def initial_weights(values: flags.FlagValues) -> Dict[str, str]:
-  """Returns network name (or "all") -> model folder of the initial weights' flags."""
-  folders = {name: values[f"init_{name}"].value for name in ("all", "coarse", "sr", "refine")}
+  """Returns network name (or "all") -> model folder of the initial weights' flags, those that the command has."""
+  folders = {name: values[f"init_{name}"].value for name in _INITIAL_WEIGHTS if f"init_{name}" in values}
   folders = {name: folder for name, folder in folders.items() if folder}
   if "all" in folders and len(folders) > 1:
     raise InputError(f"--init_all already says where every network's weights come from; leave out "
@@ -131,7 +132,7 @@ def initial_weights(values: flags.FlagValues) -> Dict[str, str]:
 
 
 def define_schedule_flags(values: flags.FlagValues) -> None:
-  """How long, how fast, and how often to save. Defaults: the paper's joint stage on small masks."""
+  """How long and how fast. Defaults: the paper's joint stage on small masks."""
   flags.DEFINE_integer("batch_size", 16, "Examples per step, over all devices together.",
                        lower_bound=1, flag_values=values)
   flags.DEFINE_integer("iterations", 80_000, "Steps of the whole stage.", flag_values=values)
@@ -141,6 +142,10 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
                     "learning rate begins.", flag_values=values)
   flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the gradient (of all networks but the "
                      "discriminator) is scaled down to; 0 = never (paper).", flag_values=values)
+
+
+def define_record_flags(values: flags.FlagValues) -> None:
+  """How often to save, log and measure."""
   flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)
   flags.DEFINE_integer("keep_every", None, "Steps between weights that are kept for ever, in kept/step_N/model.npz. "
                        "Default: none are.", flag_values=values)

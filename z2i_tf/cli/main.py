@@ -20,6 +20,7 @@ COMMANDS = {
     "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
     "pretrain": ("pretrain", "train the coarse, the SR or the refinement network alone"),
     "train": ("train", "train coarse, SR and refinement network and the discriminator jointly"),
+    "recipe": ("recipe", "run several stages of training one after the other, handing the weights over"),
     "evaluate": ("evaluate", "measure a model beside OpenCV's inpainting on centre crops of a folder"),
     "check-data": ("check_data", "decode every image of a data set and say what is in it"),
     "prepare": ("prepare", "encode a data set's images for fast random crops"),

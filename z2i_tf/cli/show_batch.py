@@ -14,6 +14,7 @@ _TITLES = ("masked input", "mask", "LR", "HR")
 def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values)
   data_flags.define_example_flags(values)
+  data_flags.define_choice_flags(values)
   data_flags.define_scale_flag(values)
   data_flags.define_bad_image_flag(values)
   flags.DEFINE_integer("first", 0, "Number of the first example in the run.", lower_bound=0,

@@ -17,7 +17,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_loss_flags(values)
 
 
-def run(values: flags.FlagValues) -> None:
+def stage_config(values: flags.FlagValues):
+  """Returns the JointStageConfig of the flags; raises InputError for flags that do not make one."""
   stage_runs.check_flags(values)
   weights = flag_groups.loss_weights(values)
   optimizer = flag_groups.optimizer_config(values)
@@ -26,8 +27,13 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.training import joint_stage
   width = values.width if values.discriminator_width is None else values.discriminator_width
   with flag_groups.usage_errors():
-    config = joint_stage.JointStageConfig(
+    return joint_stage.JointStageConfig(
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
         vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights,
         precision=values.precision, jit_compile=values.jit_compile)
-  stage_runs.run(values, "train", model.scale, lambda loop, strategy: joint_stage.joint_stage(config, loop, strategy))
+
+
+def run(values: flags.FlagValues) -> None:
+  config = stage_config(values)
+  from z2i_tf.training import joint_stage
+  stage_runs.run(values, "z2i train", config.scale, lambda loop, strategy: joint_stage.joint_stage(config, loop, strategy))

@@ -1,5 +1,6 @@
 """On which devices a stage runs, and how its arithmetic is done there."""
 
+import functools
 import json
 import os
 from typing import Callable, Optional
@@ -12,12 +13,14 @@ _CLUSTER_VARIABLE = "TF_CONFIG"
 _WORKER_TYPES = ("chief", "worker")
 
 
+@functools.lru_cache(maxsize=None)
 def make_strategy() -> tf.distribute.Strategy:
   """Returns the strategy for what there is; to be called before TensorFlow computes anything.
 
   With TF_CONFIG set (TensorFlow's JSON description of a cluster, and of this process' place in it): a
   MultiWorkerMirroredStrategy over the GPUs, or the CPUs, of all workers, which waits for the others. Otherwise: a
   MirroredStrategy over all visible GPUs, or over the CPU where there is none.
+  One for all stages of a process: each strategy numbers its collective operations anew, and those of two would meet.
 
   Raises: InputError if TF_CONFIG cannot be used, or another worker does not come.
   """

@@ -1,7 +1,7 @@
 """The joint stage: networks, discriminator, optimizers and their step."""
 
 import dataclasses
-from typing import Mapping
+from typing import Dict, Mapping, Optional
 
 import tensorflow as tf
 
@@ -62,6 +62,32 @@ class JointStageConfig:
     if not any(counted.values()):
       raise ValueError(f"With zoom={self.model.zoom!r} all weights of the loss are 0: nothing would be trained.")
 
+  @property
+  def scale(self) -> int:
+    """Of its examples."""
+    return self.model.scale
+
+  @property
+  def with_masks(self) -> bool:
+    """Whether its examples have holes."""
+    return True
+
+  @property
+  def networks(self) -> Dict[str, Dict[str, int]]:
+    """What the weights' shapes depend on, by the names of the networks that are trained."""
+    width = {"width": self.model.width}
+    networks = {conventions.COARSE_NET: width, conventions.REFINE_NET: width}
+    if self.model.zoom == "sr":
+      networks[conventions.SR_NET] = {"width": self.model.sr_width, "scale": self.model.scale}
+    if self.loss_weights.use_discriminator:
+      networks[conventions.DISCRIMINATOR] = {"width": self.discriminator_width}
+    return networks
+
+  @property
+  def used_vgg_weights(self) -> Optional[str]:
+    """`vgg_weights`, or None if there is no VGG term."""
+    return self.vgg_weights if self.loss_weights.use_vgg else None
+
 
 def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:
   """Builds networks, optimizers and step under the strategy.
@@ -69,7 +95,7 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
   Raises: InputError if the devices cannot do what is asked, or VGG's weights cannot be had.
   """
   begin(loop, strategy, config.seed, config.jit_compile)
-  weights = config.loss_weights
+  weights, vgg_weights = config.loss_weights, config.used_vgg_weights
   with strategy.scope():
     with networks_in(config.precision):
       inpainter = ZoomInpainter(config.model)
@@ -82,7 +108,7 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
       optimizers[_DISCRIMINATOR] = adam(config.optimizer)
       optimizers[_DISCRIMINATOR].build(discriminator.trainable_variables)
     step = JointStep(
-        inpainter, discriminator, vgg19_features(config.vgg_weights) if weights.use_vgg else None, weights,
+        inpainter, discriminator, None if vgg_weights is None else vgg19_features(vgg_weights), weights,
         optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm)
   return Stage(step, networks, optimizers, loop, strategy, {"model": dataclasses.asdict(config.model)},
                config.initial_weights, config.jit_compile)

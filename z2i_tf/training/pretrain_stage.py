@@ -1,6 +1,7 @@
 """A pretraining stage: one network, its optimizer and its step."""
 
 import dataclasses
+from typing import Dict, Mapping, Optional
 
 import tensorflow as tf
 
@@ -36,6 +37,7 @@ class PretrainStageConfig:
     vgg_weights: "imagenet" or a file; not looked at where the weight is 0.
     optimizer: learning rates and their schedule.
     seed: of the initial weights.
+    initial_weights: {network: model folder whose weights a new run starts from}, or empty; weights only.
     precision: of the network, one of `precision.PRECISIONS`.
     jit_compile: whether the step is compiled with XLA; for one device.
   Raises: ValueError for an odd width, a negative weight, or a scale that does not go with the network.
@@ -47,6 +49,7 @@ class PretrainStageConfig:
   vgg_weights: str
   optimizer: OptimizerConfig
   seed: int
+  initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
   precision: str = FLOAT32
   jit_compile: bool = False
 
@@ -58,6 +61,22 @@ class PretrainStageConfig:
       raise ValueError(f"The network {self.network!r} is trained at a scale in {scales}. Received: scale={self.scale}")
     check_loss_weight("weight_vgg", self.weight_vgg)
 
+  @property
+  def with_masks(self) -> bool:
+    """Whether its examples have holes."""
+    return self.network != conventions.SR_NET
+
+  @property
+  def networks(self) -> Dict[str, Dict[str, int]]:
+    """What the weights' shapes depend on, by the names of the networks that are trained."""
+    size = {"width": self.width}
+    return {self.network: {**size, "scale": self.scale} if self.network == conventions.SR_NET else size}
+
+  @property
+  def used_vgg_weights(self) -> Optional[str]:
+    """`vgg_weights`, or None if there is no VGG term."""
+    return self.vgg_weights if self.weight_vgg > 0 else None
+
 
 def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:
   """Builds network, optimizer and step under the strategy.
@@ -65,6 +84,7 @@ def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.d
   Raises: InputError if the devices cannot do what is asked, or VGG's weights cannot be had.
   """
   begin(loop, strategy, config.seed, config.jit_compile)
+  vgg_weights = config.used_vgg_weights
   with strategy.scope():
     with networks_in(config.precision):
       network = {conventions.COARSE_NET: lambda: coarse_net(config.width),
@@ -73,8 +93,8 @@ def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.d
     optimizer = with_loss_scale(adam(config.optimizer), config.precision)
     optimizer.build(network.trainable_variables)
     step = PretrainStep(
-        config.network, network, vgg19_features(config.vgg_weights) if config.weight_vgg > 0 else None,
+        config.network, network, None if vgg_weights is None else vgg19_features(vgg_weights),
         config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm)
   description = {"pretrained": {"network": config.network, "width": config.width, "scale": config.scale}}
-  return Stage(step, {config.network: network}, {config.network: optimizer}, loop, strategy,
-               description, initial_weights={}, jit_compile=config.jit_compile)
+  return Stage(step, {config.network: network}, {config.network: optimizer}, loop, strategy, description,
+               config.initial_weights, config.jit_compile)

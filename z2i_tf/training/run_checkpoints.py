@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Mapping, Optional, Set
 
 import tensorflow as tf
 
+from z2i_tf import checkpoints
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.training.work_dir import CHECKPOINT_FOLDER
@@ -153,6 +154,20 @@ def read_record(work_dir: str) -> Dict[str, Any]:
     except _UNUSABLE:
       continue  # `restore` says so.
   raise _none_usable(paths)
+
+
+def saved_steps(work_dir: str) -> int:
+  """Returns the steps of the newest checkpoint; 0 if there is none, or `model.npz` does not hold its weights.
+
+  Quick: neither networks nor weights are looked at. Raises: InputError if there are checkpoints, and none can be read.
+  """
+  if not has_checkpoint(work_dir):
+    return 0
+  step = read_record(work_dir)["step"]
+  try:
+    return step if checkpoints.read_model_config(work_dir).get("step") == step else 0
+  except InputError:
+    return 0
 
 
 def _none_usable(paths):

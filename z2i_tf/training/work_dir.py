@@ -37,10 +37,10 @@ def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping
   Raises: InputError if the folder belongs to another kind of stage.
   """
   if former.get(COMMAND) != settings.get(COMMAND):
-    raise InputError(f"--work_dir={work_dir}: holds a run of z2i {former.get(COMMAND)}, not of z2i "
-                     f"{settings.get(COMMAND)}; give another --work_dir")
+    raise InputError(f"--work_dir={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings.get(COMMAND)}; "
+                     "give another --work_dir")
   return [f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
-          for name in sorted({*former, *settings}) if former.get(name) != settings.get(name)]
+          for name in sorted(settings) if former.get(name) != settings.get(name)]
 
 
 def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:

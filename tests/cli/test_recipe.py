@@ -1,0 +1,433 @@
+"""`z2i recipe`: the recipes and flagfiles of flags/, a small recipe from beginning to end, and what is refused."""
+
+import contextlib
+import glob
+import io
+import os
+import shutil
+
+from absl import flags
+import numpy as np
+import pytest
+
+from tests.training import stand_ins
+from z2i_tf import checkpoints
+from z2i_tf.cli import data_flags
+from z2i_tf.cli import flag_groups
+from z2i_tf.cli import recipe
+from z2i_tf.cli import recipe_plan
+from z2i_tf.cli import train
+from z2i_tf.cli.main import main
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.training import devices
+from z2i_tf.training.config import LossWeights
+
+_FLAGFILES = sorted(glob.glob("flags/**/*.cfg", recursive=True))
+_DATA = ["--data_dir=PHOTOS"]  # Which the compact stages cannot do without.
+
+
+def _recipe_values(path):
+  values = flags.FlagValues()
+  recipe.define_flags(values)
+  values(["z2i recipe", f"--flagfile={path}"])
+  return values
+
+
+def _is_recipe(path):
+  lines = flags.FlagValues().read_flags_from_files([f"--flagfile={path}"])
+  return any(line.startswith("--stages=") for line in lines)
+
+
+_RECIPES = [path for path in _FLAGFILES if _is_recipe(path)]
+_STAGES = [path for path in _FLAGFILES if path not in _RECIPES]
+
+
+def _plan(path):
+  values = _recipe_values(path)
+  return recipe_plan.plan(values.stages, values.work_dir, _DATA)
+
+
+def _by_hand(path):
+  """The stage as `z2i train` or `z2i pretrain` would see it."""
+  return recipe_plan.plan([path], "runs/by_hand", _DATA)[0]
+
+
+def _flags_of(path):
+  """All flags and their values, but for where the stage starts and where it leaves its weights."""
+  values = _by_hand(path).values
+  return {name: values[name].value for name in values if name != "work_dir" and not name.startswith("init_")}
+
+
+def _differences(path, paper):
+  """The flags in which a stage differs from one of the paper's."""
+  former = _flags_of(f"flags/{paper}.cfg")
+  return {name: value for name, value in _flags_of(path).items() if former[name] != value}
+
+
+def test_every_flagfile_belongs_to_a_recipe():
+  assert {stage for path in _RECIPES for stage in _recipe_values(path).stages} == set(_STAGES)
+  assert {os.path.relpath(path, "flags") for path in _RECIPES} == {
+      "paper.cfg", "compact.cfg", *(f"ablation/{name}.cfg" for name in (
+          "no_zoom", "bicubic_zoom", "no_zoom_width_64", "bicubic_zoom_width_64", "sr_zoom", "sr_zoom_plus",
+          "large_masks_directly")), *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4))}
+
+
+@pytest.mark.parametrize("path", _STAGES)
+def test_stages_make_usable_records_without_personal_paths(path):
+  lines = flags.FlagValues().read_flags_from_files([f"--flagfile={path}"])
+  assert not [line for line in lines if line.startswith(("--data_dir", "--work_dir", "--validation_dir"))]
+  assert all(line.startswith("--") and not line.partition("=")[2].startswith(("/", "~")) for line in lines)
+  stage = _by_hand(path)
+  examples = data_flags.example_config(stage.values, stage.config.scale, stage.config.with_masks)
+  assert examples.crop_size_hr == stage.values.crop_size * stage.config.scale
+  assert all(folder.startswith("runs/") for folder in stage.config.initial_weights.values())
+
+
+@pytest.mark.parametrize("path", _RECIPES)
+def test_every_checkpoint_that_a_stage_names_is_left_by_an_earlier_one(path):
+  """By hand, with the folders of the headers, a stage starts from what the recipe hands over to it."""
+  with open(path, encoding="utf-8") as file:
+    assert f"#   z2i recipe --flagfile={path}" in file.read()
+  for stage in _plan(path):
+    values = flags.FlagValues()
+    stage.command.define_flags(values)
+    values(["z2i", f"--flagfile={stage.flagfile}"])
+    own = flag_groups.initial_weights(values)
+    named = {name: own.get(name, own.get("all")) for name in stage.config.networks}
+    assert {name: folder for name, folder in named.items() if folder} == {
+        name: former.folder for name, former in stage.handed_over.items()}
+    assert own == stage.config.initial_weights  # So that a recipe continues what was begun by hand.
+    assert stage.folder.startswith("runs/")
+    data = " --data_dir=PHOTOS" if "compact" in path else ""
+    with open(stage.flagfile, encoding="utf-8") as file:
+      assert (f"#   {stage.command_name}{data} --flagfile={stage.flagfile} --work_dir={stage.folder}\n"
+              in file.read())
+
+
+def test_stages_of_one_folder_are_of_one_flagfile():
+  folders = {}
+  for path in _RECIPES:
+    values = _recipe_values(path)
+    for stage in values.stages:
+      name = os.path.join(values.work_dir, os.path.basename(stage))
+      assert folders.setdefault(name, stage) == stage
+
+
+@pytest.mark.parametrize("name, source, crop_size, iterations, weight_vgg", [
+    ("coarse", "places365_small", 256, 180_000, 0.01), ("refine", "places365_small", 256, 180_000, 0.01),
+    ("sr", "div2k", 64, 400_000, 0.0)])
+def test_pretraining_is_the_paper_s(name, source, crop_size, iterations, weight_vgg):
+  stage = _by_hand(f"flags/pretrain_{name}.cfg")
+  values, optimizer = stage.values, stage.config.optimizer
+  assert (values.network, values.source, values.crop_size, values.weight_vgg) == (name, source, crop_size, weight_vgg)
+  assert (optimizer.iterations, optimizer.learning_rates, optimizer.decay_fractions, optimizer.gradient_clip_norm) == (
+      iterations, (1e-3, 1e-4, 1e-5), (0.8, 0.9), 0)
+  assert (values.batch_size, values.width, values.mask_kind, stage.config.scale) == (
+      16, 64, "small", 2 if name == "sr" else 1)
+  assert values.vgg_weights == ("none" if name == "sr" else "imagenet")
+
+
+@pytest.mark.parametrize("name, masks, iterations, learning_rates", [
+    ("train_small_masks", "small", 80_000, (1e-3, 1e-4, 1e-5)),
+    ("train_large_masks", "large", 1_200_000, (1e-5, 1e-6, 1e-7))])
+def test_joint_stages_are_the_paper_s(name, masks, iterations, learning_rates):
+  values, config = (stage := _by_hand(f"flags/{name}.cfg")).values, stage.config
+  assert config.model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64) and config.discriminator_width == 64
+  assert config.loss_weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
+  assert (values.source, values.crop_size, values.batch_size, values.vgg_weights, values.mask_reference_size) == (
+      "div2k", 256, 16, "imagenet", None)
+  assert (values.mask_kind, config.optimizer.iterations, config.optimizer.learning_rates) == (
+      masks, iterations, learning_rates)
+  assert config.optimizer.decay_fractions == (0.8, 0.9) and config.optimizer.gradient_clip_norm == 0
+
+
+def test_defaults_are_the_paper_s_small_mask_stage():
+  defaults, flagfile = flags.FlagValues(), flags.FlagValues()
+  for values, arguments in ((defaults, []), (flagfile, ["--flagfile=flags/train_small_masks.cfg"])):
+    train.define_flags(values)
+    values(["z2i train"] + arguments)
+  for record in (flag_groups.model_config, flag_groups.optimizer_config, flag_groups.loss_weights):
+    assert record(defaults) == record(flagfile)
+  assert (defaults.crop_size, defaults.batch_size, defaults.mask_kind) == (256, 16, "small")
+
+
+_PRETRAINING = ["pretrain_coarse", "pretrain_refine", "pretrain_sr"]
+_JOINT = ["train_small_masks", "train_large_masks"]
+_NO_ZOOM = {"zoom": "none", "scale": 1, "weight_gradient": 0, "weight_l1_sr": 0}
+_BICUBIC = {"zoom": "bicubic", "weight_gradient": 0, "weight_l1_sr": 0}
+_WIDE = {"width": 70, "sr_width": 64, "discriminator_width": 64}
+_SMALLER = {"crop_size": 128, "weight_gradient": 0}
+
+
+@pytest.mark.parametrize("path, stages", [
+    ("paper", [(name, {}) for name in _PRETRAINING + _JOINT]),
+    ("ablation/sr_zoom_plus", [(name, {}) for name in _PRETRAINING + _JOINT]),
+    ("ablation/sr_zoom", [(name, {}) for name in _PRETRAINING] + [(name, {"weight_gradient": 0}) for name in _JOINT]),
+    *((f"ablation/{name}", [(name, {"width": 70}) for name in _PRETRAINING[:2]]
+       + [(name, {**zoom, **_WIDE}) for name in _JOINT]) for name, zoom in (
+           ("no_zoom", _NO_ZOOM), ("bicubic_zoom", _BICUBIC))),
+    *((f"ablation/{name}_width_64", [(name, {}) for name in _PRETRAINING[:2]] + [(name, zoom) for name in _JOINT])
+      for name, zoom in (("no_zoom", _NO_ZOOM), ("bicubic_zoom", _BICUBIC))),
+    ("ablation/large_masks_directly", [(name, {}) for name in _PRETRAINING] + [
+        ("train_small_masks", {"mask_kind": "large", "iterations": 2_000_000})]),
+    ("scale_study/scale_1", [(name, {"crop_size": 128}) for name in _PRETRAINING[:2]]
+     + [(name, {**_NO_ZOOM, "crop_size": 128}) for name in _JOINT]),
+    *((f"scale_study/scale_{scale}", [
+        ("pretrain_coarse", {"crop_size": 128}), ("pretrain_refine", {"crop_size": 128}),
+        ("pretrain_sr", {"scale": scale} if scale > 2 else {}),
+        *((name, {**_SMALLER, **({"scale": scale} if scale > 2 else {})}) for name in _JOINT)])
+      for scale in (2, 3, 4)),
+])
+def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages):
+  flagfiles = _recipe_values(f"flags/{path}.cfg").stages
+  assert len(flagfiles) == len(stages)
+  for flagfile, (paper, differences) in zip(flagfiles, stages):
+    assert _differences(flagfile, paper) == differences, flagfile
+
+
+def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
+  stages = _plan("flags/compact.cfg")
+  assert [(stage.name, stage.values.iterations, stage.values.batch_size) for stage in stages] == [
+      ("pretrain_coarse", 5500, 16), ("pretrain_refine", 4000, 16), ("pretrain_sr", 3000, 16),
+      ("train_small_masks", 2000, 8), ("train_mixture", 4500, 8)]
+  assert [stage.values.mask_kind for stage in stages if stage.config.with_masks] == [
+      "small:0.7,large:0.3", "small:0.7,large:0.3", "small", "small:0.6,large:0.4"]
+  for stage in stages:
+    assert {size["width"] for size in stage.config.networks.values()} == {16} and "disc" not in stage.config.networks
+    assert stage.config.used_vgg_weights is None and stage.values.crop_size == 64
+    assert stage.config.optimizer.gradient_clip_norm == 1
+    assert stage.values.mask_reference_size == (256 if stage.config.with_masks else None)
+  assert stages[-1].config.optimizer.learning_rates == (7e-4, 3e-4, 1e-4)
+  assert stages[-1].config.optimizer.decay_fractions == (0.45, 0.8)
+
+
+_TINY = ["--width=4", "--crop_size=16", "--batch_size=2", "--iterations=1", "--learning_rates=1e-3",
+         "--decay_fractions=", "--save_every=1", "--log_every=1"]
+_FROZEN = "--learning_rates=1e-30"
+_NAMES = ("coarse", "sr", "refine", "joint", "again")
+
+
+def _write(folder, name, *lines):
+  path = folder / f"{name}.cfg"
+  path.write_text("\n".join((f"--flagfile={folder / 'tiny.flags'}", *lines)) + "\n")
+  return str(path)
+
+
+def _write_recipe(folder):
+  """Writes flagfiles of five small stages and of their recipe."""
+  (folder / "tiny.flags").write_text("\n".join(_TINY) + "\n")
+  masks = "--mask_reference_size=64"
+  stages = [_write(folder, "coarse", "--network=coarse", masks),
+            _write(folder, "sr", "--network=sr"),
+            _write(folder, "refine", "--network=refine", masks),
+            _write(folder, "joint", _FROZEN, masks, "--init_coarse=nowhere"),  # The recipe has the last word.
+            _write(folder, "again", _FROZEN, masks, "--network=coarse", "--mask_kind=large")]
+  (folder / "recipe.flags").write_text(f"--stages={','.join(stages)}\n--evaluate_every=7\n")
+
+
+def _command(folder):
+  return ["recipe", f"--flagfile={folder / 'recipe.flags'}", "--data_dir=data/images", "--vgg_weights=none",
+          "--flips=both", f"--work_dir={folder / 'runs'}"]
+
+
+@pytest.fixture(name="finished", scope="module")
+def _finished(tmp_path_factory):
+  """The five stages, one step each; returns the folder of flagfiles, that of the runs and what was printed."""
+  folder = tmp_path_factory.mktemp("recipe")
+  printed = io.StringIO()
+  with stand_ins.eagerly(), contextlib.redirect_stdout(printed):
+    _write_recipe(folder)
+    assert main(_command(folder)) == 0
+  return folder, folder / "runs", printed.getvalue()
+
+
+@pytest.fixture(name="copy")
+def _copy(finished, tmp_path):
+  """The finished recipe's folder, in which a test may change everything: it is put back afterwards."""
+  shutil.copytree(finished[0], tmp_path / "before")
+  yield finished[0]
+  shutil.rmtree(finished[0])
+  shutil.copytree(tmp_path / "before", finished[0])
+
+
+def _arrays(folder):
+  return checkpoints.read_model_file(str(folder))[0]
+
+
+def test_weights_are_handed_over_bit_for_bit(finished):
+  """At a learning rate of next to nothing only batch norms' averages move; biases of exactly 0, by that rate."""
+  _, runs, _ = finished
+  for former, later in (("coarse", "joint"), ("sr", "joint"), ("refine", "joint"), ("joint", "again")):
+    weights, handed_over = _arrays(runs / later), _arrays(runs / former)
+    names = [name for name in weights if name in handed_over and not name.endswith(("mean", "var"))]
+    assert {name.split("/")[0] for name in names} == {former if former != "joint" else "coarse"}
+    for name in names:
+      np.testing.assert_allclose(weights[name], handed_over[name], rtol=0, atol=1e-29, err_msg=name)
+      assert not name.endswith("kernel") or np.array_equal(weights[name], handed_over[name]), name
+
+
+def test_stages_of_a_process_share_one_strategy():
+  """With one each, on several devices, the second stage fails: "Shape mismatch in the collective instance"."""
+  assert devices.make_strategy() is devices.make_strategy()
+
+
+def test_the_plan_is_printed_first(finished):
+  _, runs, printed = finished
+  lines = printed.splitlines()
+  assert lines[:5] == [
+      f"1. {runs}/coarse: z2i pretrain, 1 steps, coarse new",
+      f"2. {runs}/sr: z2i pretrain, 1 steps, sr new",
+      f"3. {runs}/refine: z2i pretrain, 1 steps, refine new",
+      f"4. {runs}/joint: z2i train, 1 steps, coarse from coarse, refine from refine, sr from sr, disc new",
+      f"5. {runs}/again: z2i pretrain, 1 steps, coarse from joint"]
+  assert lines[5] == f"stage 1 of 5, coarse: z2i pretrain in {runs}/coarse"
+
+
+def test_given_flags_reach_all_stages_and_others_stay_the_stage_s_own(finished):
+  _, runs, _ = finished
+  for name in _NAMES:
+    settings = (runs / name / "config.json").read_text()
+    assert '"flips": "both"' in settings and '"vgg_weights": "none"' in settings
+    assert '"seed": 0' in settings and '"crop_size": 16' in settings
+  values = _parsed(["--validation_split=", "--seed=3", "--on_bad_image=fail", "--save_every=9"])
+  overriding = recipe._given(values)  # pylint: disable=protected-access
+  assert sorted(overriding) == ["--on_bad_image=fail", "--save_every=9", "--seed=3", "--validation_split="]
+
+
+def _parsed(arguments):
+  values = flags.FlagValues()
+  recipe.define_flags(values)
+  values(["z2i recipe"] + arguments)
+  return values
+
+
+def test_a_finished_recipe_skips_every_stage_without_looking_at_its_data(finished, capsys):
+  folder, runs, _ = finished
+  times = {name: os.stat(runs / name / "model.npz").st_mtime_ns for name in _NAMES}
+  before = (runs / "again" / "config.json").read_text()
+  assert main(_command(folder)) == 0
+  output = capsys.readouterr().out
+  assert all(f"{name}: {runs / name} has its 1 steps already" in output for name in _NAMES)
+  assert output.count("(finished)") == 5 and "images" not in output.replace("data/images", "")
+  assert {name: os.stat(runs / name / "model.npz").st_mtime_ns for name in _NAMES} == times
+  assert (runs / "again" / "config.json").read_text() == before
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_continues_where_it_stopped(copy, capsys):
+  """The last stage gone: it alone is trained again, to the same weights; with more steps: it goes on."""
+  runs = copy / "runs"
+  former = _arrays(runs / "again")
+  shutil.rmtree(runs / "again")
+  assert main(_command(copy)) == 0
+  output = capsys.readouterr().out
+  assert output.count("has its 1 steps already") == 4 and "stage 5 of 5, again: z2i pretrain" in output
+  for name, array in _arrays(runs / "again").items():
+    np.testing.assert_array_equal(array, former[name], err_msg=name)
+  with open(copy / "again.cfg", "a", encoding="utf-8") as file:
+    file.write("--iterations=2\n")
+  assert main(_command(copy)) == 0
+  output = capsys.readouterr().out
+  assert "2 steps, coarse from joint (begun)" in output
+  assert "continuing from" in output
+  assert checkpoints.read_model_config(str(runs / "again"))["step"] == 2
+
+
+def test_a_stage_is_not_trained_further_once_another_started_from_it(copy, capsys):
+  with open(copy / "coarse.cfg", "a", encoding="utf-8") as file:
+    file.write("--iterations=2\n")
+  assert main(_command(copy)) == 2
+  error = capsys.readouterr().err
+  assert f"{copy}/runs/coarse has steps to be done, but {copy}/runs/joint" in error and error.count("\n") == 1
+  assert checkpoints.read_model_config(str(copy / "runs" / "coarse"))["step"] == 1
+
+
+@pytest.mark.parametrize("change, message", [
+    (("sr", "--weight_vgg=0.5"), "sr holds a run with other settings: --weight_vgg was None, is 0.5"),
+    (("joint", "--weight_gradient=2"), "joint holds a run with other settings: --weight_gradient was 1.0, is 2.0")])
+def test_folders_of_another_recipe_are_refused(copy, capsys, change, message):
+  name, line = change
+  with open(copy / f"{name}.cfg", "a", encoding="utf-8") as file:
+    file.write(line + "\n")
+  assert main(_command(copy)) == 2
+  error = capsys.readouterr().err
+  assert message in error and f"{copy / name}.cfg: " in error and error.count("\n") == 1
+
+
+def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_names(tmp_path):
+  (tmp_path / "tiny.flags").write_text("\n".join(_TINY + _DATA) + "\n")
+  stages = [_write(tmp_path, "coarse", "--network=coarse"),
+            _write(tmp_path, "coarse_again", "--network=coarse", "--mask_kind=large", "--init_coarse=ELSEWHERE"),
+            _write(tmp_path, "joint", "--init_all=ELSEWHERE"), _write(tmp_path, "last", "--init_all=ELSEWHERE")]
+  _, again, joint, last = recipe_plan.plan(stages, "runs", [])
+  assert again.config.initial_weights == {"coarse": "runs/coarse"}
+  assert joint.config.initial_weights == {
+      "coarse": "runs/coarse_again", "sr": "ELSEWHERE", "refine": "ELSEWHERE", "disc": "ELSEWHERE"}
+  assert recipe_plan.describe([joint]) == (
+      "1. runs/joint: z2i train, 1 steps, coarse from coarse_again, refine from ELSEWHERE, sr from ELSEWHERE, "
+      "disc from ELSEWHERE")
+  assert last.config.initial_weights == dict.fromkeys(("coarse", "sr", "refine", "disc"), "runs/joint")
+
+
+@pytest.mark.parametrize("lines, message", [
+    ({"last": None}, "last.cfg: no such file"),
+    ({"last": ["--widht=4"]}, "last.cfg: Unknown command line flag 'widht'"),
+    ({"last": ["--stages=a"]}, "last.cfg: Unknown command line flag 'stages'"),
+    ({"last": ["stray"]}, "last.cfg: unexpected line 'stray'"),
+    ({"last": ["--flagfile=nowhere.cfg"]}, "last.cfg: ERROR:: Unable to open flagfile"),
+    ({"last": ["--width=5"]}, "last.cfg: A network's width must be a positive even"),
+    ({"last": ["--width=6"]}, "last.cfg: the network 'coarse' has width 6 here, but 4 in {folder}/coarse.cfg"),
+    ({"last": ["--scale=3"]}, "last.cfg: the network 'sr' has scale 3 here, but 2 in {folder}/sr.cfg"),
+    ({"last": ["--save_every=0"]}, "last.cfg: save_every must be at least 1"),
+    ({"last": ["--mask_kind=round"]}, "last.cfg: --mask_kind=round"),
+    ({"last": ["--crop_size=512"]}, "last.cfg: none of 4 images is usable"),
+    ({"last": ["--data_dir=nowhere"]}, "last.cfg: nowhere: no such folder"),
+    ({"last": ["--validation_dir=nowhere"]}, "last.cfg: nowhere: no such folder"),
+    ({"last": ["--vgg_weights=nowhere.h5"]}, "last.cfg: --vgg_weights=nowhere.h5: no such file"),
+    ({"last": ["--init_disc=nowhere"]}, "last.cfg: nowhere: no model here"),
+    ({"last": ["--init_disc={finished}/sr"]}, "last.cfg: --init_disc: {finished}/sr has no network 'disc'"),
+    ({"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]},
+     "last.cfg: --init_disc: the network 'disc' of {finished}/joint has width 4, here it has 6"),
+    ({"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
+     "last.cfg: --init_disc=nowhere: the stage trains no such network"),
+    ({"coarse": ["--init_sr=nowhere"]},
+     "coarse.cfg: --init_sr=nowhere: --network=coarse can only start from --init_coarse"),
+    ({"other/coarse": ["--network=coarse"]}, "would both train in {folder}/runs/coarse"),
+])
+def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_path, capsys, lines, message):
+  (tmp_path / "tiny.flags").write_text("\n".join(_TINY) + "\n")
+  (tmp_path / "other").mkdir()
+  own = {"coarse": ["--network=coarse"], "sr": ["--network=sr"], "last": ["--data_dir=data/images"]}
+  files = {**{name: own[name] for name in own}, **lines}
+  stages = []
+  for name, more in files.items():
+    base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--vgg_weights=none"] + own.get(name, [])
+    if more is not None:
+      more = [line.format(finished=finished[1]) for line in more]
+      (tmp_path / f"{name}.cfg").write_text("\n".join(base + more) + "\n")
+    stages.append(str(tmp_path / f"{name}.cfg"))
+  assert main(["recipe", f"--stages={','.join(stages)}", f"--work_dir={tmp_path / 'runs'}"]) == 2
+  error = capsys.readouterr().err
+  assert message.format(folder=tmp_path, finished=finished[1]) in error and error.count("\n") == 1, error
+  assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--stages="], "--stages is missing"),
+    (["--stages=,"], "--stages is missing"),
+    (["--work_dir="], "--work_dir is missing"),
+    (["--work_dir=setup.py"], "setup.py: a file"),
+    (["--work_dir=nowhere/runs"], "create it first"),
+    (["--work_dir={runs}/coarse"], "the folder of a single run"),
+    (["--data_dir="], "coarse.cfg: --data_dir is missing"),
+    (["--width=8"], "Unknown command line flag 'width'"),
+    (["--init_coarse=runs"], "Unknown command line flag 'init_coarse'"),
+    (["--seed=-1"], "--seed"),
+])
+def test_unusable_recipes_get_one_line(finished, tmp_path, capsys, arguments, message):
+  folder, runs, _ = finished
+  assert main(_command(folder) + [f"--work_dir={tmp_path / 'runs'}"]
+              + [argument.format(runs=runs) for argument in arguments]) == 2
+  error = capsys.readouterr().err
+  assert message in error and error.count("\n") == 1, error
+  assert not (tmp_path / "runs").exists()

@@ -1,0 +1,229 @@
+"""The stages of a recipe: read from their flagfiles, joined by the weights they hand over, checked before any runs."""
+
+import contextlib
+import dataclasses
+import os
+import re
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.cli import pretrain
+from z2i_tf.cli import stage_runs
+from z2i_tf.cli import train
+from z2i_tf.errors import InputError
+
+_EXTENSION = ".cfg"
+_ALL = "all"  # As in training.stage, which is too heavy to be imported for its name.
+
+
+@dataclasses.dataclass
+class PlannedStage:
+  """A stage of a recipe.
+
+  Attributes:
+    name: of its folder: the flagfile's base name.
+    flagfile: where its flags come from.
+    command: the module of `z2i pretrain` or `z2i train`.
+    values: of all its flags.
+    config: the record that the command makes of them.
+    handed_over: network -> the earlier stage of the recipe that it takes its weights from.
+    is_finished: whether nothing is left to be done.
+    has_begun: whether there is a checkpoint to continue from.
+  """
+  name: str
+  flagfile: str
+  command: Any
+  values: flags.FlagValues
+  config: Any = None
+  handed_over: Dict[str, "PlannedStage"] = dataclasses.field(default_factory=dict)
+  is_finished: bool = False
+  has_begun: bool = False
+
+  @property
+  def command_name(self) -> str:
+    return "z2i " + self.command.__name__.rsplit(".", maxsplit=1)[-1]
+
+  @property
+  def folder(self) -> str:
+    return self.values.work_dir
+
+  @contextlib.contextmanager
+  def errors(self) -> Iterator[None]:
+    """Makes whatever the user can mend in this stage name its flagfile."""
+    with _errors_of(self.flagfile):
+      yield
+
+
+def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> List[PlannedStage]:
+  """Reads the stages and joins them; looks at no data and no folder, and writes nothing.
+
+  Args:
+    flagfiles: one per stage, in order.
+    work_dir: folder of the stages' folders.
+    overriding: arguments for every stage, which have the last word.
+  Raises: InputError naming the flagfile that is missing or unusable, or two that do not go together.
+  """
+  stages: List[PlannedStage] = []
+  for flagfile in flagfiles:
+    stage = _read(flagfile, work_dir, overriding)
+    for former in stages:
+      if former.name == stage.name:
+        raise InputError(f"--stages: {former.flagfile} and {flagfile} would both train in {stage.folder}; rename one "
+                         "of them")
+    stages.append(stage)
+  latest: Dict[str, PlannedStage] = {}
+  for stage in stages:
+    with stage.errors():
+      stage.config = stage.command.stage_config(stage.values)
+      _take_over(stage, latest)
+    latest.update(dict.fromkeys(stage.config.networks, stage))
+  return stages
+
+
+def check_folders(stages: Sequence[PlannedStage], work_dir: str) -> None:
+  """Looks at what is left of an earlier run of the recipe; sets `is_finished` and `has_begun`, writes nothing.
+
+  Raises: InputError if a folder cannot be used, or belongs to something else.
+  """
+  from z2i_tf.training import run_checkpoints
+  from z2i_tf.training.work_dir import check_work_dir
+  check_work_dir(work_dir)
+  if run_checkpoints.has_checkpoint(work_dir):
+    raise InputError(f"--work_dir={work_dir}: the folder of a single run; a recipe needs one of its own, in which its "
+                     "stages get folders")
+  for stage in stages if os.path.isdir(work_dir) else ():
+    with stage.errors():
+      check_work_dir(stage.folder)
+      stage.has_begun = run_checkpoints.has_checkpoint(stage.folder)
+      stage.is_finished = stage.has_begun and run_checkpoints.saved_steps(stage.folder) >= stage.values.iterations
+  for stage in stages:
+    for former in stage.handed_over.values():
+      if stage.has_begun and not former.is_finished:
+        raise InputError(
+            f"{former.folder} has steps to be done, but {stage.folder}, which starts from its weights, has begun "
+            f"already; remove {stage.folder} (or leave --iterations of {former.flagfile} as it was), or give another "
+            "--work_dir")
+  for stage in stages:
+    if stage.has_begun:
+      with stage.errors():
+        stage_runs.check_former_run(stage.values, stage_runs.recorded_settings(stage.values, stage.command_name))
+
+
+def check_inputs(stages: Sequence[PlannedStage]) -> None:
+  """Looks at what the stages that are not finished need, other than folders: images, devices, weights; writes nothing.
+
+  Raises: InputError for what would stop one of them.
+  """
+  from z2i_tf.training import devices
+  strategy = devices.make_strategy()
+  known_vgg_weights = set()
+  for stage in stages:
+    if stage.is_finished:
+      continue
+    with stage.errors():
+      inputs = stage_runs.open_inputs(
+          stage.values, stage.command_name, stage.config.scale, stage.config.with_masks)
+      devices.check_batch_size(inputs.loop.batch_size, strategy, stage.values.jit_compile)
+      if stage.has_begun:
+        stage_runs.check_former_run(stage.values, inputs.settings)
+      else:
+        _check_weights_from_elsewhere(stage)
+      vgg_weights = stage.config.used_vgg_weights
+      if vgg_weights is not None and vgg_weights not in known_vgg_weights:
+        from z2i_tf.losses.perceptual import vgg19_features
+        vgg19_features(vgg_weights)  # Downloads them, if need be, while somebody is still looking.
+        known_vgg_weights.add(vgg_weights)
+
+
+def describe(stages: Sequence[PlannedStage]) -> str:
+  """Returns the plan, a line per stage."""
+  lines = []
+  for number, stage in enumerate(stages, start=1):
+    sources = []
+    own = stage.config.initial_weights
+    for network in stage.config.networks:
+      folder = own.get(network, own.get(_ALL))
+      source = stage.handed_over[network].name if network in stage.handed_over else folder
+      sources.append(f"{network} from {source}" if source else f"{network} new")
+    state = " (finished)" if stage.is_finished else " (begun)" if stage.has_begun else ""
+    lines.append(f"{number}. {stage.folder}: {stage.command_name}, {stage.values.iterations} steps, "
+                 f"{', '.join(sources)}{state}")
+  return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _errors_of(flagfile: str) -> Iterator[None]:
+  try:
+    yield
+  except (InputError, flags.Error) as error:
+    raise InputError(f"{flagfile}: {error}") from error
+  except UnicodeDecodeError as error:
+    raise InputError(f"{flagfile}: it, or a --flagfile in it, is not UTF-8 text: {error}") from error
+
+
+def _read(flagfile, work_dir, overriding) -> PlannedStage:
+  if not os.path.isfile(flagfile):
+    raise InputError(f"--stages: {flagfile}: no such file (paths of flagfiles are seen from the current folder)")
+  name = os.path.basename(flagfile)
+  name = name[:-len(_EXTENSION)] if name.endswith(_EXTENSION) else name
+  values = flags.FlagValues()
+  with _errors_of(flagfile):
+    lines = values.read_flags_from_files([f"--flagfile={flagfile}"])
+    command = pretrain if any(re.match("--?network(=|$)", line) for line in lines) else train
+    command.define_flags(values)
+    rest = values([f"z2i {flagfile}", *lines, *overriding, f"--work_dir={os.path.join(work_dir, name)}"])[1:]
+    if rest:
+      raise InputError(f"unexpected line {rest[0]!r}; every option is a flag, as --name=value")
+  return PlannedStage(name, flagfile, command, values)
+
+
+def _take_over(stage, latest: Dict[str, PlannedStage]) -> None:
+  """Lets the stage start from what earlier stages leave, and otherwise from what its flagfile names."""
+  own, networks = stage.config.initial_weights, stage.config.networks
+  for name in own:
+    if name != _ALL and name not in networks:
+      raise InputError(f"--init_{name}={own[name]}: the stage trains no such network")
+  by_flagfile = {name: own.get(name, own.get(_ALL)) for name in networks}
+  folders = dict(by_flagfile)
+  for name, size in networks.items():
+    if name in latest:
+      _check_sizes(stage, latest[name], name, size)
+      stage.handed_over[name], folders[name] = latest[name], latest[name].folder
+  if _real(folders) == _real(by_flagfile):
+    return  # As by hand: so a stage may be begun by hand and continued by a recipe.
+  for name in (*networks, _ALL):
+    if f"init_{name}" in stage.values:
+      stage.values[f"init_{name}"].value = folders.get(name)
+  stage.config = stage.command.stage_config(stage.values)
+
+
+def _real(folders: Dict[str, Optional[str]]) -> Dict[str, str]:
+  return {name: os.path.realpath(folder) for name, folder in folders.items() if folder}
+
+
+def _check_sizes(stage, former, network, size):
+  left = former.config.networks[network]
+  for what in size:
+    if size[what] != left[what]:
+      raise InputError(f"the network {network!r} has {what} {size[what]} here, but {left[what]} in {former.flagfile}, "
+                       "which hands it over; they must be the same")
+
+
+def _check_weights_from_elsewhere(stage):
+  """Raises InputError unless the folders that the flagfile names, and no stage leaves, hold the networks."""
+  from z2i_tf import checkpoints
+  own = stage.config.initial_weights
+  for name in stage.config.networks:
+    folder = own.get(name, own.get(_ALL))
+    if folder is None or name in stage.handed_over:
+      continue
+    arrays, _ = checkpoints.read_model_file(folder)
+    first = arrays.get(f"{name}/conv00/kernel")
+    if first is None:
+      raise InputError(f"--init_{name}: {folder} has no network {name!r}")
+    width = stage.config.networks[name]["width"]
+    if first.shape[-1] != width:
+      raise InputError(f"--init_{name}: the network {name!r} of {folder} has width {first.shape[-1]}, here it has "
+                       f"{width}")
