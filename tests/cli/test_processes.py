@@ -1,0 +1,123 @@
+"""Runs that are killed, told to stop, or spread over processes; in processes of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from z2i_tf import checkpoints
+from z2i_tf.cli.main import main
+
+_STEPS_OF_REST = 3
+_COMMAND = ["pretrain", "--network=coarse", "--data_dir=data/images", "--width=4", "--crop_size=16", "--batch_size=4",
+            "--mask_reference_size=64", "--vgg_weights=none", "--learning_rates=1e-3", "--decay_fractions=", "--log_every=1",
+            "--save_every=2", "--evaluate_every=1000"]
+_ENDLESS = ["--iterations=1000000"]
+
+
+def _start(work_dir, *arguments, worker=None, ports=()):
+  environment = dict(os.environ)
+  if worker is not None:
+    environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": [f"localhost:{port}" for port in ports]},
+                                           "task": {"type": "worker", "index": worker}})
+  return subprocess.Popen([sys.executable, "-m", "z2i_tf", *_COMMAND, f"--work_dir={work_dir}", *arguments], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+def _last_step(work_dir):
+  """The newest checkpoint's step, 0 without one."""
+  return max([int(path.stem.split("-")[1]) for path in (work_dir / "checkpoints").glob("ckpt-*.index")], default=0)
+
+
+def _wait_for_step(work_dir, step, *processes):
+  deadline = time.monotonic() + 120
+  while _last_step(work_dir) < step:
+    assert time.monotonic() < deadline and all(process.poll() is None for process in processes), [
+        process.communicate() for process in processes if process.poll() is not None]
+    time.sleep(0.02)
+
+
+def _end(process):
+  output, error = process.communicate(timeout=120)
+  return process.returncode, output, [line for line in error.splitlines() if not line.startswith(("WARNING", "I0000"))]
+
+
+def _arrays(work_dir):
+  return checkpoints.read_model_file(str(work_dir))[0]
+
+
+def _free_ports(count):
+  sockets = [socket.socket() for _ in range(count)]
+  for one in sockets:
+    one.bind(("localhost", 0))
+  ports = [one.getsockname()[1] for one in sockets]
+  for one in sockets:
+    one.close()
+  return ports
+
+
+def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_path):
+  run, whole = tmp_path / "run", tmp_path / "whole"
+  killed = _start(run, *_ENDLESS)
+  _wait_for_step(run, 2, killed)
+  killed.kill()
+  killed.communicate()
+  at_kill = _last_step(run)
+  told = _start(run, *_ENDLESS)
+  _wait_for_step(run, at_kill + 2, told)
+  told.terminate()
+  code, output, errors = _end(told)
+  stopped = checkpoints.read_model_config(str(run))["step"]
+  assert code == 128 + signal.SIGTERM and f"continuing from {run / 'checkpoints'}/ckpt-{at_kill}" in output
+  assert errors == [f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same command "
+                    "continues"]
+  assert _last_step(run) == stopped
+  last = [f"--iterations={stopped + _STEPS_OF_REST}"]
+  assert main(_COMMAND + [f"--work_dir={run}"] + last) == 0
+  assert main(_COMMAND + [f"--work_dir={whole}"] + last) == 0
+  for name, array in _arrays(whole).items():
+    np.testing.assert_array_equal(_arrays(run)[name], array, err_msg=name)
+
+
+def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
+  run, whole = tmp_path / "run", tmp_path / "whole"
+  ports = _free_ports(4)
+  workers = [_start(run, *_ENDLESS, worker=worker, ports=ports[:2]) for worker in range(2)]
+  _wait_for_step(run, 4, *workers)
+  workers[0].kill()
+  workers[0].communicate()
+  code, output, errors = _end(workers[1])
+  assert code == 2 and "2 replicas on 2 workers" in output and "step " not in output  # The first one reports.
+  assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
+  assert "start all of them again: they continue from the last checkpoint" in errors[0]
+  last = _last_step(run) + _STEPS_OF_REST
+  workers = [_start(run, f"--iterations={last}", worker=worker, ports=ports[2:]) for worker in range(2)]
+  for code, output, errors in map(_end, workers):
+    assert (code, errors) == (0, []) and "continuing from" in output
+  assert main(_COMMAND + [f"--work_dir={whole}", f"--iterations={last}"]) == 0
+  assert checkpoints.read_model_config(str(run))["step"] == last
+  # Adam turns differences of rounding into parts of the learning rate, 1e-3.
+  for name, array in _arrays(whole).items():
+    np.testing.assert_allclose(_arrays(run)[name], array, rtol=1e-3, atol=1e-3 * last / 20, err_msg=name)
+
+
+@pytest.mark.parametrize("config, message", [
+    ("no JSON", "expected JSON such as"),
+    ('{"cluster": {"worker": ["localhost:1"]}}', "expected JSON such as"),
+    ('{"cluster": {"worker": ["localhost:1"], "ps": ["localhost:2"]}, "task": {"type": "worker", "index": 0}}',
+     "every task must be a chief or worker"),
+    ('{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 1}}', "this one of them")])
+def test_an_unusable_cluster_gets_one_line(tmp_path, monkeypatch, capsys, config, message):
+  from z2i_tf.training import devices
+  monkeypatch.setattr(devices, "make_strategy", devices.make_strategy.__wrapped__)  # Of this process there is one.
+  monkeypatch.setenv("TF_CONFIG", config)
+  assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=1"]) == 2
+  error = capsys.readouterr().err
+  assert "TF_CONFIG: " in error and message in error and error.count("\n") == 1
+  assert not (tmp_path / "run").exists()
