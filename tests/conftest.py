@@ -32,6 +32,15 @@ def two_devices():
   return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
+@pytest.fixture(scope="session")
+def four_devices():
+  """As `two_devices`, with collective operations that are numbered apart from theirs."""
+  class Apart(tf.distribute.MirroredStrategy):
+    _collective_key_base = 1_000_000  # TensorFlow has it for tests.
+
+  return Apart([f"CPU:{number}" for number in range(4)])
+
+
 @pytest.fixture
 def eager_functions():
   """See `stand_ins.eagerly`."""

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import numpy as np
 import tensorflow as tf
 
 from z2i_tf import checkpoints
@@ -37,6 +38,17 @@ def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=No
     optimizers[1].build(discriminator.trainable_variables)
   step = JointStep(inpainter, discriminator, vgg_features, loss_weights, *optimizers, batch_size)
   return step, networks
+
+
+def smooth_batch(count, side):
+  """Returns a batch of smooth images, as photographs are, at scale 2, each with another mask; NumPy arrays."""
+  image_hr = tf.image.resize(
+      np.random.default_rng(0).random((count, 8, 8, 3)).astype(np.float32), [2 * side] * 2, "bicubic").numpy()
+  mask = np.zeros((count, side, side, 1), np.float32)
+  for number in range(count):
+    mask[number, 2 + number % 4:9, 4:8 + number % 4] = 1
+  return {"image_hr": image_hr, "mask_lr": mask,
+          "image_lr": tf.image.resize(image_hr, [side] * 2, "bicubic", antialias=True).numpy()}
 
 
 def run_step(strategy, step, batch):

@@ -14,13 +14,6 @@ from z2i_tf.training.guarded_step import STOP
 _WITHOUT_VGG = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
 
 
-def _batch(side=16):
-  image_hr = np.random.default_rng(0).random((2, 2 * side, 2 * side, 3)).astype(np.float32)
-  mask = np.zeros((2, side, side, 1), np.float32)
-  mask[:, 4:9, 6:11] = 1
-  return {"image_hr": image_hr, "image_lr": image_hr[:, ::2, ::2], "mask_lr": mask}
-
-
 def _shared(strategy, batch):
   dataset = tf.data.Dataset.from_tensor_slices(batch).batch(len(batch["mask_lr"]))
   return next(iter(strategy.experimental_distribute_dataset(dataset)))
@@ -39,7 +32,7 @@ def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
         None, lambda: made.append(optimizers.Adam(1e-3)) or made[-1], _WITHOUT_VGG, batch_size=2, width=4)
   variables = [variable for part in [*networks.values(), *made] for variable in part.variables]
   train_step = guarded_step(step, two_devices, variables, jit_compile=False)
-  batch, spoiled = _batch(), _batch()
+  batch, spoiled = stand_ins.smooth_batch(2, 16), stand_ins.smooth_batch(2, 16)
   spoiled["image_hr"][1, 3, 3, 0] = np.nan  # Seen by the second replica, and by the discriminator.
   assert float(train_step(_shared(two_devices, batch), tf.constant(0.0))[SKIPPED]) == 0
   before = _copies(two_devices, variables)

@@ -127,7 +127,7 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
       with window.elsewhere():
         actions.save(step, skipped)
         journal.flush()
-    if stop and not is_last:
+    if stop:
       number = interruption.signal or signal.SIGTERM
       raise Stopped(f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; all is saved, "
                     "and the same command continues", number)

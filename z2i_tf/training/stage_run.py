@@ -134,7 +134,9 @@ class StageRun(StageActions):
       self._write_model_file("", self._record.step)
     else:
       self._stage.load_initial_weights()
-    self._record.settings = dict(self._settings)
+    if self._record.settings != self._settings:
+      # Measured otherwise, perhaps.
+      self._record.best, self._record.settings = None, dict(self._settings)
     self._skipped_before = self._record.skipped
     self._check_others_start_here()
 
@@ -159,6 +161,8 @@ class StageRun(StageActions):
       count += int(batch[conventions.IMAGE_LR].shape[0])
       for name, values in quality.items():
         sums[name] = sums.get(name, 0.0) + float(tf.reduce_sum(values))
+    if not count:
+      raise InputError("none of the images to measure on is usable")
     return {f"validation/{name}": total / count for name, total in sums.items()}
 
   def _write_model_file(self, folder: str, step: int, psnr: Optional[float] = None):

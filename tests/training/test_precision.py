@@ -1,0 +1,77 @@
+"""Networks in 16 bits, and what stays float32."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training import stand_ins
+from z2i_tf import checkpoints
+from z2i_tf.layers.contextual_attention import ContextualAttention
+from z2i_tf.layers.gated_conv import GatedConv2D
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.training import precision
+from z2i_tf.training.config import LossWeights
+from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.joint_stage import joint_stage
+from z2i_tf.training.joint_stage import JointStageConfig
+from z2i_tf.training.loop import LoopConfig
+
+_LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
+
+
+def _stage(name, vgg_weights):
+  config = JointStageConfig(
+      model=ModelConfig(width=4), discriminator_width=4, loss_weights=LossWeights(weight_vgg_refine=0.0),
+      optimizer=OptimizerConfig(iterations=10), vgg_weights=vgg_weights, seed=3, precision=name)
+  return joint_stage(config, _LOOP, tf.distribute.get_strategy())
+
+
+def _leaves(model):
+  """All layers, those within layers included."""
+  return [layer for layer in model._flatten_layers(include_self=False)]  # pylint: disable=protected-access
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_a_step_in_16_bits_is_near_that_in_32(random_vgg_weights):
+  batch = stand_ins.smooth_batch(2, 16)
+  batch = {name: tf.constant(value) for name, value in batch.items()}
+  results = {}
+  for name in precision.PRECISIONS:
+    stage = _stage(name, random_vgg_weights)
+    stages, _ = stage.step.evaluate(batch)
+    assert {value.dtype for value in stages.values()} == {tf.float32}
+    results[name] = {tag: value.numpy() for tag, value in stage.step(batch).items()}
+    assert {value.dtype for value in results[name].values()} == {np.dtype(np.float32)}
+    assert {array.dtype for array in checkpoints.read_arrays(stage.networks).values()} == {np.dtype(np.float32)}
+    compute = name.replace("mixed_", "")
+    gated = [layer for network in ("coarse", "refine") for layer in _leaves(stage.networks[network])
+             if isinstance(layer, GatedConv2D)]
+    assert gated and {layer.compute_dtype for layer in gated} == {compute}
+    vgg = stage.step._vgg_features  # pylint: disable=protected-access
+    for model in (stage.networks["disc"], vgg):
+      assert {layer.compute_dtype for layer in _leaves(model)} == {"float32"}
+    assert bool(precision.loss_scales(stage.optimizers["generator"])) == (name == precision.FLOAT16)
+    assert not precision.loss_scales(stage.optimizers["discriminator"])
+  exact = results[precision.FLOAT32]
+  for name, tolerance in ((precision.BFLOAT16, 0.05), (precision.FLOAT16, 0.01)):
+    for tag, value in exact.items():
+      assert results[name][tag] == pytest.approx(value, rel=10 * tolerance if "norm" in tag else tolerance), (name, tag)
+      if tag.startswith("loss/l1"):
+        assert results[name][tag] != value, (name, tag)  # It really is another arithmetic.
+
+
+def test_attention_weights_are_float32_and_features_keep_their_type():
+  rng = np.random.default_rng(0)
+  features, mask = rng.normal(size=(1, 8, 8, 4)).astype(np.float32), np.zeros((1, 8, 8, 1), np.float32)
+  mask[:, 2:5, 3:6] = 1
+  layer, half = ContextualAttention(), ContextualAttention(dtype="mixed_bfloat16")
+  rounded = tf.cast(features, tf.bfloat16)
+  assert half.attention_map(rounded[:, 1::2, 1::2], tf.constant(mask[:, 1::2, 1::2])).dtype == tf.float32
+  filled = half([rounded, mask])
+  assert filled.dtype == tf.bfloat16
+  np.testing.assert_allclose(tf.cast(filled, tf.float32), layer([tf.cast(rounded, tf.float32), mask]), rtol=0.02, atol=0.02)
+
+
+def test_an_unknown_precision_is_refused():
+  with pytest.raises(ValueError, match="precision='float8'"):
+    precision.check_precision("float8")
