@@ -56,7 +56,8 @@ def test_values_gradients_and_moving_statistics_are_those_of_the_formula(replica
     tape.watch([wide, gamma, beta])
     mean, variance = tf.nn.moments(wide, [0, 1, 2])
     outputs = (wide - mean) / tf.sqrt(variance + _EPSILON) * gamma + beta
-  expected = dict(zip(("d_x", "d_gamma", "d_beta"), tape.gradient(outputs, [wide, gamma, beta], d_outputs)))
+  expected = dict(zip(("d_x", "d_gamma", "d_beta"),
+                      tape.gradient(outputs, [wide, gamma, beta], tf.constant(d_outputs, tf.float64))))
   expected["outputs"] = outputs
   expected["weights"] = [gamma, beta, _MOMENTUM * moving_mean + (1 - _MOMENTUM) * mean,
                          _MOMENTUM * moving_variance + (1 - _MOMENTUM) * variance]
