@@ -345,7 +345,8 @@ def main():
   if arguments.child:
     _child(arguments)
     return
-  print(f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, medians of {arguments.rounds} rounds")
+  print(f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, "
+        f"medians of {arguments.rounds} rounds")
   print("| LR crop | VGG | precision | plain s | ours s | plain / ours | plain MiB | ours MiB | ours TFLOP | share of "
         "product rate | losses differ by |\n|" + "---|" * 11)
   where = []
@@ -356,8 +357,8 @@ def main():
         for precision in _PRECISIONS:
           row, plain, ours = (_in_child(what, size, precision, with_vgg, arguments, folder)
                               for what in ("time", "plain", "ours"))
-          print(f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | {row['ours_s']:.2f} | "
-                f"{row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | {row['flops'] / 1e12:.2f} | "
+          print(f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | "
+                f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | {row['flops'] / 1e12:.2f} | "
                 f"{100 * row['flops'] / row['ours_s'] / row['rate']:.0f}% of {row['rate'] / 1e9:.0f} GFLOP/s | "
                 f"{row['loss_difference']:.1e} |", flush=True)
           if row["by_kind"]:
