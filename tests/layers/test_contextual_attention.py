@@ -112,3 +112,26 @@ def test_unequal_sizes_are_refused(mask_size):
 def test_indivisible_sizes_are_refused():
   with pytest.raises(ValueError, match="divisible by rate=2"):
     ContextualAttention()([np.zeros((1, 7, 8, 3)), np.zeros((1, 7, 8, 1))])
+
+
+def test_gradient_is_that_of_patches():
+  features = tf.constant(_random_case(6, 8, batch=2)[0] * 0.2, tf.float64)
+  mask = tf.zeros([2, 6, 8, 1], tf.float64)
+  d_map = np.random.default_rng(1).normal(size=(2, 48, 48))
+  identity = tf.eye(3, dtype=tf.float64)[..., tf.newaxis, tf.newaxis]
+
+  def by_patches(features):
+    padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    patches = tf.reshape(tf.stack([padded[:, y:y + 6, x:x + 8] for y in range(3) for x in range(3)], -1), [2, 48, -1])
+    scores = tf.matmul(patches / tf.norm(patches, axis=-1, keepdims=True), patches, transpose_b=True)
+    for rows, columns in ((6, 8), (8, 6)):  # The 3x3 identity as a convolution, in either order.
+      scores = tf.nn.conv2d(scores[..., tf.newaxis], identity, 1, "SAME")
+      scores = tf.reshape(tf.einsum("nabcd->nbadc", tf.reshape(scores, [2, rows, columns, rows, columns])), [2, 48, 48])
+    return tf.nn.softmax(10.0 * scores)
+
+  with tf.GradientTape(persistent=True) as tape:
+    tape.watch(features)
+    maps = [ContextualAttention(dtype="float64").attention_map(features, mask), by_patches(features)]
+  np.testing.assert_allclose(maps[0], maps[1], rtol=1e-8, atol=1e-12)
+  ours, theirs = (tape.gradient(value, features, d_map) for value in maps)
+  np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-10)

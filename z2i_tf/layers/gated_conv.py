@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from z2i_tf.keras_api import layers
+from z2i_tf.layers.upscaled_conv import conv_of_upscaled
 
 _KERNEL_SIZE = 3
 
@@ -14,23 +15,27 @@ class GatedConv2D(layers.Layer):
 
   Call arguments:
     inputs: (B, H, W, C).
-  Returns: (B, H, W, filters / 2).
+  Returns: (B, H, W, filters / 2); (B, 2H, 2W, filters / 2) if `upscaled`.
   """
 
-  def __init__(self, filters: int, dilation_rate: int = 1, **kwargs):
+  def __init__(self, filters: int, dilation_rate: int = 1, upscaled: bool = False, **kwargs):
     """Creates the layer.
 
     Args:
       filters: channels of the convolution *before* the split, even.
       dilation_rate: of the convolution.
-    Raises: ValueError if `filters` is odd.
+      upscaled: whether the convolution is that of the inputs enlarged twice (nearest).
+    Raises: ValueError if `filters` is odd, or inputs are to be enlarged for a dilated convolution.
     """
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(f"A gated convolution splits its filters in halves: an even number is needed. "
                        f"Received: filters={filters}")
+    if upscaled and dilation_rate != 1:
+      raise ValueError(f"The convolution of enlarged inputs is not dilated. Received: dilation_rate={dilation_rate}")
     self.filters = filters
     self.dilation_rate = dilation_rate
+    self.upscaled = upscaled
     self.conv = layers.Conv2D(
         filters, _KERNEL_SIZE, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy)
 
@@ -39,11 +44,18 @@ class GatedConv2D(layers.Layer):
     super().build(input_shape)
 
   def get_config(self):
-    return {**super().get_config(), "filters": self.filters, "dilation_rate": self.dilation_rate}
+    return {**super().get_config(), "filters": self.filters, "dilation_rate": self.dilation_rate,
+            "upscaled": self.upscaled}
 
   def call(self, inputs):
-    features, gates = tf.split(self.conv(inputs), 2, axis=-1)
+    if self.upscaled:
+      convolved = tf.nn.bias_add(conv_of_upscaled(inputs, tf.convert_to_tensor(self.conv.kernel)), self.conv.bias)
+    else:
+      convolved = self.conv(inputs)
+    features, gates = tf.split(convolved, 2, axis=-1)
     return tf.nn.elu(features) * tf.sigmoid(gates)
 
   def compute_output_shape(self, input_shape):
-    return tf.TensorShape(self.conv.compute_output_shape(input_shape)[:-1] + [self.filters // 2])
+    batch, *sides, _ = tf.TensorShape(input_shape)
+    factor = 2 if self.upscaled else 1
+    return tf.TensorShape([batch] + [side and factor * side for side in sides] + [self.filters // 2])

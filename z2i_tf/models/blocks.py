@@ -8,8 +8,8 @@ from typing import Sequence, Tuple
 
 import tensorflow as tf
 
-from z2i_tf import image_ops
 from z2i_tf.keras_api import layers
+from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
 from z2i_tf.layers.gated_conv import GatedConv2D
 
 _BATCH_NORM_MOMENTUM = 0.99
@@ -25,20 +25,21 @@ def check_width(width: int) -> None:
     raise ValueError(f"A network's width must be a positive even number. Received: {width}")
 
 
-def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1) -> tf.Tensor:
+def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1, upscaled: bool = False) -> tf.Tensor:
   """Gated conv + batch norm: (B, H, W, C) -> (B, H, W, filters / 2); `filters` counts before the gate.
 
-  The batch norm is synchronised across replicas, hence never Keras' fused one, on one device too: the
-  fused one keeps another (unbiased) moving variance.
+  With `upscaled`, of the nearest x2 enlarged input: (B, 2H, 2W, filters / 2).
   """
-  x = GatedConv2D(filters, dilation_rate=dilation_rate)(x)
-  return layers.BatchNormalization(
-      momentum=_BATCH_NORM_MOMENTUM, epsilon=_BATCH_NORM_EPSILON, synchronized=True)(x)
+  x = GatedConv2D(filters, dilation_rate=dilation_rate, upscaled=upscaled)(x)
+  return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=_BATCH_NORM_EPSILON)(x)
 
 
-def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int]) -> tf.Tensor:
-  """One gated block, then further ones with a skip connection around them, a block per dilation rate."""
-  x = skipped = gated_block(x, filters, dilation_rates[0])
+def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int], upscaled: bool = False) -> tf.Tensor:
+  """One gated block, then further ones with a skip connection around them, a block per dilation rate.
+
+  With `upscaled` the first block is that of the nearest x2 enlarged input.
+  """
+  x = skipped = gated_block(x, filters, dilation_rates[0], upscaled)
   for dilation_rate in dilation_rates[1:]:
     x = gated_block(x, filters, dilation_rate)
   return layers.Add()([x, skipped])
@@ -56,8 +57,7 @@ def encoder(x: tf.Tensor, width: int) -> tf.Tensor:
 def decoder(x: tf.Tensor, width: int) -> tf.Tensor:
   """Bottleneck features (B, H/4, W/4, 2 * width) -> RGB (B, H, W, 3), not gated, any value."""
   for level_width in (2 * width, width):
-    x = layers.Lambda(image_ops.upscale_nearest, arguments={"factor": 2})(x)
-    x = residual_level(x, level_width, [1] * _DECODER_CONVS)
+    x = residual_level(x, level_width, [1] * _DECODER_CONVS, upscaled=True)
   return rgb_conv(x)
 
 

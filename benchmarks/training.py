@@ -1,0 +1,373 @@
+"""Joint training steps on this machine: ours against the plain step of the specification.
+
+  python benchmarks/training.py [--width=64] [--batch=4] [--sizes=64,128] [--rounds=5]
+
+The plain step is what the paper's description becomes in ordinary TensorFlow: one forward pass of networks made of
+Keras' layers (synchronised batch norm, enlarging before a convolution, 3x3 patches as tensors), four passes of VGG19,
+those of the labels outside the tape, one persistent tape, automatic gradients, two Adams. Both start from the same
+weights. For every size, with and without VGG19 (random weights: time does not depend on them):
+- seconds per step, medians of steps of either kind in turn, in one process;
+- the largest relative difference of their losses in the first step;
+- FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
+  2048x2048 float32 product in the same process. The profiler knows neither einsum nor batched products (resizes,
+  attention): they count 0;
+- peak resident memory of either kind, each in a process of its own;
+- where the time goes, by kind of operation, where ours is below 1.25 times the plain step's speed with VGG19.
+"""
+
+import argparse
+import collections
+import glob
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf.keras_api import keras
+from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
+from z2i_tf.keras_api import optimizers
+from z2i_tf.keras_api import VGG19
+from z2i_tf.keras_api import vgg19_preprocess_input
+from z2i_tf.layers.spectral_norm import spectral_norm
+from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.models.patch_discriminator import patch_discriminator
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.training.config import LossWeights
+from z2i_tf.training.joint_step import JointStep
+
+_SCALE = 2
+_LEARNING_RATE = 1e-4
+_PRODUCT_SIDE = 2048
+_WANTED_RATIO = 1.25
+_SHOWN_KINDS = 10
+_FEATURE_LAYER = "block4_conv1"
+_VGG_SIDE = 224
+# Precisions that the networks can be built in; mixed ones belong here as soon as the networks take them.
+_PRECISIONS = ("float32",)
+
+
+# The plain networks, from the specification.
+
+def _plain_block(x, filters, rate=1):
+  x = layers.Conv2D(filters, 3, padding="same", dilation_rate=rate)(x)
+  features, gates = tf.split(x, 2, axis=-1)
+  return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, synchronized=True)(
+      tf.nn.elu(features) * tf.sigmoid(gates))
+
+
+def _plain_level(x, filters, rates):
+  x = skipped = _plain_block(x, filters, rates[0])
+  for rate in rates[1:]:
+    x = _plain_block(x, filters, rate)
+  return x + skipped
+
+
+def _plain_encoder(x, width):
+  x = layers.MaxPooling2D()(_plain_level(x, width, (1, 1, 1)))
+  x = layers.MaxPooling2D()(_plain_level(x, 2 * width, (1, 1, 1)))
+  return _plain_level(x, 4 * width, (2, 4, 8))
+
+
+def _plain_decoder(x, width):
+  x = _plain_level(layers.UpSampling2D()(x), 2 * width, (1, 1, 1, 1))
+  x = _plain_level(layers.UpSampling2D()(x), width, (1, 1, 1, 1))
+  return layers.Conv2D(3, 3, padding="same")(x)
+
+
+def _plain_coarse(width):
+  inputs = layers.Input([None, None, 4])
+  image, mask = inputs[..., :3], inputs[..., 3:]
+  filled = _plain_decoder(_plain_encoder(inputs, width), width)
+  return Model(inputs, filled * mask + image * (1.0 - mask))
+
+
+def _plain_sr(width):
+  def conv(x, filters):
+    return layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+  inputs = layers.Input([None, None, 3])
+  x = conv(inputs, width)
+  for _ in range(4):
+    x = conv(conv(x, width), width) + x
+  x = layers.Conv2D(3, 3, padding="same")(tf.nn.depth_to_space(conv(x, width * _SCALE**2), _SCALE))
+  return Model(inputs, x + tf.image.resize(inputs, _SCALE * tf.shape(inputs)[1:3], "bicubic"))
+
+
+def _plain_refinement(width):
+  inputs = layers.Input([None, None, 4])
+  mask = tf.image.resize(inputs[..., 3:], tf.shape(inputs)[1:3] // 4, "nearest")
+  bottleneck = _plain_encoder(inputs, width)
+  attended = _plain_block(_plain_attention(_plain_block(bottleneck, 4 * width), mask), 4 * width)
+  merged = _plain_block(tf.concat([bottleneck, attended], axis=-1), 4 * width)
+  return Model(inputs, inputs[..., :3] + _plain_decoder(merged, width))
+
+
+def _plain_attention(features, mask):
+  channels = features.shape[-1]
+  small, small_mask = (tf.image.resize(x, tf.shape(features)[1:3] // 2, "nearest") for x in (features, mask))
+  height, width = tf.unstack(tf.shape(small)[1:3])
+  count = height * width
+  padded = tf.pad(small, [[0, 0], [1, 1], [1, 1], [0, 0]])
+  patches = tf.concat([padded[:, y:y + height, x:x + width] for y in range(3) for x in range(3)], axis=-1)
+  patches = tf.reshape(patches, [-1, count, 9 * channels])
+  scores = tf.matmul(tf.math.l2_normalize(patches, axis=-1, epsilon=1e-18), patches, transpose_b=True)
+
+  def neighbours(matrix):
+    padded = tf.pad(matrix, [[0, 0], [1, 1], [1, 1]])
+    return padded[:, :-2, :-2] + matrix + padded[:, 2:, 2:]
+
+  def reordered(matrix, rows, columns):
+    matrix = tf.transpose(tf.reshape(matrix, [-1, rows, columns, rows, columns]), [0, 2, 1, 4, 3])
+    return tf.reshape(matrix, [-1, count, count])
+
+  scores = reordered(neighbours(reordered(neighbours(scores), height, width)), width, height)
+  is_key = tf.reshape(1.0 - tf.nn.max_pool2d(small_mask, 3, 1, "SAME"), [-1, 1, count])
+  logits = 10.0 * scores
+  weights = tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))) * is_key
+  weights = weights / tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), 1e-9)
+  blocks = tf.nn.space_to_depth(features, 2)
+  mixed = tf.matmul(weights, tf.reshape(blocks, [-1, count, 4 * channels]))
+  return features * (1.0 - mask) + tf.nn.depth_to_space(tf.reshape(mixed, tf.shape(blocks)), 2) * mask
+
+
+def _plain_discriminator(width):
+  x = inputs = layers.Input([None, None, 4])
+  for index, factor in enumerate((1, 2, 4, 4, 4)):
+    conv = layers.Conv2D(factor * width, 5, strides=2, padding="same", name=f"conv{index}")
+    x = layers.LeakyReLU(0.2)(spectral_norm(conv)(x))
+  return Model(inputs, layers.Flatten()(x))
+
+
+def _plain_features(vgg_path):
+  vgg = VGG19(include_top=False, weights=vgg_path)
+  vgg = Model(vgg.input, vgg.get_layer(_FEATURE_LAYER).output, trainable=False)
+  return lambda image: vgg(vgg19_preprocess_input(
+      255.0 * tf.image.resize(image, [_VGG_SIDE] * 2, "bilinear", antialias=True)))
+
+
+class _PlainStep:
+  """The joint update as the specification reads; returns "loss/generator" and "loss/adversarial_discriminator"."""
+
+  def __init__(self, width, vgg_path):
+    self.networks = {
+        conventions.COARSE_NET: _plain_coarse(width), conventions.SR_NET: _plain_sr(width),
+        conventions.REFINE_NET: _plain_refinement(width), conventions.DISCRIMINATOR: _plain_discriminator(width)}
+    self._features = _plain_features(vgg_path) if vgg_path else None
+    self._optimizers = [optimizers.Adam(_LEARNING_RATE) for _ in range(2)]
+
+  def __call__(self, batch):
+    coarse_net, sr_net, refine_net, judge = self.networks.values()
+    x, x_hr, m = batch["image_lr"], batch["image_hr"], batch["mask_lr"]
+    m_hr = tf.image.resize(m, _SCALE * tf.shape(m)[1:3], "nearest")
+    labels = [self._features(label) for label in (x, x_hr)] if self._features else []
+    with tf.GradientTape(persistent=True) as tape:
+      coarse = coarse_net(tf.concat([x * (1.0 - m), m], axis=-1), training=True)
+      zoomed = sr_net(coarse, training=True)
+      refined = refine_net(tf.concat([zoomed, m_hr], axis=-1), training=True)
+      composed = refined * m_hr + x_hr * (1.0 - m_hr)
+      real = judge(tf.concat([x_hr, m_hr], axis=-1), training=True)
+      fake = judge(tf.concat([composed, m_hr], axis=-1), training=True)
+      down, right = tf.image.image_gradients(composed - x_hr)
+      loss = (tf.reduce_mean(tf.abs(coarse - x)) + tf.reduce_mean(tf.abs(zoomed - x_hr))
+              + tf.reduce_mean(tf.abs(composed - x_hr)) + tf.reduce_mean(down**2 + right**2)
+              - 0.5 * tf.reduce_mean(fake))
+      if self._features:
+        for weight, image, label in zip((0.01, 1e-5), (coarse, composed), labels):
+          loss += weight * tf.reduce_mean(tf.abs(self._features(image) - label))
+      judge_loss = tf.reduce_mean(tf.nn.relu(1.0 - real)) + tf.reduce_mean(tf.nn.relu(1.0 + fake))
+    variables = [v for net in (coarse_net, sr_net, refine_net) for v in net.trainable_variables]
+    for value, trained, optimizer in ((loss, variables, self._optimizers[0]),
+                                      (judge_loss, judge.trainable_variables, self._optimizers[1])):
+      optimizer.apply_gradients(zip(tape.gradient(value, trained), trained))
+    return {"loss/generator": loss, "loss/adversarial_discriminator": judge_loss}
+
+
+class _OurStep:
+  """The project's JointStep, with the attributes of the plain one."""
+
+  def __init__(self, width, vgg_path, batch_size):
+    inpainter, judge = ZoomInpainter(ModelConfig(width=width, scale=_SCALE)), patch_discriminator(width)
+    weights = LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
+    self.networks = {**inpainter.networks, conventions.DISCRIMINATOR: judge}
+    self._step = JointStep(inpainter, judge, vgg19_features(vgg_path) if vgg_path else None, weights,
+                           optimizers.Adam(_LEARNING_RATE), optimizers.Adam(_LEARNING_RATE), batch_size)
+
+  def __call__(self, batch):
+    return self._step(batch)
+
+
+class _Run:
+  """One kind of step, traced for one batch."""
+
+  def __init__(self, kind, precision, batch, arguments, vgg_path):
+    if precision not in _PRECISIONS:
+      raise ValueError(f"Unknown precision. Expected one of {_PRECISIONS}. Received: {precision!r}")
+    keras.utils.set_random_seed(0)
+    self.step = _PlainStep(arguments.width, vgg_path) if kind == "plain" else _OurStep(
+        arguments.width, vgg_path, arguments.batch)
+    self._batch = batch
+    self._function = tf.function(self.step)
+
+  def __call__(self):
+    """Runs a step to its end; returns its losses."""
+    return {name: float(value) for name, value in self._function(self._batch).items()}
+
+  def seconds(self):
+    start = time.perf_counter()
+    self()
+    return time.perf_counter() - start
+
+  def flops(self):
+    profiler = tf.compat.v1.profiler
+    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output()
+    traced = self._function.get_concrete_function(self._batch).graph
+    # Gradients nobody asked for (of VGG19's kernels) are in the traced graph, but never run.
+    run = [output.op.name for output in traced.outputs] + [operation.name for operation in traced.control_outputs]
+    definition = tf.compat.v1.graph_util.extract_sub_graph(traced.as_graph_def(add_shapes=True), run)
+    with tf.Graph().as_default() as graph:
+      tf.graph_util.import_graph_def(definition, name="")
+      return profiler.profile(graph, options=options.build()).total_float_ops
+
+  def seconds_by_kind(self):
+    """Returns operation kind -> seconds in one step; operations running side by side are both counted."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # pylint: disable=no-name-in-module
+    space = xplane_pb2.XSpace()
+    with tempfile.TemporaryDirectory() as folder:
+      with tf.profiler.experimental.Profile(folder):
+        self()
+      path, = glob.glob(os.path.join(folder, "**", "*.xplane.pb"), recursive=True)
+      with open(path, "rb") as file:
+        space.ParseFromString(file.read())
+    seconds = collections.Counter()
+    for plane in space.planes:
+      for line in plane.lines:
+        for event in line.events:
+          name = plane.event_metadata[event.metadata_id].name  # "path/of/the/operation:Kind"
+          if name.count(":") == 1 and " " not in name:
+            seconds[name.split(":")[1]] += event.duration_ps * 1e-12
+    return seconds
+
+
+def _random_batch(size, batch_size):
+  rng = np.random.default_rng(0)
+  mask = np.zeros((batch_size, size, size, 1), np.float32)
+  mask[:, size // 4:size // 2, size // 4:size // 2] = 1.0
+  image_hr = rng.random((batch_size, size * _SCALE, size * _SCALE, 3), np.float32)
+  image_lr = tf.image.resize(image_hr, [size] * 2, "bicubic", antialias=True)
+  return {"image_hr": tf.constant(image_hr), "image_lr": image_lr, "mask_lr": tf.constant(mask)}
+
+
+def _product_rate():
+  """Floating-point operations per second of a large matrix product."""
+  matrices = [tf.random.stateless_normal([_PRODUCT_SIDE] * 2, [seed, 0]) for seed in range(2)]
+  seconds = []
+  for _ in range(10):
+    start = time.perf_counter()
+    tf.matmul(*matrices).numpy()
+    seconds.append(time.perf_counter() - start)
+  return 2 * _PRODUCT_SIDE**3 / statistics.median(seconds)
+
+
+def _peak_mib():
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _measure_time(size, precision, arguments, vgg_path):
+  batch = _random_batch(size, arguments.batch)
+  ours, plain = (_Run(kind, precision, batch, arguments, vgg_path) for kind in ("ours", "plain"))
+  checkpoints.assign_arrays(plain.step.networks, checkpoints.read_arrays(ours.step.networks), "our step")
+  our_losses, plain_losses = ours(), plain()
+  rates, seconds = [_product_rate()], ([], [])
+  for _ in range(arguments.rounds):
+    for run, times in zip((ours, plain), seconds):
+      times.append(run.seconds())
+  rates.append(_product_rate())
+  our_seconds, plain_seconds = (statistics.median(times) for times in seconds)
+  ratio = plain_seconds / our_seconds
+  return {
+      "ours_s": our_seconds, "plain_s": plain_seconds, "ratio": ratio, "flops": ours.flops(),
+      "rate": statistics.mean(rates),
+      "loss_difference": max(abs(our_losses[name] / value - 1.0) for name, value in plain_losses.items()),
+      "by_kind": dict(ours.seconds_by_kind().most_common(_SHOWN_KINDS)) if vgg_path and ratio < _WANTED_RATIO else {}}
+
+
+def _measure_memory(kind, size, precision, arguments, vgg_path):
+  run = _Run(kind, precision, _random_batch(size, arguments.batch), arguments, vgg_path)
+  before = _peak_mib()
+  for _ in range(3):
+    run()
+  return {"before": before, "peak": _peak_mib()}
+
+
+def _in_child(what, size, precision, with_vgg, arguments, folder):
+  """Runs one measurement in a process of its own and returns its dictionary."""
+  command = [sys.executable, os.path.abspath(__file__), f"--width={arguments.width}", f"--batch={arguments.batch}",
+             f"--rounds={arguments.rounds}", f"--child={what},{size},{precision},{int(with_vgg)},{folder}"]
+  return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+
+
+def _child(arguments):
+  what, size, precision, with_vgg, folder = arguments.child.split(",")
+  vgg_path = os.path.join(folder, "vgg19.h5") if int(with_vgg) else None
+  if what == "time":
+    result = _measure_time(int(size), precision, arguments, vgg_path)
+  else:
+    result = _measure_memory(what, int(size), precision, arguments, vgg_path)
+  print(json.dumps(result))
+
+
+def _write_random_vgg(folder):
+  keras.utils.set_random_seed(19)
+  VGG19(include_top=False, weights=None).save_weights(os.path.join(folder, "vgg19.h5"))
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+  parser.add_argument("--width", type=int, default=64)
+  parser.add_argument("--batch", type=int, default=4)
+  parser.add_argument("--sizes", default="64,128", help="low-resolution crops, pixels")
+  parser.add_argument("--rounds", type=int, default=5)
+  parser.add_argument("--child", help=argparse.SUPPRESS)
+  arguments = parser.parse_args()
+  tf.get_logger().setLevel("ERROR")  # The profiler announces its deprecation.
+  if arguments.child:
+    _child(arguments)
+    return
+  print(f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, "
+        f"medians of {arguments.rounds} rounds")
+  print("| LR crop | VGG | precision | plain s | ours s | plain / ours | plain MiB | ours MiB | ours TFLOP | share of "
+        "product rate | losses differ by |\n|" + "---|" * 11)
+  where = []
+  with tempfile.TemporaryDirectory() as folder:
+    _write_random_vgg(folder)
+    for size in arguments.sizes.split(","):
+      for with_vgg in (True, False):
+        for precision in _PRECISIONS:
+          row, plain, ours = (_in_child(what, size, precision, with_vgg, arguments, folder)
+                              for what in ("time", "plain", "ours"))
+          print(f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | "
+                f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | {row['flops'] / 1e12:.2f} | "
+                f"{100 * row['flops'] / row['ours_s'] / row['rate']:.0f}% of {row['rate'] / 1e9:.0f} GFLOP/s | "
+                f"{row['loss_difference']:.1e} |", flush=True)
+          if row["by_kind"]:
+            where.append((size, precision, row["by_kind"]))
+  for size, precision, by_kind in where:
+    print(f"\nWhere the {size} px, {precision} step with VGG spends its time, seconds per kind of operation:")
+    for kind, seconds in by_kind.items():
+      print(f"  {seconds:7.3f}  {kind}")
+
+
+if __name__ == "__main__":
+  main()

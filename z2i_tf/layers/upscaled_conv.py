@@ -1,0 +1,30 @@
+"""A 3x3 convolution of an enlarged image, without enlarging it."""
+
+import tensorflow as tf
+
+
+def conv_of_upscaled(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+  """Nearest upscaling by 2, then a 'same' 3x3 convolution, in one transposed convolution.
+
+  Every input pixel meets its 2x2 copies: upscaling is itself a transposed convolution of stride 2, with a
+  2x2 kernel of ones, and two convolutions in a row are one, whose kernel is the one convolved with the other:
+  4x4 here. That takes 4 multiplications where the convolution of the enlarged image takes 9, and the enlarged
+  image is never in memory. Values differ by rounding only.
+
+  Args:
+    image: (B, H, W, C).
+    kernel: (3, 3, C, D), as of tf.nn.conv2d.
+  Returns: (B, 2H, 2W, D).
+  """
+  batch, height, width = tf.unstack(tf.shape(image)[:3])
+  result = tf.nn.conv2d_transpose(
+      image, _with_ones(kernel), [batch, 2 * height, 2 * width, kernel.shape[-1]], strides=2, padding="SAME")
+  result.set_shape([image.shape[0]] + [side and 2 * side for side in image.shape[1:3]] + [kernel.shape[-1]])
+  return result
+
+
+def _with_ones(kernel):
+  """(3, 3, C, D) of a convolution -> (4, 4, D, C) of the transposed one: mirrored, convolved with 2x2 ones."""
+  mirrored = tf.transpose(tf.reverse(kernel, axis=[0, 1]), [0, 1, 3, 2])
+  tall = tf.pad(mirrored, [[1, 0], [0, 0], [0, 0], [0, 0]]) + tf.pad(mirrored, [[0, 1], [0, 0], [0, 0], [0, 0]])
+  return tf.pad(tall, [[0, 0], [1, 0], [0, 0], [0, 0]]) + tf.pad(tall, [[0, 0], [0, 1], [0, 0], [0, 0]])
