@@ -34,7 +34,6 @@ def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
   train_step = guarded_step(step, two_devices, variables, jit_compile=False)
   batch, spoiled = stand_ins.smooth_batch(2, 16), stand_ins.smooth_batch(2, 16)
   spoiled["image_hr"][1, 3, 3, 0] = np.nan  # Seen by the second replica, and by the discriminator.
-  assert float(train_step(_shared(two_devices, batch), tf.constant(0.0))[SKIPPED]) == 0
   before = _copies(two_devices, variables)
   scalars = train_step(_shared(two_devices, spoiled), tf.constant(1.0))
   assert float(scalars[SKIPPED]) == 1 and float(scalars[STOP]) == 2

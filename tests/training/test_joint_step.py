@@ -95,7 +95,7 @@ def test_two_and_four_replicas_make_the_steps_of_one(two_devices, four_devices):
       np.testing.assert_allclose(changes[name], gradients[name], rtol=0, atol=1e-4 * largest + 1e-7, err_msg=name)
   adam = lambda: optimizers.Adam(_ADAM_RATE)
   (_, expected), (_, weights) = (_steps(strategy, arrays, batch, adam, count=2)
-                                 for strategy in (tf.distribute.get_strategy(), four_devices))
+                                 for strategy in (tf.distribute.get_strategy(), two_devices))
   for name, value in expected.items():
     if not name.endswith(("mean", "var")):
       # Where a gradient is next to nothing, rounding decides about Adam's direction. Measured: 0.05 times the rate.

@@ -149,7 +149,7 @@ def define_record_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)
   flags.DEFINE_integer("keep_every", None, "Steps between weights that are kept for ever, in kept/step_N/model.npz. "
                        "Default: none are.", flag_values=values)
-  flags.DEFINE_integer("max_skipped_steps", 10, "Steps in a row whose loss or gradient is not finite, and which are "
+  flags.DEFINE_integer("max_skipped_steps", 20, "Steps in a row whose loss or gradient is not finite, and which are "
                        "therefore skipped, that end the run.", flag_values=values)
   flags.DEFINE_integer("log_every", 100, "Steps between progress lines and scalars (TensorBoard, log.csv).",
                        flag_values=values)

@@ -56,15 +56,15 @@ class ContextualAttention(layers.Layer):
     Args:
       features: (B, h, w, C), already shrunk.
       mask: (B, h, w, 1), 1 = hole.
-    Returns: (B, h*w queries, h*w keys), float32 whatever the precision of the features, rows summing to 1 (to 0 where
-      no key is known).
+    Returns: (B, h*w queries, h*w keys), float32 also for features of 16 bits, rows summing to 1 (to 0 where no key is
+      known).
     """
     height, width = tf.unstack(tf.shape(features)[1:3])
-    features = tf.cast(features, tf.float32)
+    features = _widened(tf.convert_to_tensor(features))
     scores = _patch_products(features) * _inverse_patch_norms(features)
     scores = _propagate(scores, height, width)
     near_hole = tf.nn.max_pool2d(mask, _PATCH_SIDE, strides=1, padding="SAME")
-    is_key = tf.reshape(1.0 - tf.cast(near_hole, tf.float32), [-1, 1, height * width])
+    is_key = tf.reshape(1.0 - tf.cast(near_hole, features.dtype), [-1, 1, height * width])
     logits = self.softmax_scale * scores
     # The maximum is taken over all keys, the hole's included, as in the release.
     logits -= tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
@@ -93,6 +93,11 @@ class ContextualAttention(layers.Layer):
     if any(side is not None and side % self.rate for side in features_shape[1:3]):
       raise ValueError(f"Height and width must be divisible by rate={self.rate}. "
                        f"Received: features {features_shape}")
+
+
+def _widened(features):
+  """Features of 16 bits as float32: their products are exponents later."""
+  return tf.cast(features, tf.float32) if features.dtype.size < tf.float32.size else features
 
 
 def _patch_products(features):

@@ -40,7 +40,7 @@ class LoopConfig:
   log_every: int
   evaluate_every: int
   keep_every: Optional[int] = None
-  max_skipped: int = 10
+  max_skipped: int = 20
 
   def __post_init__(self):
     for field in dataclasses.fields(self):
