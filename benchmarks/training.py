@@ -6,7 +6,7 @@ The plain step is what the paper's description becomes in ordinary TensorFlow: o
 Keras' layers (synchronised batch norm, enlarging before a convolution, 3x3 patches as tensors), four passes of VGG19,
 those of the labels outside the tape, one persistent tape, automatic gradients, two Adams. Both start from the same
 weights. For every size, with and without VGG19 (random weights: time does not depend on them):
-- seconds per step, medians of steps of either kind in turn, in one process;
+- seconds per step in float32 and mixed_bfloat16, medians of steps of either kind in turn, in one process;
 - the largest relative difference of their losses in the first step;
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
   2048x2048 float32 product in the same process. The profiler knows neither einsum nor batched products (resizes,
@@ -47,6 +47,7 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.joint_step import JointStep
+from z2i_tf.training.precision import networks_in
 
 _SCALE = 2
 _LEARNING_RATE = 1e-4
@@ -55,8 +56,7 @@ _WANTED_RATIO = 1.25
 _SHOWN_KINDS = 10
 _FEATURE_LAYER = "block4_conv1"
 _VGG_SIDE = 224
-# Precisions that the networks can be built in; mixed ones belong here as soon as the networks take them.
-_PRECISIONS = ("float32",)
+_PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 # The plain networks, from the specification.
@@ -84,7 +84,11 @@ def _plain_encoder(x, width):
 def _plain_decoder(x, width):
   x = _plain_level(layers.UpSampling2D()(x), 2 * width, (1, 1, 1, 1))
   x = _plain_level(layers.UpSampling2D()(x), width, (1, 1, 1, 1))
-  return layers.Conv2D(3, 3, padding="same")(x)
+  return _plain_rgb(x)
+
+
+def _plain_rgb(x):
+  return layers.Conv2D(3, 3, padding="same", dtype="float32")(x)
 
 
 def _plain_coarse(width):
@@ -101,7 +105,7 @@ def _plain_sr(width):
   x = conv(inputs, width)
   for _ in range(4):
     x = conv(conv(x, width), width) + x
-  x = layers.Conv2D(3, 3, padding="same")(tf.nn.depth_to_space(conv(x, width * _SCALE**2), _SCALE))
+  x = _plain_rgb(tf.nn.depth_to_space(conv(x, width * _SCALE**2), _SCALE))
   return Model(inputs, x + tf.image.resize(inputs, _SCALE * tf.shape(inputs)[1:3], "bicubic"))
 
 
@@ -116,7 +120,9 @@ def _plain_refinement(width):
 
 def _plain_attention(features, mask):
   channels = features.shape[-1]
-  small, small_mask = (tf.image.resize(x, tf.shape(features)[1:3] // 2, "nearest") for x in (features, mask))
+  mask = tf.cast(mask, features.dtype)
+  small, small_mask = (tf.cast(tf.image.resize(x, tf.shape(features)[1:3] // 2, "nearest"), tf.float32)
+                       for x in (features, mask))
   height, width = tf.unstack(tf.shape(small)[1:3])
   count = height * width
   padded = tf.pad(small, [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -138,8 +144,9 @@ def _plain_attention(features, mask):
   weights = tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))) * is_key
   weights = weights / tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), 1e-9)
   blocks = tf.nn.space_to_depth(features, 2)
-  mixed = tf.matmul(weights, tf.reshape(blocks, [-1, count, 4 * channels]))
-  return features * (1.0 - mask) + tf.nn.depth_to_space(tf.reshape(mixed, tf.shape(blocks)), 2) * mask
+  mixed = tf.matmul(tf.cast(weights, blocks.dtype), tf.reshape(blocks, [-1, count, 4 * channels]))
+  mixed = tf.nn.depth_to_space(tf.reshape(mixed, tf.shape(blocks)), 2)
+  return features * (1.0 - mask) + mixed * mask
 
 
 def _plain_discriminator(width):
@@ -160,10 +167,11 @@ def _plain_features(vgg_path):
 class _PlainStep:
   """The joint update as the specification reads; returns "loss/generator" and "loss/adversarial_discriminator"."""
 
-  def __init__(self, width, vgg_path):
-    self.networks = {
-        conventions.COARSE_NET: _plain_coarse(width), conventions.SR_NET: _plain_sr(width),
-        conventions.REFINE_NET: _plain_refinement(width), conventions.DISCRIMINATOR: _plain_discriminator(width)}
+  def __init__(self, width, precision, vgg_path):
+    with networks_in(precision):
+      self.networks = {conventions.COARSE_NET: _plain_coarse(width), conventions.SR_NET: _plain_sr(width),
+                       conventions.REFINE_NET: _plain_refinement(width)}
+    self.networks[conventions.DISCRIMINATOR] = _plain_discriminator(width)
     self._features = _plain_features(vgg_path) if vgg_path else None
     self._optimizers = [optimizers.Adam(_LEARNING_RATE) for _ in range(2)]
 
@@ -197,8 +205,10 @@ class _PlainStep:
 class _OurStep:
   """The project's JointStep, with the attributes of the plain one."""
 
-  def __init__(self, width, vgg_path, batch_size):
-    inpainter, judge = ZoomInpainter(ModelConfig(width=width, scale=_SCALE)), patch_discriminator(width)
+  def __init__(self, width, precision, vgg_path, batch_size):
+    with networks_in(precision):
+      inpainter = ZoomInpainter(ModelConfig(width=width, scale=_SCALE))
+    judge = patch_discriminator(width)
     weights = LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
     self.networks = {**inpainter.networks, conventions.DISCRIMINATOR: judge}
     self._step = JointStep(inpainter, judge, vgg19_features(vgg_path) if vgg_path else None, weights,
@@ -212,11 +222,9 @@ class _Run:
   """One kind of step, traced for one batch."""
 
   def __init__(self, kind, precision, batch, arguments, vgg_path):
-    if precision not in _PRECISIONS:
-      raise ValueError(f"Unknown precision. Expected one of {_PRECISIONS}. Received: {precision!r}")
     keras.utils.set_random_seed(0)
-    self.step = _PlainStep(arguments.width, vgg_path) if kind == "plain" else _OurStep(
-        arguments.width, vgg_path, arguments.batch)
+    self.step = _PlainStep(arguments.width, precision, vgg_path) if kind == "plain" else _OurStep(
+        arguments.width, precision, vgg_path, arguments.batch)
     self._batch = batch
     self._function = tf.function(self.step)
 
@@ -358,7 +366,8 @@ def main():
           row, plain, ours = (_in_child(what, size, precision, with_vgg, arguments, folder)
                               for what in ("time", "plain", "ours"))
           print(f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | "
-                f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | {row['flops'] / 1e12:.2f} | "
+                f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | "
+                f"{row['flops'] / 1e12:.2f} | "
                 f"{100 * row['flops'] / row['ours_s'] / row['rate']:.0f}% of {row['rate'] / 1e9:.0f} GFLOP/s | "
                 f"{row['loss_difference']:.1e} |", flush=True)
           if row["by_kind"]:

@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import config as tf_config
 
 from tests.training import stand_ins
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import optimizers
+from z2i_tf.training import devices
 from z2i_tf.training import precision
 from z2i_tf.training.config import LossWeights
+from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.guarded_step import guarded_step
 from z2i_tf.training.guarded_step import SKIPPED
 from z2i_tf.training.guarded_step import STOP
+from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.pretrain_stage import pretrain_stage
+from z2i_tf.training.pretrain_stage import PretrainStageConfig
 
 _WITHOUT_VGG = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
 
@@ -44,6 +50,37 @@ def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
   unchanged = [name for name, former, now in zip(np.repeat([v.name for v in variables], 2), before,
                                                  _copies(two_devices, variables)) if np.array_equal(former, now)]
   assert not [name for name in unchanged if "gamma" not in name and "learning_rate" not in name], unchanged
+
+
+@pytest.fixture(name="xla_allowed")
+def _xla_allowed():
+  """Runs from the command line, in this process, leave TensorFlow deterministic, which XLA's max-pooling is not."""
+  former = tf_config.is_op_determinism_enabled()
+  tf_config.disable_op_determinism()
+  yield
+  if former:
+    tf_config.enable_op_determinism()
+
+
+@pytest.mark.usefixtures("xla_allowed")
+def test_compiled_with_xla_the_step_is_the_same():
+  """On one CPU, as the command line builds it."""
+  batch = {name: tf.constant(value) for name, value in stand_ins.smooth_batch(2, 16).items()}
+  loop = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
+  strategy = devices.make_strategy()
+  results = []
+  for jit_compile in (False, True):
+    config = PretrainStageConfig(network="coarse", width=2, scale=1, weight_vgg=0.0, vgg_weights="none", seed=1,
+                                 optimizer=OptimizerConfig(iterations=10), jit_compile=jit_compile)
+    stage = pretrain_stage(config, loop, strategy)
+    train_step = guarded_step(stage.step, strategy, stage.variables, jit_compile)
+    scalars = [train_step(batch, tf.constant(0.0)) for _ in range(2)]
+    compiled = "XlaMustCompile" in str(train_step.get_concrete_function(batch, tf.constant(0.0)).graph.as_graph_def())
+    assert compiled == jit_compile
+    results.append([{name: float(value) for name, value in step.items()} for step in scalars])
+  for plain, compiled in zip(*results):
+    for name, value in plain.items():
+      assert compiled[name] == pytest.approx(value, rel=1e-3, abs=1e-6), name
 
 
 class _Toy(tf.Module):
