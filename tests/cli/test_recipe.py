@@ -65,7 +65,7 @@ def _differences(path, paper):
 
 
 def test_every_flagfile_belongs_to_a_recipe():
-  assert {stage for path in _RECIPES for stage in _recipe_values(path).stages} == set(_STAGES)
+  assert {stage for path in _RECIPES for stage in _recipe_values(path).stages} == set(_STAGES) - {"flags/overfit.cfg"}
   assert {os.path.relpath(path, "flags") for path in _RECIPES} == {
       "paper.cfg", "compact.cfg", *(f"ablation/{name}.cfg" for name in (
           "no_zoom", "bicubic_zoom", "no_zoom_width_64", "bicubic_zoom_width_64", "sr_zoom", "sr_zoom_plus",
