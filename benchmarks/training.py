@@ -6,11 +6,12 @@ The plain step is what the paper's description becomes in ordinary TensorFlow: o
 Keras' layers (synchronised batch norm, enlarging before a convolution, 3x3 patches as tensors), four passes of VGG19,
 those of the labels outside the tape, one persistent tape, automatic gradients, two Adams. Both start from the same
 weights. For every size, with and without VGG19 (random weights: time does not depend on them):
-- seconds per step in float32 and mixed_bfloat16, medians of steps of either kind in turn, in one process;
+- seconds per step in float32 and mixed_bfloat16 (ours as `z2i train` runs it, guard against steps that are not finite
+  included), medians of steps of either kind in turn, in one process;
 - the largest relative difference of their losses in the first step;
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
-  2048x2048 float32 product in the same process. The profiler knows neither einsum nor batched products (resizes,
-  attention): they count 0;
+  2048x2048 float32 product in the same process. The profiler does not know einsum (the resizes), and counts nothing
+  where it cannot infer a shape;
 - peak resident memory of either kind, each in a process of its own;
 - where the time goes, by kind of operation, where ours is below 1.25 times the plain step's speed with VGG19.
 """
@@ -41,12 +42,14 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import VGG19
 from z2i_tf.keras_api import vgg19_preprocess_input
 from z2i_tf.layers.spectral_norm import spectral_norm
-from z2i_tf.losses.perceptual import vgg19_features
-from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
-from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
-from z2i_tf.training.joint_step import JointStep
+from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.guarded_step import guarded_step
+from z2i_tf.training.joint_stage import joint_stage
+from z2i_tf.training.joint_stage import JointStageConfig
+from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.precision import networks_in
 
 _SCALE = 2
@@ -203,19 +206,22 @@ class _PlainStep:
 
 
 class _OurStep:
-  """The project's JointStep, with the attributes of the plain one."""
+  """The project's joint step as `z2i train` runs it, with the attributes of the plain one."""
 
   def __init__(self, width, precision, vgg_path, batch_size):
-    with networks_in(precision):
-      inpainter = ZoomInpainter(ModelConfig(width=width, scale=_SCALE))
-    judge = patch_discriminator(width)
-    weights = LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
-    self.networks = {**inpainter.networks, conventions.DISCRIMINATOR: judge}
-    self._step = JointStep(inpainter, judge, vgg19_features(vgg_path) if vgg_path else None, weights,
-                           optimizers.Adam(_LEARNING_RATE), optimizers.Adam(_LEARNING_RATE), batch_size)
+    config = JointStageConfig(
+        model=ModelConfig(width=width, scale=_SCALE), discriminator_width=width, vgg_weights=vgg_path or "", seed=0,
+        loss_weights=LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0),
+        optimizer=OptimizerConfig(iterations=1, learning_rates=(_LEARNING_RATE,), decay_fractions=()),
+        precision=precision)
+    loop = LoopConfig(iterations=1, batch_size=batch_size, save_every=1, log_every=1, evaluate_every=1)
+    stage = joint_stage(config, loop, devices.make_strategy())
+    self.networks = stage.networks
+    # Traced with everything else, as one graph, so that its operations can be counted.
+    self._step = guarded_step(stage.step, stage.strategy, stage.variables, jit_compile=False).python_function
 
   def __call__(self, batch):
-    return self._step(batch)
+    return self._step(batch, tf.constant(0.0))
 
 
 class _Run:
@@ -226,7 +232,7 @@ class _Run:
     self.step = _PlainStep(arguments.width, precision, vgg_path) if kind == "plain" else _OurStep(
         arguments.width, precision, vgg_path, arguments.batch)
     self._batch = batch
-    self._function = tf.function(self.step)
+    self._function = tf.function(self.step, autograph=False)
 
   def __call__(self):
     """Runs a step to its end; returns its losses."""

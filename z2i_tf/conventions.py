@@ -27,3 +27,5 @@ COARSE_NET = "coarse"
 SR_NET = "sr"
 REFINE_NET = "refine"
 DISCRIMINATOR = "disc"
+# Where weights are asked for by network: all of them.
+ALL_NETWORKS = "all"

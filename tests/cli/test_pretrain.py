@@ -67,7 +67,7 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
   assert main(command + ["--network=coarse"]) == 0
   assert "has its 1 steps already" in capsys.readouterr().out
   assert main(command + ["--network=refine"]) == 2
-  assert "--network was 'coarse', is 'refine'" in capsys.readouterr().err
+  assert "holds a run of z2i pretrain --network=coarse, not of z2i pretrain --network=refine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments, message", [

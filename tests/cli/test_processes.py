@@ -110,6 +110,9 @@ def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
 @pytest.mark.parametrize("config, message", [
     ("no JSON", "expected JSON such as"),
     ('{"cluster": {"worker": ["localhost:1"]}}', "expected JSON such as"),
+    ('{"cluster": {"worker": "localhost:1"}, "task": {"type": "worker", "index": 0}}', "expected JSON such as"),
+    ('{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}', "expected JSON such as"),
+    ('{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 0.7}}', "expected JSON such as"),
     ('{"cluster": {"worker": ["localhost:1"], "ps": ["localhost:2"]}, "task": {"type": "worker", "index": 0}}',
      "every task must be a chief or worker"),
     ('{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 1}}', "this one of them")])

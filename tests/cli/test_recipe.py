@@ -275,11 +275,11 @@ def test_the_plan_is_printed_first(finished):
   _, runs, printed = finished
   lines = printed.splitlines()
   assert lines[:5] == [
-      f"1. {runs}/coarse: z2i pretrain, 1 steps, coarse new",
-      f"2. {runs}/sr: z2i pretrain, 1 steps, sr new",
-      f"3. {runs}/refine: z2i pretrain, 1 steps, refine new",
-      f"4. {runs}/joint: z2i train, 1 steps, coarse from coarse, refine from refine, sr from sr, disc new",
-      f"5. {runs}/again: z2i pretrain, 1 steps, coarse from joint"]
+      f"1. {runs}/coarse: z2i pretrain, 1 steps (0.5 epochs), coarse new",
+      f"2. {runs}/sr: z2i pretrain, 1 steps (0.5 epochs), sr new",
+      f"3. {runs}/refine: z2i pretrain, 1 steps (0.5 epochs), refine new",
+      f"4. {runs}/joint: z2i train, 1 steps (0.5 epochs), coarse from coarse, refine from refine, sr from sr, disc new",
+      f"5. {runs}/again: z2i pretrain, 1 steps (0.5 epochs), coarse from joint"]
   assert lines[5] == f"stage 1 of 5, coarse: z2i pretrain in {runs}/coarse"
 
 
@@ -387,7 +387,11 @@ def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_name
     ({"last": ["--init_disc=nowhere"]}, "last.cfg: nowhere: no model here"),
     ({"last": ["--init_disc={finished}/sr"]}, "last.cfg: --init_disc: {finished}/sr has no network 'disc'"),
     ({"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]},
-     "last.cfg: --init_disc: the network 'disc' of {finished}/joint has width 4, here it has 6"),
+     "disc/conv00/kernel has 4 filters, the network to train has 6: another width or scale"),
+    ({"last": ["--init_sr={finished}/sr", "--scale=3"], "sr": ["--network=coarse"], "coarse": ["--network=refine"]},
+     "sr/conv09/kernel has 16 filters, the network to train has 36: another width or scale"),
+    ({"last": ["--jit_compile"]}, "last.cfg: --jit_compile must be the same for all stages of a recipe"),
+    ({"last": ["--jit_compile", "--deterministic"]}, "leave one of them out"),
     ({"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
      "last.cfg: --init_disc=nowhere: the stage trains no such network"),
     ({"coarse": ["--init_sr=nowhere"]},
@@ -416,8 +420,8 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
     (["--stages="], "--stages is missing"),
     (["--stages=,"], "--stages is missing"),
     (["--work_dir="], "--work_dir is missing"),
-    (["--work_dir=setup.py"], "setup.py: a file"),
-    (["--work_dir=nowhere/runs"], "create it first"),
+    (["--work_dir=setup.py"], "setup.py is a file"),
+    (["--work_dir=setup.py/runs"], "setup.py is a file"),
     (["--work_dir={runs}/coarse"], "the folder of a single run"),
     (["--data_dir="], "coarse.cfg: --data_dir is missing"),
     (["--width=8"], "Unknown command line flag 'width'"),

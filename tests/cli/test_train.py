@@ -78,7 +78,7 @@ def test_the_checkpoint_holds_all_that_goes_on(finished):
     assert any(name.startswith(part) for name in variables), part
   assert (record["step"], record["examples"], record["skipped"]) == (3, 6, 0)
   best = checkpoints.read_model_file(str(finished / "best"))[1]
-  assert record["best"] == best["validation_psnr"] and record["best_step"] == best["step"] in (2, 3)
+  assert record["best"] == best["validation_psnr"] and best["step"] in (2, 3)
   assert record["settings"]["command"] == "z2i train" and record["settings"]["crop_size"] == 16
   assert checkpoints.read_model_file(str(finished / "kept" / "step_2"))[1]["step"] == 2
   assert os.path.basename(tf.train.latest_checkpoint(str(finished / "checkpoints"))) == "ckpt-3"
@@ -96,8 +96,9 @@ def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupte
   folder = run / "checkpoints"
   for path in [*folder.glob("ckpt-3.index"), *folder.glob("ckpt-2*"), folder / "checkpoint", run / "model.npz"]:
     path.unlink()
-  (folder / "ckpt-2_temp").mkdir()
-  (folder / "ckpt-2_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+  (folder / "unfinished_temp").mkdir()
+  (folder / "unfinished_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+  (folder / "unfinished.index").write_bytes(b"half")
   assert main(_COMMAND + [f"--work_dir={run}", "--iterations=3", "--keep_every=2"]) == 0
   assert f"continuing from {folder / 'ckpt-1'}" in capsys.readouterr().out
   variables, record = _checkpoint(run, 3)
@@ -115,7 +116,7 @@ def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
   error = capsys.readouterr().err
   assert "--batch_size was 2, is 16" in error and error.count("\n") == 1
   settings = json.loads((finished / "config.json").read_text())
-  assert settings["crop_size"] == 16 and "iterations" not in settings
+  assert settings["crop_size"] == 16 and settings["iterations"] == 3
 
 
 def test_a_run_does_not_go_on_with_other_images(finished, tmp_path, capsys):
@@ -219,7 +220,8 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--init_sr={finished}", "--zoom=none"], "has no such network"),
     (["--init_all={finished}", "--init_sr={finished}"], "leave out --init_sr"),
     (["--init_disc={finished}", "--weight_adversarial=0"], "has no such network"),
-    (["--init_coarse={finished}", "--width=6"], "coarse/conv00/kernel has shape (3, 3, 4, 4)"),
+    (["--init_coarse={finished}", "--width=6"], "coarse/conv00/kernel has 4 filters, the network to train has 6"),
+    (["--init_sr={finished}", "--scale=3"], "sr/conv09/kernel has 8 filters, the network to train has 18"),
     (["--batch_size=0"], "--batch_size"),
     (["--source=imagenet"], "--source=imagenet"),
     (["--keep_every=0"], "keep_every must be at least 1"),
@@ -246,13 +248,13 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--validation_split=validation"], "only TensorFlow Datasets have splits"),
     (["--source=div2k", "--validation_dir=data/images"], "use --validation_split"),
     (["--mask_kind=folder"], "need a folder of masks"),
-    (["--work_dir=nowhere/run"], "create it first"),
+    (["--work_dir=setup.py/run"], "setup.py is a file"),
     (["--flagfile=nowhere.cfg"], "nowhere.cfg"),
     (["--flagfile=data/images/coffee.jpg"], "not UTF-8"),
     (["--weight_l1_coarse=0", "--weight_l1_refine=0", "--weight_gradient=0", "--weight_adversarial=0",
       "--zoom=none"], "nothing would be trained"),
     (["--seed=4294967296"], "--seed"),
-    (["--work_dir=setup.py"], "setup.py: a file"),
+    (["--work_dir=setup.py"], "setup.py is a file"),
     (["stray"], "unexpected argument 'stray'"),
 ])
 def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, message):

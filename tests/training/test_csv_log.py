@@ -26,15 +26,15 @@ def test_a_continued_run_drops_what_came_after_its_checkpoint(tmp_path):
   for step in (1, 2, 3):
     log.write(step, {"a": float(step)})
   with open(tmp_path / "log.csv", "a", encoding="utf-8") as file:
-    file.write("4")  # Killed in the middle of a line.
+    file.write("1")  # Killed, or the disk full, in the middle of a line.
   again = CsvLog(str(tmp_path / "log.csv"), 2)
   again.write(3, {"a": 30.0})
   assert [(row["step"], row["a"]) for row in _rows(tmp_path / "log.csv")] == [("1", "1"), ("2", "2"), ("3", "30")]
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"name,value\n1,2\n"])
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"name,value\n1,2\n"])
 def test_a_file_of_something_else_is_left_alone(tmp_path, content):
   (tmp_path / "log.csv").write_bytes(content)
-  with pytest.raises(InputError, match="log.csv: cannot be read or written.*; move it away"):
+  with pytest.raises(InputError, match="log.csv: not a table of a run: .*; move it away"):
     CsvLog(str(tmp_path / "log.csv"), 0)
   assert (tmp_path / "log.csv").read_bytes() == content

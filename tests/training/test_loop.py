@@ -47,6 +47,13 @@ class _Actions(StageActions):
   def save(self, step, skipped):
     self.saved.append((step, skipped))
 
+  def keep_batch(self, step, batch):
+    self.kept_batch = step, batch
+    return "batch.npz"
+
+  def explain_skipping(self, scalars):
+    return "an overflow" if scalars["loss/generator"] < 0 else ""
+
   def scalars(self):
     return {"data/skipped_images": float(len(self.saved))}
 
@@ -79,14 +86,14 @@ def _batches(values):
   return ({"x": tf.constant([float(value)])} for value in values)
 
 
-def _run(folder, values, start_step=0, step=_toy_step, interruption=None, **settings):
+def _run(folder, values, start_step=0, step=_toy_step, interruption=None, actions=None, skipped=0, **settings):
   """Runs the loop; returns actions and reporter."""
   defaults = {"iterations": 7, "batch_size": 4, "save_every": 3, "log_every": 2, "evaluate_every": 5}
-  actions, reporter = _Actions(), _Reporter()
+  actions, reporter = actions or _Actions(), _Reporter()
   journal = Journal(str(folder), {}, start_step, reporter)
   try:
     run_loop(LoopConfig(**{**defaults, **settings}), _batches(values), step, actions, journal, start_step,
-             interruption or Interruption())
+             interruption or Interruption(), skipped)
   finally:
     journal.flush()
   return actions, reporter
@@ -119,9 +126,21 @@ def test_steps_that_are_not_finite_are_named_counted_and_left_out_of_the_means(t
 
 
 def test_many_in_a_row_end_the_run_and_leave_the_batch(tmp_path):
-  with pytest.raises(InputError, match=r"step 4: 3 steps in a row .*batch_4.npz; lower the learning rate"):
-    _run(tmp_path, [1, np.nan, np.inf, np.nan, 5], max_skipped=3)
-  assert np.isnan(np.load(tmp_path / "batch_4.npz")["x"])
+  actions = _Actions()
+  with pytest.raises(InputError, match=r"step 4: 3 steps in a row .* batch.npz; lower the learning rate"):
+    _run(tmp_path, [1, np.nan, np.inf, np.nan, 5], actions=actions, max_skipped=3)
+  step, batch = actions.kept_batch
+  assert step == 4 and np.isnan(batch["x"]) and not actions.saved[3:]
+
+
+def test_skipped_steps_that_are_explained_do_not_end_the_run(tmp_path):
+  actions, reporter = _run(tmp_path, [1, -np.inf, -np.inf, -np.inf, 5, 6, 7], max_skipped=2)
+  assert actions.saved[-1] == (7, 3) and reporter.said.count("step 3: an overflow") == 1
+
+
+def test_skipped_steps_of_before_are_counted_on(tmp_path):
+  actions, reporter = _run(tmp_path, [np.nan, 6, 7], start_step=4, skipped=2)
+  assert actions.saved[-1] == (7, 3) and any("(3 so far)" in text for text in reporter.said)
 
 
 def test_a_signal_ends_the_run_after_its_step_which_is_saved(tmp_path):
@@ -131,8 +150,10 @@ def test_a_signal_ends_the_run_after_its_step_which_is_saved(tmp_path):
     return _toy_step(batch, stop)
 
   before = signal.getsignal(signal.SIGTERM)
+  actions = _Actions()
   with asked_to_stop() as interruption, pytest.raises(Stopped, match="SIGTERM after step 5 of 7") as stopped:
-    _run(tmp_path, itertools.count(1), step=step, interruption=interruption)
+    _run(tmp_path, itertools.count(1), step=step, interruption=interruption, actions=actions)
+  assert actions.saved == [(3, 0), (5, 0)]
   assert stopped.value.signal == signal.SIGTERM
   assert signal.getsignal(signal.SIGTERM) is before
 
@@ -145,10 +166,36 @@ def test_another_worker_s_signal_does_too(tmp_path):
     _run(tmp_path, itertools.count(1), step=step)
 
 
-def test_a_second_signal_interrupts_at_once():
+def test_a_signal_in_the_last_evaluation_is_not_forgotten(tmp_path):
+  class Slow(_Actions):
+    def evaluate(self, step):
+      signal.raise_signal(signal.SIGTERM)
+      return {}
+
+  actions = Slow()
+  with asked_to_stop() as interruption, pytest.raises(Stopped, match="SIGTERM after step 7 of 7; all is saved$"):
+    _run(tmp_path, itertools.count(1), interruption=interruption, actions=actions, evaluate_every=7)
+  assert actions.saved[-1] == (7, 0)
+
+
+def test_ctrl_c_twice_interrupts_at_once_and_sigterm_does_not():
+  with asked_to_stop() as interruption:
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    assert interruption.signal == signal.SIGTERM
   with pytest.raises(KeyboardInterrupt), asked_to_stop():
     signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_the_process_ignores_stays_ignored():
+  former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+  try:
+    with asked_to_stop() as interruption:
+      signal.raise_signal(signal.SIGINT)
+    assert interruption.signal is None and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGINT, former)
 
 
 def test_a_finished_run_does_nothing(tmp_path):

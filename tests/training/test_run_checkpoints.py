@@ -59,7 +59,8 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, limit):
 
 def test_what_a_killed_save_left_is_removed_and_never_taken_for_a_checkpoint(tmp_path):
   folder = tmp_path / "checkpoints"
-  (folder / "ckpt-7_temp").mkdir(parents=True)
+  (folder / "unfinished_temp").mkdir(parents=True)
+  (folder / "unfinished.index").write_bytes(b"half")
   (folder / "ckpt-7.data-00000-of-00001").write_bytes(b"whole, but without its index")
   (folder / "notes.txt").write_text("not ours")
   run = _run(tmp_path)

@@ -6,16 +6,19 @@ from typing import Any, Collection, Dict, Iterator, Sequence
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.errors import InputError
 
 
 # The paper's zoom factor.
 DEFAULT_SCALE = 2
-# --vgg_weights that leaves VGG19 out.
-NO_VGG = "none"
+# --vgg_weights that leaves VGG19 out, and that downloads it.
+NO_VGG, _IMAGENET = "none", "imagenet"
 # Networks that can start from given weights: name of the flag -> what its help calls them.
-_INITIAL_WEIGHTS = {"all": "every network", "coarse": "the coarse network", "sr": "the super-resolution network",
-                    "refine": "the refinement network", "disc": "the discriminator"}
+_INITIAL_WEIGHTS = {
+    conventions.ALL_NETWORKS: "every network", conventions.COARSE_NET: "the coarse network",
+    conventions.SR_NET: "the super-resolution network", conventions.REFINE_NET: "the refinement network",
+    conventions.DISCRIMINATOR: "the discriminator"}
 
 
 @contextlib.contextmanager
@@ -99,7 +102,7 @@ def define_loss_flags(values: flags.FlagValues) -> None:
 
 
 def define_vgg_weights_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("vgg_weights", "imagenet", "VGG19 weights: imagenet (downloaded by Keras), a Keras "
+  flags.DEFINE_string("vgg_weights", _IMAGENET, f"VGG19 weights: {_IMAGENET} (downloaded by Keras), a Keras "
                       f"weights file without top, or {NO_VGG} (VGG terms are left out).", flag_values=values)
 
 
@@ -125,7 +128,7 @@ def initial_weights(values: flags.FlagValues) -> Dict[str, str]:
   """Returns network name (or "all") -> model folder of the initial weights' flags, those that the command has."""
   folders = {name: values[f"init_{name}"].value for name in _INITIAL_WEIGHTS if f"init_{name}" in values}
   folders = {name: folder for name, folder in folders.items() if folder}
-  if "all" in folders and len(folders) > 1:
+  if conventions.ALL_NETWORKS in folders and len(folders) > 1:
     raise InputError(f"--init_all already says where every network's weights come from; leave out "
                      f"--init_{list(folders)[1]}, or --init_all")
   return folders
@@ -184,8 +187,19 @@ def _numbers(values, name):
     raise InputError(f"--{name}={','.join(values[name].value)}: {error}") from error
 
 
+def check_device_flags(values: flags.FlagValues) -> None:
+  """Raises InputError if flags of the devices do not go together."""
+  if values.deterministic and values.jit_compile:
+    raise InputError("--deterministic and --jit_compile: XLA has no deterministic gradient of max-pooling; leave one "
+                     "of them out")
+
+
 def recorded_settings(values: flags.FlagValues, free: Collection[str]) -> Dict[str, Any]:
   """Returns all flags and their values, but for those named in `free`; files and folders as absolute paths."""
-  settings = {name: values[name].value for name in values if name not in free}
-  return {name: os.path.realpath(value) if isinstance(value, str) and os.path.exists(value) else value
-          for name, value in settings.items()}
+  return {name: os.path.realpath(values[name].value) if _is_path(name, values[name].value) else values[name].value
+          for name in values if name not in free}
+
+
+def _is_path(name, value) -> bool:
+  return bool(value) and (name.endswith("_dir") or name.startswith("init_")
+                          or name == "vgg_weights" and value not in (NO_VGG, _IMAGENET))

@@ -54,5 +54,4 @@ def stage_config(values: flags.FlagValues):
 def run(values: flags.FlagValues) -> None:
   config = stage_config(values)
   from z2i_tf.training import pretrain_stage
-  stage_runs.run(values, "z2i pretrain", config.scale,
-                 lambda loop, strategy: pretrain_stage.pretrain_stage(config, loop, strategy), config.with_masks)
+  stage_runs.run(values, config, pretrain_stage.pretrain_stage)

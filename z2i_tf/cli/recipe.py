@@ -32,8 +32,8 @@ def run(values: flags.FlagValues) -> None:
     raise InputError("--stages is missing: the flagfiles of the stages, in order, separated by commas")
   stages = recipe_plan.plan(flagfiles, values.work_dir, _given(values))
   recipe_plan.check_folders(stages, values.work_dir)
-  print(recipe_plan.describe(stages), flush=True)
   recipe_plan.check_inputs(stages)
+  print(recipe_plan.describe(stages), flush=True)
   from z2i_tf.training.work_dir import make_folder
   make_folder(values.work_dir)
   for number, stage in enumerate(stages, start=1):

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli import flag_groups
 from z2i_tf.cli import pretrain
 from z2i_tf.cli import stage_runs
@@ -15,7 +16,7 @@ from z2i_tf.cli import train
 from z2i_tf.errors import InputError
 
 _EXTENSION = ".cfg"
-_ALL = "all"  # As in training.stage, which is too heavy to be imported for its name.
+_ALL = conventions.ALL_NETWORKS
 
 
 @dataclasses.dataclass
@@ -31,6 +32,7 @@ class PlannedStage:
     handed_over: network -> the earlier stage of the recipe that it takes its weights from.
     is_finished: whether nothing is left to be done.
     has_begun: whether there is a checkpoint to continue from.
+    epochs: how often its steps go through the images, None before they are looked at.
   """
   name: str
   flagfile: str
@@ -40,6 +42,7 @@ class PlannedStage:
   handed_over: Dict[str, "PlannedStage"] = dataclasses.field(default_factory=dict)
   is_finished: bool = False
   has_begun: bool = False
+  epochs: Optional[float] = None
 
   @property
   def command_name(self) -> str:
@@ -108,15 +111,22 @@ def check_folders(stages: Sequence[PlannedStage], work_dir: str) -> None:
   for stage in stages:
     if stage.has_begun:
       with stage.errors():
-        stage_runs.check_former_run(stage.values, stage_runs.recorded_settings(stage.values, stage.command_name))
+        stage_runs.check_former_run(stage.values, stage_runs.recorded_settings(stage.values))
 
 
 def check_inputs(stages: Sequence[PlannedStage]) -> None:
   """Looks at what the stages that are not finished need, other than folders: images, devices, weights; writes nothing.
 
+  Sets `epochs`.
   Raises: InputError for what would stop one of them.
   """
+  first = stages[0].values
+  for stage in stages:
+    for name in ("deterministic", "jit_compile"):  # Determinism is for the whole process.
+      if stage.values[name].value != first[name].value:
+        raise InputError(f"{stage.flagfile}: --{name} must be the same for all stages of a recipe; give it to the recipe")
   from z2i_tf.training import devices
+  from z2i_tf.training.stage import check_initial_weights
   strategy = devices.make_strategy()
   known_vgg_weights = set()
   for stage in stages:
@@ -124,12 +134,15 @@ def check_inputs(stages: Sequence[PlannedStage]) -> None:
       continue
     with stage.errors():
       inputs = stage_runs.open_inputs(
-          stage.values, stage.command_name, stage.config.scale, stage.config.with_masks)
+          stage.values, stage.config.scale, stage.config.with_masks)
       devices.check_batch_size(inputs.loop.batch_size, strategy, stage.values.jit_compile)
+      stage.epochs = inputs.epochs
       if stage.has_begun:
         stage_runs.check_former_run(stage.values, inputs.settings)
       else:
-        _check_weights_from_elsewhere(stage)
+        own, networks = stage.config.initial_weights, stage.config.networks
+        check_initial_weights(networks, {name: own.get(name, own.get(_ALL)) for name in networks
+                                         if name not in stage.handed_over and own.get(name, own.get(_ALL))})
       vgg_weights = stage.config.used_vgg_weights
       if vgg_weights is not None and vgg_weights not in known_vgg_weights:
         from z2i_tf.losses.perceptual import vgg19_features
@@ -148,7 +161,8 @@ def describe(stages: Sequence[PlannedStage]) -> str:
       source = stage.handed_over[network].name if network in stage.handed_over else folder
       sources.append(f"{network} from {source}" if source else f"{network} new")
     state = " (finished)" if stage.is_finished else " (begun)" if stage.has_begun else ""
-    lines.append(f"{number}. {stage.folder}: {stage.command_name}, {stage.values.iterations} steps, "
+    epochs = "" if stage.epochs is None else f" ({stage.epochs:.1f} epochs)"
+    lines.append(f"{number}. {stage.folder}: {stage.command_name}, {stage.values.iterations} steps{epochs}, "
                  f"{', '.join(sources)}{state}")
   return "\n".join(lines)
 
@@ -209,21 +223,3 @@ def _check_sizes(stage, former, network, size):
     if size[what] != left[what]:
       raise InputError(f"the network {network!r} has {what} {size[what]} here, but {left[what]} in {former.flagfile}, "
                        "which hands it over; they must be the same")
-
-
-def _check_weights_from_elsewhere(stage):
-  """Raises InputError unless the folders that the flagfile names, and no stage leaves, hold the networks."""
-  from z2i_tf import checkpoints
-  own = stage.config.initial_weights
-  for name in stage.config.networks:
-    folder = own.get(name, own.get(_ALL))
-    if folder is None or name in stage.handed_over:
-      continue
-    arrays, _ = checkpoints.read_model_file(folder)
-    first = arrays.get(f"{name}/conv00/kernel")
-    if first is None:
-      raise InputError(f"--init_{name}: {folder} has no network {name!r}")
-    width = stage.config.networks[name]["width"]
-    if first.shape[-1] != width:
-      raise InputError(f"--init_{name}: the network {name!r} of {folder} has width {first.shape[-1]}, here it has "
-                       f"{width}")

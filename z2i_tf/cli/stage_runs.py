@@ -1,6 +1,8 @@
 """What the commands that train have in common: their flags, and a run from the flags to the last step."""
 
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
+import contextlib
+import json
+from typing import Any, Callable, Collection, Dict, Mapping, NamedTuple, Optional
 
 from absl import flags
 
@@ -12,6 +14,11 @@ from z2i_tf.errors import InputError
 # Settings that may change when a run is continued.
 _FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "evaluate_every", "max_skipped_steps",
          "allow_config_change")
+# Settings on which the checkpoint's variables depend.
+_SHAPING = ("width", "sr_width", "discriminator_width", "zoom", "scale")
+# Settings on which measurements depend.
+_MEASURING = ("source", "data_dir", "validation_dir", "validation_split", "crop_size", "scale", "mask_kind",
+              "mask_reference_size", "train_mask_dir", "seed")
 
 
 class Inputs(NamedTuple):
@@ -21,6 +28,11 @@ class Inputs(NamedTuple):
   source: "ImageSource"
   held_out: Optional["ImageSource"]
   settings: Dict[str, Any]
+
+  @property
+  def epochs(self) -> float:
+    """How often the steps go through the images."""
+    return self.loop.iterations * self.loop.batch_size / (len(self.source) * self.examples.crops_per_image)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -49,15 +61,15 @@ def define_common_flags(values: flags.FlagValues) -> None:
 def check_flags(values: flags.FlagValues) -> None:
   """Raises InputError if a flag is missing or does not go with another one; imports nothing heavy."""
   flag_groups.require(values, "work_dir")
+  flag_groups.check_device_flags(values)
   data_flags.check_source_flags(values)
 
 
-def open_inputs(values: flags.FlagValues, command: str, scale: int, with_masks: bool = True) -> Inputs:
+def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -> Inputs:
   """Returns what the flags of a stage describe; opens the data sets and looks for a usable image.
 
   Args:
     values: of all flags of the command.
-    command: its name.
     scale: zoom factor of the examples.
     with_masks: whether the examples have holes.
   Raises: InputError for unusable flags or images.
@@ -76,13 +88,14 @@ def open_inputs(values: flags.FlagValues, command: str, scale: int, with_masks: 
     if images is not None:
       sources.check_source(images, examples.crop_size_hr)
   return Inputs(loop, examples, source, held_out,
-                {**recorded_settings(values, command), **data_flags.content(source, examples)})
+                {**recorded_settings(values), **data_flags.content(source, examples)})
 
 
-def recorded_settings(values: flags.FlagValues, command: str) -> Dict[str, Any]:
-  """Returns the flags that must not change while a stage is continued, and the command's name."""
+def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -> Dict[str, Any]:
+  """Returns the flags that must not change while a stage is continued, those but `free`, and what kind of stage it is."""
   from z2i_tf.training import work_dir
-  return {work_dir.COMMAND: command, **flag_groups.recorded_settings(values, _FREE)}
+  kind = f"z2i pretrain --network={values.network}" if "network" in values else "z2i train"
+  return {work_dir.COMMAND: kind, **flag_groups.recorded_settings(values, free)}
 
 
 def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> None:
@@ -93,6 +106,10 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
     return
   former = run_checkpoints.read_record(values.work_dir)["settings"]
   changes = work_dir.changed_settings(values.work_dir, former, settings)
+  for name in _SHAPING:
+    if former.get(name) != settings.get(name):
+      raise InputError(f"{values.work_dir} holds a run of other networks: --{name} was {former.get(name)!r}, is "
+                       f"{settings.get(name)!r}; give another --work_dir, perhaps with --init_all={values.work_dir}")
   if changes and not values.allow_config_change:
     raise InputError(f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another --work_dir, "
                      "or the former settings, or --allow_config_change")
@@ -100,43 +117,50 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
     print(f"changed: {change}")
 
 
-def run(values: flags.FlagValues, command: str, scale: int, build: Callable[..., Any], with_masks: bool = True) -> None:
+def run(values: flags.FlagValues, config: Any, build: Callable[..., Any]) -> None:
   """Trains to the end of the stage, beginning at the last checkpoint of the work folder.
 
   Args:
     values: of all flags of the command.
-    command: its name.
-    scale: zoom factor of the examples.
-    build: (LoopConfig, strategy) -> training.stage.Stage.
-    with_masks: whether the examples have holes.
+    config: the record of the stage.
+    build: (config, LoopConfig, strategy) -> training.stage.Stage.
   Raises: InputError for unusable flags, images, work folder, checkpoints or weights; Stopped after a signal.
   """
+  import tensorflow as tf
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
   from z2i_tf.training import devices
+  from z2i_tf.training import run_checkpoints
   from z2i_tf.training import work_dir
+  from z2i_tf.training.journal import LineReporter
+  from z2i_tf.training.stage import check_initial_weights
   from z2i_tf.training.stage_run import MAX_PICTURES
   from z2i_tf.training.stage_run import StageData
   from z2i_tf.training.stage_run import StageRun
 
+  tf.get_logger().setLevel("ERROR")  # Every stage of a recipe has its own step; TensorFlow would warn of retracing.
   work_dir.check_work_dir(values.work_dir)
   devices.choose_determinism(values.deterministic, values.jit_compile)
   strategy = devices.make_strategy()
-  loop, examples, source, held_out, settings = open_inputs(values, command, scale, with_masks)
+  inputs = open_inputs(values, config.scale, config.with_masks)
+  loop, examples, source, held_out, settings = inputs
   check_former_run(values, settings)
+  if not run_checkpoints.has_checkpoint(values.work_dir):
+    check_initial_weights(config.networks, config.initial_weights)
   bad_images = data_flags.bad_images(values)
   validation = pipelines.validation_dataset(held_out or source, examples, MAX_PICTURES, bad_images)
-  stage = build(loop, strategy)
-  epoch = len(source) * examples.crops_per_image
-  print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples: "
-        f"{loop.iterations * loop.batch_size / epoch:.1f} epochs; {_devices_text(strategy)}")
+  stage = build(config, loop, strategy)
+  print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples: {inputs.epochs:.1f} epochs; "
+        f"{_devices_text(strategy)}")
   data = StageData(
       training=lambda first, worker, workers: pipelines.training_dataset(
           source, examples, loop.batch_size, first, bad_images, worker=worker, workers=workers),
       validation=validation, is_held_out=held_out is not None,
+      measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
       scalars=lambda: {"data/skipped_images": bad_images.count})
-  with python_calls.reading_errors(), training_reporter(loop.iterations) as reporter:
-    StageRun(stage, values.work_dir, settings, data).run(reporter)
+  reporting = training_reporter(loop.iterations) if devices.is_chief(strategy) else contextlib.nullcontext(LineReporter())
+  with python_calls.reading_errors(), reporting as reporter:
+    StageRun(stage, values.work_dir, settings, recorded_settings(values, free=()), data).run(reporter)
   if bad_images.count:
     print(f"{bad_images.count} unusable images were skipped")
 
@@ -144,5 +168,6 @@ def run(values: flags.FlagValues, command: str, scale: int, build: Callable[...,
 def _devices_text(strategy) -> str:
   from z2i_tf.training import devices
   count, workers = strategy.num_replicas_in_sync, devices.worker_count(strategy)
-  text = f"{count} replica{'s' if count > 1 else ''}"
+  kind = "GPU" if "GPU" in strategy.extended.worker_devices[0] else "CPU"
+  text = f"{count} replica{'s' if count > 1 else ''} ({kind})"
   return text if workers == 1 else f"{text} on {workers} workers"

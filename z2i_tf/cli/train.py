@@ -36,4 +36,4 @@ def stage_config(values: flags.FlagValues):
 def run(values: flags.FlagValues) -> None:
   config = stage_config(values)
   from z2i_tf.training import joint_stage
-  stage_runs.run(values, "z2i train", config.scale, lambda loop, strategy: joint_stage.joint_stage(config, loop, strategy))
+  stage_runs.run(values, config, joint_stage.joint_stage)

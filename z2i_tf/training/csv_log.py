@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from typing import List, Mapping
 
 from z2i_tf.atomic_files import atomic_write
@@ -42,13 +43,17 @@ class CsvLog:
   def _read(self):
     try:
       with open(self._path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = [row for row in reader if (row.get(_STEP) or "").isdigit()]
+        # A last line without its end was cut off: by a kill, or a full disk.
+        reader = csv.DictReader(line for line in file if line.endswith("\n"))
+        rows = [row for row in reader if re.fullmatch("[0-9]+", row.get(_STEP) or "") and None not in row.values()]
         self._columns = list(reader.fieldnames or [_STEP])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
       raise self._error(error) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+      raise InputError(f"{self._path}: not a table of a run: {error}; move it away") from error
     if self._columns[0] != _STEP:
-      raise self._error(f"its first column is {self._columns[0]!r}, not {_STEP!r}")
+      raise InputError(f"{self._path}: not a table of a run: its first column is {self._columns[0]!r}, not {_STEP!r}; "
+                       "move it away")
     return rows
 
   def _rewrite(self, rows):
@@ -62,5 +67,5 @@ class CsvLog:
     except OSError as error:
       raise self._error(error) from error
 
-  def _error(self, reason):
-    return InputError(f"{self._path}: cannot be read or written: {reason}; move it away")
+  def _error(self, error):
+    return InputError(f"{self._path}: cannot be read or written: {error.strerror}")

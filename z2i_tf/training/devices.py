@@ -36,12 +36,14 @@ def make_strategy() -> tf.distribute.Strategy:
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
   """Whether this process is the one that writes files and reports, of several workers or alone."""
+  return worker_index(strategy) == 0
+
+
+def worker_index(strategy: tf.distribute.Strategy) -> int:
+  """Number of this process among the workers; 0 for the chief and alone."""
   resolver = strategy.cluster_resolver
-  if resolver is None or not resolver.task_type:
-    return True
-  if resolver.task_type == "chief":
-    return True
-  return "chief" not in resolver.cluster_spec().jobs and resolver.task_id == 0
+  return resolver.task_id + ("chief" in resolver.cluster_spec().jobs and resolver.task_type != "chief") if (
+      resolver is not None and resolver.task_type) else 0
 
 
 def worker_count(strategy: tf.distribute.Strategy) -> int:
@@ -51,17 +53,18 @@ def worker_count(strategy: tf.distribute.Strategy) -> int:
       "chief" in resolver.cluster_spec().jobs) if resolver is not None and resolver.task_type else 1
 
 
+def is_lost_worker(error: tf.errors.OpError) -> bool:
+  """Whether the error is what this worker sees of another one's end."""
+  return "ollective ops is aborted" in error.message
+
+
 def choose_determinism(deterministic: Optional[bool], jit_compile: bool) -> None:
-  """Makes TensorFlow's operations repeat themselves bit for bit, or lets them be faster.
+  """Makes TensorFlow's operations repeat themselves bit for bit, if asked to; for the rest of the process.
 
   Args:
     deterministic: None: as far as it is for free, so on a CPU that does not compile with XLA.
     jit_compile: whether the step is compiled with XLA, whose gradient of max-pooling has no deterministic form.
-  Raises: InputError if both are asked for.
   """
-  if deterministic and jit_compile:
-    raise InputError("--deterministic and --jit_compile: XLA has no deterministic gradient of max-pooling; leave one "
-                     "of them out")
   if deterministic is None:
     deterministic = not jit_compile and not tf.config.list_physical_devices("GPU")
   if deterministic:
@@ -102,6 +105,9 @@ def _check_cluster(text):
     config = json.loads(text)
     tasks = {job: len(list(addresses)) for job, addresses in config["cluster"].items()}
     job, index = config["task"]["type"], int(config["task"]["index"])
+    if not all(isinstance(address, str) and ":" in address for addresses in config["cluster"].values()
+               for address in addresses) or str(index) != str(config["task"]["index"]):
+      raise ValueError
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise InputError(f"{_CLUSTER_VARIABLE}: expected JSON such as {{\"cluster\": {{\"worker\": [\"host:port\", ...]}}, "
                      f"\"task\": {{\"type\": \"worker\", \"index\": 0}}}}. Received: {text[:200]}") from error

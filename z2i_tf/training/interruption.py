@@ -15,24 +15,28 @@ class Interruption:
     self.signal: Optional[int] = None
 
   def remember(self, number, frame) -> None:
-    """A signal handler; a second signal interrupts at once."""
+    """A signal handler; Ctrl-C a second time interrupts at once. (Cluster managers may repeat themselves.)"""
     del frame
-    if self.signal is not None:
+    if number == self.signal == signal.SIGINT:
       raise KeyboardInterrupt
-    self.signal = number
+    self.signal = number if self.signal is None else self.signal
 
 
 @contextlib.contextmanager
 def asked_to_stop() -> Iterator[Interruption]:
   """Yields what remembers SIGTERM and SIGINT while the block runs.
 
-  Signals can be caught in the main thread only; elsewhere they do what they did before.
+  Signals can be caught in the main thread only; elsewhere they do what they did before, as do those that the process
+  was told to ignore.
   """
   interruption = Interruption()
   if threading.current_thread() is not threading.main_thread():
     yield interruption
     return
-  former = {number: signal.signal(number, interruption.remember) for number in _SIGNALS}
+  former = {number: signal.getsignal(number) for number in _SIGNALS}
+  former = {number: handler for number, handler in former.items() if handler not in (signal.SIG_IGN, None)}
+  for number in former:
+    signal.signal(number, interruption.remember)
   try:
     yield interruption
   finally:

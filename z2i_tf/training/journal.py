@@ -4,15 +4,12 @@ import json
 import os
 from typing import Any, Mapping, Protocol
 
-import numpy as np
 import tensorflow as tf
 
-from z2i_tf.atomic_files import atomic_write
 from z2i_tf.training.csv_log import CsvLog
 from z2i_tf.training.summaries import SummaryWriter
 from z2i_tf.training.work_dir import EVENTS_FOLDER
 from z2i_tf.training.work_dir import LOG_FILE
-from z2i_tf.training.work_dir import writing_errors
 
 Scalars = Mapping[str, float]
 
@@ -63,11 +60,10 @@ class Journal:
 
   def __init__(self, work_dir: str, settings: Mapping[str, Any], start_step: int, reporter: Reporter):
     """Raises: InputError, as all methods, where the folder cannot be written."""
-    self._work_dir = work_dir
     self._reporter = reporter
+    self._table = CsvLog(os.path.join(work_dir, LOG_FILE), start_step)
     self._events = SummaryWriter(os.path.join(work_dir, EVENTS_FOLDER))
     self._events.write_text(start_step, "config", f"```\n{json.dumps(settings, indent=2)}\n```")
-    self._table = CsvLog(os.path.join(work_dir, LOG_FILE), start_step)
     reporter.begin(start_step)
 
   def advance(self) -> None:
@@ -94,13 +90,6 @@ class Journal:
     self._reporter.say(f"warning, step {step}: {text}")
     self._events.write_text(step, "warnings", text)
 
-  def keep_batch(self, step: int, batch: Mapping[str, np.ndarray]) -> str:
-    """Writes a batch that made trouble; returns the file's path."""
-    path = os.path.join(self._work_dir, f"batch_{step}.npz")
-    with writing_errors(path), atomic_write(path) as file:
-      np.savez_compressed(file, **batch)
-    return path
-
   def flush(self) -> None:
     """Puts everything written so far into the files."""
     self._events.flush()
@@ -126,9 +115,6 @@ class NoJournal:
 
   def warn(self, step, text) -> None:
     pass
-
-  def keep_batch(self, step, batch) -> str:
-    return "the chief's work folder"
 
   def flush(self) -> None:
     pass

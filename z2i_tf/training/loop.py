@@ -61,7 +61,17 @@ class StageActions:
     """Keeps the weights of this step."""
 
   def save(self, step: int, skipped: int) -> None:
-    """Saves all that is needed to go on; `skipped`: how many of the loop's steps so far changed nothing."""
+    """Saves all that is needed to go on; `skipped`: how many steps of the run so far changed nothing."""
+
+  def keep_batch(self, step: int, batch: Mapping[str, np.ndarray]) -> str:
+    """Saves a batch that made trouble; returns where."""
+    del step, batch
+    return ""
+
+  def explain_skipping(self, scalars: Scalars) -> str:
+    """Returns why a step that was not finite is nothing to worry about, or an empty text if it is."""
+    del scalars
+    return ""
 
   def scalars(self) -> Scalars:
     """Returns what is logged beside the step's own scalars; not averaged."""
@@ -69,7 +79,8 @@ class StageActions:
 
 
 def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Dict[str, tf.Tensor]],
-             actions: StageActions, journal: Journal, start_step: int, interruption: Interruption) -> None:
+             actions: StageActions, journal: Journal, start_step: int, interruption: Interruption,
+             skipped: int = 0) -> None:
   """Trains from `start_step` to the end of the stage.
 
   Args:
@@ -80,11 +91,12 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
     journal: where everything is told.
     start_step: number of finished steps.
     interruption: remembers signals; after one (of any worker) the step is finished and saved.
+    skipped: how many of the finished steps changed nothing.
   Raises: Stopped after a signal; InputError after too many steps in a row that were not finite.
   """
   watch, window = Watch(), _Window()
   started = time.monotonic()
-  skipped = skipped_in_a_row = 0
+  skipped_in_a_row = 0
   for step in range(start_step + 1, config.iterations + 1):
     with window.waiting():
       batch = next(batches)
@@ -95,12 +107,15 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
     journal.advance()
     window.add(scalars, is_skipped)
     skipped += is_skipped
-    skipped_in_a_row = skipped_in_a_row + 1 if is_skipped else 0
-    if is_skipped:
+    explanation = actions.explain_skipping(scalars) if is_skipped else ""
+    if explanation:
+      journal.say(f"step {step}: {explanation}")
+    elif is_skipped:
       journal.warn(step, _skipped_text(scalars, skipped))
+    skipped_in_a_row = skipped_in_a_row + 1 if is_skipped and not explanation else 0
     if skipped_in_a_row == config.max_skipped:
       journal.flush()
-      path = journal.keep_batch(step, _arrays(batch))
+      path = actions.keep_batch(step, _arrays(batch))
       raise InputError(f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last batch "
                        f"is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and continue from "
                        "the last checkpoint with --allow_config_change")
@@ -122,15 +137,16 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
     if logged:
       journal.write_scalars(step, logged)
     if config.keep_every and step % config.keep_every == 0:
-      actions.keep(step)
+      with window.elsewhere():
+        actions.keep(step)
     if is_last or stop or step % config.save_every == 0:
       with window.elsewhere():
         actions.save(step, skipped)
         journal.flush()
-    if stop:
+    if stop or is_last and interruption.signal is not None:
       number = interruption.signal or signal.SIGTERM
-      raise Stopped(f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; all is saved, "
-                    "and the same command continues", number)
+      raise Stopped(f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; all is saved"
+                    + ("" if is_last else ", and the same command continues"), number)
 
 
 class _Window:

@@ -1,8 +1,8 @@
 """The checkpoints of a run: all that is needed to go on as if it had never stopped.
 
 A checkpoint holds the variables (weights, optimizers) and one record: step, position in the data, best measurement,
-settings. Which checkpoints there are is read from their files, so a process may be killed at any time: an index file
-is written last and appears whole.
+settings. Which checkpoints there are is read from their index files, which appear last and whole, so a process may be
+killed at any time.
 """
 
 import dataclasses
@@ -25,6 +25,9 @@ from z2i_tf.training.work_dir import writing_errors
 _KEPT = 3
 _PREFIX = "ckpt"
 _LIST = "checkpoint"
+# What is being written.
+_UNFINISHED = "unfinished"
+_INDEX_SUFFIX = ".index"
 _INDEX = re.compile(_PREFIX + r"-(\d+)\.index")
 _RECORD = "record"
 # How tf.train.Checkpoint calls the record's entry.
@@ -42,14 +45,14 @@ class RunRecord:
     examples: of the data, that were used up; the position in it.
     skipped: steps that were not finite and changed nothing.
     best: the best measurement so far, None before the first.
-    best_step: when it was taken.
+    measured_on: what it was measured on.
     settings: what must not change while the run is continued, JSON-compatible.
   """
   step: int = 0
   examples: int = 0
   skipped: int = 0
   best: Optional[float] = None
-  best_step: int = 0
+  measured_on: str = ""
   settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -105,14 +108,18 @@ class RunCheckpoints:
 
   def save(self) -> None:
     """Writes a checkpoint of the record's step, then deletes all but the last few; raises InputError if it cannot."""
+    if not self._is_chief:
+      with tempfile.TemporaryDirectory() as folder, writing_errors(folder):
+        self._checkpoint.write(os.path.join(folder, _PREFIX))
+      return
     with writing_errors(self._work_dir):
-      if not self._is_chief:
-        with tempfile.TemporaryDirectory() as folder:
-          self._checkpoint.write(os.path.join(folder, _PREFIX))
-        return
       newest = os.path.join(self._folder, f"{_PREFIX}-{self._record.step}")
+      unfinished = os.path.join(self._folder, _UNFINISHED)
       try:
-        self._checkpoint.write(newest)
+        self._checkpoint.write(unfinished)
+        # The index last: without it there is no checkpoint. (TensorFlow itself writes it in place, bit by bit.)
+        for path in sorted(glob.glob(glob.escape(unfinished) + ".*"), key=lambda path: path.endswith(_INDEX_SUFFIX)):
+          os.replace(path, newest + path[len(unfinished):])
       except BaseException:
         self._remove_all_but(_paths(self._work_dir))
         raise
@@ -130,11 +137,10 @@ class RunCheckpoints:
   def _remove_all_but(self, paths):
     """Deletes other checkpoints, and what saves left that did not come to their end."""
     kept = {os.path.basename(path) for path in paths}
-    # The index first: without it there is no checkpoint, only something unfinished.
-    for path in sorted(glob.glob(os.path.join(glob.escape(self._folder), _PREFIX + "-*")),
-                       key=lambda path: not path.endswith(".index")):
-      if re.split(r"[._]", os.path.basename(path))[0] not in kept:
-        shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+    paths = [os.path.join(self._folder, name) for name in os.listdir(self._folder)
+             if name.startswith((_UNFINISHED, _PREFIX + "-")) and name.partition(".")[0] not in kept]
+    for path in sorted(paths, key=lambda path: not path.endswith(_INDEX_SUFFIX)):  # Here, the index first.
+      shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
 
 def has_checkpoint(work_dir: str) -> bool:

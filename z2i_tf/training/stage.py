@@ -1,20 +1,18 @@
 """What a stage of training is made of, whatever its networks."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Protocol, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Protocol, Tuple
 
 import tensorflow as tf
 
 from z2i_tf import checkpoints
+from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.training.devices import check_batch_size
 from z2i_tf.training.loop import LoopConfig
-
-# In initial weights: every network.
-ALL = "all"
 
 Tensors = Dict[str, tf.Tensor]
 
@@ -63,14 +61,43 @@ class Stage:
 
   def load_initial_weights(self) -> None:
     """Loads what a new run starts from; raises InputError if any of it cannot be had, or is of other networks."""
-    folders = self.initial_weights
-    if ALL in folders:
-      folders = dict.fromkeys(self.networks, folders[ALL])
-    for name, folder in folders.items():
-      if name not in self.networks:
-        raise InputError(f"--init_{name}={folder}: the model to train has no such network")
+    for name, folder in _by_network(self.initial_weights, self.networks).items():
       arrays, _ = checkpoints.read_model_file(folder)
       checkpoints.assign_arrays({name: self.networks[name]}, arrays, folder)
+
+
+def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_weights: Mapping[str, str]) -> None:
+  """Looks at the files of initial weights before any network is built.
+
+  Args:
+    networks: those to be trained, by name: "width" and, for "sr", "scale".
+    initial_weights: as `Stage` has them.
+  Raises: InputError if a file is missing or damaged, or of networks of another size.
+  """
+  files = {}
+  for name, folder in _by_network(initial_weights, networks).items():
+    if folder not in files:
+      files[folder] = checkpoints.read_model_file(folder)[0]
+    arrays = {key: array for key, array in files[folder].items() if key.startswith(name + "/")}
+    if not arrays:
+      raise InputError(f"--init_{name}: {folder} has no network {name!r}")
+    size = networks[name]
+    for layer, filters in (("conv00", size["width"]), ("conv09", size["width"] * size.get("scale", 0)**2)):
+      kernel = arrays.get(f"{name}/{layer}/kernel")
+      if filters and (kernel is None or kernel.shape[-1] != filters):
+        raise InputError(f"--init_{name}: {folder}: {name}/{layer}/kernel has "
+                         f"{'no' if kernel is None else kernel.shape[-1]} filters, the network to train has {filters}: "
+                         "another width or scale")
+
+
+def _by_network(folders: Mapping[str, str], networks: Collection[str]) -> Dict[str, str]:
+  """Returns network -> folder; raises InputError for one that is not there."""
+  if conventions.ALL_NETWORKS in folders:
+    return dict.fromkeys(networks, folders[conventions.ALL_NETWORKS])
+  for name, folder in folders.items():
+    if name not in networks:
+      raise InputError(f"--init_{name}={folder}: the model to train has no such network")
+  return dict(folders)
 
 
 def begin(loop: LoopConfig, strategy: tf.distribute.Strategy, seed: int, jit_compile: bool) -> None:

@@ -7,10 +7,12 @@ import math
 import os
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from z2i_tf import checkpoints
 from z2i_tf import conventions
+from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.training import devices
 from z2i_tf.training.guarded_step import guarded_step
@@ -29,12 +31,10 @@ from z2i_tf.training.work_dir import BEST_FOLDER
 from z2i_tf.training.work_dir import KEPT_FOLDER
 from z2i_tf.training.work_dir import make_folder
 from z2i_tf.training.work_dir import record_settings
+from z2i_tf.training.work_dir import writing_errors
 
 # So many images of the validation data are shown.
 MAX_PICTURES = 4
-# What TensorFlow raises when another worker is gone.
-_LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
-                tf.errors.DeadlineExceededError, tf.errors.InternalError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +46,13 @@ class StageData:
       global ones; global batch n has the examples first + n * batch size and following.
     validation: batches with fixed masks; the first gives the pictures.
     is_held_out: whether `validation` is no training data; if it is, pictures are shown and nothing is measured.
+    measured_on: what tells `validation` from others: the best measurement counts for this.
     scalars: what is logged about the data, as it is.
   """
   training: Callable[[int, int, int], tf.data.Dataset]
   validation: tf.data.Dataset
   is_held_out: bool
+  measured_on: str = ""
   scalars: Callable[[], Scalars] = dict
 
 
@@ -61,24 +63,28 @@ class StageRun(StageActions):
   the weights that measured best, and `kept/step_N/`.
   """
 
-  def __init__(self, stage: Stage, work_dir: str, settings: Mapping[str, Any], data: StageData):
+  def __init__(self, stage: Stage, work_dir: str, settings: Mapping[str, Any], shown_settings: Mapping[str, Any],
+               data: StageData):
     """Stores the parts; nothing is read or written yet.
 
     Args:
       stage: what is trained.
       work_dir: as `check_work_dir` wants it; several workers see the same one.
       settings: what must not change when the run is continued, JSON-compatible.
+      shown_settings: those and all others, for people.
       data: what it is trained on.
     """
-    self._stage, self._work_dir, self._settings, self._data = stage, work_dir, settings, data
+    self._stage, self._work_dir, self._data = stage, work_dir, data
+    self._settings, self._shown_settings = settings, shown_settings
     self._record = RunRecord()
     self._is_chief = devices.is_chief(stage.strategy)
     self._checkpoints = RunCheckpoints(
         work_dir, {**stage.networks, **{f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}},
         self._record, self._is_chief)
     self._journal = NoJournal()
-    self._evaluate_batch = tf.function(stage.step.evaluate, autograph=False)
-    self._skipped_before = 0
+    # In the replicas' context every worker reads its own copy of batch norms' statistics: no worker waits for others.
+    self._evaluate_batch = tf.function(
+        lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False)
 
   def run(self, reporter: Reporter) -> None:
     """Trains to the end of the stage, beginning at the last checkpoint if there is one.
@@ -93,20 +99,20 @@ class StageRun(StageActions):
         print(f"{self._work_dir} has its {stage.loop.iterations} steps already")
         return
       if self._is_chief:
-        record_settings(self._work_dir, self._settings)
-        self._journal = Journal(self._work_dir, self._settings, record.step, reporter)
+        record_settings(self._work_dir, self._shown_settings)
+        self._journal = Journal(self._work_dir, self._shown_settings, record.step, reporter)
       train_step = guarded_step(stage.step, stage.strategy, stage.variables, stage.jit_compile)
       batches = devices.distributed_batches(
           stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size)
-      run_loop(stage.loop, iter(batches), train_step, self, self._journal, record.step, interruption)
+      run_loop(stage.loop, iter(batches), train_step, self, self._journal, record.step, interruption, record.skipped)
 
   def evaluate(self, step: int) -> Scalars:
     measured = self._means(self._data.validation if self._data.is_held_out else self._data.validation.take(1), step)
     if not self._data.is_held_out:
       return {}
-    quality = measured[f"validation/psnr/{self._stage.step.main_stage}"]
+    quality = self._mean_over_workers(measured[f"validation/psnr/{self._stage.step.main_stage}"])
     if math.isfinite(quality) and (self._record.best is None or quality > self._record.best):
-      self._record.best, self._record.best_step = quality, step
+      self._record.best = quality
       self._write_model_file(BEST_FOLDER, step, psnr=quality)
     return measured
 
@@ -116,9 +122,22 @@ class StageRun(StageActions):
   def save(self, step: int, skipped: int) -> None:
     record = self._record
     record.examples += (step - record.step) * self._stage.loop.batch_size
-    record.step, record.skipped = step, self._skipped_before + skipped
+    record.step, record.skipped = step, skipped
     self._checkpoints.save()
     self._write_model_file("", step)
+
+  def keep_batch(self, step: int, batch: Mapping[str, np.ndarray]) -> str:
+    worker = devices.worker_index(self._stage.strategy)
+    path = os.path.join(self._work_dir, f"batch_{step}_worker_{worker}.npz" if worker else f"batch_{step}.npz")
+    with writing_errors(path), atomic_write(path) as file:
+      np.savez_compressed(file, **batch)
+    return path
+
+  def explain_skipping(self, scalars: Scalars) -> str:
+    scale = max([scale for optimizer in self._stage.optimizers.values() for scale in loss_scales(optimizer)], default=1.0)
+    if scale <= 1.0 or not all(math.isfinite(value) for name, value in scalars.items() if name.startswith("loss/")):
+      return ""
+    return f"the scaled gradient overflows float16; the loss is scaled by {scale:g} from now on"
 
   def scalars(self) -> Scalars:
     scalars = dict(self._data.scalars())
@@ -129,33 +148,37 @@ class StageRun(StageActions):
 
   def _restore(self):
     """Restores the last checkpoint, or loads what a new run starts from."""
-    if self._checkpoints.restore():
+    is_continued = self._checkpoints.restore()
+    self._check_others_start_here()
+    if is_continued:
       # A run killed between its last checkpoint and the model file has an older one, or none.
       self._write_model_file("", self._record.step)
     else:
       self._stage.load_initial_weights()
-    if self._record.settings != self._settings:
-      # Measured otherwise, perhaps.
-      self._record.best, self._record.settings = None, dict(self._settings)
-    self._skipped_before = self._record.skipped
-    self._check_others_start_here()
+    if self._record.measured_on != self._data.measured_on:
+      self._record.best, self._record.measured_on = None, self._data.measured_on
+    self._record.settings = dict(self._settings)
 
   def _check_others_start_here(self):
     """Workers that do not see the same folder would have restored different things."""
-    strategy, step = self._stage.strategy, self._record.step
-    if devices.worker_count(strategy) > 1:
-      mean = tf.function(lambda: strategy.reduce(
-          tf.distribute.ReduceOp.MEAN, strategy.run(lambda: tf.constant(float(step))), axis=None))
-      if float(mean()) != step:
-        raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {step}, others do not; all must see "
-                         "the same folder")
+    if self._mean_over_workers(float(self._record.step)) != self._record.step:
+      raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; all "
+                       "must see the same folder")
+
+  def _mean_over_workers(self, value: float) -> float:
+    strategy = self._stage.strategy
+    if devices.worker_count(strategy) == 1:
+      return value
+    return float(tf.function(lambda number: strategy.reduce(
+        tf.distribute.ReduceOp.MEAN, strategy.run(tf.identity, args=(number,)), axis=None))(tf.constant(value)))
 
   def _means(self, dataset, step) -> Dict[str, float]:
     """Returns means over all images of the dataset, and writes the pictures of its first batch."""
     sums: Dict[str, float] = {}
     count = 0
     for index, batch in enumerate(dataset):
-      stages, quality = self._evaluate_batch(batch)
+      stages, quality = tf.nest.map_structure(
+          lambda value: self._stage.strategy.experimental_local_results(value)[0], self._evaluate_batch(batch))
       if index == 0:
         self._journal.write_pictures(step, _pictures(batch, stages))
       count += int(batch[conventions.IMAGE_LR].shape[0])
@@ -178,8 +201,8 @@ class StageRun(StageActions):
   def _needing_other_workers(self) -> Iterator[None]:
     try:
       yield
-    except _LOST_WORKER as error:
-      if devices.worker_count(self._stage.strategy) == 1:
+    except tf.errors.OpError as error:
+      if not devices.is_lost_worker(error):
         raise
       raise InputError(f"another worker is gone ({_reason(error)}); start all of them again: they continue from the last "
                        "checkpoint") from error

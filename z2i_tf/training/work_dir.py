@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
+from z2i_tf.training.devices import is_lost_worker
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.csv"
@@ -22,13 +23,13 @@ COMMAND = "command"
 
 def check_work_dir(work_dir: str) -> None:
   """Raises InputError unless a run may write in the folder, which may be missing; nothing is written."""
-  parent = os.path.dirname(os.path.abspath(work_dir))
-  if not os.path.isdir(parent):
-    raise InputError(f"--work_dir={work_dir}: no such folder: {parent}; create it first")
-  if os.path.exists(work_dir) and not os.path.isdir(work_dir):
-    raise InputError(f"--work_dir={work_dir}: a file; give a folder")
-  if not os.access(work_dir if os.path.isdir(work_dir) else parent, os.W_OK | os.X_OK):
-    raise InputError(f"--work_dir={work_dir}: cannot write there")
+  existing = os.path.abspath(work_dir)
+  while not os.path.lexists(existing):
+    existing = os.path.dirname(existing)
+  if not os.path.isdir(existing):
+    raise InputError(f"--work_dir={work_dir}: {existing} is a file; give a folder")
+  if not os.access(existing, os.W_OK | os.X_OK):
+    raise InputError(f"--work_dir={work_dir}: cannot write in {existing}")
 
 
 def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any]) -> List[str]:
@@ -67,6 +68,8 @@ def writing_errors(path: str) -> Iterator[None]:
   try:
     yield
   except tf.errors.OpError as error:
+    if is_lost_worker(error):  # All workers take part in saving.
+      raise
     raise InputError(f"{path}: cannot be written (disk full, or no permission?): {error.message[:160]}") from error
   except OSError as error:
     raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
