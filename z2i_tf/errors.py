@@ -1,4 +1,4 @@
-"""The exceptions that the command line turns into one line: input that the user can put right, and a stop on request."""
+"""The exceptions that the command line turns into one line: input that the user can mend, and a stop on request."""
 
 
 class InputError(ValueError):

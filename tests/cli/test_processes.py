@@ -16,8 +16,8 @@ from z2i_tf.cli.main import main
 
 _STEPS_OF_REST = 3
 _COMMAND = ["pretrain", "--network=coarse", "--data_dir=data/images", "--width=4", "--crop_size=16", "--batch_size=4",
-            "--mask_reference_size=64", "--vgg_weights=none", "--learning_rates=1e-3", "--decay_fractions=", "--log_every=1",
-            "--save_every=2", "--evaluate_every=1000"]
+            "--mask_reference_size=64", "--vgg_weights=none", "--learning_rates=1e-3", "--decay_fractions=",
+            "--log_every=1", "--save_every=2", "--evaluate_every=1000"]
 _ENDLESS = ["--iterations=1000000"]
 
 
@@ -75,8 +75,8 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
   code, output, errors = _end(told)
   stopped = checkpoints.read_model_config(str(run))["step"]
   assert code == 128 + signal.SIGTERM and f"continuing from {run / 'checkpoints'}/ckpt-{at_kill}" in output
-  assert errors == [f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same command "
-                    "continues"]
+  assert errors == [f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same "
+                    "command continues"]
   assert _last_step(run) == stopped
   last = [f"--iterations={stopped + _STEPS_OF_REST}"]
   assert main(_COMMAND + [f"--work_dir={run}"] + last) == 0

@@ -1,6 +1,7 @@
 """Joint steps with small networks, on one device or several."""
 
 import contextlib
+import resource
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +39,17 @@ def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=No
     optimizers[1].build(discriminator.trainable_variables)
   step = JointStep(inpainter, discriminator, vgg_features, loss_weights, *optimizers, batch_size)
   return step, networks
+
+
+@contextlib.contextmanager
+def full_disk(limit=0):
+  """Writing a file beyond so many bytes fails, as on a full disk."""
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))  # Python ignores the signal; writing fails.
+  try:
+    yield
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def smooth_batch(count, side):

@@ -2,6 +2,7 @@ import csv
 
 import pytest
 
+from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.training.csv_log import CsvLog
 
@@ -38,3 +39,13 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, content):
   with pytest.raises(InputError, match="log.csv: not a table of a run: .*; move it away"):
     CsvLog(str(tmp_path / "log.csv"), 0)
   assert (tmp_path / "log.csv").read_bytes() == content
+
+
+def test_a_full_disk_gets_one_line_and_loses_no_row(tmp_path):
+  log = CsvLog(str(tmp_path / "log.csv"), 0)
+  log.write(1, {"a": 1.0})
+  for scalars in ({"a": 2.0}, {"a": 2.0, "b": 3.0}):  # A row; a row and a column.
+    with stand_ins.full_disk(), pytest.raises(InputError, match="log.csv: cannot be read or written: File too large$"):
+      log.write(2, scalars)
+    assert [row["a"] for row in _rows(tmp_path / "log.csv")] == ["1"]
+  assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]

@@ -101,6 +101,21 @@ class _Toy(tf.Module):
     return {"loss/generator": loss, "gradient_norm/toy": tf.abs(gradient[0]), "psnr/result": tf.constant(np.inf)}
 
 
+def test_traced_over_replicas_a_nan_of_one_changes_neither(two_devices):
+  with two_devices.scope():
+    toy = _Toy(optimizers.Adam(0.5))
+  variables = [toy.weight, *toy.optimizer.variables]
+  train_step = guarded_step(toy, two_devices, variables, jit_compile=False)
+  shared = lambda values: next(iter(two_devices.experimental_distribute_dataset(
+      tf.data.Dataset.from_tensor_slices({"x": values}).batch(2))))
+  run = lambda values: float(train_step(shared(values), tf.constant(0.0))[SKIPPED])
+  assert run([1.0, 2.0]) == 0
+  before = _copies(two_devices, variables)
+  assert run([1.0, np.nan]) == 1
+  np.testing.assert_array_equal(before, _copies(two_devices, variables))
+  assert run([1.0, 2.0]) == 0 and not np.array_equal(before, _copies(two_devices, variables))
+
+
 @pytest.mark.parametrize("name", precision.PRECISIONS)
 def test_compiled_and_with_a_loss_scale_that_learns_from_overflows(name):
   """An infinite PSNR is no fault; a gradient that only overflows when scaled is."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 from z2i_tf.training.guarded_step import SKIPPED
@@ -196,6 +197,14 @@ def test_a_signal_that_the_process_ignores_stays_ignored():
     assert interruption.signal is None and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
   finally:
     signal.signal(signal.SIGINT, former)
+
+
+def test_a_full_disk_stops_the_journal_with_one_line(tmp_path):
+  journal = Journal(str(tmp_path), {}, 0, _Reporter())
+  with stand_ins.full_disk(), pytest.raises(InputError, match="cannot be (written|read or written)") as error:
+    journal.write_scalars(1, {"loss/generator": 1.0})
+    journal.flush()
+  assert "\n" not in str(error.value)
 
 
 def test_a_finished_run_does_nothing(tmp_path):

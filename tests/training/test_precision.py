@@ -15,6 +15,10 @@ from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.joint_stage import joint_stage
 from z2i_tf.training.joint_stage import JointStageConfig
 from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.pretrain_stage import pretrain_stage
+from z2i_tf.training.pretrain_stage import PretrainStageConfig
+from z2i_tf.training.run_checkpoints import RunCheckpoints
+from z2i_tf.training.run_checkpoints import RunRecord
 
 _LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
 
@@ -67,6 +71,24 @@ def test_the_discriminator_and_vgg_stay_float32(random_vgg_weights):
   assert vgg(image).dtype == stage.networks["disc"](tf.zeros([1, 32, 32, 4])).dtype == tf.float32
 
 
+def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
+  def run():
+    config = PretrainStageConfig(
+        network="sr", width=2, scale=2, weight_vgg=0.0, vgg_weights="none", optimizer=OptimizerConfig(iterations=10),
+        seed=1, precision=precision.FLOAT16)
+    stage = pretrain_stage(config, _LOOP, tf.distribute.get_strategy())
+    optimizer = stage.optimizers["sr"]
+    return stage.networks["sr"], optimizer, RunCheckpoints(
+        str(tmp_path), {"sr_optimizer": optimizer}, RunRecord(step=1), is_chief=True)
+
+  network, optimizer, saved = run()
+  optimizer.apply_gradients([(tf.fill(variable.shape, np.inf), variable) for variable in network.trainable_variables])
+  saved.save()
+  _, again, restored = run()
+  assert precision.loss_scales(again) == [32768.0] and restored.restore()
+  assert precision.loss_scales(again) == precision.loss_scales(optimizer) == [16384.0]
+
+
 def test_attention_weights_are_float32_and_features_keep_their_type():
   rng = np.random.default_rng(0)
   features, mask = rng.normal(size=(1, 8, 8, 4)).astype(np.float32), np.zeros((1, 8, 8, 1), np.float32)
@@ -76,7 +98,8 @@ def test_attention_weights_are_float32_and_features_keep_their_type():
   assert half.attention_map(rounded[:, 1::2, 1::2], tf.constant(mask[:, 1::2, 1::2])).dtype == tf.float32
   filled = half([rounded, mask])
   assert filled.dtype == tf.bfloat16
-  np.testing.assert_allclose(tf.cast(filled, tf.float32), layer([tf.cast(rounded, tf.float32), mask]), rtol=0.02, atol=0.02)
+  exact = layer([tf.cast(rounded, tf.float32), mask])
+  np.testing.assert_allclose(tf.cast(filled, tf.float32), exact, rtol=0.02, atol=0.02)
 
 
 def test_an_unknown_precision_is_refused():

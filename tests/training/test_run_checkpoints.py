@@ -1,9 +1,8 @@
-import resource
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.training import run_checkpoints
 from z2i_tf.training.run_checkpoints import RunCheckpoints
@@ -33,7 +32,8 @@ def test_the_last_three_are_kept_and_restored_with_their_record(tmp_path):
   assert not run[0].restore() and not run_checkpoints.has_checkpoint(str(tmp_path))
   for step in (1, 2, 5, 10):
     _save(run, step)
-  assert {name for name in _names(tmp_path) if name.endswith("index")} == {"ckpt-2.index", "ckpt-5.index", "ckpt-10.index"}
+  assert {name for name in _names(tmp_path) if name.endswith("index")} == {
+      "ckpt-2.index", "ckpt-5.index", "ckpt-10.index"}
   again = _run(tmp_path)
   assert again[0].restore() and (again[2].numpy() == 10).all()
   assert again[1] == RunRecord(step=10, examples=20, settings={"seed": 1})
@@ -45,13 +45,9 @@ def test_the_last_three_are_kept_and_restored_with_their_record(tmp_path):
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, limit):
   run = _run(tmp_path)
   _save(run, 1)
-  before, limits = _names(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
-  resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))  # Python ignores the signal; writing fails.
-  try:
-    with pytest.raises(InputError, match="disk full"):
-      _save(run, 2)
-  finally:
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  before = _names(tmp_path)
+  with stand_ins.full_disk(limit), pytest.raises(InputError, match="disk full"):
+    _save(run, 2)
   assert _names(tmp_path) == before
   again = _run(tmp_path)
   assert again[0].restore() and again[1].step == 1 and (again[2].numpy() == 1).all()

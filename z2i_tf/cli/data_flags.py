@@ -72,7 +72,8 @@ def define_crop_size_flag(values: flags.FlagValues) -> None:
 
 
 def define_scale_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("scale", flag_groups.DEFAULT_SCALE, "Zoom factor: the crop's side over --crop_size.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("scale", flag_groups.DEFAULT_SCALE, "Zoom factor: the crop's side over --crop_size.",
+                       lower_bound=1, flag_values=values)
 
 
 def define_example_flags(values: flags.FlagValues) -> None:

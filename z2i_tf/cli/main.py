@@ -36,7 +36,10 @@ _EXIT_SIGNAL = 128
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-  """Runs one command; returns 0, 1 if some files of a folder failed, 2 for unusable input, or 128 + a signal's number."""
+  """Runs one command.
+
+  Returns: 0, 1 if some files of a folder failed, 2 for unusable input, or 128 + the number of a signal.
+  """
   argv = sys.argv[1:] if argv is None else argv
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   for stream in (sys.stdout, sys.stderr):

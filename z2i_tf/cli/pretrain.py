@@ -20,8 +20,8 @@ def define_flags(values: flags.FlagValues) -> None:
   stage_runs.define_flags(values)
   flags.DEFINE_integer("width", 64, "Width of the network: channels of its first convolution, even.",
                        flag_values=values)
-  flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {flag_groups.DEFAULT_SCALE}. The others are "
-                       "trained at low resolution alone.", flag_values=values)
+  flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {flag_groups.DEFAULT_SCALE}. The "
+                       "others are trained at low resolution alone.", flag_values=values)
   flags.DEFINE_float("weight_vgg", None, f"Weight of the VGG19 feature loss beside L1. Default: {_DEFAULT_WEIGHT_VGG} "
                      "(paper), 0 for sr.", flag_values=values)
   flag_groups.define_initial_weights_flags(values, _NETWORKS)

@@ -124,7 +124,8 @@ def check_inputs(stages: Sequence[PlannedStage]) -> None:
   for stage in stages:
     for name in ("deterministic", "jit_compile"):  # Determinism is for the whole process.
       if stage.values[name].value != first[name].value:
-        raise InputError(f"{stage.flagfile}: --{name} must be the same for all stages of a recipe; give it to the recipe")
+        raise InputError(f"{stage.flagfile}: --{name} must be the same for all stages of a recipe; give it to the "
+                         "recipe")
   from z2i_tf.training import devices
   from z2i_tf.training.stage import check_initial_weights
   strategy = devices.make_strategy()

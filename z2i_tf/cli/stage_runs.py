@@ -92,7 +92,7 @@ def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -
 
 
 def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -> Dict[str, Any]:
-  """Returns the flags that must not change while a stage is continued, those but `free`, and what kind of stage it is."""
+  """Returns all flags but those in `free`, which may change while a stage is continued, and what kind of stage it is."""
   from z2i_tf.training import work_dir
   kind = f"z2i pretrain --network={values.network}" if "network" in values else "z2i train"
   return {work_dir.COMMAND: kind, **flag_groups.recorded_settings(values, free)}
@@ -111,8 +111,8 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
       raise InputError(f"{values.work_dir} holds a run of other networks: --{name} was {former.get(name)!r}, is "
                        f"{settings.get(name)!r}; give another --work_dir, perhaps with --init_all={values.work_dir}")
   if changes and not values.allow_config_change:
-    raise InputError(f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another --work_dir, "
-                     "or the former settings, or --allow_config_change")
+    raise InputError(f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another "
+                     "--work_dir, or the former settings, or --allow_config_change")
   for change in changes:
     print(f"changed: {change}")
 
@@ -158,7 +158,9 @@ def run(values: flags.FlagValues, config: Any, build: Callable[..., Any]) -> Non
       validation=validation, is_held_out=held_out is not None,
       measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
       scalars=lambda: {"data/skipped_images": bad_images.count})
-  reporting = training_reporter(loop.iterations) if devices.is_chief(strategy) else contextlib.nullcontext(LineReporter())
+  reporting = contextlib.nullcontext(LineReporter())
+  if devices.is_chief(strategy):
+    reporting = training_reporter(loop.iterations)
   with python_calls.reading_errors(), reporting as reporter:
     StageRun(stage, values.work_dir, settings, recorded_settings(values, free=()), data).run(reporter)
   if bad_images.count:

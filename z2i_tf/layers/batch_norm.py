@@ -74,7 +74,7 @@ def _normalise(x, gamma, beta, epsilon):
 
 def _sum_over_replicas(*values):
   replica_context = tf.distribute.get_replica_context()
-  if replica_context is None:  # A network called by hand, outside any replica.
+  if replica_context is None or replica_context.num_replicas_in_sync == 1:  # Outside any replica, by hand; or alone.
     return values
   return replica_context.all_reduce(tf.distribute.ReduceOp.SUM, list(values))
 

@@ -59,8 +59,8 @@ class StageData:
 class StageRun(StageActions):
   """A run of a stage in `work_dir`: `config.json`, `checkpoints/`, `events/`, `log.csv`, and model files.
 
-  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder; others are `best/`, with
-  the weights that measured best, and `kept/step_N/`.
+  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder; others are `best/`,
+  with the weights that measured best, and `kept/step_N/`.
   """
 
   def __init__(self, stage: Stage, work_dir: str, settings: Mapping[str, Any], shown_settings: Mapping[str, Any],
@@ -78,9 +78,8 @@ class StageRun(StageActions):
     self._settings, self._shown_settings = settings, shown_settings
     self._record = RunRecord()
     self._is_chief = devices.is_chief(stage.strategy)
-    self._checkpoints = RunCheckpoints(
-        work_dir, {**stage.networks, **{f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}},
-        self._record, self._is_chief)
+    optimizers = {f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}
+    self._checkpoints = RunCheckpoints(work_dir, {**stage.networks, **optimizers}, self._record, self._is_chief)
     self._journal = NoJournal()
     # In the replicas' context every worker reads its own copy of batch norms' statistics: no worker waits for others.
     self._evaluate_batch = tf.function(
@@ -134,7 +133,8 @@ class StageRun(StageActions):
     return path
 
   def explain_skipping(self, scalars: Scalars) -> str:
-    scale = max([scale for optimizer in self._stage.optimizers.values() for scale in loss_scales(optimizer)], default=1.0)
+    scales = [scale for optimizer in self._stage.optimizers.values() for scale in loss_scales(optimizer)]
+    scale = max(scales, default=1.0)
     if scale <= 1.0 or not all(math.isfinite(value) for name, value in scalars.items() if name.startswith("loss/")):
       return ""
     return f"the scaled gradient overflows float16; the loss is scaled by {scale:g} from now on"
@@ -162,8 +162,8 @@ class StageRun(StageActions):
   def _check_others_start_here(self):
     """Workers that do not see the same folder would have restored different things."""
     if self._mean_over_workers(float(self._record.step)) != self._record.step:
-      raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; all "
-                       "must see the same folder")
+      raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; "
+                       "all must see the same folder")
 
   def _mean_over_workers(self, value: float) -> float:
     strategy = self._stage.strategy
@@ -194,8 +194,8 @@ class StageRun(StageActions):
     if self._is_chief:
       path = os.path.join(self._work_dir, folder)
       make_folder(path)
-      checkpoints.write_model_file(
-          path, arrays, {**self._stage.description, "step": step, **({} if psnr is None else {"validation_psnr": psnr})})
+      measured = {} if psnr is None else {"validation_psnr": psnr}
+      checkpoints.write_model_file(path, arrays, {**self._stage.description, "step": step, **measured})
 
   @contextlib.contextmanager
   def _needing_other_workers(self) -> Iterator[None]:
@@ -204,8 +204,8 @@ class StageRun(StageActions):
     except tf.errors.OpError as error:
       if not devices.is_lost_worker(error):
         raise
-      raise InputError(f"another worker is gone ({_reason(error)}); start all of them again: they continue from the last "
-                       "checkpoint") from error
+      raise InputError(f"another worker is gone ({_reason(error)}); start all of them again: they continue from the "
+                       "last checkpoint") from error
 
 
 def _reason(error) -> str:

@@ -31,7 +31,9 @@ def apply_update(tape: tf.GradientTape, loss: tf.Tensor, networks: Mapping[str, 
   variables = [variable for network in networks.values() for variable in network.trainable_variables]
   # Weights of 0 may leave a whole network without gradient.
   gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-  gradients = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, unscaled(gradients, optimizer))
+  gradients = unscaled(gradients, optimizer)
+  if replica_context.num_replicas_in_sync > 1:  # One alone would only copy them.
+    gradients = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
   norms, position = {}, 0
   for name, network in networks.items():
     count = len(network.trainable_variables)
