@@ -138,6 +138,16 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
 
 
+@pytest.mark.parametrize("flag, former", [
+    ("--width=6", "4"), ("--precision=mixed_float16", "'float32'"), ("--weight_adversarial=0", "0.5"),
+    ("--zoom=bicubic", "'sr'")])
+def test_other_variables_are_never_allowed(finished, capsys, flag, former):
+  assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=4", "--allow_config_change", flag]) == 2
+  error = capsys.readouterr().err
+  assert f"holds a run with other variables: {flag.partition('=')[0]} was {former}, is " in error
+  assert error.count("\n") == 1
+
+
 def test_a_folder_of_another_command_is_refused(finished, capsys):
   assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}", "--vgg_weights=none",
                "--allow_config_change"]) == 2

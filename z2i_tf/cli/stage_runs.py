@@ -14,8 +14,9 @@ from z2i_tf.errors import InputError
 # Settings that may change when a run is continued.
 _FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "evaluate_every", "max_skipped_steps",
          "allow_config_change")
-# Settings on which the checkpoint's variables depend.
-_SHAPING = ("width", "sr_width", "discriminator_width", "zoom", "scale")
+# Settings on which the checkpoint's variables depend -> how.
+_SHAPING = {**dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
+            "precision": lambda value: value == "mixed_float16", "weight_adversarial": bool}
 # Settings on which measurements depend.
 _MEASURING = ("source", "data_dir", "validation_dir", "validation_split", "crop_size", "scale", "mask_kind",
               "mask_reference_size", "train_mask_dir", "seed")
@@ -106,10 +107,10 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
     return
   former = run_checkpoints.read_record(values.work_dir)["settings"]
   changes = work_dir.changed_settings(values.work_dir, former, settings)
-  for name in _SHAPING:
-    if former.get(name) != settings.get(name):
-      raise InputError(f"{values.work_dir} holds a run of other networks: --{name} was {former.get(name)!r}, is "
-                       f"{settings.get(name)!r}; give another --work_dir, perhaps with --init_all={values.work_dir}")
+  for name, shape in _SHAPING.items():
+    if shape(former.get(name)) != shape(settings.get(name)):
+      raise InputError(f"{values.work_dir} holds a run with other variables: --{name} was {former.get(name)!r}, is "
+                       f"{settings.get(name)!r}; give another --work_dir, perhaps with --init_*={values.work_dir}")
   if changes and not values.allow_config_change:
     raise InputError(f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another "
                      "--work_dir, or the former settings, or --allow_config_change")
