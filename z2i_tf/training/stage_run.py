@@ -45,7 +45,7 @@ class StageData:
     training: (first example, number of this worker, number of workers) -> endless batches, this worker's shares of the
       global ones; global batch n has the examples first + n * batch size and following.
     validation: batches with fixed masks; the first gives the pictures.
-    is_held_out: whether `validation` is no training data; if it is, pictures are shown and nothing is measured.
+    is_held_out: whether `validation` is no training data; otherwise pictures are shown and nothing is measured.
     measured_on: what tells `validation` from others: the best measurement counts for this.
     scalars: what is logged about the data, as it is.
   """
