@@ -34,6 +34,6 @@ setup(
         "tensorflow-metadata<1.17",  # Later ones need protobuf 5.
         "tqdm",
     ],
-    extras_require={"test": ["psutil", "pytest"]},
+    extras_require={"test": ["psutil", "pytest", "pytest-xdist"]},
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )
