@@ -93,7 +93,7 @@ def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
   workers[0].kill()
   workers[0].communicate()
   code, output, errors = _end(workers[1])
-  assert code == 2 and "2 replicas on 2 workers" in output and "step " not in output  # The first one reports.
+  assert code == 2 and "2 replicas (CPU) on 2 workers" in output and "step " not in output  # The first one reports.
   assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
   assert "start all of them again: they continue from the last checkpoint" in errors[0]
   last = _last_step(run) + _STEPS_OF_REST

@@ -328,7 +328,7 @@ def test_continues_where_it_stopped(copy, capsys):
     file.write("--iterations=2\n")
   assert main(_command(copy)) == 0
   output = capsys.readouterr().out
-  assert "2 steps, coarse from joint (begun)" in output
+  assert "2 steps (1.0 epochs), coarse from joint (begun)" in output
   assert "continuing from" in output
   assert checkpoints.read_model_config(str(runs / "again"))["step"] == 2
 
