@@ -57,6 +57,17 @@ def downscale_bicubic(image: tf.Tensor, factor: int) -> tf.Tensor:
   return _resize_by_factor(image, 1, factor, _antialiased_cubic_matrix)
 
 
+def downscale_bicubic_reach(factor: int) -> int:
+  """Returns how many pixels beyond a block of `factor` x `factor` its mean by `downscale_bicubic` looks at."""
+  return 3 * factor // 2 if factor > 1 else 0  # The kernel is 2 * factor wide on either side of the block's centre.
+
+
+def dilate(mask: tf.Tensor, radius: int) -> tf.Tensor:
+  """Sets to 1 what has a 1 within `radius` pixels along both axes (a square): (B, H, W, 1) -> the same shape."""
+  side = 2 * radius + 1
+  return tf.nn.max_pool2d(mask, side, strides=1, padding="SAME") if radius else mask
+
+
 def resize_bilinear_antialiased(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
   """Resizes to (B, height, width, C), bilinear with antialias, as tf.image.resize(..., antialias=True)."""
   return _resize(image, height, width, _antialiased_triangle_matrix)

@@ -5,10 +5,10 @@ import tensorflow as tf
 from z2i_tf import image_ops
 from z2i_tf.keras_api import layers
 
-_PATCH_SIDE = 3
+PATCH_SIDE = 3
 # Floors of the query's norm and of the softmax's denominator, as in the release.
 _MIN_NORM = 1e-9
-_MIN_WEIGHT_SUM = 1e-9
+MIN_WEIGHT_SUM = 1e-9
 
 
 class ContextualAttention(layers.Layer):
@@ -61,15 +61,14 @@ class ContextualAttention(layers.Layer):
     """
     height, width = tf.unstack(tf.shape(features)[1:3])
     features = _widened(tf.convert_to_tensor(features))
-    scores = _patch_products(features) * _inverse_patch_norms(features)
+    scores = _patch_products(features) * inverse_patch_norms(features)
     scores = _propagate(scores, height, width)
-    near_hole = tf.nn.max_pool2d(mask, _PATCH_SIDE, strides=1, padding="SAME")
-    is_key = tf.reshape(1.0 - tf.cast(near_hole, features.dtype), [-1, 1, height * width])
+    is_key = tf.reshape(tf.cast(known_keys(mask), features.dtype), [-1, 1, height * width])
     logits = self.softmax_scale * scores
     # The maximum is taken over all keys, the hole's included, as in the release.
     logits -= tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))
     weights = tf.exp(logits) * is_key
-    return weights / tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), _MIN_WEIGHT_SUM)
+    return weights / tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), MIN_WEIGHT_SUM)
 
   def apply_map(self, attention: tf.Tensor, features: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mixes `rate` x `rate` blocks of the features by the attention weights, inside the hole only.
@@ -116,11 +115,16 @@ def _patch_products(features):
   return tf.reshape(products, [-1, count, count])
 
 
-def _inverse_patch_norms(features):
+def known_keys(mask: tf.Tensor) -> tf.Tensor:
+  """1 where the 3x3 neighbourhood has no hole (mask 1), so that it may be copied: (B, h, w, 1) -> the same shape."""
+  return 1.0 - tf.nn.max_pool2d(mask, PATCH_SIDE, strides=1, padding="SAME")
+
+
+def inverse_patch_norms(features: tf.Tensor) -> tf.Tensor:
   """1 / length of every zero-padded 3x3 neighbourhood, the length floored: (B, h, w, C) -> (B, h*w, 1)."""
   squares = tf.reduce_sum(tf.square(features), axis=-1, keepdims=True)
   padded = tf.pad(squares, [[0, 0], [1, 1], [1, 1], [0, 0]])
-  squares = _PATCH_SIDE**2 * tf.nn.avg_pool2d(padded, _PATCH_SIDE, strides=1, padding="VALID")
+  squares = PATCH_SIDE**2 * tf.nn.avg_pool2d(padded, PATCH_SIDE, strides=1, padding="VALID")
   squares = tf.reshape(squares, [-1, tf.shape(features)[1] * tf.shape(features)[2], 1])
   return tf.math.rsqrt(tf.maximum(squares, _MIN_NORM**2))
 

@@ -13,10 +13,10 @@ from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
 from z2i_tf.layers.gated_conv import GatedConv2D
 
 _BATCH_NORM_MOMENTUM = 0.99
-_BATCH_NORM_EPSILON = 1e-3
-_BOTTLENECK_DILATIONS = (2, 4, 8)
-_ENCODER_CONVS = 3
-_DECODER_CONVS = 4
+BATCH_NORM_EPSILON = 1e-3
+BOTTLENECK_DILATIONS = (2, 4, 8)
+ENCODER_CONVS = 3
+DECODER_CONVS = 4
 
 
 def check_width(width: int) -> None:
@@ -31,7 +31,7 @@ def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1, upscaled: bo
   With `upscaled`, of the nearest x2 enlarged input: (B, 2H, 2W, filters / 2).
   """
   x = GatedConv2D(filters, dilation_rate=dilation_rate, upscaled=upscaled)(x)
-  return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=_BATCH_NORM_EPSILON)(x)
+  return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON)(x)
 
 
 def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int], upscaled: bool = False) -> tf.Tensor:
@@ -47,17 +47,17 @@ def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int], up
 
 def encoder(x: tf.Tensor, width: int) -> tf.Tensor:
   """(B, H, W, C) -> bottleneck features (B, H/4, W/4, 2 * width)."""
-  x = residual_level(x, width, [1] * _ENCODER_CONVS)
+  x = residual_level(x, width, [1] * ENCODER_CONVS)
   x = layers.MaxPooling2D()(x)
-  x = residual_level(x, 2 * width, [1] * _ENCODER_CONVS)
+  x = residual_level(x, 2 * width, [1] * ENCODER_CONVS)
   x = layers.MaxPooling2D()(x)
-  return residual_level(x, 4 * width, _BOTTLENECK_DILATIONS)
+  return residual_level(x, 4 * width, BOTTLENECK_DILATIONS)
 
 
 def decoder(x: tf.Tensor, width: int) -> tf.Tensor:
   """Bottleneck features (B, H/4, W/4, 2 * width) -> RGB (B, H, W, 3), not gated, any value."""
   for level_width in (2 * width, width):
-    x = residual_level(x, level_width, [1] * _DECODER_CONVS, upscaled=True)
+    x = residual_level(x, level_width, [1] * DECODER_CONVS, upscaled=True)
   return rgb_conv(x)
 
 

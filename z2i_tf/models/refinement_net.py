@@ -7,7 +7,7 @@ from z2i_tf.keras_api import layers
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.models import blocks
 
-_BOTTLENECK_SHRINK = 4
+BOTTLENECK_SHRINK = 4
 
 
 def refinement_net(width: int) -> Model:
@@ -36,6 +36,6 @@ def refinement_net(width: int) -> Model:
 
 def _attention_branch(bottleneck, mask, width):
   """G(4 width), attention, G(4 width) on bottleneck features (B, H/4, W/4, 2 * width)."""
-  mask = image_ops.downscale_nearest(mask, _BOTTLENECK_SHRINK)
+  mask = image_ops.downscale_nearest(mask, BOTTLENECK_SHRINK)
   features = blocks.gated_block(bottleneck, 4 * width)
   return blocks.gated_block(ContextualAttention()([features, mask]), 4 * width)

@@ -9,7 +9,7 @@ from z2i_tf.keras_api import layers
 from z2i_tf.models import blocks
 
 SCALES = (2, 3, 4)
-_RESIDUAL_BLOCKS = 4
+RESIDUAL_BLOCKS = 4
 _INITIALIZER = "glorot_normal"
 
 
@@ -28,7 +28,7 @@ def super_resolution_net(width: int, scale: int) -> Model:
     raise ValueError(f"Super-resolution is defined for the scales {SCALES}. Received: {scale}")
   inputs = layers.Input([None, None, 3])
   x = _conv(inputs, width)
-  for _ in range(_RESIDUAL_BLOCKS):
+  for _ in range(RESIDUAL_BLOCKS):
     x = layers.Add()([_conv(_conv(x, width), width), x])
   x = tf.nn.depth_to_space(_conv(x, width * scale**2), scale)
   zoomed = layers.Add(dtype="float32")([blocks.rgb_conv(x, _INITIALIZER), image_ops.upscale_bicubic(inputs, scale)])

@@ -1,0 +1,82 @@
+"""The generator as inference runs it: the values of `ZoomInpainter`, computed where the hole needs them.
+
+The hole's pixels depend on all of the image through the encoders, the super-resolution network and attention's keys. But
+of the decoders only what lies around the hole is needed, and of attention only the hole's queries. Everything large
+is evaluated in tiles (see `tiles`), so memory is bounded too. The tests hold it to `ZoomInpainter`, and to numbers
+recorded from the authors' networks.
+"""
+
+from typing import Dict, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf import conventions
+from z2i_tf import image_ops
+from z2i_tf.inference.fast_networks import GatedNet
+from z2i_tf.inference.fast_networks import Limits
+from z2i_tf.inference.fast_networks import SuperResolutionNet
+from z2i_tf.models.zoom_inpainter import ModelConfig
+
+PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
+ATTENTION_SOURCES = "attention_sources"
+
+
+class Generator(tf.Module):
+  """A trained generator for inference.
+
+  The networks compute in float32 or bfloat16; RGB images between them, attention's weights and the last convolution of a
+  network are float32 always.
+  """
+
+  def __init__(self, config: ModelConfig, arrays: Mapping[str, np.ndarray], precision: str = "float32"):
+    """Wraps weights.
+
+    Args:
+      config: what the networks look like.
+      arrays: as of a model file (see `checkpoints`); those of the networks must fit the configuration.
+      precision: "float32" or "bfloat16".
+    """
+    super().__init__()
+    self.model_config = config
+    dtype = PRECISIONS[precision]
+    self._coarse = GatedNet(arrays, conventions.COARSE_NET, config.width, dtype)
+    self._refine = GatedNet(arrays, conventions.REFINE_NET, config.width, dtype)
+    self._sr = SuperResolutionNet(arrays, config.scale, dtype) if config.zoom == "sr" else None
+
+  def stages(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> Dict[str, tf.Tensor]:
+    """Returns every stage, and where attention copied from.
+
+    Args:
+      image: (B, H, W, 3) in [0, 1]; what is under the hole is not looked at.
+      mask: (B, H, W, 1), 1 = hole. H and W multiples of 8.
+      limits: bounds of the memory.
+      whole: whether `refined` and `zoomed_out` are wanted everywhere; otherwise near the hole, which is quicker.
+    Returns: the stages of `ZoomInpainter`, and "attention_sources", (B, H*scale/8, W*scale/8) int32, as of
+      `attend_hole`.
+    """
+    scale = self.model_config.scale
+    known = image * (1.0 - mask)
+    filled, _ = self._coarse(tf.concat([known, mask], axis=-1), mask, mask, limits)
+    coarse = image_ops.compose(filled, known, mask)
+    zoomed = self._zoom_in(coarse, limits)
+    mask_hr = image_ops.upscale_nearest(mask, scale)
+    needed = tf.ones_like(mask_hr) if whole else image_ops.dilate(mask_hr, image_ops.downscale_bicubic_reach(scale))
+    residual, sources = self._refine(tf.concat([zoomed, mask_hr], axis=-1), mask_hr, needed, limits)
+    refined = zoomed + residual
+    zoomed_out = image_ops.downscale_bicubic(refined, scale)
+    return {
+        conventions.COARSE: coarse,
+        conventions.ZOOMED: zoomed,
+        conventions.REFINED: refined,
+        conventions.ZOOMED_OUT: zoomed_out,
+        conventions.RESULT: tf.clip_by_value(image_ops.compose(zoomed_out, known, mask), 0.0, 1.0),
+        ATTENTION_SOURCES: sources,
+    }
+
+  def _zoom_in(self, coarse, limits):
+    config = self.model_config
+    if config.zoom == "none":
+      return coarse
+    zoomed = image_ops.upscale_bicubic(coarse, config.scale)
+    return zoomed + self._sr(coarse, limits) if self._sr else zoomed
