@@ -1,141 +1,126 @@
 """The three networks for inference, from the arrays of a model file: see `generator`."""
 
-from typing import Mapping, NamedTuple, Optional
+from typing import Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
+from z2i_tf.inference import fast_layers
+from z2i_tf.inference import sparse
 from z2i_tf.inference import tiles
-from z2i_tf.inference.fast_layers import Conv
-from z2i_tf.inference.fast_layers import GatedBlock
-from z2i_tf.inference.fast_layers import ResidualLevel
-from z2i_tf.inference.fast_layers import UpscaledGatedBlock
 from z2i_tf.layers.hole_attention import attend_hole
 from z2i_tf.models import blocks
 from z2i_tf.models.refinement_net import BOTTLENECK_SHRINK
 from z2i_tf.models.super_resolution_net import RESIDUAL_BLOCKS
 
-# Halos, in cells: what the convolutions of a piece reach.
+# What the convolutions of a piece reach, in cells (see `tiles`).
 _ENCODER_LEVEL_HALO = 2
 _BOTTLENECK_HALO = sum(blocks.BOTTLENECK_DILATIONS)
 _MERGE_HALO = 2
-_DECODER_LEVEL_HALO = 2
-_LAST_LEVEL_HALO = 3
+_DECODER_LEVEL_HALO = 3
 # Convolutions at low resolution and the last one, at high resolution.
 _SR_HALO = 2 * RESIDUAL_BLOCKS + 3
+# Listed pixels are computed one by one if they are at most this share of all (measured: rows have to be gathered first).
+_MAX_LISTED_SHARE = 0.7
 
 
 class Limits(NamedTuple):
-  """What bounds the memory of inference; tensors or numbers, int32.
+  """What bounds the memory of inference; int32 scalars.
 
   Attributes:
-    max_tile_pixels: at most so many pixels, at a network's full resolution, are evaluated at once.
+    max_tile_pixels: at most so many pixels, at a network's full resolution, are evaluated at once. None: all.
     max_scores: at most so many elements of attention's score matrix are in memory at once.
   """
-  max_tile_pixels: int = 2**20
-  max_scores: int = 2**25
-
-
-class _LayerReader:
-  """Hands out a network's layers in order of application."""
-
-  def __init__(self, arrays: Mapping[str, np.ndarray], network: str, dtype: tf.DType):
-    self._arrays = {name[len(network) + 1:]: array for name, array in arrays.items() if name.startswith(network + "/")}
-    self._dtype = dtype
-    self._convs = 0
-    self._norms = 0
-
-  def conv(self, dtype: Optional[tf.DType] = None, relu: bool = False) -> Conv:
-    return Conv(**self._next_conv(), dtype=dtype or self._dtype, relu=relu)
-
-  def gated(self, dilation_rate: int = 1) -> GatedBlock:
-    return GatedBlock({**self._next_conv(), **self._next_norm()}, self._dtype, blocks.BATCH_NORM_EPSILON, dilation_rate)
-
-  def upscaled(self) -> UpscaledGatedBlock:
-    return UpscaledGatedBlock({**self._next_conv(), **self._next_norm()}, self._dtype, blocks.BATCH_NORM_EPSILON)
-
-  def encoder_level(self, dilation_rates=(1,) * blocks.ENCODER_CONVS) -> ResidualLevel:
-    return ResidualLevel([self.gated(rate) for rate in dilation_rates])
-
-  def decoder_level(self) -> ResidualLevel:
-    return ResidualLevel([self.upscaled()] + [self.gated() for _ in range(blocks.DECODER_CONVS - 1)])
-
-  def _next_conv(self):
-    self._convs += 1
-    return {name: self._arrays[f"conv{self._convs - 1:02d}/{name}"] for name in ("kernel", "bias")}
-
-  def _next_norm(self):
-    self._norms += 1
-    return {name: self._arrays[f"bn{self._norms - 1:02d}/{name}"] for name in ("gamma", "beta", "mean", "var")}
+  max_tile_pixels: Optional[tf.Tensor]
+  max_scores: tf.Tensor
 
 
 class GatedNet(tf.Module):
-  """The coarse or, with attention, the refinement network, up to the last convolution.
-
-  Its decoder is evaluated near the needed pixels only.
-  """
+  """The coarse or the refinement network (the latter has attention), up to its last convolution."""
 
   def __init__(self, arrays: Mapping[str, np.ndarray], network: str, width: int, dtype: tf.DType):
     """Takes the arrays of a model file; `network` is the coarse or the refinement network's name in it."""
     super().__init__()
     self._dtype = dtype
+    # Layers are taken in order of application.
     reader = _LayerReader(arrays, network, dtype)
-    # Attributes hold the layers, so that their variables are tracked; they are created in order of application.
-    self._first, self._second = reader.encoder_level(), reader.encoder_level()
-    self._bottleneck = reader.encoder_level(blocks.BOTTLENECK_DILATIONS)
+    first, second = reader.encoder_level(), reader.encoder_level()
+    bottleneck = reader.encoder_level(blocks.BOTTLENECK_DILATIONS)
     self._before_attention = None
     if network == conventions.REFINE_NET:
       self._before_attention, self._after_attention, self._merge = reader.gated(), reader.gated(), reader.gated()
-    self._half, self._full = reader.decoder_level(), reader.decoder_level()
-    self._rgb = reader.conv(tf.float32)
-    # What a cell of two by two pixels of half the resolution, and twice the channels, takes; of the rest, about.
-    self._pieces = [
-        tiles.Piece(lambda x: _halved(self._first(x)), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
-        tiles.Piece(lambda x: _halved(self._second(x)), width, dtype, 2, 1, _ENCODER_LEVEL_HALO, 8),
-        tiles.Piece(self._bottleneck, 2 * width, dtype, 1, 1, _BOTTLENECK_HALO, 4)]
+    self._half = reader.decoder_level()
+    self._full = reader.decoder_level(with_last=True)
+    # A cell of 2x2 pixels at half resolution has twice the channels of one at full resolution.
+    self._encoder = [
+        tiles.Piece(_Halved(first), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
+        tiles.Piece(_Halved(second), width, dtype, 2, 1, _ENCODER_LEVEL_HALO, 8),
+        tiles.Piece(bottleneck, 2 * width, dtype, 1, 1, _BOTTLENECK_HALO, 4)]
     self._merge_piece = tiles.Piece(self._merged, 2 * width, dtype, 1, 1, _MERGE_HALO, 8)
     self._half_piece = tiles.Piece(self._half, width, dtype, 1, 2, _DECODER_LEVEL_HALO, 8)
-    self._full_piece = tiles.Piece(lambda x: self._rgb(self._full(x)), 3, tf.float32, 1, 2, _LAST_LEVEL_HALO, 4)
+    self._full_piece = tiles.Piece(self._full, 3, tf.float32, 1, 2, _DECODER_LEVEL_HALO, 4)
 
-  def __call__(self, inputs: tf.Tensor, mask: tf.Tensor, needed: tf.Tensor, limits: Limits):
+  def __call__(self, inputs: tf.Tensor, mask: tf.Tensor, needed: Optional[tf.Tensor],
+               limits: Limits) -> Tuple[tf.Tensor, Optional[tf.Tensor]]:
     """Returns the last convolution's output and where attention copied from.
 
     Args:
       inputs: (B, H, W, 4), RGB and mask. H and W multiples of 8 (4 without attention).
       mask: (B, H, W, 1), 1 = hole.
-      needed: (B, H, W, 1), 1 where the output is needed.
+      needed: (B, H, W, 1), 1 where the output is needed. None: everywhere.
       limits: of the memory.
     Returns: (B, H, W, 3) float32, anything where it is not needed; and the sources of `attend_hole`, or None.
     """
     x = tf.cast(inputs, self._dtype)
-    for piece in self._pieces:
-      x = tiles.evaluate(piece, x, None, limits.max_tile_pixels)
-    needed_half = _any_of_four(needed)
-    computed_half = image_ops.dilate(needed_half, _LAST_LEVEL_HALO)
-    needed_quarter = _any_of_four(computed_half)
+    for piece in self._encoder:
+      x = tiles.evaluate(piece, x, limits.max_tile_pixels)
+    cells_full = cells_half = listed_quarter = None
+    if needed is not None:
+      # A level's convolutions reach four pixels, two cells; its first one a pixel more of what comes before.
+      cells_full = image_ops.dilate(_any_of_four(needed), 2)
+      cells_half = image_ops.dilate(_any_of_four(image_ops.dilate(cells_full, 1)), 2)
+      listed_quarter = image_ops.dilate(cells_half, 2)
     sources = None
     if self._before_attention:
       features = tf.cast(self._before_attention(x), tf.float32)
       attended, sources = attend_hole(
           features, image_ops.downscale_nearest(mask, BOTTLENECK_SHRINK), limits.max_scores)
-      both = tf.concat([x, tf.cast(attended, self._dtype)], axis=-1)
-      x = tiles.evaluate(
-          self._merge_piece, both, _is_one(image_ops.dilate(needed_quarter, _DECODER_LEVEL_HALO)),
-          limits.max_tile_pixels)
-    x = tiles.evaluate(self._half_piece, x, _is_one(needed_quarter), limits.max_tile_pixels)
-    return tiles.evaluate(self._full_piece, x, _is_one(needed_half), limits.max_tile_pixels), sources
+      x = tf.concat([x, tf.cast(attended, self._dtype)], axis=-1)
+      x = self._evaluate(self._merge_piece, self._merged_at, x, listed_quarter, limits)
+    x = self._evaluate(self._half_piece, self._half.at_cells, x, cells_half, limits)
+    return self._evaluate(self._full_piece, self._full.at_cells, x, cells_full, limits), sources
+
+  def _evaluate(self, piece, at_cells, x, needed, limits):
+    """Evaluates a piece at listed cells, or everywhere if those are most, or all."""
+    everywhere = lambda: tiles.evaluate(piece, x, limits.max_tile_pixels)
+    if needed is None:
+      return everywhere()
+    output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere,
+                     lambda: at_cells(x, needed, limits.max_tile_pixels))
+    output.set_shape([x.shape[0], None, None, piece.channels])
+    return output
 
   def _merged(self, bottleneck_and_attended):
     bottleneck, attended = tf.split(bottleneck_and_attended, 2, axis=-1)
     return self._merge(tf.concat([bottleneck, self._after_attention(attended)], axis=-1))
+
+  def _merged_at(self, bottleneck_and_attended, needed, max_rows):
+    shape = tf.shape(bottleneck_and_attended)[:3]
+    pixels = sparse.listed(needed)
+    bottleneck, attended = tf.split(tf.gather_nd(bottleneck_and_attended, pixels), 2, axis=-1)
+    table = sparse.neighbours(pixels, shape)
+    attended = sparse.convolve(self._after_attention.of_neighbourhoods, attended, table, max_rows)
+    merged = sparse.convolve(self._merge.of_neighbourhoods, tf.concat([bottleneck, attended], axis=-1), table, max_rows)
+    return sparse.scatter(merged, pixels, shape)
 
 
 class SuperResolutionNet(tf.Module):
   """The residual that the super-resolution network adds to bicubic interpolation."""
 
   def __init__(self, arrays: Mapping[str, np.ndarray], scale: int, dtype: tf.DType):
+    """Takes the arrays of a model file."""
     super().__init__()
     self._dtype = dtype
     self._scale = scale
@@ -143,29 +128,62 @@ class SuperResolutionNet(tf.Module):
     self._first = reader.conv(relu=True)
     self._blocks = [(reader.conv(relu=True), reader.conv(relu=True)) for _ in range(RESIDUAL_BLOCKS)]
     self._spread = reader.conv(relu=True)
-    self._rgb = reader.conv(tf.float32)
+    self._last = reader.conv(tf.float32)
     self._piece = tiles.Piece(self._evaluate, 3, tf.float32, 1, scale, _SR_HALO, 4 * scale**2)
 
   def __call__(self, image: tf.Tensor, limits: Limits) -> tf.Tensor:
     """(B, H, W, 3) -> (B, H*scale, W*scale, 3) float32."""
-    return tiles.evaluate(self._piece, tf.cast(image, self._dtype), None, limits.max_tile_pixels)
+    return tiles.evaluate(self._piece, tf.cast(image, self._dtype), limits.max_tile_pixels)
 
   def _evaluate(self, x):
     x = self._first(x)
     for first, second in self._blocks:
       x = second(first(x)) + x
-    return self._rgb(tf.nn.depth_to_space(self._spread(x), self._scale))
+    return self._last(tf.nn.depth_to_space(self._spread(x), self._scale))
 
 
-def _halved(x):
-  return tf.nn.max_pool2d(x, 2, 2, "SAME")
+class _LayerReader:
+  """Hands out a network's layers in order of application."""
+
+  def __init__(self, arrays, network, dtype):
+    self._arrays = {name[len(network) + 1:]: array for name, array in arrays.items() if name.startswith(network + "/")}
+    self._dtype = dtype
+    self._counts = {"conv": 0, "bn": 0}
+
+  def conv(self, dtype=None, relu=False):
+    return fast_layers.Conv(**self._next("conv", "kernel", "bias"), dtype=dtype or self._dtype, relu=relu)
+
+  def gated(self, dilation_rate=1):
+    return fast_layers.GatedBlock(self._next_block(), self._dtype, blocks.BATCH_NORM_EPSILON, dilation_rate)
+
+  def encoder_level(self, dilation_rates=(1,) * blocks.ENCODER_CONVS):
+    return fast_layers.EncoderLevel([self.gated(rate) for rate in dilation_rates])
+
+  def decoder_level(self, with_last=False):
+    upscaled = fast_layers.UpscaledGatedBlock(self._next_block(), self._dtype, blocks.BATCH_NORM_EPSILON)
+    layers = [self.gated() for _ in range(blocks.DECODER_CONVS - 1)]
+    return fast_layers.DecoderLevel(upscaled, layers, self.conv(tf.float32) if with_last else None)
+
+  def _next_block(self):
+    return {**self._next("conv", "kernel", "bias"), **self._next("bn", "gamma", "beta", "mean", "var")}
+
+  def _next(self, kind, *names):
+    number = self._counts[kind]
+    self._counts[kind] += 1
+    return {name: self._arrays[f"{kind}{number:02d}/{name}"] for name in names}
+
+
+class _Halved(tf.Module):
+  """A level and the 2x2 max-pooling after it."""
+
+  def __init__(self, level: fast_layers.EncoderLevel):
+    super().__init__()
+    self._level = level
+
+  def __call__(self, x):
+    return tf.nn.max_pool2d(self._level(x), 2, 2, "VALID")
 
 
 def _any_of_four(mask):
   """1 where any of four pixels is 1: (B, H, W, 1) -> (B, H / 2, W / 2, 1)."""
-  return tf.nn.max_pool2d(mask, 2, 2, "SAME")
-
-
-def _is_one(mask):
-  """(B, H, W, 1) -> (B, H, W) bool."""
-  return mask[..., 0] > 0
+  return tf.nn.max_pool2d(mask, 2, 2, "VALID")

@@ -61,7 +61,7 @@ class Generator(tf.Module):
     coarse = image_ops.compose(filled, known, mask)
     zoomed = self._zoom_in(coarse, limits)
     mask_hr = image_ops.upscale_nearest(mask, scale)
-    needed = tf.ones_like(mask_hr) if whole else image_ops.dilate(mask_hr, image_ops.downscale_bicubic_reach(scale))
+    needed = None if whole else image_ops.dilate(mask_hr, image_ops.downscale_bicubic_reach(scale))
     residual, sources = self._refine(tf.concat([zoomed, mask_hr], axis=-1), mask_hr, needed, limits)
     refined = zoomed + residual
     zoomed_out = image_ops.downscale_bicubic(refined, scale)

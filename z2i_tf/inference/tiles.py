@@ -1,9 +1,9 @@
-"""Evaluates a piece of a convolutional network on tiles: only where it is needed, in bounded memory, exactly.
+"""Evaluates a piece of a convolutional network tile by tile: exactly, in bounded memory.
 
 A 'same' convolution sees zeros beyond the image's border, and a tile's border is not the image's. So tiles carry a
 halo as wide as the piece's receptive field reaches, and lie inside the image: at its border they end with it, and their
 zeros are its zeros. What a tile computes within the halo is thrown away. Results are those of the whole image up to the
-rounding of the convolutions. Our own decision; the paper evaluates everything.
+rounding of the convolutions. Our own decision; the paper evaluates everything at once.
 """
 
 import dataclasses
@@ -11,10 +11,8 @@ from typing import Callable, Optional
 
 import tensorflow as tf
 
-# Sides of a tile's core that are weighed against each other, in cells; the last covers any image.
-_CORE_SIDES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 2**20)
-# What gathering, scattering and starting a tile costs, in evaluated cells.
-_CELLS_PER_TILE = 16
+# Smaller tiles than this many cells would be mostly halo; a smaller bound is exceeded.
+_MIN_CORE_SIDE = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,88 +39,59 @@ class Piece:
   weight: int
 
 
-def evaluate(piece: Piece, features: tf.Tensor, needed: Optional[tf.Tensor], max_pixels: Optional[tf.Tensor]) -> tf.Tensor:
-  """Returns the piece's output where it is needed.
-
-  The image is divided into square cores; those with a needed cell are evaluated, several at once. The side of the cores
-  is the one that leaves the fewest cells to evaluate, halos included; where most is needed that is the whole image.
+def evaluate(piece: Piece, features: tf.Tensor, max_pixels: Optional[tf.Tensor]) -> tf.Tensor:
+  """Returns the piece's output.
 
   Args:
     piece: what to evaluate.
     features: (B, in_factor * h, in_factor * w, C).
-    needed: (B, h, w) bool, by cell; None: everything is.
-    max_pixels: None: memory is not bounded. Otherwise int32 scalar; at most so many pixels at a network's full resolution, or what takes as much memory, are
-      evaluated at once; or one of the smallest tiles.
-  Returns: (B, out_factor * h, out_factor * w, channels), of the piece's type; zero in cores that are not needed.
+    max_pixels: at most so many pixels at a network's full resolution, or what takes as much memory, are evaluated at
+      once, or a tile with a core of 16 x 16 cells; int32 scalar. None: all at once.
+  Returns: (B, out_factor * h, out_factor * w, channels).
   """
-  if needed is None and max_pixels is None:
+  if max_pixels is None:
     return piece.function(features)
-  if needed is None:
-    needed = tf.ones(tf.shape(features)[:3] // [1, piece.in_factor, piece.in_factor], tf.bool)
-  batch, height, width = tf.unstack(tf.shape(needed))
-  max_cells = tf.int32.max if max_pixels is None else max_pixels // piece.weight
-  core = _cheapest_core(piece.halo, needed, max_cells)
-  is_whole = tf.logical_and(tf.reduce_any(needed), tf.logical_and(
-      core >= tf.maximum(height, width), batch * height * width <= max_cells))
-  output = tf.cond(is_whole, lambda: piece.function(features),
-                   lambda: _evaluate_tiles(piece, features, needed, core, max_cells))
+  batch, height, width = tf.unstack(tf.shape(features)[:3] // [1, piece.in_factor, piece.in_factor])
+  max_cells = max_pixels // piece.weight
+  output = tf.cond(batch * height * width <= max_cells, lambda: piece.function(features),
+                   lambda: _evaluate_tiles(piece, features, batch, tf.stack([height, width]), max_cells))
   output.set_shape([features.shape[0], None, None, piece.channels])
   return output
 
 
-def _evaluate_tiles(piece, features, needed, core, max_cells):
-  batch, height, width = tf.unstack(tf.shape(needed))
-  limits = tf.stack([height, width])
-  cores = tf.minimum(core, limits)
+def _evaluate_tiles(piece, features, batch, limits, max_cells):
+  # The widest square that fits with its halo; as high where the image is narrower.
+  side = tf.cast(tf.sqrt(tf.cast(max_cells, tf.float32)), tf.int32)
+  core_width = tf.maximum(_MIN_CORE_SIDE, tf.minimum(side, limits[1]) - 2 * piece.halo)
+  core_width = tf.where(side >= limits[1], limits[1], core_width)
+  core_height = tf.maximum(_MIN_CORE_SIDE, max_cells // tf.minimum(core_width + 2 * piece.halo, limits[1])
+                           - 2 * piece.halo)
+  cores = tf.minimum(tf.stack([core_height, core_width]), limits)
   sides = tf.minimum(cores + 2 * piece.halo, limits)
-  tiles = tf.cast(tf.where(_any_by_core(needed, core)), tf.int32)  # (T, 3): example, row and column in cores.
-  at_once = tf.maximum(1, max_cells // tf.reduce_prod(sides))
+  counts = -(-limits // cores)
 
-  def evaluate_some(first, output):
-    chosen = tiles[first:first + at_once]
-    core_starts = tf.minimum(chosen[:, 1:] * core, limits - cores)  # The last core ends with the image.
-    starts = tf.clip_by_value(core_starts - piece.halo, 0, limits - sides)
-    inputs = tf.gather_nd(features, _pixels(chosen[:, 0], starts * piece.in_factor, sides * piece.in_factor))
-    outputs = piece.function(inputs)
-    within = _pixels(tf.range(tf.shape(chosen)[0]), (core_starts - starts) * piece.out_factor,
-                     cores * piece.out_factor)
-    pixels = _pixels(chosen[:, 0], core_starts * piece.out_factor, cores * piece.out_factor)
-    return first + at_once, tf.tensor_scatter_nd_update(output, pixels, tf.gather_nd(outputs, within))
+  def evaluate_one(number, output):
+    example, place = number // tf.reduce_prod(counts), number % tf.reduce_prod(counts)
+    core = tf.stack([place // counts[1], place % counts[1]])
+    core_start = tf.minimum(core * cores, limits - cores)  # The last core ends with the image.
+    start = tf.clip_by_value(core_start - piece.halo, 0, limits - sides)
+    outputs = piece.function(_part(features, example, start * piece.in_factor, sides * piece.in_factor))
+    outputs = _part(outputs, 0, (core_start - start) * piece.out_factor, cores * piece.out_factor)
+    pixels = _pixels(example, core_start * piece.out_factor, cores * piece.out_factor)
+    return number + 1, tf.tensor_scatter_nd_update(output, pixels, outputs[0])
 
-  nothing = tf.zeros([batch, piece.out_factor * height, piece.out_factor * width, piece.channels],
-                     piece.dtype)
-  return tf.while_loop(lambda first, _: first < tf.shape(tiles)[0], evaluate_some, [0, nothing],
+  nothing = tf.zeros(tf.concat([[batch], limits * piece.out_factor, [piece.channels]], axis=0), piece.dtype)
+  return tf.while_loop(lambda number, _: number < batch * tf.reduce_prod(counts), evaluate_one, [0, nothing],
                        parallel_iterations=1)[1]
 
 
-def _cheapest_core(halo, needed, max_cells):
-  """Returns the side of the cores for which the fewest cells, halos included, have to be evaluated; int32."""
-  limits = tf.shape(needed)[1:]
-
-  def cost(core):
-    area = tf.reduce_prod(tf.minimum(tf.minimum(core, limits) + 2 * halo, limits))
-    count = tf.math.count_nonzero(_any_by_core(needed, core), dtype=tf.float32)
-    fits = tf.logical_or(area <= max_cells, core == _CORE_SIDES[0])
-    return tf.where(fits, count * tf.cast(area + _CELLS_PER_TILE, tf.float32), tf.float32.max)
-
-  sides = tf.constant(_CORE_SIDES)
-  return tf.gather(sides, tf.argmin(tf.map_fn(cost, sides, fn_output_signature=tf.float32, parallel_iterations=1)))
+def _part(images, example, start, sides):
+  """Example `example` from `start` on: (B, H, W, C) -> (1, sides[0], sides[1], C)."""
+  rows, columns = start[0], start[1]
+  return images[example:example + 1, rows:rows + sides[0], columns:columns + sides[1]]
 
 
-def _any_by_core(needed, core):
-  """(B, h, w) bool by cell -> (B, ceil(h / core), ceil(w / core)) bool: whether any cell of the core is needed."""
-  batch, height, width = tf.unstack(tf.shape(needed))
-  core = tf.minimum(core, tf.maximum(height, width))
-  rows, columns = -(-height // core), -(-width // core)
-  padded = tf.pad(needed, [[0, 0], [0, rows * core - height], [0, columns * core - width]])
-  return tf.reduce_any(tf.reshape(padded, [batch, rows, core, columns, core]), axis=[2, 4])
-
-
-def _pixels(examples, starts, sides):
-  """Indices of the pixels of squares: (T,), (T, 2), (2,) -> (T, sides[0], sides[1], 3) for gather and scatter."""
-  shape = tf.concat([tf.shape(examples), sides], axis=0)
-  rows = starts[:, 0, tf.newaxis] + tf.range(sides[0])
-  columns = starts[:, 1, tf.newaxis] + tf.range(sides[1])
-  return tf.stack([tf.broadcast_to(examples[:, tf.newaxis, tf.newaxis], shape),
-                   tf.broadcast_to(rows[:, :, tf.newaxis], shape),
-                   tf.broadcast_to(columns[:, tf.newaxis, :], shape)], axis=-1)
+def _pixels(example, start, sides):
+  """Indices of a rectangle's pixels: (sides[0], sides[1], 3)."""
+  rows, columns = tf.meshgrid(start[0] + tf.range(sides[0]), start[1] + tf.range(sides[1]), indexing="ij")
+  return tf.stack([tf.fill(sides, example), rows, columns], axis=-1)
