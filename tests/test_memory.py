@@ -99,8 +99,8 @@ def test_sizes_are_written_in_two_units():
 
 
 @pytest.mark.parametrize("text, name, instructions", [
-    ("processor : 0\nmodel name\t: Example 9\nflags\t\t: fpu avx512_bf16 amx_bf16 x\n\nmodel name\t: Other\n", "Example 9",
-     ("avx512_bf16", "amx_bf16")),
+    ("processor : 0\nmodel name\t: Example 9\nflags\t\t: fpu avx512_bf16 amx_bf16 x\n\nmodel name\t: Other\n",
+     "Example 9", ("avx512_bf16", "amx_bf16")),
     ("model name : Old\nflags : fpu avx2\n", "Old", ()),
     ("Features\t: fp asimd bf16\n", None, ("bf16",)),
     (None, None, None)])

@@ -48,7 +48,8 @@ def test_it_says_what_there_is_and_that_it_will_do(capsys):
   model, = bundled_models.check_models()
   for expected in (rf"^versions +python 3\.\d+\.\d+, z2i_tf {re.escape(z2i_tf.__version__)}, tensorflow 2\.",
                    r"tensorflow_addons 0\.\d.*, numpy 1\..*, opencv \d.*, pillow \d",
-                   r"^processor +\S.*, usable cores: \d+; bfloat16 instructions: \w", r"^CUDA +TensorFlow is built with",
+                   r"^processor +\S.*, usable cores: \d+; bfloat16 instructions: \w",
+                   r"^CUDA +TensorFlow is built with",
                    r"^device +CPU:0: [1-9]\d* GFLOP/s \(3x3 convolution of 256x256 pixels, 64 channels, float32\)$",
                    r"^memory +\S", r"^disk +[\d.]+ [GM]B free in /",
                    rf"^model +compact: as released; SHA-256 {model.expected}$"):
@@ -109,8 +110,8 @@ def test_a_damaged_model_is_not_ready(capsys, monkeypatch, tmp_path, quick):
 @pytest.mark.parametrize("machine, group, text, verdict", [
     (None, None, "free memory unknown", "CPU"),
     (4 * 10**9, None, "4.0 GB free; no limit by a control group", "CPU"),
-    (4 * 10**9, (2 * 10**9, 10**9), "4.0 GB free; of the 2.0 GB of its control group, 1.0 GB are free: the group's limit "
-     "is the lower one", "CPU, but only 1.0 GB of memory are free"),
+    (4 * 10**9, (2 * 10**9, 10**9), "4.0 GB free; of the 2.0 GB of its control group, 1.0 GB are free: the "
+     "group's limit is the lower one", "CPU, but only 1.0 GB of memory are free"),
     (9 * 10**8, (2 * 10**9, 0), "900 MB free; of the 2.0 GB of its control group, 2.0 GB are free: what the machine",
      "CPU, but only 900 MB"),
     (None, (2 * 10**9, 0), "of the machine unknown; of the 2.0 GB", "CPU")])

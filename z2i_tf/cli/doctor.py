@@ -20,8 +20,9 @@ from z2i_tf import processor
 from z2i_tf.errors import InputError
 
 # Module -> (what the report calls it, what pip calls it).
-_PACKAGES = {"tensorflow": ("tensorflow", "tensorflow"), "tensorflow_addons": ("tensorflow_addons", "tensorflow-addons"),
-             "numpy": ("numpy", "numpy"), "cv2": ("opencv", "opencv-python"), "PIL": ("pillow", "pillow")}
+_PACKAGES = {"tensorflow": ("tensorflow", "tensorflow"),
+             "tensorflow_addons": ("tensorflow_addons", "tensorflow-addons"), "numpy": ("numpy", "numpy"),
+             "cv2": ("opencv", "opencv-python"), "PIL": ("pillow", "pillow")}
 # With less, ready has a "but": at the paper's width a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
 _COMFORTABLE_BYTES = 1_500_000_000
 _NVIDIA_DRIVER = "/proc/driver/nvidia/version"
