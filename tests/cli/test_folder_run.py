@@ -87,6 +87,21 @@ def test_reading_filling_and_writing_overlap():
   assert fill_all(_items(["a0", "a1", "a2"]), _parts(read=read, fill=fill, write=write), 1, 1).filled == 3
 
 
+def test_shapes_that_wait_in_vain_do_not_wait_for_all_reads():
+  filled = threading.Event()
+
+  def read(item):
+    if item.image == "in/e0":
+      assert filled.wait(_PATIENCE)
+    return item.image[3:]
+
+  def fill(pairs):
+    filled.set()
+    return pairs
+
+  assert fill_all(_items(["a0", "b0", "c0", "d0", "e0", "f0"]), _parts(read=read, fill=fill), 2, 1).filled == 6
+
+
 def test_workers_read_and_write_side_by_side():
   reading, writing = threading.Barrier(3), threading.Barrier(3)
 

@@ -9,7 +9,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
-from typing import Any, Callable, Deque, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, Hashable, Iterator, List, Sequence, Tuple
 
 from z2i_tf.errors import InputError
 
@@ -88,7 +88,7 @@ def pairs_in_memory(batch_size: int, workers: int) -> int:
 
 
 def _reads_ahead(batch_size, workers):
-  """Pairs that are being read, or have been since the last look: enough for the next batch."""
+  """Pairs being read, or read while the caller's thread was busy: the next batch, and one more for every thread."""
   return batch_size + workers
 
 
@@ -108,8 +108,8 @@ class _Run:
   def __init__(self, parts, batch_size, workers, advance, readers, writers):
     self._parts, self._batch_size, self._advance = parts, batch_size, advance
     self._readers, self._writers = readers, writers
-    self._most_reading = _reads_ahead(batch_size, workers)
     self._most_waiting = _look_ahead(batch_size)
+    self._most_ahead = _look_ahead(batch_size) + _reads_ahead(batch_size, workers)
     self._most_writing = _writes_behind(batch_size, workers)
     self._left: Deque[Item] = collections.deque()
     self._reading: Dict[concurrent.futures.Future, Item] = {}
@@ -122,8 +122,6 @@ class _Run:
   def run(self, items):
     self._left.extend(items)
     while self._left or self._reading or self._waiting:
-      self._collect_read(timeout=0)
-      self._collect_written(timeout=0)
       self._start_reading()
       if not self._fill_next():
         self._collect_read()
@@ -133,14 +131,13 @@ class _Run:
     return Outcome(self._filled, remarks, failures)
 
   def _start_reading(self):
-    while (self._left and len(self._reading) < self._most_reading
-           and len(self._reading) + self._count_waiting() < self._most_reading + self._most_waiting):
+    while self._left and len(self._reading) + self._count_waiting() < self._most_ahead:
       item = self._left.popleft()
       self._reading[self._readers.submit(self._parts.read, item)] = item
 
-  def _collect_read(self, timeout: Optional[float] = None):
-    """Puts what has been read where it waits for others; without `timeout`, waits for a read to end."""
-    for future in _ended(self._reading, timeout):
+  def _collect_read(self):
+    """Waits for a read to end; puts what has been read where it waits for others of its shape."""
+    for future in _ended(self._reading):
       item = self._reading.pop(future)
       try:
         pair = future.result()
@@ -180,9 +177,9 @@ class _Run:
     for (item, pair), result in zip(batch, results):
       self._writing[self._writers.submit(self._parts.write, item, pair, result)] = item
 
-  def _collect_written(self, timeout: Optional[float] = None):
-    """Takes note of what has been written; without `timeout`, waits for a write to end."""
-    for future in _ended(self._writing, timeout):
+  def _collect_written(self):
+    """Waits for a write to end; takes note of what has been written."""
+    for future in _ended(self._writing):
       item = self._writing.pop(future)
       try:
         remark = future.result()
@@ -204,9 +201,9 @@ class _Run:
     return sum(map(len, self._waiting.values()))
 
 
-def _ended(futures, timeout):
-  """Returns those that have ended, in the order they were started; with no timeout, waits for the first."""
-  ended = concurrent.futures.wait(futures, timeout, concurrent.futures.FIRST_COMPLETED).done
+def _ended(futures):
+  """Returns those that have ended, at least one, in the order they were started; none of none."""
+  ended = concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED).done
   return [future for future in futures if future in ended]
 
 
