@@ -19,10 +19,10 @@ from z2i_tf import memory
 from z2i_tf import processor
 from z2i_tf.errors import InputError
 
-# Module -> (what the report calls it, what pip calls it).
-_PACKAGES = {"tensorflow": ("tensorflow", "tensorflow"),
-             "tensorflow_addons": ("tensorflow_addons", "tensorflow-addons"), "numpy": ("numpy", "numpy"),
-             "cv2": ("opencv", "opencv-python"), "PIL": ("pillow", "pillow")}
+# Module -> (what the report calls it, what pip calls it); each comes after those it needs.
+_PACKAGES = {"numpy": ("numpy", "numpy"), "PIL": ("pillow", "pillow"), "cv2": ("opencv", "opencv-python"),
+             "tensorflow": ("tensorflow", "tensorflow"),
+             "tensorflow_addons": ("tensorflow_addons", "tensorflow-addons")}
 # With less, ready has a "but": at the paper's width a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
 _COMFORTABLE_BYTES = 1_500_000_000
 _NVIDIA_DRIVER = "/proc/driver/nvidia/version"
@@ -71,23 +71,27 @@ def _look_at_memory():
 
 def _report_versions():
   """Returns the module tensorflow, None if it cannot be imported, and what is wrong."""
-  versions, modules, problems = [f"python {platform.python_version()}", f"z2i_tf {__version__}"], {}, []
-  for name, (title, distribution) in _PACKAGES.items():
+  versions, modules = [f"python {platform.python_version()}", f"z2i_tf {__version__}"], {}
+  failed = {}  # Reason -> modules: what one package lacks, those that need it lack too.
+  for name, (title, _) in _PACKAGES.items():
     try:
       with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tensorflow_addons announces its end.
-        modules[name] = importlib.import_module(name)
-      versions.append(f"{title} {modules[name].__version__}")
+        module = importlib.import_module(name)
+      versions.append(f"{title} {module.__version__}")
+      modules[name] = module
     except Exception as error:  # A damaged installation fails in any way. pylint: disable=broad-except
       versions.append(f"{title} unknown")
-      problems.append(f"{title} cannot be imported ({_reason(error)}): {_mend_import(error, distribution)}")
+      failed.setdefault(_reason(error), []).append(name)
   _print("versions", ", ".join(versions))
-  return modules.get("tensorflow"), problems
+  return modules.get("tensorflow"), [_import_problem(reason, names) for reason, names in failed.items()]
 
 
-def _mend_import(error, distribution):
+def _import_problem(reason, names):
   from z2i_tf.cli import main
-  return main.LIBGL_REMEDY if "libGL" in str(error) else f"install {distribution} again, of a version that z2i_tf takes"
+  remedy = main.LIBGL_REMEDY if "libGL" in reason else (
+      f"install {_PACKAGES[names[0]][1]} again, of a version that z2i_tf takes")
+  return f"{', '.join(_PACKAGES[name][0] for name in names)} cannot be imported ({reason}): {remedy}"
 
 
 def _report_processor():
