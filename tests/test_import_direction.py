@@ -9,7 +9,7 @@ import pytest
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PACKAGE = os.path.join(_ROOT, "z2i_tf")
-_OPEN = {"atomic_files", "conventions", "errors", "keras_api"}
+_OPEN = {"atomic_files", "conventions", "errors", "keras_api", "memory", "processor"}
 _ALLOWED = {
     "__init__": {"*"},
     "__main__": {"cli"},
@@ -17,6 +17,8 @@ _ALLOWED = {
     "conventions": set(),
     "errors": set(),
     "keras_api": set(),
+    "memory": set(),
+    "processor": set(),
     "image_ops": set(),
     "image_io": set(),
     "masks": set(),

@@ -22,6 +22,7 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
   wheel, = tmp_path.glob("*.whl")
   with zipfile.ZipFile(wheel) as file:
     assert not [name for name in file.namelist() if name.startswith(("tests", "benchmarks"))]
+    assert "z2i_tf/assets/SHA256SUMS" in file.namelist()
     file.extractall(tmp_path / "site")
   data = os.path.join(_ROOT, "data")
   script = ("import z2i_tf, sys\nfrom z2i_tf.cli.main import main\n"

@@ -41,7 +41,7 @@ def run(values: flags.FlagValues) -> bool:
     try:
       photo, mask = folder.read(path)
       row = _row(inpainter, path, photo.rgb, mask)
-      image_io.write_rgb(os.path.join(values.output_dir, pairs.stem(path) + ".png"), row[_TITLES.index("result")])
+      image_io.write_rgb(folder.result_path(path), row[_TITLES.index("result")])
       rows.append(row)
     except InputError as error:
       failures.append(str(error))

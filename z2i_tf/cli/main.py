@@ -28,7 +28,12 @@ COMMANDS = {
     "masks": ("masks", "write random stroke masks as PNG files"),
     "convert-checkpoint": ("convert_checkpoint", "turn a checkpoint of the authors' code into a model"),
     "demo": ("demo", "inpaint the sample photographs and draw a comparison sheet"),
+    "doctor": ("doctor", "say what is installed, which devices there are, and whether it will work"),
 }
+
+# What to do where OpenCV finds no libGL.
+LIBGL_REMEDY = ("install that library (Debian, Ubuntu: apt-get install libgl1), or opencv-python-headless in place of "
+                "opencv-python")
 
 _EXIT_OK, _EXIT_PARTLY_FAILED, _EXIT_BAD_INPUT = 0, 1, 2
 # Shells' convention; a signal's number is added.
@@ -52,8 +57,7 @@ def main(argv: Optional[List[str]] = None) -> int:
   except ImportError as error:
     if "libGL" not in str(error):
       raise
-    return _fail(argv, f"OpenCV cannot be loaded ({error}): install that library (Debian, Ubuntu: "
-                       "apt-get install libgl1), or opencv-python-headless in place of opencv-python")
+    return _fail(argv, f"OpenCV cannot be loaded ({error}): {LIBGL_REMEDY}")
   except Stopped as stop:
     return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
   except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -27,45 +27,88 @@ def read_pair(image_path: str, mask_path: str) -> Tuple[image_io.Photo, np.ndarr
 
 
 class FolderPairs:
-  """The images of a folder, each with the one mask of its name in another."""
+  """The images of a folder, each with its mask: the one of its name in another folder, or one for all."""
 
-  def __init__(self, image_dir: str, mask_dir: str, output_dir: str):
-    """Lists both folders.
+  def __init__(self, image_dir: str, mask_dir: Optional[str], output_dir: str, mask: Optional[str] = None,
+               result_extension: Optional[str] = ".png"):
+    """Lists the folders.
 
-    Raises: InputError if one has no images, or the results would overwrite images or masks.
+    Args:
+      image_dir: folder of the images.
+      mask_dir: folder of their masks; None with `mask`.
+      output_dir: folder for the results.
+      mask: file of the one mask for all; should it lie in `image_dir`, it is none of the images.
+      result_extension: of every result's file; None: that of its image.
+    Raises: InputError if a folder has no images, the one mask cannot be read, or the results would overwrite images
+      or masks.
     """
+    self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir
+    self._result_extension = result_extension
     self.images = image_io.list_images(image_dir)
-    self._mask_dir = mask_dir
-    self._images_called, self._masks_called = map(_by_stem, (self.images, image_io.list_images(mask_dir)))
-    for folder in (image_dir, mask_dir):
+    self._masks_called = {} if mask else _by_name(image_io.list_images(mask_dir), stem)
+    if mask:
+      image_io.read_rgb(mask)  # Said once, before every image fails.
+      self.images = [path for path in self.images if os.path.realpath(path) != os.path.realpath(mask)]
+      if not self.images:
+        raise InputError(f"{image_dir}: no images in it but the mask")
+    self._images_with = _by_name(self.images, self._result_name)
+    for folder in filter(None, (image_dir, mask_dir)):
       if os.path.realpath(folder) == os.path.realpath(output_dir):
         raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
                          "of their own")
+    if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in self.images):
+      raise InputError(f"--output_dir={output_dir}: a result would overwrite --mask={mask}; give a folder of their own")
 
-  def read(self, image_path: str) -> Tuple[image_io.Photo, np.ndarray]:
-    """Reads one of `images` and its mask; raises InputError naming what is wrong."""
+  def result_path(self, image_path: str) -> str:
+    """Returns where the result of one of `images` goes."""
+    return os.path.join(self._output_dir, self._result_name(image_path))
+
+  def mask_path(self, image_path: str) -> str:
+    """Returns the mask of one of `images`; raises InputError unless it has one, and a result of its own."""
     name = stem(image_path)
-    if len(self._images_called[name]) > 1:
+    if len(self._images_with[self._result_name(image_path)]) > 1:
       raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each "
                        "other")
+    if self._mask:
+      return self._mask
     matches = self._masks_called.get(name, [])
     if len(matches) != 1:
       raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name} in {self._mask_dir}; one is "
                        "needed")
-    return read_pair(image_path, matches[0])
+    return matches[0]
+
+  def read(self, image_path: str) -> Tuple[image_io.Photo, np.ndarray]:
+    """Reads one of `images` and its mask; raises InputError naming what is wrong."""
+    return read_pair(image_path, self.mask_path(image_path))
+
+  def _result_name(self, image_path):
+    return os.path.basename(image_path) if self._result_extension is None else stem(image_path) + self._result_extension
 
 
-def _by_stem(paths):
-  """Returns stem -> the paths with it."""
+def _by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, List[str]]:
+  """Returns name -> the paths with it."""
   grouped = {}
   for path in paths:
-    grouped.setdefault(stem(path), []).append(path)
+    grouped.setdefault(name_of(path), []).append(path)
   return grouped
 
 
-def report(failures: Sequence[str], count: int) -> bool:
-  """Prints what failed in a folder of `count` images; returns whether anything did."""
+def report(failures: Sequence[str], count: int, already_there: int = 0, remarks: Sequence[str] = ()) -> bool:
+  """Prints what became of a folder of images; the last line counts.
+
+  Args:
+    failures: one line for each image that failed; they go to stderr.
+    count: of all images.
+    already_there: of the images that had a result before.
+    remarks: lines on other images.
+  Returns: whether any failed.
+  """
+  for remark in remarks:
+    print(remark)
+  sys.stdout.flush()  # Before what goes to stderr, should both end in one file.
   for failure in failures:
     print(f"failed: {failure}", file=sys.stderr)
-  print(f"{count - len(failures)} of {count} images inpainted")
+  print(f"{count - already_there - len(failures)} of {count} images inpainted"
+        + (f", {already_there} already there" if already_there else "")
+        + (f", {len(failures)} failed" if failures else ""))
   return bool(failures)

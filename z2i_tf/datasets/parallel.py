@@ -2,8 +2,9 @@
 
 import collections
 import concurrent.futures
-import os
 from typing import Callable, Iterable, Iterator, TypeVar
+
+from z2i_tf.processor import usable_cores
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -16,7 +17,7 @@ def map_in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -
 
   Decoders and encoders of images let other threads run. Only a few results are computed ahead of the consumer.
   """
-  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+  cores = usable_cores()
   pending = collections.deque()
   with concurrent.futures.ThreadPoolExecutor(cores) as pool:
     try:

@@ -4,12 +4,11 @@ import os
 
 from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
+from z2i_tf.inference.bundled_models import BUNDLED
+from z2i_tf.inference.bundled_models import DEFAULT
+from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
-
-BUNDLED = ("compact",)
-DEFAULT = "compact"
-_ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
 
 
 def load_model(model: str) -> ZoomInpainter:
@@ -19,7 +18,7 @@ def load_model(model: str) -> ZoomInpainter:
     model: name of a bundled model, or a folder with `model.npz`.
   Raises: InputError if there is no such model, or its file is damaged or incomplete.
   """
-  folder = os.path.join(_ASSETS, model) if model in BUNDLED else model
+  folder = model_folder(model) if model in BUNDLED else model
   if not os.path.isdir(folder):
     raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(BUNDLED)})")
   arrays, config = checkpoints.read_model_file(folder)

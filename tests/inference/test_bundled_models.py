@@ -1,0 +1,57 @@
+"""The files of the bundled models are the released ones, and others are noticed."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from z2i_tf.errors import InputError
+from z2i_tf.inference import bundled_models
+
+
+@pytest.fixture(name="assets")
+def _assets(tmp_path):
+  """A copy of the package's."""
+  shutil.copytree(bundled_models.ASSETS, tmp_path / "assets")
+  return tmp_path / "assets"
+
+
+def test_every_bundled_model_is_the_released_one():
+  models = bundled_models.check_models()
+  assert [model.name for model in models] == list(bundled_models.BUNDLED)
+  assert not [model.problem for model in models if model.problem]
+  with open(os.path.join(bundled_models.ASSETS, bundled_models.SUMS_FILE), encoding="utf-8") as file:
+    named = {line.split()[1] for line in file}
+  folders = {name for name in os.listdir(bundled_models.ASSETS) if name != bundled_models.SUMS_FILE}
+  assert named == {f"{name}/model.npz" for name in folders}
+  assert folders == set(bundled_models.BUNDLED)
+
+
+def test_a_changed_and_a_missing_file_are_noticed(assets):
+  path = assets / "compact" / "model.npz"
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+  model, = bundled_models.check_models(str(assets))
+  assert "not the released file" in model.problem and model.found not in (None, model.expected)
+  path.unlink()
+  model, = bundled_models.check_models(str(assets))
+  assert "No such file" in model.problem and model.found is None
+
+
+@pytest.mark.parametrize("content, message", [
+    (None, "SHA256SUMS: cannot be read"), ("abc", "not what sha256sum writes"), ("", "does not name compact")])
+def test_sums_that_cannot_be_used(assets, content, message):
+  sums = assets / bundled_models.SUMS_FILE
+  sums.unlink() if content is None else sums.write_text(content)
+  with pytest.raises(InputError, match=message) as caught:
+    bundled_models.check_models(str(assets))
+  assert "\n" not in str(caught.value)
+
+
+def test_checking_needs_no_tensorflow():
+  script = ("import sys; from z2i_tf.inference import bundled_models; bundled_models.check_models()\n"
+            "assert not {'tensorflow', 'numpy'} & set(sys.modules)")
+  subprocess.run([sys.executable, "-c", script], check=True)

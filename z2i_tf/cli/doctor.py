@@ -1,0 +1,182 @@
+"""Says what this installation and this machine have, and whether images can be inpainted: versions, devices with one
+timed convolution each, free memory and disk, the bundled models' hashes, and a verdict in the last line.
+
+Exit code 0 when ready, 2 when not. Without a GPU, z2i computes on the CPU and is ready, unless --require_gpu.
+"""
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import warnings
+
+from absl import flags
+
+from z2i_tf import __version__
+from z2i_tf import memory
+from z2i_tf import processor
+from z2i_tf.errors import InputError
+
+# Module -> (what the report calls it, what pip calls it); each comes after those it needs.
+_PACKAGES = {"numpy": ("numpy", "numpy"), "PIL": ("pillow", "pillow"), "cv2": ("opencv", "opencv-python"),
+             "tensorflow": ("tensorflow", "tensorflow"),
+             "tensorflow_addons": ("tensorflow_addons", "tensorflow-addons")}
+# With less, ready has a "but": at the paper's width a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
+_COMFORTABLE_BYTES = 1_500_000_000
+_NVIDIA_DRIVER = "/proc/driver/nvidia/version"
+_HIDING_VARIABLE = "CUDA_VISIBLE_DEVICES"
+_LONGEST_REASON = 300  # Characters of an error message that is passed on.
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_bool("require_gpu", False, "Not ready if there is no GPU that TensorFlow can use.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+  """Prints what there is; raises InputError, the verdict, if images cannot be inpainted."""
+  free, free_text = _look_at_memory()  # Before TensorFlow takes its share.
+  tensorflow, problems = _report_versions()
+  _report_processor()
+  devices = []
+  if tensorflow:
+    devices, device_problems = _report_devices(tensorflow, values.require_gpu)
+    problems += device_problems
+  _print("memory", free_text)
+  _report_disk()
+  problems += _report_models()
+
+  sys.stdout.flush()  # The verdict comes last, also where stdout and stderr go to the same file.
+  if problems:
+    raise InputError("not ready: " + "; ".join(problems))
+  doubt = "" if free is None or free >= _COMFORTABLE_BYTES else (
+      f", but only {memory.format_size(free)} of memory are free: large images or models may not fit")
+  print(f"ready: z2i computes on {devices[1] if len(devices) > 1 else 'the CPU'}{doubt}")
+
+
+def _look_at_memory():
+  """Returns the free bytes, None if unknown, and what to say of them."""
+  machine, group = memory.machine_available_bytes(), memory.group_memory()
+  if machine is None and group is None:
+    return None, "free memory unknown: this system does not tell it"
+  text = "free memory of the machine unknown" if machine is None else f"{memory.format_size(machine)} free"
+  if group is None:
+    return machine, f"{text}; no limit by a control group"
+  text += f"; of the {memory.format_size(group.limit)} of its control group, {memory.format_size(group.free)} are free"
+  if machine is None or group.free < machine:
+    return group.free, f"{text}: the group's limit is the lower one"
+  return machine, f"{text}: what the machine has is lower"
+
+
+def _report_versions():
+  """Returns the module tensorflow, None if it cannot be imported, and what is wrong."""
+  versions, modules = [f"python {platform.python_version()}", f"z2i_tf {__version__}"], {}
+  failed = {}  # Reason -> modules: what one package lacks, those that need it lack too.
+  for name, (title, _) in _PACKAGES.items():
+    try:
+      with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tensorflow_addons announces its end.
+        module = importlib.import_module(name)
+      versions.append(f"{title} {module.__version__}")
+      modules[name] = module
+    except Exception as error:  # A damaged installation fails in any way. pylint: disable=broad-except
+      versions.append(f"{title} unknown")
+      failed.setdefault(_reason(error), []).append(name)
+  _print("versions", ", ".join(versions))
+  return modules.get("tensorflow"), [_import_problem(reason, names) for reason, names in failed.items()]
+
+
+def _import_problem(reason, names):
+  from z2i_tf.cli import main
+  remedy = main.LIBGL_REMEDY if "libGL" in reason else (
+      f"install {_PACKAGES[names[0]][1]} again, of a version that z2i_tf takes")
+  return f"{', '.join(_PACKAGES[name][0] for name in names)} cannot be imported ({reason}): {remedy}"
+
+
+def _report_processor():
+  instructions = processor.bfloat16_instructions()
+  _print("processor", f"{processor.model_name()}, usable cores: {processor.usable_cores()}; bfloat16 instructions: "
+         + ("unknown" if instructions is None else ", ".join(instructions) or "none"))
+
+
+def _report_devices(tensorflow, require_gpu):
+  """Returns the names of the devices that compute, the CPU first, and what is wrong."""
+  try:
+    cuda = tensorflow.sysconfig.get_build_info()
+    _print("CUDA", f"TensorFlow is built with CUDA {cuda.get('cuda_version', '(version unknown)')}"
+           if tensorflow.test.is_built_with_cuda() else "TensorFlow is built without CUDA")
+    from z2i_tf.inference import device_check
+    devices = device_check.list_devices()
+  except Exception as error:  # Drivers fail in any way. pylint: disable=broad-except
+    _print("devices", f"unknown: {_reason(error)}")
+    return [], [f"TensorFlow cannot list its devices ({_reason(error)}): mend the GPU's driver, or hide it with "
+                f"{_HIDING_VARIABLE}=-1"]
+  computing, problems = [], []
+  for device in devices:
+    is_gpu = device.name.startswith("GPU")
+    description = " ".join(filter(None, (device.name, device.model)))
+    if is_gpu:
+      description += ", memory " + ("unknown" if device.memory is None else memory.format_size(device.memory))
+    try:
+      rate = device_check.convolution_rate(device.name)
+      _print("device", f"{description}: {rate / 1e9:.0f} GFLOP/s (3x3 convolution of {device_check.SIDE}x"
+             f"{device_check.SIDE} pixels, {device_check.CHANNELS} channels, float32)")
+      computing.append(device.name)
+    except Exception as error:  # pylint: disable=broad-except
+      _print("device", f"{description}: cannot compute: {_reason(error)}")
+      remedy = (f"{_cuda_install(tensorflow)}, or hide the GPU with {_HIDING_VARIABLE}=-1" if is_gpu
+                else "install tensorflow again")
+      problems.append(f"{device.name} cannot compute a convolution ({_reason(error)}): {remedy}")
+  if len(devices) == 1:
+    _print("device", f"no GPU: {_why_no_gpu(tensorflow)}")
+    if require_gpu:
+      problems.append(f"--require_gpu, and no GPU that TensorFlow can use: {_why_no_gpu(tensorflow)}")
+  return computing, problems
+
+
+def _why_no_gpu(tensorflow):
+  if not tensorflow.test.is_built_with_cuda():
+    return f"this TensorFlow is built without CUDA; {_cuda_install(tensorflow)}"
+  if _HIDING_VARIABLE in os.environ:
+    return f"{_HIDING_VARIABLE}={os.environ[_HIDING_VARIABLE]} may hide it; unset it"
+  if os.path.exists(_NVIDIA_DRIVER):
+    return f"there is an NVIDIA driver, so CUDA's libraries may be missing; {_cuda_install(tensorflow)}"
+  return "no NVIDIA driver is loaded; install one for the GPU, if there is one"
+
+
+def _cuda_install(tensorflow):
+  return f"pip install 'tensorflow[and-cuda]=={tensorflow.__version__}'"
+
+
+def _report_disk():
+  try:
+    folder = tempfile.gettempdir()
+    _print("disk", f"{memory.format_size(shutil.disk_usage(folder).free)} free in {folder}")
+  except OSError as error:
+    _print("disk", f"free space for temporary files unknown: {_reason(error)}")
+
+
+def _report_models():
+  """Returns what is wrong with the bundled models."""
+  from z2i_tf.inference import bundled_models
+  try:
+    models = bundled_models.check_models()
+  except InputError as error:
+    _print("models", f"unknown: {error}")
+    return [str(error)]
+  problems = []
+  for model in models:
+    _print("model", f"{model.name}: {model.problem or 'as released'}; SHA-256 {model.found or 'unknown'}")
+    if model.problem:
+      problems.append(f"{model.path} {model.problem}; install z2i_tf again")
+  return problems
+
+
+def _print(title, text):
+  print(f"{title:<10} {text}")
+
+
+def _reason(error):
+  """The message of any exception, in one line, not too long; its kind where it has none."""
+  return " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
