@@ -52,7 +52,7 @@ def test_compose_takes_the_hole_from_the_first():
 
 def test_floats_are_rounded_not_truncated():
   np.testing.assert_array_equal(
-      image_ops.to_uint8(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255])
+      image_ops.to_levels(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255])
 
 
 @pytest.mark.parametrize("height, width", [(8, 16), (9, 15), (3, 1), (1, 1)])

@@ -140,31 +140,35 @@ def _antialiased_triangle_matrix(in_size, out_size):
   return _antialiased_matrix(in_size, out_size, _triangle_kernel)
 
 
-def to_uint8(image: np.ndarray) -> np.ndarray:
-  """NumPy floats in [0, 1] (clipped) to uint8, rounded to the nearest, not truncated."""
-  return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+def to_levels(image: np.ndarray, dtype: np.dtype = np.uint8) -> np.ndarray:
+  """NumPy floats in [0, 1] (clipped) to uint8 or uint16, rounded to the nearest, not truncated."""
+  return np.rint(np.clip(image, 0.0, 1.0) * np.float32(np.iinfo(dtype).max)).astype(dtype)
 
 
 def fill_hole(image: np.ndarray, hole: np.ndarray, filling: np.ndarray) -> np.ndarray:
-  """Returns the NumPy image with its hole taken from `filling`, rounded to 8 bits.
+  """Returns the NumPy image with its hole taken from `filling`, rounded to the image's 8 or 16 bits.
 
   Args:
-    image: (H, W, 3) uint8; its known pixels are kept bit for bit.
+    image: (H, W, 3) uint8 or uint16; its known pixels are kept bit for bit.
     hole: (H, W), not 0 = hole.
     filling: (H, W, 3) float in [0, 1], clipped.
   """
-  return np.where(hole[..., np.newaxis] != 0, to_uint8(filling), image)
+  return np.where(hole[..., np.newaxis] != 0, to_levels(filling, image.dtype), image)
 
 
-def pad_to_multiple(array: np.ndarray, multiple: int) -> np.ndarray:
-  """Pads a NumPy image or mask at the bottom and right by reflection.
+def pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
+  """Pads images or masks at the bottom and right by reflection, again and again where they are small.
 
   Image and mask padded alike stay in register: a mirrored hole pixel is a hole again.
 
   Args:
-    array: (H, W, C), any values.
+    images: (B, H, W, C), any values.
     multiple: both sides become divisible by it, pixels.
-  Returns: (H', W', C); the original is its top left corner.
+  Returns: (B, H', W', C); the originals are its top left corners.
   """
-  pads = [-side % multiple for side in array.shape[:2]]
-  return np.pad(array, [(0, pads[0]), (0, pads[1]), (0, 0)], mode="reflect")
+  for axis in (1, 2):
+    side = tf.shape(images)[axis]
+    period = tf.maximum(1, 2 * side - 2)
+    place = tf.range(-(-side // multiple) * multiple) % period
+    images = tf.gather(images, tf.minimum(place, period - place) % side, axis=axis)
+  return images

@@ -47,6 +47,6 @@ def _row(batch, scale):
   from z2i_tf import image_ops
   from z2i_tf.evaluation import comparison_sheet
   lr, hr, mask = (batch[key][0].numpy() for key in (conventions.IMAGE_LR, conventions.IMAGE_HR, conventions.MASK_LR))
-  lr, mask = image_ops.to_uint8(lr), mask[..., 0].astype("uint8")
+  lr, mask = image_ops.to_levels(lr), mask[..., 0].astype("uint8")
   small = [comparison_sheet.paint_hole(lr, mask), comparison_sheet.paint_hole(0 * lr, mask), lr]
-  return [picture.repeat(scale, 0).repeat(scale, 1) for picture in small] + [image_ops.to_uint8(hr)]
+  return [picture.repeat(scale, 0).repeat(scale, 1) for picture in small] + [image_ops.to_levels(hr)]

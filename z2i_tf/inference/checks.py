@@ -9,14 +9,14 @@ def check_pair(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   """Checks an image and its mask.
 
   Args:
-    image: (H, W, 3) uint8.
+    image: (H, W, 3) uint8 or uint16.
     mask: (H, W) or (H, W, 1); bool, or two values of which 0 is known and the other hole.
   Returns: the mask as (H, W) bool, True = hole.
   Raises: InputError if shapes or types are others, or the mask has no hole or no known pixel.
   """
   image, mask = np.asarray(image), np.asarray(mask)
-  if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-    raise InputError(f"the image must be (H, W, 3) uint8, not {image.shape} {image.dtype}")
+  if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16) or not image.size:
+    raise InputError(f"the image must be (H, W, 3) uint8 or uint16, not {image.shape} {image.dtype}")
   if mask.ndim == 3 and mask.shape[2] == 1:
     mask = mask[..., 0]
   if mask.shape != image.shape[:2]:

@@ -39,22 +39,33 @@ class Generator(tf.Module):
     """
     super().__init__()
     self.model_config = config
+    self.precision = precision
     dtype = PRECISIONS[precision]
     self._coarse = GatedNet(arrays, conventions.COARSE_NET, config.width, dtype)
     self._refine = GatedNet(arrays, conventions.REFINE_NET, config.width, dtype)
     self._sr = SuperResolutionNet(arrays, config.scale, dtype) if config.zoom == "sr" else None
 
-  def stages(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> Dict[str, tf.Tensor]:
+  def __call__(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> Dict[str, tf.Tensor]:
     """Returns every stage, and where attention copied from.
 
     Args:
-      image: (B, H, W, 3) in [0, 1]; what is under the hole is not looked at.
-      mask: (B, H, W, 1), 1 = hole. H and W multiples of 8.
+      image: (B, H, W, 3) in [0, 1], of any size; what is under the hole is not looked at.
+      mask: (B, H, W, 1), 1 = hole.
       limits: bounds of the memory.
       whole: whether `refined` and `zoomed_out` are wanted everywhere; otherwise near the hole, which is quicker.
-    Returns: the stages of `ZoomInpainter`, and "attention_sources", (B, H*scale/8, W*scale/8) int32, as of
-      `attend_hole`.
+    Returns: the stages of `ZoomInpainter`, and "attention_sources": (B, H'*scale/8, W'*scale/8) int32, as of
+      `attend_hole`, H' and W' being the sides rounded up to multiples of 8.
     """
+    height, width = tf.unstack(tf.shape(image)[1:3])
+    stages = self._padded_stages(*(image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask)),
+                                 limits, whole)
+    for name, stage in stages.items():
+      if name != ATTENTION_SOURCES:
+        zoom = self.model_config.scale if name in (conventions.ZOOMED, conventions.REFINED) else 1
+        stages[name] = stage[:, :height * zoom, :width * zoom]
+    return stages
+
+  def _padded_stages(self, image, mask, limits, whole):
     scale = self.model_config.scale
     known = image * (1.0 - mask)
     filled, _ = self._coarse(tf.concat([known, mask], axis=-1), mask, mask, limits)

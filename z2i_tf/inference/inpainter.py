@@ -1,92 +1,173 @@
-"""Fills the holes of images of any size: pad, predict, crop, keep the known pixels."""
+"""Fills the holes of images of any size: plan, pad, predict, crop, keep the known pixels."""
 
-from typing import Dict
+from typing import Dict, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
+from z2i_tf import memory
+from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store
+from z2i_tf.inference import plan as plans
 from z2i_tf.inference.checks import check_pair
-from z2i_tf.inference.windows import fill_order
-from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.inference.footprint import Footprint
 
-# Longest side, at high resolution, of a window of a large image: attention's matrix is then 9216 x 9216,
-_WINDOW_SIDE_HR = 768
-# but a window is never smaller than the paper's images, at low resolution (at scale 4: 16384 x 16384).
-_MIN_WINDOW_SIDE = 256
-_MARGIN_SHARE = 6  # A margin is this part of a window's side.
+# Enough for the paper's networks on crops of 800x800; a laptop has it.
+DEFAULT_MAX_MEMORY = 3 * 10**9
+# What a process with TensorFlow has, where the system does not say what this one has.
+_USUAL_RESIDENT_BYTES = 600 * 10**6
 
 
 class Inpainter:
   """Fills holes with a trained model.
 
-  An image of no more pixels than a window is seen whole. A larger one is filled window by window, only
-  where it has holes (see `windows.fill_order`), so memory does not grow with the image.
+  What is done is planned first (see `plan`): the image is seen whole, or in crops around its holes, so that a bound of
+  memory is kept.
   """
 
-  def __init__(self, model: ZoomInpainter):
-    """Wraps a generator that has its weights."""
-    self._model = model
-    scale = model.model_config.scale
-    multiple = conventions.SIZE_MULTIPLE
-    self._window_side = max(_MIN_WINDOW_SIDE, _WINDOW_SIDE_HR // scale // multiple * multiple)
-    self._predict = tf.function(model, input_signature=[{
-        conventions.IMAGE_LR: tf.TensorSpec([None, None, None, 3], tf.float32),
-        conventions.MASK_LR: tf.TensorSpec([None, None, None, 1], tf.float32)}])
+  def __init__(self, predictor, max_memory: int = DEFAULT_MAX_MEMORY):
+    """Wraps a `Predictor`, or anything with its methods and attributes.
+
+    Args:
+      predictor: runs the networks.
+      max_memory: bound of this process' resident memory, bytes.
+    """
+    self._predictor = predictor
+    self._max_memory = max_memory
+    self._footprint = Footprint(predictor.model_config, predictor.precision)
 
   @classmethod
-  def load(cls, model: str = model_store.DEFAULT) -> "Inpainter":
-    """Loads a bundled model by name, or a folder with `model.npz`; raises InputError if it cannot."""
-    return cls(model_store.load_model(model))
+  def load(cls, model: str = model_store.DEFAULT, precision: str = "float32",
+           max_memory: int = DEFAULT_MAX_MEMORY) -> "Inpainter":
+    """Loads a model.
 
-  def __call__(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    Args:
+      model: a bundled model's name, or a folder with `model.npz` or a SavedModel of `z2i export`.
+      precision: "float32" or "bfloat16" (faster on processors that have it).
+      max_memory: bound of this process' resident memory, bytes.
+    Raises: InputError if it cannot.
+    """
+    return cls(model_store.load_predictor(model, precision), max_memory)
+
+  def plan(self, image: np.ndarray, mask: np.ndarray) -> plans.Plan:
+    """Returns how an image will be filled; arguments and errors as `__call__`."""
+    return self._plan(check_pair(image, mask), self._max_memory)
+
+  def __call__(self, image: np.ndarray, mask: np.ndarray, plan: Optional[plans.Plan] = None) -> np.ndarray:
     """Fills the hole.
 
     Args:
-      image: (H, W, 3) uint8; what is under the hole is not looked at.
+      image: (H, W, 3) uint8 or uint16; what is under the hole is not looked at.
       mask: (H, W) or (H, W, 1), hole = anything but 0, known = 0; bool, 0/1 or 0/255.
-    Returns: (H, W, 3) uint8; known pixels are those of `image`, bit for bit.
-    Raises: InputError if shapes or types are others, or the mask has no hole or no known pixel.
+      plan: what `plan` returned for them, if it was called.
+    Returns: (H, W, 3) of the image's type; known pixels are those of `image`, bit for bit.
+    Raises: InputError if shapes or types are others, the mask has no hole or no known pixel, or memory does not
+      suffice.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
-    if self.sees_whole(*hole.shape):
-      return self._fill(image, hole)
-    filled, open_hole = image.copy(), hole.copy()
-    for window in fill_order(hole, self._window_side, self._window_side // _MARGIN_SHARE):
-      result = self._fill(filled[window.crop], open_hole[window.crop])
-      core = tuple(slice(core.start - crop.start, core.stop - crop.start)
-                   for core, crop in zip(window.core, window.crop))
-      filled[window.core] = result[core]
-      open_hole[window.core] = False
-    return filled
+    try:
+      return self._fill_planned(image, hole, plan or self._plan(hole, self._max_memory))
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+      pass  # Once more with less; outside of this block, so that nothing of the first try is kept.
+    try:
+      return self._fill_planned(image, hole, self._plan(hole, self._max_memory // 2))
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+      raise InputError(f"out of memory, with half of --max_memory={memory.format_size(self._max_memory)} too: close other "
+                       "programs, or give a lower --max_memory") from error
 
-  def sees_whole(self, height: int, width: int) -> bool:
-    """Returns whether an image of this size (pixels) is seen whole, not window by window."""
-    padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in (height, width)]
-    return padded[0] * padded[1] <= self._window_side**2
+  def fill_batch(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Fills several images of one size, together if each is seen whole and all fit the memory.
+
+    Args: as `__call__`, with a first axis.
+    Returns: (N, H, W, 3) of the images' type.
+    Raises: as `__call__`.
+    """
+    holes = np.stack([check_pair(image, mask) for image, mask in zip(images, masks)])
+    chosen = [self._plan(hole, self._max_memory) for hole in holes]
+    needed = chosen[0].peak_bytes + (len(holes) - 1) * self._footprint.working_bytes(holes[0].size)
+    if len(holes) > 1 and all(plan.is_whole for plan in chosen) and needed <= self._max_memory:
+      try:
+        return _with_known(images, holes, self._predictor.fill(_as_float(images), holes, chosen[0].max_scores))
+      except (MemoryError, tf.errors.ResourceExhaustedError):
+        pass
+    return np.stack([self(*pair) for pair in zip(images, holes)])
+
+  def sees_whole(self, image: np.ndarray, mask: np.ndarray) -> bool:
+    """Returns whether an image is seen whole, not in crops; arguments and errors as `__call__`."""
+    return self.plan(image, mask).is_whole
 
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
-    """Returns every stage for an image seen whole, whatever its size.
+    """Returns every stage for an image seen whole.
 
     Args: as `__call__`.
-    Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3).
-    Raises: as `__call__`. Cost: memory grows with the square of the number of pixels.
+    Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and
+      "attention_sources" as of `Generator.stages`.
+    Raises: as `__call__`; InputError if the whole image does not fit the memory.
     """
-    return self._stages(np.asarray(image), check_pair(image, mask))
+    image, hole = np.asarray(image), check_pair(image, mask)
+    needed = self._resident() + self._footprint.idle_bytes + self._footprint.working_bytes(hole.size)
+    if needed > self._max_memory:
+      raise InputError(f"the stages of a whole image of {hole.shape[0]}x{hole.shape[1]} take about "
+                       f"{memory.format_size(needed)}, more than --max_memory={memory.format_size(self._max_memory)}")
+    stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
+    return {name: stage[0] for name, stage in stages.items()}
 
-  def _fill(self, image, hole):
-    return image_ops.fill_hole(image, hole, self._stages(image, hole)[conventions.RESULT])
+  def _plan(self, hole, max_memory):
+    return plans.make_plan(hole, self._footprint, max_memory, self._resident())
 
-  def _stages(self, image, hole):
-    height, width = hole.shape
-    padded_image, padded_mask = (
-        image_ops.pad_to_multiple(array, conventions.SIZE_MULTIPLE)
-        for array in (image.astype(np.float32) / 255.0, hole.astype(np.float32)[..., np.newaxis]))
-    stages = self._predict({conventions.IMAGE_LR: padded_image[np.newaxis],
-                            conventions.MASK_LR: padded_mask[np.newaxis]})
-    scale = self._model.model_config.scale
-    zooms = {conventions.ZOOMED: scale, conventions.REFINED: scale}
-    return {name: stage[0, :height * zooms.get(name, 1), :width * zooms.get(name, 1)].numpy()
-            for name, stage in stages.items()}
+  def _resident(self):
+    return memory.resident_bytes() or _USUAL_RESIDENT_BYTES
+
+  def _fill_planned(self, image, hole, plan):
+    canvas = _Canvas(image, hole, plan.blend_px)
+    for window in plan.windows:
+      if canvas.hole[window.core].any():  # A crop before may have filled it.
+        predicted = self._predictor.fill(
+            _as_float(canvas.image[window.crop])[np.newaxis], canvas.hole[window.crop][np.newaxis], plan.max_scores)
+        canvas.paste(window, predicted[0])
+    return canvas.image
+
+
+class _Canvas:
+  """An image whose hole is closed window by window.
+
+  Where two windows of one hole meet, the second one's pixels go over into what the first has found beyond its core.
+  """
+
+  def __init__(self, image, hole, blend_px):
+    self.image, self.hole = image.copy(), hole.copy()
+    self._blend_px = blend_px
+    # Nothing is allocated before it is written.
+    self._beyond = np.zeros(image.shape, np.float32) if blend_px else None
+    self._weights = np.zeros(hole.shape, np.float32) if blend_px else None
+
+  def paste(self, window, predicted):
+    """Takes the core's hole pixels from (h, w, 3) floats, those of the window's crop."""
+    core = tuple(slice(core.start - crop.start, core.stop - crop.start) for core, crop in zip(window.core, window.crop))
+    filling = predicted[core]
+    if self._blend_px:
+      weights = self._weights[window.core][..., np.newaxis]
+      filling = weights * self._beyond[window.core] + (1.0 - weights) * filling
+    self.image[window.core] = image_ops.fill_hole(self.image[window.core], self.hole[window.core], filling)
+    self.hole[window.core] = False
+    if self._blend_px:
+      self._keep_beyond(window, predicted)
+
+  def _keep_beyond(self, window, predicted):
+    distances = [np.maximum(0, np.maximum(core.start - line, line - core.stop + 1))
+                 for core, line in zip(window.core, (np.arange(crop.start, crop.stop) for crop in window.crop))]
+    weights = 1.0 - np.maximum(distances[0][:, np.newaxis], distances[1]) / (self._blend_px + 1)
+    better = self.hole[window.crop] & (weights > self._weights[window.crop])
+    self._weights[window.crop][better] = weights[better]
+    self._beyond[window.crop][better] = predicted[better]
+
+
+def _as_float(image):
+  """uint8 or uint16 of any shape to float32 in [0, 1]."""
+  return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+
+
+def _with_known(images, holes, predicted):
+  return np.stack([image_ops.fill_hole(*parts) for parts in zip(images, holes, predicted)])

@@ -7,17 +7,39 @@ from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import BUNDLED
 from z2i_tf.inference.bundled_models import DEFAULT
 from z2i_tf.inference.bundled_models import model_folder
+from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.predictor import Predictor
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 
 def load_model(model: str) -> ZoomInpainter:
-  """Loads a trained generator.
+  """Loads a trained generator as a Keras model.
 
   Args:
     model: name of a bundled model, or a folder with `model.npz`.
   Raises: InputError if there is no such model, or its file is damaged or incomplete.
   """
+  config, arrays, folder = _read(model)
+  inpainter = ZoomInpainter(config)
+  checkpoints.assign_arrays(inpainter.networks, arrays, folder)
+  return inpainter
+
+
+def load_predictor(model: str, precision: str = "float32") -> Predictor:
+  """Loads a trained generator for inference; arguments and errors as `load_model`.
+
+  Args:
+    model: name of a bundled model, or a folder with `model.npz`.
+    precision: "float32" or "bfloat16".
+  """
+  load_model(model)  # Its networks say whether every array is there and fits.
+  config, arrays, _ = _read(model)
+  return Predictor(Generator(config, arrays, precision))
+
+
+def _read(model):
+  """Returns the configuration, the arrays and the folder of a model."""
   folder = model_folder(model) if model in BUNDLED else model
   if not os.path.isdir(folder):
     raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(BUNDLED)})")
@@ -25,9 +47,6 @@ def load_model(model: str) -> ZoomInpainter:
   if "pretrained" in config:
     raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")
   try:
-    model_config = ModelConfig(**config["model"])
+    return ModelConfig(**config["model"]), arrays, folder
   except (KeyError, TypeError, ValueError) as error:
     raise InputError(f"{folder}: the model's configuration cannot be used: {error}") from error
-  inpainter = ZoomInpainter(model_config)
-  checkpoints.assign_arrays(inpainter.networks, arrays, folder)
-  return inpainter

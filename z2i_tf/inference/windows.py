@@ -17,6 +17,11 @@ class Window:
   crop: Tuple[slice, slice]
   core: Tuple[slice, slice]
 
+  def moved(self, rows: int, columns: int) -> "Window":
+    """Returns the same window of a larger image, in which this one begins at (rows, columns)."""
+    return Window(*(tuple(slice(part.start + step, part.stop + step) for part, step in zip(parts, (rows, columns)))
+                    for parts in (self.crop, self.core)))
+
 
 def fill_order(mask: np.ndarray, side: int, margin: int) -> Iterator[Window]:
   """Yields windows until their cores have covered every hole pixel.
