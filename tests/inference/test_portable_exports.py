@@ -66,12 +66,13 @@ def _format(request):
       request.param]
 
 
-def test_a_fixed_size(format_, model, inpainter, tmp_path):
+def test_a_fixed_size(format_, model, inpainter, tmp_path, capfd):
   export, runtime = format_
   path = str(tmp_path / "model")
   batch, height, width = _FIXED
   export(model, path, height, width, batch)
   assert os.listdir(tmp_path) == ["model"]
+  assert "non-converted" not in capfd.readouterr().err
   fill = runtime(path)
   images, masks = _batch(*_FIXED)
   result = fill(images, masks)

@@ -1,6 +1,9 @@
 """Models as one file for TensorFlow Lite's and ONNX' runtimes."""
 
-from typing import Optional
+import contextlib
+import os
+import sys
+from typing import Iterator, Optional
 
 import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
@@ -36,7 +39,9 @@ def export_tflite(model: ZoomInpainter, path: str, height: Optional[int], width:
   module = tf.Module()
   module.fill = _frozen(model, batch, height, width, IMAGE)
   converter = tf.lite.TFLiteConverter.from_concrete_functions([module.fill.get_concrete_function()], module)
-  _write(path, converter.convert())
+  with _without_statistics():
+    content = converter.convert()
+  _write(path, content)
 
 
 def export_onnx(model: ZoomInpainter, path: str, height: Optional[int], width: Optional[int],
@@ -68,7 +73,7 @@ def check_onnx_is_installed() -> None:
 
 
 def _frozen(model, batch, height, width, output):
-  """Returns `fill_pixels` as a tf.function of (image, mask) whose weights are constants; its result is {output: ...}."""
+  """Returns `fill_pixels` with constants for weights, as a tf.function: image, mask -> {output: result}."""
   for name, size in (("height", height), ("width", width), ("batch", batch)):
     if size is not None and size < 1:
       raise InputError(f"{name} must be at least 1, not {size}")
@@ -88,6 +93,23 @@ def _frozen(model, batch, height, width, output):
     return {output: tf.ensure_shape(filled, [batch, height, width, 3])}
 
   return tf.function(fill, input_signature=signature)
+
+
+@contextlib.contextmanager
+def _without_statistics() -> Iterator[None]:
+  """Drops what is written to standard error: TFLite's converter prints counts there that read like a failure.
+
+  Real failures are exceptions.
+  """
+  sys.stderr.flush()
+  kept = os.dup(2)
+  try:
+    with open(os.devnull, "wb") as nowhere:
+      os.dup2(nowhere.fileno(), 2)
+    yield
+  finally:
+    os.dup2(kept, 2)
+    os.close(kept)
 
 
 def _write(path, content):

@@ -57,7 +57,7 @@ def write_warmup_requests(saved_model_dir: str, requests: Iterable[Tuple[str, Di
 
 
 def read_warmup_requests(saved_model_dir: str) -> List[Tuple[str, Dict[str, np.ndarray]]]:
-  """Returns what `write_warmup_requests` wrote: signatures' names with their inputs; strings as arrays of bytes objects.
+  """Returns what `write_warmup_requests` wrote: signatures' names with their inputs, strings as arrays of objects.
 
   Raises: InputError if `tensorflow-serving-api` or the file is missing, or it is damaged, or holds requests that are
     no predictions.
