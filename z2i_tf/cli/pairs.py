@@ -7,8 +7,11 @@ from typing import Sequence, Tuple
 import numpy as np
 
 from z2i_tf import image_io
+from z2i_tf import mask_io
+from z2i_tf import photo_io
+from z2i_tf.cli.flag_groups import MaskReading
 from z2i_tf.errors import InputError
-from z2i_tf.inference.checks import check_pair
+from z2i_tf.inference.checks import check_hole
 
 
 def stem(path: str) -> str:
@@ -16,14 +19,21 @@ def stem(path: str) -> str:
   return os.path.splitext(os.path.basename(path))[0]
 
 
-def read_pair(image_path: str, mask_path: str) -> Tuple[image_io.Photo, np.ndarray]:
-  """Reads an image and its mask ((H, W) uint8, 1 = hole); raises InputError naming the files."""
-  photo, mask = image_io.read_photo(image_path), image_io.read_mask(mask_path)
+def read_pair(image_path: str, mask_path: str,
+              mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
+  """Reads an image and its mask.
+
+  Returns: the image; its mask as (H, W) uint8, 1 = hole, not yet dilated; what the mask was read as, for the user.
+  Raises: InputError naming the files.
+  """
+  photo = photo_io.read_photo(image_path, mask_options.max_pixels)
+  mask, text = mask_io.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels)
   try:
-    check_pair(photo.rgb, mask)
+    mask = mask_io.match_to_photo(mask, photo)
+    check_hole(mask)
   except InputError as error:
     raise InputError(f"{image_path} with {mask_path}: {error}") from error
-  return photo, mask
+  return photo, mask, text
 
 
 class FolderPairs:
@@ -42,8 +52,8 @@ class FolderPairs:
         raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
                          "of their own")
 
-  def read(self, image_path: str) -> Tuple[image_io.Photo, np.ndarray]:
-    """Reads one of `images` and its mask; raises InputError naming what is wrong."""
+  def read(self, image_path: str, mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
+    """Reads one of `images` and its mask as `read_pair`; raises InputError naming what is wrong."""
     name = stem(image_path)
     if len(self._images_called[name]) > 1:
       raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each "
@@ -52,7 +62,7 @@ class FolderPairs:
     if len(matches) != 1:
       raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name} in {self._mask_dir}; one is "
                        "needed")
-    return read_pair(image_path, matches[0])
+    return read_pair(image_path, matches[0], mask_options)
 
 
 def _by_stem(paths):

@@ -1,0 +1,61 @@
+"""What a photograph's file says beside its pixels, read from any format."""
+
+import re
+from typing import List, Tuple
+
+from PIL import Image
+
+from z2i_tf.photo_formats import jpeg
+from z2i_tf.photo_formats import metadata as metadata_lib
+from z2i_tf.photo_formats import png
+from z2i_tf.photo_formats import tiff
+from z2i_tf.photo_formats import tiff_fields
+
+JPEG_FORMATS = ("JPEG", "MPO")
+_EXIF_HEADER = b"Exif\0\0"
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[0-9]')
+
+
+def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
+                  is_swapped: bool) -> Tuple[metadata_lib.Metadata, List[str]]:
+  """Returns the metadata of a decoded image, changed as its pixels will be, and remarks on what was unusable.
+
+  Args:
+    image: as Pillow opened and decoded it.
+    encoded: its file.
+    height: of the upright image, pixels.
+    width: of the upright image, pixels.
+    is_swapped: whether the upright image is the stored one turned by 90 degrees.
+  """
+  exif, remarks = _exif(image, encoded, height, width)
+  dpi = image.info.get("dpi")
+  # A density of 0 is written by some; and dots of no known unit are none per inch.
+  dpi = tuple(map(float, dpi[::-1] if is_swapped else dpi)) if dpi and min(dpi) > 0 else None
+  xmp = image.info.get("xmp")
+  is_jpeg = image.format in JPEG_FORMATS
+  return metadata_lib.Metadata(
+      icc_profile=image.info.get("icc_profile") or None,
+      exif=exif,
+      xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
+      dpi=dpi,
+      comment=image.info.get("comment") if is_jpeg else None,
+      png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
+      jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None), remarks
+
+
+def _exif(image, encoded, height, width):
+  """Returns (EXIF without header, or None; remarks)."""
+  try:
+    if image.format == "TIFF":
+      exif = tiff.metadata_fields(encoded)
+    else:
+      exif = image.info.get("exif") or _exif_of_text(image.info.get("Raw profile type exif"))
+    exif = exif.removeprefix(_EXIF_HEADER) if exif else None
+    return (tiff_fields.upright_exif(exif, height, width) if exif else None), []
+  except ValueError:
+    return None, ["damaged EXIF left out"]
+
+
+def _exif_of_text(text):
+  """EXIF as ImageMagick puts it into PNG: a name, a length, and hexadecimal digits."""
+  return bytes.fromhex("".join(text.split("\n")[3:])) if text else None
