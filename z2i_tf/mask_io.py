@@ -20,9 +20,9 @@ SOURCES = ("auto", "luma", "alpha")
 _DARK, _BRIGHT = 0.25, 0.75
 _BLACK = 0.05  # Noise that JPEG leaves on black.
 _HOLE = 0.5
-# More of the pixels than this at levels between is a photograph, no mask. Soft edges and those that JPEG blurs do not
-# count where they are less than three pixels wide.
-_MAX_UNCLEAR_SHARE = 0.05
+# More of the pixels than this at levels between is a photograph, no mask: of areas, which are at least three pixels wide,
+# and of all, to which edges belong that are soft or that JPEG has blurred.
+_MAX_UNCLEAR_AREAS, _MAX_UNCLEAR = 0.05, 0.25
 _EDGE = np.ones((3, 3), np.uint8)
 _ROUNDING = 1e-3  # Of distances in single precision.
 _WHAT_IS_NEEDED = "make the hole white and all else black"
@@ -127,9 +127,9 @@ def _unclear(levels):
     return f"its brightest level is {levels.max():.0%} of white"
   between = (levels > _DARK) & (levels < _BRIGHT)
   # (Outside the image counts as between.)
-  share = cv2.erode(between.astype(np.uint8), _EDGE).mean()
-  if share > _MAX_UNCLEAR_SHARE:
-    return f"{share:.0%} of its pixels are neither black nor white, as in a photograph"
+  areas = cv2.erode(between.astype(np.uint8), _EDGE).mean()
+  if areas > _MAX_UNCLEAR_AREAS or between.mean() > _MAX_UNCLEAR:
+    return f"{between.mean():.0%} of its pixels are neither black nor white, as in a photograph"
   return ""
 
 

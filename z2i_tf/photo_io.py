@@ -135,7 +135,8 @@ def _photo(path, encoded, image):
   frames = getattr(image, "n_frames", 1)
   pixels = pixels_lib.decode(path, encoded, image)
   metadata, remarks = reading.read_metadata(
-      image, encoded, *pixels.rgb.shape[:2], is_swapped=pixels.orientation in image_io.TURNED_BY_90_DEGREES)
+      image, encoded, *pixels.rgb.shape[:2], is_swapped=pixels.orientation in image_io.TURNED_BY_90_DEGREES,
+      with_exif=not pixels.has_damaged_exif)
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
   if frames > 1:

@@ -80,16 +80,16 @@ def _options(source, channels):
   tables = np.array(source.tables)
   if channels == 1:
     tables = tables[:1]
-  elif len(tables) != 3 or source.is_rgb:
-    # Tables of other components than those written: the finest step of any.
-    tables = np.repeat(tables.min(axis=0, keepdims=True), 3, axis=0)
+  elif len(tables) != 3:
+    # Ink was rounded along other axes than the luma and colours that are written: half the finest step of any.
+    tables = np.repeat(np.maximum(tables.min(axis=0, keepdims=True) // 2, 1), 3, axis=0)
   subsampling = source.subsampling or _NO_SUBSAMPLING
   options = {"qtables": [table.tolist() for table in tables], "progressive": source.progressive,
              "subsampling": subsampling, "extra": source.segments}
   if channels == 3 and source.is_rgb:
     options.update(keep_rgb=True, subsampling=_NO_SUBSAMPLING)
   kind = "gray" if channels == 1 else options["subsampling"]
-  return options, f"JPEG encoded with the input's quantization tables, {kind}"
+  return options, f"JPEG encoded with {'finer than ' * (len(source.tables) == 4)}the input's quantization tables, {kind}"
 
 
 def _segment(marker, content):

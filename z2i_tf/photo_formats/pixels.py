@@ -27,12 +27,14 @@ class Pixels:
     alpha: (H, W) of the same type, or None.
     is_gray: whether there is one colour channel.
     orientation: by EXIF, 1 to 8; applied already.
+    has_damaged_exif: whether EXIF could not be read; the orientation is then taken as 1.
     remarks: what was changed.
   """
   rgb: np.ndarray
   alpha: Optional[np.ndarray]
   is_gray: bool
   orientation: int
+  has_damaged_exif: bool
   remarks: List[str]
 
   @property
@@ -55,8 +57,12 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
   is_tiff = image.format == "TIFF"
   orientation = image.tag_v2.get(tiff_fields.ORIENTATION) if is_tiff else None
   image.load()
+  has_damaged_exif = False
   if not is_tiff:
-    orientation = image.getexif().get(tiff_fields.ORIENTATION)
+    try:
+      orientation = image.getexif().get(tiff_fields.ORIENTATION)
+    except Exception:  # Pillow raises errors of every kind, and the pixels are good.  pylint: disable=broad-except
+      has_damaged_exif = True
   orientation = orientation if orientation in range(1, 9) else 1
 
   is_gray = image.mode in ("1", "L", "LA", *image_io.SIXTEEN_BIT_GRAY_MODES)
@@ -71,7 +77,7 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
     rgb, alpha = _eight_bits(image, encoded, remarks)
   if not is_tiff:
     rgb, alpha = turn_upright(rgb, orientation), None if alpha is None else turn_upright(alpha, orientation)
-  return Pixels(rgb, alpha, is_gray, orientation, remarks)
+  return Pixels(rgb, alpha, is_gray, orientation, has_damaged_exif, remarks)
 
 
 def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:

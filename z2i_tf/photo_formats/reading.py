@@ -13,11 +13,12 @@ from z2i_tf.photo_formats import tiff_fields
 
 JPEG_FORMATS = ("JPEG", "MPO")
 _EXIF_HEADER = b"Exif\0\0"
+_DAMAGED_EXIF = ["damaged EXIF left out"]
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[0-9]')
 
 
 def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
-                  is_swapped: bool) -> Tuple[metadata_lib.Metadata, List[str]]:
+                  is_swapped: bool, with_exif: bool) -> Tuple[metadata_lib.Metadata, List[str]]:
   """Returns the metadata of a decoded image, changed as its pixels will be, and remarks on what was unusable.
 
   Args:
@@ -26,21 +27,23 @@ def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
     height: of the upright image, pixels.
     width: of the upright image, pixels.
     is_swapped: whether the upright image is the stored one turned by 90 degrees.
+    with_exif: whether EXIF is known to be readable.
   """
-  exif, remarks = _exif(image, encoded, height, width)
+  exif, remarks = _exif(image, encoded, height, width) if with_exif else (None, _DAMAGED_EXIF)
   dpi = image.info.get("dpi")
   # A density of 0 is written by some; and dots of no known unit are none per inch.
   dpi = tuple(map(float, dpi[::-1] if is_swapped else dpi)) if dpi and min(dpi) > 0 else None
   xmp = image.info.get("xmp")
   is_jpeg = image.format in JPEG_FORMATS
-  return metadata_lib.Metadata(
+  metadata = metadata_lib.Metadata(
       icc_profile=image.info.get("icc_profile") or None,
       exif=exif,
       xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
       dpi=dpi,
       comment=image.info.get("comment") if is_jpeg else None,
       png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
-      jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None), remarks
+      jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None)
+  return metadata, list(remarks)
 
 
 def _exif(image, encoded, height, width):
@@ -53,7 +56,7 @@ def _exif(image, encoded, height, width):
     exif = exif.removeprefix(_EXIF_HEADER) if exif else None
     return (tiff_fields.upright_exif(exif, height, width) if exif else None), []
   except ValueError:
-    return None, ["damaged EXIF left out"]
+    return None, _DAMAGED_EXIF
 
 
 def _exif_of_text(text):
