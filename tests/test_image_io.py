@@ -104,6 +104,16 @@ def test_pixels_that_are_no_photograph_s_are_refused(tmp_path):
     image_io.read_rgb("somewhere", b"nothing")
 
 
+def test_deep_planes_that_pillow_misreads_are_refused(tmp_path):
+  ok, encoded = cv2.imencode(".tif", _RGB.astype(np.uint16), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+  configuration = struct.pack("<HHLH", 284, 3, 1, 1)
+  assert ok and configuration in encoded.tobytes()
+  (tmp_path / "planes.tif").write_bytes(encoded.tobytes().replace(configuration, struct.pack("<HHLH", 284, 3, 1, 2)))
+  for read in (image_io.read_rgb, image_io.read_header):
+    with pytest.raises(InputError, match="planes.tif: channels of 16 bits in separate planes"):
+      read(str(tmp_path / "planes.tif"))
+
+
 @pytest.mark.parametrize("encode", [
     lambda hole: Image.fromarray(hole * np.uint8(255)),
     lambda hole: Image.fromarray(hole),

@@ -33,6 +33,7 @@ _TRANSPOSITIONS = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90}
 TURNED_BY_90_DEGREES = (5, 6, 7, 8)
+_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION, _PLANES_APART = 258, 284, 2  # TIFF's tags, and a value.
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
 
@@ -203,7 +204,7 @@ def _check_is_file(path):
 
 @contextlib.contextmanager
 def opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
-  """Opens an image; whatever goes wrong with the file inside the block becomes an InputError."""
+  """Opens an image (arguments as `read_rgb`), not yet decoded; whatever goes wrong with the file inside the block becomes an InputError."""
   if encoded is None:
     _check_is_file(path)
   try:
@@ -211,6 +212,9 @@ def opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
       if image.mode not in _EIGHT_BIT_MODES + SIXTEEN_BIT_GRAY_MODES:
         raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 "
                          "bits")
+      if (image.format == "TIFF" and is_deep(image) and len(image.getbands()) > 1
+          and image.tag_v2.get(_PLANAR_CONFIGURATION) == _PLANES_APART):  # Pillow takes the samples for 8-bit ones.
+        raise InputError(f"{path}: channels of 16 bits in separate planes; convert it to PNG")
       yield image
   except InputError:
     raise
@@ -228,7 +232,10 @@ def _upright(image):
   return image if transposition is None else image.transpose(transposition)
 
 
-def is_deep(image):
-  """Whether the file has 16 bits per channel: Pillow opens 16-bit colour as RGB; how it will unpack it tells."""
+def is_deep(image: Image.Image) -> bool:
+  """Whether the file of an image that is not decoded yet has more than 8 bits per channel."""
+  if image.format == "TIFF" and max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8:
+    return True
+  # Pillow opens 16-bit colour as RGB; how it will unpack it tells.
   unpacking = " ".join(str(tile[-1]) for tile in image.tile)
   return image.mode in SIXTEEN_BIT_GRAY_MODES or ";16" in unpacking

@@ -104,6 +104,8 @@ def _deep_gray(path, image, is_white_zero):
 
 def _deep_colour(path, encoded, image):
   """Returns ((H, W, 3) uint16, alpha or None); `image`: the same by Pillow, decoded, which has the upper bytes only."""
+  if image.format == "PNG":
+    encoded = png.only_pixels(encoded)
   pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
   if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] >= 3:
     rgb = np.ascontiguousarray(pixels[..., 2::-1])

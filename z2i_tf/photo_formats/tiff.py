@@ -14,6 +14,7 @@ from z2i_tf.photo_formats import tiff_fields as fields
 
 _ORDER = "<" if sys.byteorder == "little" else ">"
 _STRIP_BYTES = 2**20
+_LEVEL = 4  # As of PNG.
 _ADOBE_DEFLATE, _HORIZONTAL_DIFFERENCES, _UNASSOCIATED_ALPHA = 8, 2, 2
 _GRAY, _RGB = 1, 2
 _INCH = 2
@@ -72,5 +73,5 @@ def _strip(rows, order):
   """Compresses rows as differences to the pixel on the left, modulo the range of the type; of even length."""
   differences = rows.copy()
   differences[:, 1:] -= rows[:, :-1]
-  encoded = zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes())
+  encoded = zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes(), _LEVEL)
   return encoded + bytes(len(encoded) % 2)
