@@ -204,7 +204,10 @@ def _check_is_file(path):
 
 @contextlib.contextmanager
 def opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
-  """Opens an image (arguments as `read_rgb`), not yet decoded; whatever goes wrong with the file inside the block becomes an InputError."""
+  """Opens an image (arguments as `read_rgb`), not yet decoded.
+
+  Whatever goes wrong with the file inside the block becomes an InputError.
+  """
   if encoded is None:
     _check_is_file(path)
   try:

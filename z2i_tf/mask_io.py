@@ -20,8 +20,8 @@ SOURCES = ("auto", "luma", "alpha")
 _DARK, _BRIGHT = 0.25, 0.75
 _BLACK = 0.05  # Noise that JPEG leaves on black.
 _HOLE = 0.5
-# More of the pixels than this at levels between is a photograph, no mask: of areas, which are at least three pixels wide,
-# and of all, to which edges belong that are soft or that JPEG has blurred.
+# More of the pixels than this at levels between is a photograph, no mask: of areas, at least three pixels wide, and
+# of all, to which edges belong that are soft or that JPEG has blurred.
 _MAX_UNCLEAR_AREAS, _MAX_UNCLEAR = 0.05, 0.25
 _EDGE = np.ones((3, 3), np.uint8)
 _ROUNDING = 1e-3  # Of distances in single precision.

@@ -66,8 +66,8 @@ def read_photo(path: str, max_pixels: Optional[int] = None) -> Photo:
   """Reads an image file of any depth, turned upright by its EXIF orientation.
 
   Palettes become colours, with alpha where they have transparency. CMYK becomes RGB: by its ICC profile sRGB, which
-  is then the profile, without one by plain complement; such pixels and those of 1 bit get 8. Of several pictures in
-  a file the first is taken.
+  is then the profile, without one by plain complement; such pixels and those of 1 bit get 8. 16 bits are
+  kept of PNG and TIFF, and of gray in any format. Of several pictures in a file the first is taken.
   Args:
     path: of the file.
     max_pixels: largest number of pixels; None: Pillow's limit (89,478,485).

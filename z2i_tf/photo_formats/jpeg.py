@@ -17,6 +17,7 @@ _SAMPLINGS = {0: _NO_SUBSAMPLING, 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers.
 _MAX_SEGMENT_BYTES = 65533
 _EXIF_HEADER = b"Exif\0\0"
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+_PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
 _MAX_DPI = 65535
 # Application segments that are kept apart (EXIF, XMP, ICC), that describe the encoding (JFIF, Adobe), other pictures in
 # the file (MPF), or that sign the pixels that are changed now (JUMBF, APP11).
@@ -42,8 +43,7 @@ def settings(image: JpegImagePlugin.JpegImageFile, is_swapped: bool) -> metadata
       progressive=bool(image.info.get("progressive")),
       is_rgb=is_colour and (image.info.get("adobe_transform") == 0
                             or tuple(layer[0] for layer in image.layer) == _RGB_COMPONENTS),
-      segments=b"".join(_segment(0xe0 + int(name[3:]), content) for name, content in image.applist
-                        if name.startswith("APP") and name not in _DROPPED_SEGMENTS))
+      segments=b"".join(_segments(image.applist)))
 
 
 def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, List[str]]:
@@ -89,8 +89,18 @@ def _options(source, channels):
   if channels == 3 and source.is_rgb:
     options.update(keep_rgb=True, subsampling=_NO_SUBSAMPLING)
   kind = "gray" if channels == 1 else options["subsampling"]
-  return options, f"JPEG encoded with {'finer than ' * (len(source.tables) == 4)}the input's quantization tables, {kind}"
+  finer = "finer than " * (len(source.tables) == 4)
+  return options, f"JPEG encoded with {finer}the input's quantization tables, {kind}"
 
 
-def _segment(marker, content):
-  return struct.pack(">BBH", 0xff, marker, len(content) + 2) + content
+def _segments(applist):
+  """Yields the application segments that are kept, as they stand in a file."""
+  for name, content in applist:
+    if not name.startswith("APP") or name in _DROPPED_SEGMENTS:
+      continue
+    if content.startswith(_PHOTOSHOP_HEADER):
+      resources = metadata_lib.without_thumbnails(content[len(_PHOTOSHOP_HEADER):])
+      if not resources:
+        continue
+      content = _PHOTOSHOP_HEADER + resources
+    yield struct.pack(">BBH", 0xff, 0xe0 + int(name[3:]), len(content) + 2) + content

@@ -1,6 +1,8 @@
 """What a photograph's file says beside its pixels."""
 
 import dataclasses
+import re
+import struct
 from typing import Collection, List, Optional, Tuple
 
 Chunk = Tuple[bytes, bytes]
@@ -61,3 +63,30 @@ def left_out(metadata: Metadata, kept: Collection[str], file_format: str) -> Lis
   if "jpeg" not in kept and metadata.jpeg and metadata.jpeg.segments:
     names.append("IPTC and other JPEG segments")
   return [f"{', '.join(names)} left out: {file_format} is written without"] if names else []
+
+
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[0-9]')
+_XMP_THUMBNAILS = re.compile(rb"<(xmp|xap):Thumbnails\b.*?</\1:Thumbnails>", re.DOTALL)
+_PHOTOSHOP_THUMBNAILS = (1033, 1036)
+
+
+def upright_xmp(packet: bytes) -> bytes:
+  """Returns an XMP packet of the upright image, without thumbnails of what was there before."""
+  return _XMP_THUMBNAILS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", packet))
+
+
+def without_thumbnails(resources: bytes) -> bytes:
+  """Returns Photoshop's image resources (IPTC is one) without thumbnails; as far as they can be read."""
+  kept, position = b"", 0
+  while resources[position:position + 4] == b"8BIM" and position + 12 <= len(resources):
+    name_length = resources[position + 6]
+    start = position + 6 + (name_length + 2) // 2 * 2 + 4  # The name, with its length, is padded to an even size.
+    if start > len(resources):
+      break
+    number, = struct.unpack_from(">H", resources, position + 4)
+    length, = struct.unpack_from(">L", resources, start - 4)
+    end = start + (length + 1) // 2 * 2
+    if number not in _PHOTOSHOP_THUMBNAILS:
+      kept += resources[position:end]
+    position = end
+  return kept

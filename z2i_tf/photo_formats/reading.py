@@ -1,6 +1,5 @@
 """What a photograph's file says beside its pixels, read from any format."""
 
-import re
 from typing import List, Tuple
 
 from PIL import Image
@@ -13,8 +12,8 @@ from z2i_tf.photo_formats import tiff_fields
 
 JPEG_FORMATS = ("JPEG", "MPO")
 _EXIF_HEADER = b"Exif\0\0"
+_BIG_TIFF = (b"II+\0", b"MM\0+")
 _DAMAGED_EXIF = ["damaged EXIF left out"]
-_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[0-9]')
 
 
 def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
@@ -38,7 +37,7 @@ def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
   metadata = metadata_lib.Metadata(
       icc_profile=image.info.get("icc_profile") or None,
       exif=exif,
-      xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
+      xmp=metadata_lib.upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
       dpi=dpi,
       comment=image.info.get("comment") if is_jpeg else None,
       png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
@@ -48,6 +47,8 @@ def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
 
 def _exif(image, encoded, height, width):
   """Returns (EXIF without header, or None; remarks)."""
+  if encoded[:4] in _BIG_TIFF:
+    return None, ["EXIF left out: that of BigTIFF is not read"]
   try:
     if image.format == "TIFF":
       exif = tiff.metadata_fields(encoded)

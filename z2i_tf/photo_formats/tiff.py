@@ -19,18 +19,23 @@ _ADOBE_DEFLATE, _HORIZONTAL_DIFFERENCES, _UNASSOCIATED_ALPHA = 8, 2, 2
 _GRAY, _RGB = 1, 2
 _INCH = 2
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_PHOTOSHOP = 34377
 _DPI_DENOMINATOR = 10_000
 # Fields of a TIFF file that do not describe how its pixels are stored: names, resolution, dates, artist, IPTC,
 # GeoTIFF, Photoshop, copyright, EXIF, GPS.
 _KEPT = (269, 270, 271, 272, _X_RESOLUTION, _Y_RESOLUTION, 285, _RESOLUTION_UNIT, 305, 306, 315, 316, 33432, 33550,
-         33723, 33922, 34377, 34735, 34736, 34737, fields.EXIF_DIRECTORY, 0x8825)
+         33723, 33922, _PHOTOSHOP, 34735, 34736, 34737, fields.EXIF_DIRECTORY, 0x8825)
 _MAX_BYTES = 2**32 - 2**20  # Offsets have 32 bits.
 
 
 def metadata_fields(encoded: bytes) -> Optional[bytes]:
   """Returns what a TIFF file says beside its pixels, as EXIF without header; raises ValueError as `fields.parse`."""
   order, directory = fields.parse(encoded)
-  return fields.exif_of(order, {tag: field for tag, field in directory.items() if tag in _KEPT})
+  kept = {tag: field for tag, field in directory.items() if tag in _KEPT}
+  if _PHOTOSHOP in kept:
+    resources = metadata_lib.without_thumbnails(kept.pop(_PHOTOSHOP).data)
+    kept.update({_PHOTOSHOP: fields.Field(fields.BYTE, resources)} if resources else {})
+  return fields.exif_of(order, kept)
 
 
 def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, List[str]]:
