@@ -15,6 +15,7 @@ from z2i_tf import photo_io
 from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import pixels as pixels_lib
 from z2i_tf.photo_formats import png
+from z2i_tf.photo_formats import tiff
 from z2i_tf.photo_formats import tiff_fields
 from z2i_tf.photo_formats.metadata import Metadata
 
@@ -77,6 +78,19 @@ def test_other_programs_read_the_same(tmp_path):
       image = Image.open(path)
       assert image.mode == mode
       np.testing.assert_array_equal(np.asarray(image.convert("RGB")), photo.rgb)
+
+
+def test_files_of_several_parts(tmp_path):
+  rgb = _RNG.integers(0, 65536, (300, 700, 3)).astype(np.uint16)  # More than a MiB, and it cannot be compressed.
+  for extension in (".png", ".tif"):
+    read, _ = _written(tmp_path, extension, photo_io.Photo(rgb))
+    np.testing.assert_array_equal(read.rgb, rgb)
+  kinds = [kind for kind, _ in png.chunks((tmp_path / "written.png").read_bytes())]
+  assert kinds == [b"IHDR", b"IDAT", b"IDAT", b"IEND"]
+  assert len(Image.open(tmp_path / "written.tif").tag_v2[273]) == 2
+  for size in range(1, 9):  # TIFF's directories begin at even places.
+    encoded = tiff.encode(_DEEP[:size, :1], Metadata())[0]
+    assert encoded[:4] == b"II*\0" and encoded[4] % 2 == 0
 
 
 def test_16_bits_are_rounded_to_8():
@@ -168,12 +182,11 @@ def _exif(orientation, **more):
 
 def _turned_file(path, orientation, is_deep):
   """Writes a stored picture with alpha that EXIF calls turned."""
-  photo_io.write_photo(str(path), _photo(is_deep, has_alpha=True, metadata=Metadata(exif=_exif(orientation)[6:])))
+  photo = _photo(is_deep, has_alpha=True, metadata=Metadata(exif=_exif(orientation)[6:]))
   if path.suffix == ".tif":  # There the writer itself says "upright".
-    raw = bytearray(path.read_bytes())
-    order, fields = tiff_fields.parse(bytes(raw))
-    struct.pack_into(order + "H", raw, fields[tiff_fields.ORIENTATION].position, orientation)
-    path.write_bytes(raw)
+    _with_field(path, photo, tiff_fields.ORIENTATION, orientation)
+  else:
+    photo_io.write_photo(str(path), photo)
 
 
 @pytest.mark.parametrize("orientation", _UPRIGHT)
@@ -241,13 +254,14 @@ def test_the_thumbnail_of_what_was_there_is_gone_and_makers_notes_stay(tmp_path)
   assert struct.unpack_from("<L", written, link) == (0,)
 
 
-def test_damaged_exif_costs_only_itself(tmp_path):
+def test_damaged_exif_costs_only_itself(tmp_path, recwarn):
   for number, blob in enumerate((b"garbage", b"II*\0\xff\xff\xff\x7f", b"II*\0\x08\0\0\0\xff\xff")):
     Image.fromarray(_RGBA).save(tmp_path / "in.png", exif=b"Exif\0\0" + blob)
     photo, result, remark = _resaved(tmp_path, "in.png", "out.png")
     assert remark == "damaged EXIF left out", number
     np.testing.assert_array_equal(photo.rgb, _RGBA[..., :3])
     assert "exif" not in Image.open(result).info
+  assert not [warning for warning in recwarn.list if warning.category is UserWarning]
 
 
 @pytest.mark.parametrize("is_deep", [False, True])
@@ -272,10 +286,31 @@ def test_profile_resolution_and_text_are_kept(tmp_path, is_deep):
   assert "ICC profile, EXIF, XMP, PNG text left out" in said
 
 
-def test_resolution_is_turned_with_the_image(tmp_path):
-  Image.fromarray(_RGBA[..., :3]).save(tmp_path / "in.jpg", exif=_exif(6), dpi=(300, 150))
-  _, result, _ = _resaved(tmp_path, "in.jpg", "out.jpg")
-  assert Image.open(result).info["dpi"] == (150, 300)
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".tif"])
+def test_resolution_is_turned_with_the_image(tmp_path, extension):
+  for name in ("in.jpg", "in.png"):
+    Image.fromarray(_RGBA[..., :3]).save(tmp_path / name, exif=_exif(6), dpi=(300, 150))
+    _, result, _ = _resaved(tmp_path, name, "out" + extension)
+    np.testing.assert_allclose(tuple(map(float, Image.open(result).info["dpi"])), (150, 300), atol=0.02)
+
+
+def test_impossible_resolutions_are_no_error(tmp_path):
+  for numbers in ((2**32 - 1, 2**32 - 1), (0, 9)):
+    (tmp_path / "in.png").write_bytes(_png(_RGBA, (b"pHYs", struct.pack(">LLB", *numbers, 1))))
+    for extension in (".jpg", ".tif", ".bmp"):
+      _, result, _ = _resaved(tmp_path, "in.png", "out" + extension)
+      assert photo_io.read_photo(result).metadata.dpi is None or extension == ".bmp"
+
+
+@pytest.mark.parametrize("is_srgb", [False, True])
+def test_colour_chunks_stay_in_png(tmp_path, is_srgb):
+  chunks = [(b"gAMA", struct.pack(">L", 100_000)), (b"cHRM", bytes(range(32)))] + [(b"sRGB", b"\0")] * is_srgb
+  (tmp_path / "in.png").write_bytes(_png(_RGBA, *chunks, (b"bKGD", bytes(6))))
+  _, result, _ = _resaved(tmp_path, "in.png", "out.png")
+  with open(result, "rb") as file:
+    assert [chunk for chunk in png.chunks(file.read()) if chunk[0][0:1].islower()] == chunks
+  _, _, remark = _resaved(tmp_path, "in.png", "out.webp")
+  assert remark == ("" if is_srgb else "PNG gamma left out: WebP is written without")
 
 
 def test_a_gray_profile_is_not_given_to_colours(tmp_path):
@@ -401,13 +436,24 @@ def test_of_several_pictures_the_first_is_taken(tmp_path):
     assert photo.remarks == ("only the first of its 2 pictures is kept",)
 
 
-def test_white_is_zero_in_some_tiffs(tmp_path):
-  path = tmp_path / "a.tif"
-  photo_io.write_photo(str(path), _photo(is_deep=True, is_gray=True))
+def _with_field(path, photo, tag, value):
+  """Writes a TIFF file, then a number into it."""
+  photo_io.write_photo(str(path), photo)
   raw = bytearray(path.read_bytes())
   order, fields = tiff_fields.parse(bytes(raw))
-  struct.pack_into(order + "H", raw, fields[262].position, 0)
+  struct.pack_into(order + "H", raw, fields[tag].position, value)
   path.write_bytes(raw)
+
+
+def test_premultiplied_deep_colours_are_refused(tmp_path):
+  _with_field(tmp_path / "a.tif", _photo(is_deep=True, has_alpha=True), 338, 1)
+  with pytest.raises(InputError, match="16-bit pixels stored in a way that is not read here"):
+    photo_io.read_photo(str(tmp_path / "a.tif"))
+
+
+def test_white_is_zero_in_some_tiffs(tmp_path):
+  path = tmp_path / "a.tif"
+  _with_field(path, _photo(is_deep=True, is_gray=True), 262, 0)
   np.testing.assert_array_equal(photo_io.read_photo(str(path)).rgb[..., 0], 65535 - _DEEP[..., 0])
 
 

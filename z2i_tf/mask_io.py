@@ -140,7 +140,7 @@ def _says_more(path, alpha, luma):
   if luma.min() == luma.max():
     return True
   differs = (alpha >= _HOLE) != (luma >= _HOLE)
-  if _unclear(luma) or _unclear(alpha) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
+  if _unclear(luma) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
     raise InputError(f"{path}: ambiguous as a mask: its colours and its transparency say different things; choose with "
                      "--mask_from=luma (white = hole) or --mask_from=alpha (opaque = hole; with --invert_mask, "
                      "transparent = hole)")

@@ -109,11 +109,11 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   """How masks of photographs are read and used."""
   flags.DEFINE_bool("invert_mask", False, "Black (or transparent) is the hole, not white (or opaque).",
                     flag_values=values)
-  flags.DEFINE_enum("mask_from", "auto", ["auto", "luma", "alpha"], "What of a mask file to read: its brightness (white "
-                    "= hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they agree.",
+  flags.DEFINE_enum("mask_from", "auto", ["auto", "luma", "alpha"], "What of a mask file to read: its brightness "
+                    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they agree.",
                     flag_values=values)
-  flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of an image or mask file that is decoded. Default: "
-                       "Pillow's limit, 89,478,485.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of an image or mask file that is decoded. "
+                       "Default: Pillow's limit, 89,478,485.", lower_bound=1, flag_values=values)
   flags.DEFINE_integer("dilate", 0, "Pixels by which the hole is grown before it is filled, in the round.",
                        lower_bound=0, flag_values=values)
   flags.DEFINE_integer("feather", 0, "Pixels over which fill and photograph blend at the outer edge of what --dilate "

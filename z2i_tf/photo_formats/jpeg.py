@@ -18,7 +18,6 @@ _MAX_SEGMENT_BYTES = 65533
 _EXIF_HEADER = b"Exif\0\0"
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-_MAX_DPI = 65535
 # Application segments that are kept apart (EXIF, XMP, ICC), that describe the encoding (JFIF, Adobe), other pictures in
 # the file (MPF), or that sign the pixels that are changed now (JUMBF, APP11).
 _DROPPED_SEGMENTS = ("APP0", "APP1", "APP2", "APP11", "APP14")
@@ -65,7 +64,7 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, 
     options["comment"] = metadata.comment
   if metadata.icc_profile:
     options["icc_profile"] = metadata.icc_profile
-  if metadata.dpi and max(metadata.dpi) <= _MAX_DPI:
+  if metadata.dpi:
     options["dpi"] = metadata.dpi
   file = io.BytesIO()
   Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, format="JPEG", **options)

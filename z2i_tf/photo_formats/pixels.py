@@ -149,8 +149,8 @@ def _cmyk_to_rgb(image, remarks):
   if profile:
     try:
       converted = ImageCms.profileToProfile(
-          image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB",
-          renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, flags=ImageCms.Flags.BLACKPOINTCOMPENSATION)
+          image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"),
+          renderingIntent=ImageCms.Intent.PERCEPTUAL, outputMode="RGB")
       remarks.append(_BY_PROFILE)
       return converted
     except (ImageCms.PyCMSError, OSError):

@@ -13,6 +13,7 @@ from z2i_tf.photo_formats import tiff_fields
 JPEG_FORMATS = ("JPEG", "MPO")
 _EXIF_HEADER = b"Exif\0\0"
 _BIG_TIFF = (b"II+\0", b"MM\0+")
+_MAX_DPI = 65535
 _DAMAGED_EXIF = ["damaged EXIF left out"]
 
 
@@ -29,9 +30,11 @@ def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
     with_exif: whether EXIF is known to be readable.
   """
   exif, remarks = _exif(image, encoded, height, width) if with_exif else (None, _DAMAGED_EXIF)
-  dpi = image.info.get("dpi")
-  # A density of 0 is written by some; and dots of no known unit are none per inch.
-  dpi = tuple(map(float, dpi[::-1] if is_swapped else dpi)) if dpi and min(dpi) > 0 else None
+  # Of TIFF without any, Pillow says 1.
+  dpi = image.info.get("dpi") if image.format != "TIFF" or tiff.X_RESOLUTION in image.tag_v2 else None
+  # Some write a density of 0, or of anything; JPEG holds 16 bits.
+  is_plausible = dpi and 0 < min(dpi) and max(dpi) <= _MAX_DPI
+  dpi = tuple(map(float, dpi[::-1] if is_swapped else dpi)) if is_plausible else None
   xmp = image.info.get("xmp")
   is_jpeg = image.format in JPEG_FORMATS
   metadata = metadata_lib.Metadata(

@@ -18,12 +18,12 @@ _LEVEL = 4  # As of PNG.
 _ADOBE_DEFLATE, _HORIZONTAL_DIFFERENCES, _UNASSOCIATED_ALPHA = 8, 2, 2
 _GRAY, _RGB = 1, 2
 _INCH = 2
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 _PHOTOSHOP = 34377
 _DPI_DENOMINATOR = 10_000
 # Fields of a TIFF file that do not describe how its pixels are stored: names, resolution, dates, artist, IPTC,
 # GeoTIFF, Photoshop, copyright, EXIF, GPS.
-_KEPT = (269, 270, 271, 272, _X_RESOLUTION, _Y_RESOLUTION, 285, _RESOLUTION_UNIT, 305, 306, 315, 316, 33432, 33550,
+_KEPT = (269, 270, 271, 272, X_RESOLUTION, _Y_RESOLUTION, 285, _RESOLUTION_UNIT, 305, 306, 315, 316, 33432, 33550,
          33723, 33922, _PHOTOSHOP, 34735, 34736, 34737, fields.EXIF_DIRECTORY, 0x8825)
 _MAX_BYTES = 2**32 - 2**20  # Offsets have 32 bits.
 
@@ -52,7 +52,7 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, 
     if content:
       directory[tag] = fields.Field(fields.BYTE if tag == fields.XMP else fields.UNDEFINED, content)
   if metadata.dpi:
-    for tag, number in zip((_X_RESOLUTION, _Y_RESOLUTION), metadata.dpi):
+    for tag, number in zip((X_RESOLUTION, _Y_RESOLUTION), metadata.dpi):
       directory[tag] = fields.numbers_field(order, fields.RATIONAL, round(number * _DPI_DENOMINATOR), _DPI_DENOMINATOR)
     directory[_RESOLUTION_UNIT] = fields.numbers_field(order, fields.SHORT, _INCH)
   rows_per_strip = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
