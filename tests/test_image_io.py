@@ -112,6 +112,8 @@ def test_deep_planes_that_pillow_misreads_are_refused(tmp_path):
   for read in (image_io.read_rgb, image_io.read_header):
     with pytest.raises(InputError, match="planes.tif: channels of 16 bits in separate planes"):
       read(str(tmp_path / "planes.tif"))
+  Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "one.tif", tiffinfo={284: 2})
+  assert image_io.read_header(str(tmp_path / "one.tif")).mode == "L 16-bit"
 
 
 @pytest.mark.parametrize("encode", [

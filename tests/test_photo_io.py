@@ -176,6 +176,7 @@ def _exif(orientation, **more):
   exif = Image.Exif()
   exif[0x0112] = orientation
   exif[0x010f] = "Maker"
+  exif.get_ifd(0x8825)[1] = "N"
   exif.get_ifd(0x8769).update({0xA002: 17, 0xA003: 12, 0x9003: "2020:01:02 03:04:05", **more})
   return exif.tobytes()
 
@@ -210,7 +211,7 @@ def test_exif_orientation_is_applied_once_and_reset(tmp_path, extension, is_deep
       exif = image.getexif()
       assert exif.get(0x0112, 1) == 1 and exif[0x010f] == "Maker"
       fields = exif.get_ifd(0x8769)
-      assert fields[0x9003] == "2020:01:02 03:04:05" and (fields[0xA003], fields[0xA002]) == photo.rgb.shape[:2]
+      assert exif.get_ifd(0x8825)[1] == "N" and fields[0x9003] == "2020:01:02 03:04:05" and (fields[0xA003], fields[0xA002]) == photo.rgb.shape[:2]
 
 
 def test_orientation_in_xmp_and_in_imagemagick_s_text_is_reset(tmp_path):
@@ -298,7 +299,8 @@ def test_impossible_resolutions_are_no_error(tmp_path):
   for numbers in ((2**32 - 1, 2**32 - 1), (0, 9)):
     (tmp_path / "in.png").write_bytes(_png(_RGBA, (b"pHYs", struct.pack(">LLB", *numbers, 1))))
     for extension in (".jpg", ".tif", ".bmp"):
-      _, result, _ = _resaved(tmp_path, "in.png", "out" + extension)
+      photo, result, _ = _resaved(tmp_path, "in.png", "out" + extension)
+      assert photo.metadata.dpi is None
       assert photo_io.read_photo(result).metadata.dpi is None or extension == ".bmp"
 
 
@@ -417,6 +419,23 @@ def test_cmyk_with_a_profile_becomes_srgb(tmp_path):
   photo, result, remark = _resaved(tmp_path, "damaged.tif", "out.png")
   assert "damaged: colours are approximate" in remark
   assert photo.rgb[0, 12].tolist() == [127, 255, 255] and "icc_profile" not in Image.open(result).info
+
+
+def test_fields_beyond_the_end_are_not_written_again(tmp_path):
+  blob = bytearray(_exif(1)[6:])
+  order, fields = tiff_fields.parse(bytes(blob))
+  entry = struct.pack(order + "HHL", 0x010f, 2, len("Maker") + 1)
+  struct.pack_into(order + "L", blob, blob.index(entry) + 8, len(blob) - 2)
+  assert 0x010f in fields and 0x010f not in tiff_fields.parse(bytes(blob))[1]
+  _, remark = _written(tmp_path, ".tif", _photo(metadata=Metadata(exif=bytes(blob))))
+  assert not remark and 0x010f not in Image.open(tmp_path / "written.tif").tag_v2
+
+
+def test_a_missing_end_mark_costs_nothing(tmp_path):
+  for is_deep in (False, True):
+    photo_io.write_photo(str(tmp_path / "a.png"), _photo(is_deep))
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-12])
+    np.testing.assert_array_equal(photo_io.read_photo(str(tmp_path / "a.png")).rgb, _photo(is_deep).rgb)
 
 
 def test_metadata_of_bigtiff_is_said_to_be_lost(tmp_path):

@@ -57,10 +57,13 @@ def test_a_pair_is_read_as_the_options_say(folders):
   _, inverted, text = folder.read(image, flag_groups.MaskReading(invert=True))
   assert text == "hole 80.0% of the image, 2 regions, inverted"
   np.testing.assert_array_equal(inverted, 1 - hole)
-  for options, message in ((flag_groups.MaskReading(max_pixels=79), "a.png: 8x10 are 80 pixels, more than 79"),
+  for options, message in ((flag_groups.MaskReading(max_pixels=79), "images/a.png: 8x10 are 80 pixels, more than 79"),
                            (flag_groups.MaskReading(mask_from="alpha"), "no alpha channel")):
     with pytest.raises(InputError, match=message):
       folder.read(image, options)
+  image_io.write_mask(str(folders / "b.png"), np.eye(9))
+  with pytest.raises(InputError, match="b.png: 9x9 are 81 pixels, more than 80"):
+    pairs.read_pair(image, str(folders / "b.png"), flag_groups.MaskReading(max_pixels=80))
 
 
 @pytest.mark.parametrize("mask, message", [
