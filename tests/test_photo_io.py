@@ -255,6 +255,16 @@ def test_the_thumbnail_of_what_was_there_is_gone_and_makers_notes_stay(tmp_path)
   assert struct.unpack_from("<L", written, link) == (0,)
 
 
+def test_a_thumbnail_that_would_blank_the_directories_is_damage(tmp_path):
+  directory = {0x010f: tiff_fields.Field(2, b"Maker\0")}
+  first = tiff_fields.header("<") + tiff_fields.serialize("<", directory)
+  second = tiff_fields.serialize("<", {513: tiff_fields.numbers_field("<", tiff_fields.LONG, 0),
+                                       514: tiff_fields.numbers_field("<", tiff_fields.LONG, 20)}, len(first))
+  blob = first[:22] + struct.pack("<L", len(first)) + first[26:] + second
+  Image.fromarray(_RGBA).save(tmp_path / "in.png", exif=b"Exif\0\0" + blob)
+  assert _resaved(tmp_path, "in.png", "out.tif")[2] == "damaged EXIF left out"
+
+
 def test_damaged_exif_costs_only_itself(tmp_path, recwarn):
   for number, blob in enumerate((b"garbage", b"II*\0\xff\xff\xff\x7f", b"II*\0\x08\0\0\0\xff\xff")):
     Image.fromarray(_RGBA).save(tmp_path / "in.png", exif=b"Exif\0\0" + blob)

@@ -77,25 +77,28 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
       struct.pack_into(order + ("H" if field.type == SHORT else "L"), patched, field.position, value)
 
   replace(directory.get(ORIENTATION), 1)
+  exif = directory.get(EXIF_DIRECTORY)
   for tag, value in zip(_WIDTH_AND_HEIGHT, (width, height)):
-    replace(directory.get(EXIF_DIRECTORY, {}).get(tag), value)
+    replace(exif.get(tag) if isinstance(exif, dict) else None, value)
   link = _read_directory(blob, order, struct.unpack_from(order + "L", blob, 4)[0])[1]
   next_directory = struct.unpack_from(order + "L", blob, link)[0] if link + 4 <= len(blob) else 0
   if next_directory:
     struct.pack_into(order + "L", patched, link, 0)
     try:
       thumbnail = _read_directory(blob, order, next_directory)[0]
-    except struct.error:  # A link to nowhere, which is gone now.
+    except (ValueError, struct.error):  # A link to nowhere, which is gone now.
       return bytes(patched)
-    numbers = [values(order, thumbnail[tag])[0] for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH) if tag in thumbnail]
-    if len(numbers) == 2 and sum(numbers) <= len(blob):
-      patched[numbers[0]:sum(numbers)] = bytes(numbers[1])
+    offset, length = (_number(order, thumbnail.get(tag)) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH))
+    if offset + length <= len(blob):
+      patched[offset:offset + length] = bytes(length)
+      parse(bytes(patched))  # A thumbnail that overlaps the directories was none.
   return bytes(patched)
 
 
-def values(order: str, field: Field) -> Tuple[int, ...]:
-  """Returns a SHORT or LONG field's numbers."""
-  return tuple(np.frombuffer(field.data, order + {SHORT: "u2", LONG: "u4"}[field.type]).tolist())
+def _number(order, field):
+  """Returns a SHORT or LONG field's first number; 0 of any other."""
+  kind = {SHORT: "H", LONG: "L"}.get(field.type) if field else None
+  return struct.unpack_from(order + kind, field.data)[0] if kind else 0
 
 
 def numbers_field(order: str, kind: int, *numbers: int) -> Field:
