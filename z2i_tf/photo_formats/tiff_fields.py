@@ -4,6 +4,7 @@ A directory is a dict: tag -> `Field`, or -> a directory of its own. Values stay
 is lost between reading and writing; Pillow's own round trip changes types and drops what it does not know.
 """
 
+import contextlib
 import struct
 from typing import Dict, NamedTuple, Optional, Tuple, Union
 
@@ -73,7 +74,7 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
   patched = bytearray(blob)
 
   def replace(field, value):
-    if field is not None and field.type in (SHORT, LONG):
+    if field is not None and (field.type == LONG or field.type == SHORT and value < 2**16):
       struct.pack_into(order + ("H" if field.type == SHORT else "L"), patched, field.position, value)
 
   replace(directory.get(ORIENTATION), 1)
@@ -84,14 +85,12 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
   next_directory = struct.unpack_from(order + "L", blob, link)[0] if link + 4 <= len(blob) else 0
   if next_directory:
     struct.pack_into(order + "L", patched, link, 0)
-    try:
+    with contextlib.suppress(ValueError, struct.error):  # A link to nowhere, which is gone now.
       thumbnail = _read_directory(blob, order, next_directory)[0]
-    except (ValueError, struct.error):  # A link to nowhere, which is gone now.
-      return bytes(patched)
-    offset, length = (_number(order, thumbnail.get(tag)) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH))
-    if offset + length <= len(blob):
-      patched[offset:offset + length] = bytes(length)
-      parse(bytes(patched))  # A thumbnail that overlaps the directories was none.
+      offset, length = (_number(order, thumbnail.get(tag)) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH))
+      if offset + length <= len(blob):
+        patched[offset:offset + length] = bytes(length)
+  parse(bytes(patched))  # What overlapped the directories was damage.
   return bytes(patched)
 
 
