@@ -17,6 +17,7 @@ from z2i_tf.photo_formats import pixels as pixels_lib
 from z2i_tf.photo_formats import png
 from z2i_tf.photo_formats import tiff
 from z2i_tf.photo_formats import tiff_fields
+from z2i_tf.photo_formats.metadata import JpegSettings
 from z2i_tf.photo_formats.metadata import Metadata
 
 _RNG = np.random.default_rng(0)
@@ -399,6 +400,13 @@ def test_further_kinds_of_jpeg(tmp_path):
   _, remark = _written(tmp_path, ".jpg", _photo(is_deep=True, has_alpha=True))
   assert remark == ("alpha left out: JPEG is written without; 16 bits reduced to 8: JPEG; "
                     "JPEG encoded at quality 95, 4:4:4")
+
+
+def test_progressive_jpeg_that_pillow_has_no_room_for(tmp_path):
+  noise = _RNG.integers(0, 256, (200, 200, 3)).astype(np.uint8)
+  settings = JpegSettings(tables=((1,) * 64,) * 3, progressive=True)
+  read, _ = _written(tmp_path, ".jpg", photo_io.Photo(noise, metadata=Metadata(jpeg=settings)))
+  assert _rms(read.rgb, noise) < 1.5 and read.metadata.jpeg.tables == settings.tables
 
 
 def _cmyk_profile():

@@ -66,10 +66,24 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, 
     options["icc_profile"] = metadata.icc_profile
   if metadata.dpi:
     options["dpi"] = metadata.dpi
-  file = io.BytesIO()
-  Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, format="JPEG", **options)
-  return file.getvalue(), remarks + metadata_lib.left_out(
+  image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+  return _saved(image, options), remarks + metadata_lib.left_out(
       metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "jpeg"), "JPEG")
+
+
+def _saved(image, options):
+  """Returns the file; progressive or not as the options say, but the other way where Pillow's buffer is too small."""
+  is_progressive = options.pop("progressive", False)
+  try:
+    return _save(image, progressive=is_progressive, **options)
+  except OSError:
+    return _save(image, progressive=not is_progressive, **options)
+
+
+def _save(image, **options):
+  file = io.BytesIO()
+  image.save(file, format="JPEG", **options)
+  return file.getvalue()
 
 
 def _options(source, channels):
