@@ -11,6 +11,7 @@ from PIL import ImageCms
 from PIL import PngImagePlugin
 import pytest
 
+from z2i_tf import image_io
 from z2i_tf import photo_io
 from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import pixels as pixels_lib
@@ -531,6 +532,17 @@ def test_truncated_and_other_unreadable_files(tmp_path, extension):
   for path, message in ((tmp_path, "a folder"), (tmp_path / "gone", "no such file")):
     with pytest.raises(InputError, match=message):
       photo_io.read_photo(str(path))
+
+
+def test_every_extension_of_folders_can_be_written(tmp_path):
+  for extension in image_io.IMAGE_EXTENSIONS:
+    for path in (str(tmp_path / ("a" + extension)), str(tmp_path / ("A" + extension.upper()))):
+      image_io.check_writable_file(path)
+      photo_io.write_photo(path, _photo())
+      assert photo_io.read_photo(path).rgb.shape == (12, 17, 3)
+  with pytest.raises(TypeError, match="uint8, alpha uint16"):
+    photo_io.write_photo(str(tmp_path / "b.png"), dataclasses.replace(_photo(True, has_alpha=True), rgb=_RGBA[..., :3]))
+  assert not (tmp_path / "b.png").exists()
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path):

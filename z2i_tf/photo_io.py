@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import threading
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 import warnings
 
 import numpy as np
@@ -44,9 +44,16 @@ class Photo:
 
 @dataclasses.dataclass(frozen=True)
 class _Format:
-  """What files of a format hold: number of channels -> the number that is written."""
+  """How files of a format are written.
+
+  Attributes:
+    name: for remarks.
+    encode: (pixels (H, W, C), metadata) -> (file, remarks).
+    channels: which C there are; 2 is gray with alpha.
+    is_deep: whether pixels may be uint16.
+  """
   name: str
-  encode: object
+  encode: Callable[[np.ndarray, Metadata], Tuple[bytes, List[str]]]
   channels: Tuple[int, ...]
   is_deep: bool = False
 
@@ -86,7 +93,7 @@ def write_photo(path: str, photo: Photo) -> str:
   PNG, TIFF, BMP and WebP are lossless. A JPEG of a JPEG has its quantization tables and subsampling, another one
   quality 95 without subsampling. What the format cannot hold is left out and named.
   Returns: remarks for the user, separated by "; ", or "".
-  Raises: InputError if the file cannot be written.
+  Raises: InputError if the file cannot be written; TypeError if `alpha` and `rgb` have different types.
   """
   file_format = _FORMATS[os.path.splitext(path)[1].lower()]
   try:
