@@ -32,23 +32,10 @@ _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90}
-_TURNED_BY_90_DEGREES = (5, 6, 7, 8)
+TURNED_BY_90_DEGREES = (5, 6, 7, 8)
+_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION, _PLANES_APART = 258, 284, 2  # TIFF's tags, and a value.
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-_SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
-
-
-@dataclasses.dataclass(frozen=True)
-class Photo:
-  """An image as it was in its file, upright.
-
-  Attributes:
-    rgb: (H, W, 3) uint8.
-    alpha: (H, W) uint8, or None.
-    is_gray: whether the file had one channel; `rgb` then repeats it.
-  """
-  rgb: np.ndarray
-  alpha: Optional[np.ndarray] = None
-  is_gray: bool = False
+SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
 
 
 def list_images(folder: str, recursive: bool = False) -> List[str]:
@@ -96,30 +83,25 @@ class Header:
 
 def read_header(path: str, encoded: Optional[bytes] = None) -> Header:
   """Reads an image's header; arguments and errors as `read_rgb`."""
-  with _opened(path, encoded) as image:
+  with opened(path, encoded) as image:
     width, height = image.size
     # (The base class's reader: PNG's own one decodes the pixels first.)
     orientation = Image.Image.getexif(image).get(_EXIF_ORIENTATION)
     # Of TIFF, Pillow gives the upright size already.
-    if orientation in _TURNED_BY_90_DEGREES and image.format != "TIFF":
+    if orientation in TURNED_BY_90_DEGREES and image.format != "TIFF":
       width, height = height, width
     mode = image.mode if image.mode in _EIGHT_BIT_MODES else "L"
-    return Header(height, width, mode + (" 16-bit" if _is_deep(image) else ""), orientation in _TRANSPOSITIONS)
+    return Header(height, width, mode + (" 16-bit" if is_deep(image) else ""), orientation in _TRANSPOSITIONS)
 
 
-def read_photo(path: str) -> Photo:
-  """Reads an image file, turned upright by its EXIF orientation.
-
-  Raises: InputError if the file is missing, unreadable, or has more than 8 bits per channel.
-  """
-  with _opened(path) as image:
-    if _is_deep(image):
-      raise InputError(f"{path}: more than 8 bits per channel; convert it to 8 bits")
-    image = _upright(image)
-    if image.mode in ("P", "PA") or (image.mode in ("L", "RGB") and "transparency" in image.info):
-      image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
-    return Photo(rgb=np.asarray(image.convert("RGB")), alpha=alpha, is_gray=image.mode in ("1", "L", "LA"))
+def read_bytes(path: str) -> bytes:
+  """Returns a file's content; raises InputError if there is no such file, or it cannot be read."""
+  _check_is_file(path)
+  try:
+    with open(path, "rb") as file:
+      return file.read()
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_rgb(path: str, encoded: Optional[bytes] = None) -> np.ndarray:
@@ -134,9 +116,9 @@ def read_rgb(path: str, encoded: Optional[bytes] = None) -> np.ndarray:
   Returns: (H, W, 3) uint8.
   Raises: InputError if the file is missing, damaged, or has another pixel format (floats).
   """
-  with _opened(path, encoded) as image:
+  with opened(path, encoded) as image:
     image = _upright(image)
-    if image.mode in _SIXTEEN_BIT_GRAY_MODES:
+    if image.mode in SIXTEEN_BIT_GRAY_MODES:
       levels = np.asarray(image)
       if levels.min() < 0 or levels.max() >= 2**16:
         raise InputError(f"{path}: more than 16 bits per channel; convert it to 8 bits")
@@ -186,19 +168,22 @@ def check_writable_folder(folder: str) -> None:
     raise InputError(f"{folder}: cannot write here: {error.strerror}") from error
 
 
-def write_photo(path: str, photo: Photo) -> None:
-  """Writes an image file under a temporary name, then renames it; the extension says the format.
+def write_rgb(path: str, rgb: np.ndarray) -> None:
+  """Writes (H, W, 3) uint8 under a temporary name, then renames it; the extension says the format.
 
-  PNG, BMP, TIFF and WebP are lossless; JPEG has quality 95 without chroma subsampling. An alpha channel is
-  left out where the format has none.
+  PNG, BMP, TIFF and WebP are lossless; JPEG has quality 95 without chroma subsampling.
   Raises: InputError if the file cannot be written.
   """
+  _write(path, Image.fromarray(rgb))
+
+
+def write_mask(path: str, mask: np.ndarray) -> None:
+  """Writes an (H, W) mask, 1 = hole, as gray levels 255 and 0; raises as `write_rgb`."""
+  _write(path, Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))))
+
+
+def _write(path, image):
   extension = os.path.splitext(path)[1].lower()
-  image = Image.fromarray(photo.rgb)
-  if photo.is_gray:
-    image = image.convert("L")  # Exact where the three channels are equal.
-  if photo.alpha is not None and extension not in (".jpg", ".jpeg", ".bmp"):
-    image.putalpha(Image.fromarray(photo.alpha))
   try:
     with atomic_write(path) as file:
       image.save(file, format=Image.registered_extensions()[extension], **_SAVE_OPTIONS[extension])
@@ -206,33 +191,33 @@ def write_photo(path: str, photo: Photo) -> None:
     raise InputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def write_rgb(path: str, rgb: np.ndarray) -> None:
-  """Writes (H, W, 3) uint8; raises as `write_photo`."""
-  write_photo(path, Photo(rgb=rgb))
-
-
-def write_mask(path: str, mask: np.ndarray) -> None:
-  """Writes an (H, W) mask, 1 = hole, as gray levels 255 and 0; raises as `write_photo`."""
-  gray = np.where(mask, np.uint8(255), np.uint8(0))
-  write_photo(path, Photo(rgb=np.repeat(gray[..., np.newaxis], 3, axis=2), is_gray=True))
-
-
 def _refuse_folder(error):
   raise InputError(f"{error.filename}: this folder cannot be read: {error.strerror}") from error
 
 
-@contextlib.contextmanager
-def _opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
-  """Opens an image; whatever goes wrong with the file inside the block becomes an InputError."""
-  if encoded is None and os.path.isdir(path):
+def _check_is_file(path):
+  if os.path.isdir(path):
     raise InputError(f"{path}: a folder where a file is needed")
-  if encoded is None and not os.path.isfile(path):
+  if not os.path.isfile(path):
     raise InputError(f"{path}: no such file")
+
+
+@contextlib.contextmanager
+def opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
+  """Opens an image (arguments as `read_rgb`), not yet decoded.
+
+  Whatever goes wrong with the file inside the block becomes an InputError.
+  """
+  if encoded is None:
+    _check_is_file(path)
   try:
     with Image.open(path if encoded is None else io.BytesIO(encoded)) as image:
-      if image.mode not in _EIGHT_BIT_MODES + _SIXTEEN_BIT_GRAY_MODES:
+      if image.mode not in _EIGHT_BIT_MODES + SIXTEEN_BIT_GRAY_MODES:
         raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 "
                          "bits")
+      if (image.format == "TIFF" and is_deep(image) and len(image.getbands()) > 1
+          and image.tag_v2.get(_PLANAR_CONFIGURATION) == _PLANES_APART):  # Pillow takes the samples for 8-bit ones.
+        raise InputError(f"{path}: channels of 16 bits in separate planes; convert it to PNG")
       yield image
   except InputError:
     raise
@@ -250,7 +235,10 @@ def _upright(image):
   return image if transposition is None else image.transpose(transposition)
 
 
-def _is_deep(image):
-  """Whether the file has 16 bits per channel: Pillow opens 16-bit colour as RGB; how it will unpack it tells."""
+def is_deep(image: Image.Image) -> bool:
+  """Whether the file of an image that is not decoded yet has more than 8 bits per channel."""
+  if image.format == "TIFF" and max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8:
+    return True
+  # Pillow opens 16-bit colour as RGB; how it will unpack it tells.
   unpacking = " ".join(str(tile[-1]) for tile in image.tile)
-  return image.mode in _SIXTEEN_BIT_GRAY_MODES or ";16" in unpacking
+  return image.mode in SIXTEEN_BIT_GRAY_MODES or ";16" in unpacking

@@ -28,6 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a photograph failed."""
   from z2i_tf import image_io
+  from z2i_tf import photo_io
   from z2i_tf.cli import pairs
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   image_io.create_folder(values.output_dir)
@@ -39,8 +40,8 @@ def run(values: flags.FlagValues) -> bool:
   rows, failures = [], []
   for path in folder.images:
     try:
-      photo, mask = folder.read(path)
-      row = _row(inpainter, path, photo.rgb, mask)
+      photo, mask, _ = folder.read(path)
+      row = _row(inpainter, path, photo_io.to_8_bits(photo.rgb), mask)
       image_io.write_rgb(folder.result_path(path), row[_TITLES.index("result")])
       rows.append(row)
     except InputError as error:

@@ -1,8 +1,9 @@
 """The flags that commands share, with unit, default and source; and the records made of them."""
 
 import contextlib
+import dataclasses
 import os
-from typing import Any, Collection, Dict, Iterator, Sequence
+from typing import Any, Collection, Dict, Iterator, Optional, Sequence
 
 from absl import flags
 
@@ -86,6 +87,47 @@ def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None)
     raise InputError(f"--{flag_name}={text}: {error}") from error
 
 
+@dataclasses.dataclass(frozen=True)
+class MaskReading:
+  """How masks of photographs are read and used.
+
+  Attributes:
+    invert: whether black, or transparent, is the hole.
+    mask_from: "auto", "luma" or "alpha".
+    max_pixels: largest size of an image or mask file; None: Pillow's limit.
+    dilate_px: by how many pixels the hole is grown.
+    feather_px: over how many of these the fill fades in; at most `dilate_px`.
+  """
+  invert: bool = False
+  mask_from: str = "auto"
+  max_pixels: Optional[int] = None
+  dilate_px: int = 0
+  feather_px: int = 0
+
+
+def define_mask_reading_flags(values: flags.FlagValues) -> None:
+  """How masks of photographs are read and used."""
+  flags.DEFINE_bool("invert_mask", False, "Black (or transparent) is the hole, not white (or opaque).",
+                    flag_values=values)
+  flags.DEFINE_enum("mask_from", "auto", ["auto", "luma", "alpha"], "What of a mask file to read: its brightness "
+                    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they agree.",
+                    flag_values=values)
+  flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of an image or mask file that is decoded. "
+                       "Default: Pillow's limit, 89,478,485.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("dilate", 0, "Pixels by which the hole is grown before it is filled, in the round.",
+                       lower_bound=0, flag_values=values)
+  flags.DEFINE_integer("feather", 0, "Pixels over which fill and photograph blend at the outer edge of what --dilate "
+                       "added; at most --dilate.", lower_bound=0, flag_values=values)
+
+
+def mask_reading(values: flags.FlagValues) -> MaskReading:
+  """Returns the MaskReading of its flags; raises InputError if they do not go together."""
+  if values.feather > values.dilate:
+    raise InputError(f"--feather={values.feather} with --dilate={values.dilate}: only what --dilate adds can blend; "
+                     "feather no wider than that")
+  return MaskReading(values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather)
+
+
 def define_loss_flags(values: flags.FlagValues) -> None:
   """One weight per loss term; a term of weight 0 is not computed. Defaults: the paper's."""
   for name, default, text in (
@@ -108,7 +150,6 @@ def define_vgg_weights_flag(values: flags.FlagValues) -> None:
 
 def loss_weights(values: flags.FlagValues):
   """Returns the LossWeights of the loss flags."""
-  import dataclasses
   from z2i_tf.training.config import LossWeights
   weights = {field.name: values[field.name].value for field in dataclasses.fields(LossWeights)}
   if values.vgg_weights == NO_VGG:

@@ -45,7 +45,7 @@ def _inpaint_one(values):
   image_io.check_writable_file(values.output)
   if os.path.realpath(values.output) in map(os.path.realpath, (values.image, values.mask)):
     raise InputError(f"--output={values.output} would overwrite its input; give another name")
-  photo, mask = pairs.read_pair(values.image, values.mask)
+  photo, mask, _ = pairs.read_pair(values.image, values.mask)
   from z2i_tf.inference.inpainter import Inpainter
   _fill(Inpainter.load(values.model), photo, mask, values.output)
   print(values.output)
@@ -63,7 +63,7 @@ def _inpaint_folder(values):
   for path in folder.images:
     output = os.path.join(values.output_dir, pairs.stem(path) + ".png")
     try:
-      _fill(inpainter, *folder.read(path), output)
+      _fill(inpainter, *folder.read(path)[:2], output)
       print(output)
     except InputError as error:
       failures.append(str(error))
@@ -71,5 +71,5 @@ def _inpaint_folder(values):
 
 
 def _fill(inpainter, photo, mask, output):
-  from z2i_tf import image_io
-  image_io.write_photo(output, dataclasses.replace(photo, rgb=inpainter(photo.rgb, mask)))
+  from z2i_tf import photo_io
+  photo_io.write_photo(output, dataclasses.replace(photo, rgb=inpainter(photo.rgb, mask)))

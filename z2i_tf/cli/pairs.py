@@ -7,8 +7,11 @@ from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 import numpy as np
 
 from z2i_tf import image_io
+from z2i_tf import mask_io
+from z2i_tf import photo_io
+from z2i_tf.cli.flag_groups import MaskReading
 from z2i_tf.errors import InputError
-from z2i_tf.inference.checks import check_pair
+from z2i_tf.inference.checks import check_hole
 
 
 def stem(path: str) -> str:
@@ -16,14 +19,21 @@ def stem(path: str) -> str:
   return os.path.splitext(os.path.basename(path))[0]
 
 
-def read_pair(image_path: str, mask_path: str) -> Tuple[image_io.Photo, np.ndarray]:
-  """Reads an image and its mask ((H, W) uint8, 1 = hole); raises InputError naming the files."""
-  photo, mask = image_io.read_photo(image_path), image_io.read_mask(mask_path)
+def read_pair(image_path: str, mask_path: str,
+              mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
+  """Reads an image and its mask.
+
+  Returns: the image; its mask as (H, W) uint8, 1 = hole, not yet dilated; what the mask was read as, for the user.
+  Raises: InputError naming the files.
+  """
+  photo = photo_io.read_photo(image_path, mask_options.max_pixels)
+  mask, text = mask_io.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels)
   try:
-    check_pair(photo.rgb, mask)
+    mask = mask_io.match_to_photo(mask, photo)
+    check_hole(mask)
   except InputError as error:
     raise InputError(f"{image_path} with {mask_path}: {error}") from error
-  return photo, mask
+  return photo, mask, text
 
 
 class FolderPairs:
@@ -47,7 +57,7 @@ class FolderPairs:
     self.images = image_io.list_images(image_dir)
     self._masks_called = {} if mask else _by_name(image_io.list_images(mask_dir), stem)
     if mask:
-      image_io.read_rgb(mask)  # Said once, before every image fails.
+      image_io.read_header(mask)  # Said once, before every image fails.
       self.images = [path for path in self.images if os.path.realpath(path) != os.path.realpath(mask)]
       if not self.images:
         raise InputError(f"{image_dir}: no images in it but the mask")
@@ -77,9 +87,9 @@ class FolderPairs:
                        "needed")
     return matches[0]
 
-  def read(self, image_path: str) -> Tuple[image_io.Photo, np.ndarray]:
-    """Reads one of `images` and its mask; raises InputError naming what is wrong."""
-    return read_pair(image_path, self.mask_path(image_path))
+  def read(self, image_path: str, mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
+    """Reads one of `images` and its mask as `read_pair`; raises InputError naming what is wrong."""
+    return read_pair(image_path, self.mask_path(image_path), mask_options)
 
   def _result_name(self, image_path):
     return os.path.basename(image_path) if self._result_extension is None else stem(image_path) + self._result_extension

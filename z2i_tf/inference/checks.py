@@ -24,6 +24,11 @@ def check_pair(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
                      f"({'x'.join(map(str, mask.shape))}) differ in size (height x width); they must be equal")
   if mask.dtype != bool and not np.isin(mask, (0, mask.max())).all():
     raise InputError("the mask must have two values, 0 (known) and one other (hole)")
+  return check_hole(mask)
+
+
+def check_hole(mask: np.ndarray) -> np.ndarray:
+  """Returns a mask (H, W), 0 = known, as bool; raises InputError if it has no hole or no known pixel."""
   hole = mask != 0
   if not hole.any():
     raise InputError("the mask is empty: there is nothing to fill; mark the hole in white")

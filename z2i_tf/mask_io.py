@@ -1,0 +1,147 @@
+"""Masks as files of any kind: read, matched to their photograph, grown and softened.
+
+Whatever channel is read, its high values are the hole: white, or opaque. A picture whose hole was erased to
+transparency therefore needs inverting, and a mask that could mean two things is refused, not guessed.
+"""
+
+from typing import Optional, Tuple
+
+import cv2
+import numpy as np
+
+from z2i_tf import image_io
+from z2i_tf import photo_io
+from z2i_tf.errors import InputError
+from z2i_tf.photo_formats import pixels
+
+SOURCES = ("auto", "luma", "alpha")
+
+# Shares of full brightness. Below and above, a level is near black and near white; a mask has few between.
+_DARK, _BRIGHT = 0.25, 0.75
+_BLACK = 0.05  # Noise that JPEG leaves on black.
+_HOLE = 0.5
+# More of the pixels than this at levels between is a photograph, no mask: of areas, at least three pixels wide, and
+# of all, to which edges belong that are soft or that JPEG has blurred.
+_MAX_UNCLEAR_AREAS, _MAX_UNCLEAR = 0.05, 0.25
+_EDGE = np.ones((3, 3), np.uint8)
+_ROUNDING = 1e-3  # Of distances in single precision.
+_WHAT_IS_NEEDED = "make the hole white and all else black"
+
+
+def read_mask(path: str, invert: bool = False, mask_from: str = "auto",
+              max_pixels: Optional[int] = None) -> Tuple[np.ndarray, str]:
+  """Reads a mask file of any kind: 1-bit, gray, colour, palette, with alpha, 8 or 16 bits, 0/1 or full range, JPEG.
+
+  A pixel is hole from half of full brightness on. Of "auto", alpha is read if it varies while the colours do not;
+  luma if alpha says the same (but for edges) or nothing.
+  Args:
+    path: of the file.
+    invert: whether the hole is what is black, or transparent.
+    mask_from: "auto", "luma" or "alpha".
+    max_pixels: as `photo_io.read_photo`.
+  Returns:
+    (H, W) uint8, 1 = hole, turned upright by the file's own EXIF orientation;
+    what was read, such as "hole 7.3% of the image, 3 regions, from alpha".
+  Raises: InputError as `photo_io.read_photo`, if the mask is ambiguous, or has no alpha where it is asked for.
+  """
+  photo = photo_io.read_photo(path, max_pixels)
+  luma, alpha = (None if levels is None else _brightness(levels)
+                 for levels in (photo_io.to_gray(photo.rgb), photo.alpha))
+  if mask_from == "alpha" and alpha is None:
+    raise InputError(f"{path}: --mask_from=alpha, but this file has no alpha channel; leave the flag out")
+  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(path, alpha, luma)
+  levels = alpha if is_from_alpha else luma
+  unclear = _unclear(levels)
+  if unclear:
+    raise InputError(f"{path}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
+  mask = (levels >= _HOLE).astype(np.uint8)
+  mask = 1 - mask if invert else mask
+  return mask, describe(mask) + ", from alpha" * is_from_alpha + ", inverted" * invert
+
+
+def describe(mask: np.ndarray) -> str:
+  """Returns size and number of an (H, W) mask's holes as text; touching corners make one region."""
+  regions = cv2.connectedComponents(mask, connectivity=8)[0] - 1  # The first is the background.
+  share = 100 * mask.mean()
+  percentage = f"{share:.1f}" if share >= 0.05 or not regions else "less than 0.1"
+  return f"hole {percentage}% of the image, {regions} region{'s' * (regions != 1)}"
+
+
+def match_to_photo(mask: np.ndarray, photo: photo_io.Photo) -> np.ndarray:
+  """Returns a mask as it lies on the upright photograph.
+
+  A mask of the photograph's size is taken as drawn on the upright picture: that is what editors show, so it also holds
+  for squares and for pictures that are upside down or mirrored. A mask that fits only the picture as it is stored is
+  turned like the picture.
+  Args:
+    mask: (H, W) uint8.
+    photo: what it belongs to.
+  Raises: InputError if neither size fits.
+  """
+  size = photo.rgb.shape[:2]
+  if mask.shape == size:
+    return mask
+  if mask.shape == size[::-1] and photo.orientation in image_io.TURNED_BY_90_DEGREES:
+    return pixels.turn_upright(mask, photo.orientation)
+  raise InputError(f"image ({size[0]}x{size[1]}) and mask ({mask.shape[0]}x{mask.shape[1]}) differ in size (height x "
+                   "width); they must be equal")
+
+
+def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:
+  """Returns an (H, W) uint8 mask grown by every pixel at most `radius_px` from its hole (centre to centre)."""
+  if not radius_px or not mask.any():
+    return mask
+  # Distances cost the same for every radius; a structuring element costs its area.
+  distances = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+  return (distances <= radius_px + _ROUNDING).astype(np.uint8)
+
+
+def feather_weights(mask: np.ndarray, dilated: np.ndarray, feather_px: int) -> np.ndarray:
+  """Returns how much of the fill each pixel shows.
+
+  Args:
+    mask: (H, W) uint8, the hole as given.
+    dilated: (H, W) uint8, the hole that is filled; contains `mask`.
+    feather_px: width of the transition, pixels; inside the ring between the two, at its outer edge.
+  Returns: (H, W) float32: 1 in `mask`, 0 outside `dilated`; between them rising linearly from 0 at the edge of
+    `dilated` (half a pixel outside its last pixels' centres) to 1 at `feather_px` inside it.
+  """
+  if not feather_px or dilated.all():
+    return dilated.astype(np.float32)
+  to_edge = cv2.distanceTransform(dilated, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
+  weights = np.clip(to_edge / feather_px, 0, 1).astype(np.float32)
+  weights[mask != 0] = 1
+  return weights
+
+
+def _brightness(levels):
+  """Returns levels as shares of full brightness, float32; what holds only 0 and 1, or 8 bits in 16, is stretched."""
+  greatest = levels.max()
+  full = 1 if greatest <= 1 else 255 if greatest <= 255 else 65535
+  return levels.astype(np.float32) / full
+
+
+def _unclear(levels):
+  """Returns why levels cannot be a mask, or ""."""
+  if _BLACK < levels.max() < _BRIGHT:
+    return f"its brightest level is {levels.max():.0%} of white"
+  between = (levels > _DARK) & (levels < _BRIGHT)
+  # (Outside the image counts as between.)
+  areas = cv2.erode(between.astype(np.uint8), _EDGE).mean()
+  if areas > _MAX_UNCLEAR_AREAS or between.mean() > _MAX_UNCLEAR:
+    return f"{between.mean():.0%} of its pixels are neither black nor white, as in a photograph"
+  return ""
+
+
+def _says_more(path, alpha, luma):
+  """Whether to read alpha; raises InputError if alpha and luma disagree."""
+  if alpha is None or alpha.min() == alpha.max():
+    return False
+  if luma.min() == luma.max():
+    return True
+  differs = (alpha >= _HOLE) != (luma >= _HOLE)
+  if _unclear(luma) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
+    raise InputError(f"{path}: ambiguous as a mask: its colours and its transparency say different things; choose with "
+                     "--mask_from=luma (white = hole) or --mask_from=alpha (opaque = hole; with --invert_mask, "
+                     "transparent = hole)")
+  return False

@@ -1,0 +1,114 @@
+"""PNG files: their chunks, and pixels of 8 and 16 bits."""
+
+import struct
+from typing import Iterator, List, Tuple
+import zlib
+
+import numpy as np
+
+from z2i_tf.photo_formats import metadata as metadata_lib
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # Number of channels -> PNG's number.
+_SUB, _UP, _PAETH = 1, 2, 4
+_LEVEL = 4  # Two per cent larger than 6, in two thirds of the time.
+_MAX_CHUNK_BYTES = 2**20  # Readers refuse, or warn of, chunks of several MiB.
+_XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+# ImageMagick's way to store EXIF; orientation included, so it must not survive as text.
+_EXIF_TEXT_KEYWORD = b"Raw profile type exif\0"
+# What is kept of a file as it stands. Others describe a palette or a depth that is no more, or animate.
+_KEPT = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tEXt", b"zTXt", b"iTXt")
+_METERS_PER_INCH = 0.0254
+
+
+def chunks(encoded: bytes) -> Iterator[metadata_lib.Chunk]:
+  """Yields type and content of a PNG file's chunks, as far as it goes."""
+  position = len(_SIGNATURE)
+  while position + 8 <= len(encoded):
+    length, kind = struct.unpack_from(">L4s", encoded, position)
+    yield kind, encoded[position + 8:position + 8 + length]
+    position += length + 12
+
+
+def kept_chunks(encoded: bytes, is_swapped: bool) -> Tuple[metadata_lib.Chunk, ...]:
+  """Returns the text, colour and size chunks to be written again, without those that repeat EXIF or XMP.
+
+  Args:
+    encoded: the file.
+    is_swapped: whether the image was turned by 90 degrees, which swaps pixels per unit across and down.
+  """
+  kept = [(kind, content) for kind, content in chunks(encoded)
+          if kind in _KEPT and not content.startswith((_XMP_KEYWORD, _EXIF_TEXT_KEYWORD))]
+  return tuple((kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
+               for kind, content in kept)
+
+
+def bit_depth(encoded: bytes) -> int:
+  """Returns the bits per sample that a PNG file's header names."""
+  return encoded[24]
+
+
+def only_pixels(encoded: bytes) -> bytes:
+  """Returns a PNG file without anything that a decoder could warn of, animate, or turn and colour pixels by."""
+  compressed = b"".join(content for kind, content in chunks(encoded) if kind == b"IDAT")
+  kept = [(kind, content) for kind, content in chunks(encoded) if kind in (b"IHDR", b"tRNS")]
+  return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in [*kept, *_pixel_chunks(compressed), (b"IEND", b"")])
+
+
+def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, List[str]]:
+  """Encodes (H, W, C) uint8 or uint16, C = 1, 2 (gray, alpha), 3 or 4; returns the file and remarks."""
+  height, width, channels = pixels.shape
+  head = struct.pack(">LLBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
+  body = [(b"IHDR", head), *_metadata_chunks(metadata), *_pixel_chunks(_compressed(pixels)), (b"IEND", b"")]
+  return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in body), metadata_lib.left_out(
+      metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "png_chunks"), "PNG")
+
+
+def _metadata_chunks(metadata):
+  kinds = {kind for kind, _ in metadata.png_chunks}
+  if metadata.icc_profile:
+    yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
+  yield from metadata.png_chunks
+  if metadata.dpi and b"pHYs" not in kinds:
+    yield b"pHYs", struct.pack(">LLB", *(round(number / _METERS_PER_INCH) for number in metadata.dpi), 1)
+  if metadata.exif:
+    yield b"eXIf", metadata.exif
+  if metadata.xmp:
+    yield b"iTXt", _XMP_KEYWORD + bytes(4) + metadata.xmp
+  if metadata.comment:
+    yield b"tEXt", b"Comment\0" + metadata.comment.replace(b"\0", b"")
+
+
+def _chunk(kind, content):
+  return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+
+
+def _pixel_chunks(compressed):
+  for start in range(0, len(compressed), _MAX_CHUNK_BYTES):
+    yield b"IDAT", compressed[start:start + _MAX_CHUNK_BYTES]
+
+
+def _compressed(pixels) -> bytes:
+  """Filters and compresses; each row with the filter whose differences are smallest (PNG specification, 12.7)."""
+  height, width, channels = pixels.shape
+  step = channels * pixels.itemsize  # Bytes to the pixel on the left.
+  rows = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+  above = np.zeros(step + width * step, np.int16)
+  row = above.copy()  # Both with a pixel of zeros before the first.
+  compressor = zlib.compressobj(_LEVEL)
+  parts = []
+  for number in range(height):
+    row[step:] = rows[number]
+    here, left, up, corner = row[step:], row[:-step], above[step:], above[:-step]
+    candidates = [(_SUB, here - left), (_UP, here - up), (_PAETH, here - _paeth(left, up, corner))]
+    kind, filtered = min(((kind, difference.astype(np.uint8)) for kind, difference in candidates),
+                         key=lambda candidate: np.abs(candidate[1].view(np.int8).astype(np.int16)).sum())
+    parts.append(compressor.compress(bytes([kind]) + filtered.tobytes()))
+    row, above = above, row
+  return b"".join(parts) + compressor.flush()
+
+
+def _paeth(left, up, corner):
+  """Of the three neighbours, the one closest to left + up - corner."""
+  to_left, to_up, to_corner = np.abs(up - corner), np.abs(left - corner), np.abs(left + up - 2 * corner)
+  return np.where((to_left <= to_up) & (to_left <= to_corner), left, np.where(to_up <= to_corner, up, corner))

@@ -1,0 +1,68 @@
+"""What a photograph's file says beside its pixels, read from any format."""
+
+from typing import List, Tuple
+
+from PIL import Image
+
+from z2i_tf.photo_formats import jpeg
+from z2i_tf.photo_formats import metadata as metadata_lib
+from z2i_tf.photo_formats import png
+from z2i_tf.photo_formats import tiff
+from z2i_tf.photo_formats import tiff_fields
+
+JPEG_FORMATS = ("JPEG", "MPO")
+_EXIF_HEADER = b"Exif\0\0"
+_BIG_TIFF = (b"II+\0", b"MM\0+")
+_MAX_DPI = 65535
+_DAMAGED_EXIF = ["damaged EXIF left out"]
+
+
+def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
+                  is_swapped: bool, with_exif: bool) -> Tuple[metadata_lib.Metadata, List[str]]:
+  """Returns the metadata of a decoded image, changed as its pixels will be, and remarks on what was unusable.
+
+  Args:
+    image: as Pillow opened and decoded it.
+    encoded: its file.
+    height: of the upright image, pixels.
+    width: of the upright image, pixels.
+    is_swapped: whether the upright image is the stored one turned by 90 degrees.
+    with_exif: whether EXIF is known to be readable.
+  """
+  exif, remarks = _exif(image, encoded, height, width) if with_exif else (None, _DAMAGED_EXIF)
+  # Of TIFF without any, Pillow says 1.
+  dpi = image.info.get("dpi") if image.format != "TIFF" or tiff.X_RESOLUTION in image.tag_v2 else None
+  # Some write a density of 0, or of anything; JPEG holds 16 bits.
+  is_plausible = dpi and 0 < min(dpi) and max(dpi) <= _MAX_DPI
+  dpi = tuple(map(float, dpi[::-1] if is_swapped else dpi)) if is_plausible else None
+  xmp = image.info.get("xmp")
+  is_jpeg = image.format in JPEG_FORMATS
+  metadata = metadata_lib.Metadata(
+      icc_profile=image.info.get("icc_profile") or None,
+      exif=exif,
+      xmp=metadata_lib.upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
+      dpi=dpi,
+      comment=image.info.get("comment") if is_jpeg else None,
+      png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
+      jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None)
+  return metadata, list(remarks)
+
+
+def _exif(image, encoded, height, width):
+  """Returns (EXIF without header, or None; remarks)."""
+  if encoded[:4] in _BIG_TIFF:
+    return None, ["EXIF left out: that of BigTIFF is not read"]
+  try:
+    if image.format == "TIFF":
+      exif = tiff.metadata_fields(encoded)
+    else:
+      exif = image.info.get("exif") or _exif_of_text(image.info.get("Raw profile type exif"))
+    exif = exif.removeprefix(_EXIF_HEADER) if exif else None
+    return (tiff_fields.upright_exif(exif, height, width) if exif else None), []
+  except ValueError:
+    return None, _DAMAGED_EXIF
+
+
+def _exif_of_text(text):
+  """EXIF as ImageMagick puts it into PNG: a name, a length, and hexadecimal digits."""
+  return bytes.fromhex("".join(text.split("\n")[3:])) if text else None
