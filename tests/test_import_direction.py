@@ -32,7 +32,7 @@ _ALLOWED = {
     "datasets": {"masks", "image_io", "image_ops"},
     "evaluation": {"image_ops"},
     "training": {"models", "losses", "evaluation", "checkpoints", "image_ops"},
-    "inference": {"models", "checkpoints", "image_ops"},
+    "inference": {"layers", "models", "checkpoints", "image_ops"},
     "compat": {"models", "checkpoints"},
     "cli": {"*"},
 }

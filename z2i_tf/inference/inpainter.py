@@ -94,10 +94,6 @@ class Inpainter:
         pass
     return np.stack([self(*pair) for pair in zip(images, holes)])
 
-  def sees_whole(self, image: np.ndarray, mask: np.ndarray) -> bool:
-    """Returns whether an image is seen whole, not in crops; arguments and errors as `__call__`."""
-    return self.plan(image, mask).is_whole
-
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
     """Returns every stage for an image seen whole.
 
