@@ -48,6 +48,7 @@ class GatedNet(tf.Module):
     reader = _LayerReader(arrays, network, dtype)
     first, second = reader.encoder_level(), reader.encoder_level()
     bottleneck = reader.encoder_level(blocks.BOTTLENECK_DILATIONS)
+    self._encoder_levels = [first, second, bottleneck]  # An attribute, so that their variables are saved.
     self._before_attention = None
     if network == conventions.REFINE_NET:
       self._before_attention, self._after_attention, self._merge = reader.gated(), reader.gated(), reader.gated()
@@ -111,8 +112,8 @@ class GatedNet(tf.Module):
     pixels = sparse.listed(needed)
     bottleneck, attended = tf.split(tf.gather_nd(bottleneck_and_attended, pixels), 2, axis=-1)
     table = sparse.neighbours(pixels, shape)
-    attended = sparse.convolve(self._after_attention.of_neighbourhoods, attended, table, max_rows)
-    merged = sparse.convolve(self._merge.of_neighbourhoods, tf.concat([bottleneck, attended], axis=-1), table, max_rows)
+    attended = self._after_attention.at_pixels(attended, table, max_rows)
+    merged = self._merge.at_pixels(tf.concat([bottleneck, attended], axis=-1), table, max_rows)
     return sparse.scatter(merged, pixels, shape)
 
 
