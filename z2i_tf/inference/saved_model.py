@@ -4,13 +4,15 @@ The graph is that of `Generator`, with its memory bounded by tiles and chunks, s
 are one scale and one shift per channel.
 """
 
+import dataclasses
 import json
 import os
-from typing import Any, Dict
+from typing import Dict, List, Tuple
 
 import numpy as np
 import tensorflow as tf
 
+from z2i_tf import __version__
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.errors import InputError
@@ -63,7 +65,7 @@ class _Exported(tf.Module):
     return self._generator(image, mask, _LIMITS, whole=False)[conventions.RESULT]
 
 
-def write_saved_model(generator: Generator, folder: str, description: Dict[str, Any]) -> None:
+def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   """Writes a SavedModel.
 
   Signatures:
@@ -76,7 +78,7 @@ def write_saved_model(generator: Generator, folder: str, description: Dict[str, 
   Args:
     generator: to be saved.
     folder: existing, empty.
-    description: JSON-compatible; where the weights come from.
+    name: of the model, for people.
   Raises: OSError or tf.errors.OpError if it cannot be written.
   """
   exported = _Exported(generator)
@@ -85,7 +87,20 @@ def write_saved_model(generator: Generator, folder: str, description: Dict[str, 
   path = os.path.join(folder, _DESCRIPTION)
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with open(path, "w", encoding="utf-8") as file:
-    json.dump({**description, "precision": generator.precision}, file, indent=2, sort_keys=True)
+    json.dump({"name": name, "model": dataclasses.asdict(generator.model_config), "precision": generator.precision,
+               "z2i_tf": __version__, "tensorflow": tf.__version__}, file, indent=2, sort_keys=True)
+
+
+def warmup_requests(image: np.ndarray, mask: np.ndarray) -> List[Tuple[str, Dict[str, np.ndarray]]]:
+  """Returns a request for each signature that a server will be asked for: arrays of one image, and the same as files.
+
+  Args:
+    image: (H, W, 3) uint8.
+    mask: (H, W), 1 = hole.
+  """
+  arrays = {"image": image[np.newaxis], "mask": mask[np.newaxis, ..., np.newaxis].astype(np.uint8) * np.uint8(255)}
+  files = {name: np.array([tf.io.encode_png(array[0]).numpy()], object) for name, array in arrays.items()}
+  return [(FILL, arrays), (ENCODED, files)]
 
 
 class SavedModelPredictor:
