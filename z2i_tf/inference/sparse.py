@@ -69,13 +69,14 @@ def convolve(layer: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, table: 
     return apply(table)
   max_rows = tf.maximum(1, max_rows)
   count = tf.shape(table)[0]
-  parts = tf.TensorArray(values.dtype, size=-(-count // max_rows), infer_shape=False)
+  filters = apply(table[:0]).shape[-1]  # Graphs cannot tell it from a list of parts, and there may be none.
+  parts = tf.TensorArray(values.dtype, size=-(-count // max_rows), infer_shape=False, element_shape=[None, filters])
   _, parts = tf.while_loop(
       lambda number, _: number * max_rows < count,
       lambda number, parts: (number + 1, parts.write(
           number, apply(table[number * max_rows:(number + 1) * max_rows]))),
       [0, parts], parallel_iterations=1)
-  return parts.concat()
+  return tf.ensure_shape(parts.concat(), [None, filters])
 
 
 def scatter(values: tf.Tensor, pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
