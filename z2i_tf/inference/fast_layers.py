@@ -38,8 +38,8 @@ class Conv(tf.Module):
 
   def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: Optional[tf.Tensor]) -> tf.Tensor:
     """Evaluates listed pixels, (n, C) -> (n, filters), without ReLU; arguments as of `sparse.convolve`."""
-    return sparse.convolve(lambda rows: tf.matmul(rows, _matrix([self._kernel])) + self._bias, self._bias.shape[0],
-                           values, table, max_rows)
+    return sparse.convolve(lambda rows: tf.matmul(rows, _matrix([self._kernel])) + self._bias, values, table,
+                           max_rows)
 
 
 class _Gated(tf.Module):
@@ -80,8 +80,7 @@ class GatedBlock(_Gated):
 
   def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: Optional[tf.Tensor]) -> tf.Tensor:
     """Evaluates listed pixels, (n, C) -> (n, filters / 2), without dilation; arguments as of `sparse.convolve`."""
-    return sparse.convolve(lambda rows: self._multiplied(rows, self._kernels), self._scale.shape[0], values, table,
-                           max_rows)
+    return sparse.convolve(lambda rows: self._multiplied(rows, self._kernels), values, table, max_rows)
 
 
 class UpscaledGatedBlock(_Gated):

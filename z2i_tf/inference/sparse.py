@@ -48,17 +48,16 @@ def gather_dense(image: tf.Tensor, pixels: tf.Tensor, offsets: Sequence[Tuple[in
   return tf.reshape(rows, [-1, len(offsets) * channels])
 
 
-def convolve(layer: Callable[[tf.Tensor], tf.Tensor], filters: int, values: tf.Tensor, table: tf.Tensor,
+def convolve(layer: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, table: tf.Tensor,
              max_rows: Optional[tf.Tensor]) -> tf.Tensor:
   """Applies a layer to the neighbourhoods of all listed pixels.
 
   Args:
-    layer: (m, 9C) -> (m, filters), of the same type.
-    filters: see `layer`.
+    layer: (m, 9C) -> (m, D), of the same type.
     values: (n, C).
     table: (n, 9), as of `neighbours`.
     max_rows: how many neighbourhoods may be in memory at once; int32 scalar. None: all.
-  Returns: (n, filters).
+  Returns: (n, D).
   """
   channels = values.shape[-1]
   values = tf.pad(values, [[0, 1], [0, 0]])
@@ -70,7 +69,8 @@ def convolve(layer: Callable[[tf.Tensor], tf.Tensor], filters: int, values: tf.T
     return apply(table)
   max_rows = tf.maximum(1, max_rows)
   count = tf.shape(table)[0]
-  parts = tf.TensorArray(values.dtype, -(-count // max_rows), infer_shape=False, element_shape=[None, filters])
+  filters = apply(table[:0]).shape[-1]  # Graphs cannot tell it from a list of parts, and there may be none.
+  parts = tf.TensorArray(values.dtype, size=-(-count // max_rows), infer_shape=False, element_shape=[None, filters])
   _, parts = tf.while_loop(
       lambda number, _: number * max_rows < count,
       lambda number, parts: (number + 1, parts.write(

@@ -30,7 +30,7 @@ def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rat
     rate: side of the blocks that are copied, and the factor by which features are shrunk for the scores.
     softmax_scale: sharpness.
   Returns: the features, (B, H, W, C), and where the hole's were copied from: (B, H / rate, W / rate) int32, of each needed
-    query the key of the largest weight, counted row by row; -1 for queries that are not needed.
+    query the key of the largest weight, counted row by row; -1 for queries that are not needed or find no key.
   """
   blocks = tf.nn.space_to_depth(features, rate)
 
@@ -71,6 +71,7 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
     weights = tf.exp(logits - tf.reduce_max(logits, axis=-1, keepdims=True)) * is_key[:, 0]
     sums = tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), contextual_attention.MIN_WEIGHT_SUM)
     best = _transposed_index(tf.argmax(weights, axis=-1, output_type=tf.int32), width, height)
+    best = tf.where(tf.reduce_any(weights > 0, axis=-1), best, -1)
     rows = chosen[:, tf.newaxis]
     return (first + at_once, tf.tensor_scatter_nd_update(filled, rows, tf.matmul(weights, values) / sums),
             tf.tensor_scatter_nd_update(sources, rows, best))
