@@ -24,6 +24,8 @@ _DECODER_LEVEL_HALO = 3
 _SR_HALO = 2 * RESIDUAL_BLOCKS + 3
 # Listed pixels are computed one by one if they are at most this share of all (beyond that their gathered neighbourhoods take more memory than the encoder).
 _MAX_LISTED_SHARE = 0.4
+# A gathered neighbourhood takes the memory of so many pixels at full resolution.
+_PIXELS_PER_ROW = 8
 
 
 class Limits(NamedTuple):
@@ -98,8 +100,8 @@ class GatedNet(tf.Module):
     everywhere = lambda: tiles.evaluate(piece, x, limits.max_tile_pixels)
     if needed is None:
       return everywhere()
-    output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere,
-                     lambda: at_cells(x, needed, limits.max_tile_pixels))
+    max_rows = None if limits.max_tile_pixels is None else limits.max_tile_pixels // _PIXELS_PER_ROW
+    output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere, lambda: at_cells(x, needed, max_rows))
     output.set_shape([x.shape[0], None, None, piece.channels])
     return output
 
