@@ -25,7 +25,7 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 SAVED_MODEL_FILE = "saved_model.pb"
 FILL, ENCODED, STAGES = "serving_default", "encoded", "stages"
 # Pixels at high resolution, and scores of attention, that the graph evaluates at once.
-_LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**24)
+_LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**26)
 # What the graph does not say of the model. TensorFlow Serving does not look at it.
 _DESCRIPTION = os.path.join("assets.extra", "z2i_tf.json")
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.uint8, "image")
