@@ -1,17 +1,29 @@
-"""Inference at the paper's size on this machine: time, memory, and the share of its matrix-multiply rate.
+"""Speed and memory of inference on this machine, as ratios within one run.
 
-  python benchmarks/inference.py [--width=64] [--runs=10]
+  python benchmarks/inference.py [--parts=speed,memory,sizes,startup] [--width=64] [--masks=20] [--rounds=1]
+                                 [--model=compact] [--precision=float32]
 
-One photograph of 256x256 pixels, float32, random weights (time does not depend on them). FLOPs are counted
-by TensorFlow's profiler on the traced network (it does not know einsum, so the resizes' products are left
-out); the machine's rate is that of a 2048x2048 float32 product, measured in the same process right before
-and right after. Times are medians.
+speed: photographs of 256x256 with the paper's masks. The plain path is three separate calls of networks of ordinary
+  layers in float32, attention having the scores of every position; "Keras" is the package's Keras model, in one call;
+  the others are the package's inference. All have the same weights and fill the same hole one after the other, so that
+  whatever else the machine does hits all of them. Seconds are means over masks (and rounds), of wall time and of processor
+  time of this process. Differences are from the plain path, in gray levels of 8 bits, over the hole; PSNR, over
+  the hole, is that of bfloat16 beside our float32, the lowest of a mask and that of all holes together.
+memory: holes of 5% in four places of large images, one process each: prediction of the plan and peak.
+sizes: time over sizes of hole and image, each filled once before.
+startup: wall time of commands from the shell, medians.
+
+Weights are random (see `inference_paths.random_weights`), or those of --model, a bundled model's name or a model folder;
+--width is then the model's. --precision is that of memory and sizes.
 """
 
 import argparse
+import json
 import os
-import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,76 +31,193 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from z2i_tf import conventions
+import arithmetic
+import inference_paths
+from z2i_tf import checkpoints
 from z2i_tf import image_io
+from z2i_tf import image_ops
+from z2i_tf import memory
+from z2i_tf import processor
+from z2i_tf.inference.bundled_models import BUNDLED
+from z2i_tf.inference.bundled_models import model_folder
+from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.models.zoom_inpainter import ModelConfig
-from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
-_DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_DATA = os.path.join(os.path.dirname(_HERE), "data")
 _SIDE = 256
-_PRODUCT_SIDE = 2048
+_KINDS = ("small", "large")
+# (H, W), bound. A bound of None is the default.
+_DEFAULT_BOUND = "3GB"
+_MEMORY_CASES = (((1080, 1920), _DEFAULT_BOUND), ((3000, 4000), _DEFAULT_BOUND), ((1080, 1920), "1.5GB"))
+_HOLE_SHARE, _PLACES_PER_SIDE = 0.05, 2
+_IMAGE_SIZES, _HOLE_SIDES = ((512, 512), (1080, 1920), (3000, 4000)), (64, 192, 384)
+_STARTS = 5
+_PLAIN, _KERAS, _FLOAT32, _BFLOAT16 = "plain", "Keras", "ours, float32", "ours, bfloat16"
 
 
-def _median_seconds(function, runs):
-  seconds = []
-  for _ in range(runs):
-    start = time.perf_counter()
-    function()
-    seconds.append(time.perf_counter() - start)
-  return statistics.median(seconds)
+def _photographs():
+  """(4, 256, 256, 3) float32: the middles of the sample photographs."""
+  crops = []
+  for path in image_io.list_images(os.path.join(_DATA, "images")):
+    photo = image_io.read_rgb(path)
+    top, left = ((length - _SIDE) // 2 for length in photo.shape[:2])
+    crops.append(photo[top:top + _SIDE, left:left + _SIDE])
+  return np.stack(crops) / np.float32(255)
 
 
-def _product_rate(runs):
-  """Floating-point operations per second of a large matrix product."""
-  matrices = [tf.random.stateless_normal([_PRODUCT_SIDE] * 2, [seed, 0]) for seed in range(2)]
-  product = lambda: tf.matmul(*matrices).numpy()
-  product()
-  return 2 * _PRODUCT_SIDE**3 / _median_seconds(product, runs)
+def _holes(kind, count):
+  mixture, rng = MaskMixture.parse(kind), np.random.default_rng(0)
+  return [mixture.draw(_SIDE, _SIDE, rng).astype(bool) for _ in range(count)]
 
 
-def _count_flops(concrete_function):
-  profiler = tf.compat.v1.profiler
-  options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
-  return profiler.profile(
-      concrete_function.graph, options=options.with_empty_output().build()).total_float_ops
+def _weights(arguments):
+  """Returns the configuration and the arrays of the weights that are measured."""
+  if arguments.model:
+    arrays, config = checkpoints.read_model_file(
+        model_folder(arguments.model) if arguments.model in BUNDLED else arguments.model)
+    return ModelConfig(**config["model"]), arrays
+  config = ModelConfig(width=arguments.width)
+  holes = [hole for kind in _KINDS for hole in _holes(kind, 2)]
+  return config, inference_paths.random_weights(config, _photographs(), np.stack(holes))
 
 
-def _peak_mib():
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _measure_speed(config, arrays, arguments):
+  paths = {_PLAIN: inference_paths.PlainPath(config, arrays, (_SIDE, _SIDE)),
+           _KERAS: inference_paths.KerasPath(config, arrays),
+           _FLOAT32: inference_paths.OurPath(config, arrays, "float32")}
+  instructions = processor.bfloat16_instructions()
+  if instructions:
+    paths[_BFLOAT16] = inference_paths.OurPath(config, arrays, "bfloat16")
+  photos = _photographs()
+  flops = sum(map(arithmetic.count_flops, paths[_PLAIN].concrete_functions))
+  rates = [arithmetic.product_rate()]
+  measured = {kind: _fill_all(paths, photos, _holes(kind, arguments.masks), arguments.rounds) for kind in _KINDS}
+  rates.append(arithmetic.product_rate())
+
+  print(f"\n{_SIDE}x{_SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
+        f"{processor.usable_cores()} cores of {processor.model_name()} "
+        f"(bfloat16: {', '.join(instructions or ()) or 'no instructions'})\n")
+  print("| masks | path | seconds | x plain | processor seconds | x plain | largest difference | PSNR of bfloat16, dB: "
+        "lowest, all |\n|" + "---|" * 8)
+  for kind, (seconds, results) in measured.items():
+    for name in paths:
+      (wall, cpu), (plain_wall, plain_cpu) = (np.mean(seconds[path], axis=0) for path in (name, _PLAIN))
+      difference = max(np.abs(image_ops.to_levels(result).astype(int) - image_ops.to_levels(plain)).max()
+                       for result, plain in zip(results[name], results[_PLAIN]))
+      psnr = "{:.1f}, {:.1f}".format(*_psnr(results[name], results[_FLOAT32])) if name == _BFLOAT16 else ""
+      print(f"| {kind} | {name} | {wall:.2f} | {plain_wall / wall:.2f} | {cpu:.2f} | {plain_cpu / cpu:.2f} | "
+            f"{difference} | {psnr} |")
+  plain_seconds = np.mean([wall for seconds, _ in measured.values() for wall, _ in seconds[_PLAIN]])
+  rate = statistics.mean(rates)
+  print(f"\nplain: {flops / 1e9:.0f} GFLOP, {flops / plain_seconds / 1e9:.0f} GFLOP/s, "
+        f"{100 * flops / plain_seconds / rate:.0f}% of a matrix product's {rate / 1e9:.0f} GFLOP/s (before "
+        f"{rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})")
+
+
+def _fill_all(paths, photos, holes, rounds):
+  """Returns path -> list of (wall, processor) seconds, and path -> list of the holes' pixels (n, 3)."""
+  seconds, results = ({name: [] for name in paths} for _ in range(2))
+  for path in paths.values():
+    for hole in (holes[0], holes[-1]):
+      path(photos[0], hole)
+  for round_number in range(rounds):
+    for number, hole in enumerate(holes):
+      photo = photos[number % len(photos)]
+      for name, path in paths.items():
+        start = time.perf_counter(), time.process_time()
+        filled = path(photo, hole)
+        seconds[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
+        if not round_number:
+          results[name].append(filled[hole])
+  return seconds, results
+
+
+def _psnr(results, references):
+  """Returns the lowest PSNR of a hole's pixels, and that of all of them together; of lists of (n, 3) in [0, 1]."""
+  squares = [np.square(result - reference) for result, reference in zip(results, references)]
+  return [-10.0 * np.log10(error) for error in (max(map(np.mean, squares)), np.mean(np.concatenate(squares)))]
+
+
+def _in_child(folder, arguments, size, holes, max_memory, warm):
+  """Fills the holes of an image in a process of its own; returns its list (see `large_images`)."""
+  settings = {"model": folder, "precision": arguments.precision, "max_memory": max_memory, "height": size[0],
+              "width": size[1], "holes": holes, "warm": warm}
+  command = [sys.executable, os.path.join(_HERE, "large_images.py"), json.dumps(settings)]
+  return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+
+
+def _measure_memory(folder, config, arguments):
+  print(f"\nHole of {_HOLE_SHARE:.0%} in {_PLACES_PER_SIDE**2} places, width {config.width}, {arguments.precision}\n")
+  print("| image | --max_memory | plan | predicted | peak | peak / predicted | seconds |\n|" + "---|" * 7)
+  for size, max_memory in _MEMORY_CASES:
+    side = round((_HOLE_SHARE * size[0] * size[1])**0.5 / _PLACES_PER_SIDE)
+    tops, lefts = ([(2 * place + 1) * length // (2 * _PLACES_PER_SIDE) - side // 2
+                    for place in range(_PLACES_PER_SIDE)] for length in size)
+    boxes = [_square(top, left, side) for top in tops for left in lefts]
+    result, = _in_child(folder, arguments, size, [boxes], max_memory, warm=False)
+    print(f"| {size[1]}x{size[0]} | {max_memory} | {result['plan']} | {memory.format_size(result['predicted'])} | "
+          f"{memory.format_size(result['peak'])} | {result['peak'] / result['predicted']:.2f} | "
+          f"{result['seconds']:.1f} |", flush=True)
+
+
+def _measure_sizes(folder, config, arguments):
+  print(f"\nSeconds (peak of the process so far, hole by hole) of a square hole in the middle, width {config.width}, "
+        f"{arguments.precision}\n")
+  print("| image |" + "".join(f" hole {side}x{side} |" for side in _HOLE_SIDES) + "\n|" + "---|" * (len(_HOLE_SIDES) + 1))
+  for size in _IMAGE_SIZES:
+    holes = [[_square((size[0] - side) // 2, (size[1] - side) // 2, side)] for side in _HOLE_SIDES]
+    results = _in_child(folder, arguments, size, holes, _DEFAULT_BOUND, warm=True)
+    print(f"| {size[1]}x{size[0]} |" + "".join(
+        f" {result['seconds']:.2f} ({memory.format_size(result['peak'])}) |" for result in results), flush=True)
+
+
+def _square(top, left, side):
+  return [top, top + side, left, left + side]
+
+
+def _measure_startup(folder):
+  print("\n| command | seconds |\n|---|---|")
+  image, mask = (os.path.join(_DATA, *names) for names in (("images", "astronaut.jpg"), ("masks", "astronaut.png")))
+  for text, command in (
+      ("z2i --help", ["--help"]),
+      ("z2i inpaint, bundled model, sample photograph",
+       ["inpaint", f"--image={image}", f"--mask={mask}", f"--output={os.path.join(folder, 'filled.png')}"])):
+    seconds = []
+    for _ in range(_STARTS):
+      start = time.perf_counter()
+      subprocess.run([sys.executable, "-m", "z2i_tf", *command], check=True, stdout=subprocess.DEVNULL)
+      seconds.append(time.perf_counter() - start)
+    print(f"| {text} | {statistics.median(seconds):.2f} |", flush=True)
 
 
 def main():
+  parts = ("speed", "memory", "sizes", "startup")
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+  parser.add_argument("--parts", default=",".join(parts))
   parser.add_argument("--width", type=int, default=64)
-  parser.add_argument("--runs", type=int, default=10)
+  parser.add_argument("--masks", type=int, default=20, help="of a kind")
+  parser.add_argument("--rounds", type=int, default=1)
+  parser.add_argument("--model", help="a bundled model's name, or a model folder, instead of random weights")
+  parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of memory and sizes")
   arguments = parser.parse_args()
-
-  image = image_io.read_rgb(os.path.join(_DATA, "images", "astronaut.jpg"))[:_SIDE, :_SIDE]
-  mask = image_io.read_mask(os.path.join(_DATA, "masks", "astronaut.png"))[:_SIDE, :_SIDE]
-  batch = {conventions.IMAGE_LR: tf.constant(image[np.newaxis] / np.float32(255)),
-           conventions.MASK_LR: tf.constant(mask[np.newaxis, ..., np.newaxis].astype(np.float32))}
-  model = ZoomInpainter(ModelConfig(width=arguments.width))
-  predict = tf.function(model).get_concrete_function(
-      tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), batch))
-  flops = _count_flops(predict)
-  rates = [_product_rate(arguments.runs)]
-  before = _peak_mib()
-  run = lambda: predict(batch)[conventions.RESULT].numpy()
-  run()
-  seconds = _median_seconds(run, arguments.runs)
-  peak = _peak_mib()
-  rates.append(_product_rate(arguments.runs))
-  rate = statistics.mean(rates)
-
-  print(f"{_SIDE}x{_SIDE}, width {arguments.width}, float32, {os.cpu_count()} cores, "
-        f"median of {arguments.runs} runs")
-  print(f"time                 {1000 * seconds:8.0f} ms")
-  print(f"peak resident memory {peak:8.0f} MiB (before the first run: {before:.0f} MiB)")
-  print(f"operations           {flops / 1e9:8.1f} GFLOP")
-  print(f"achieved rate        {flops / seconds / 1e9:8.1f} GFLOP/s")
-  print(f"matrix product       {rate / 1e9:8.1f} GFLOP/s (before {rates[0] / 1e9:.1f}, "
-        f"after {rates[1] / 1e9:.1f})")
-  print(f"share                {100 * flops / seconds / rate:8.1f} %")
+  chosen = arguments.parts.split(",")
+  if not set(chosen) <= set(parts):
+    parser.error(f"--parts={arguments.parts}: known are {', '.join(parts)}")
+  tf.get_logger().setLevel("ERROR")  # The profiler announces its deprecation.
+  with tempfile.TemporaryDirectory() as folder:
+    if set(chosen) - {"startup"}:
+      config, arrays = _weights(arguments)
+      model = os.path.join(folder, "model")
+      checkpoints.write_model_file(model, arrays, {"model": config.__dict__})
+    if "speed" in chosen:
+      _measure_speed(config, arrays, arguments)
+    if "memory" in chosen:
+      _measure_memory(model, config, arguments)
+    if "sizes" in chosen:
+      _measure_sizes(model, config, arguments)
+    if "startup" in chosen:
+      _measure_startup(folder)
 
 
 if __name__ == "__main__":

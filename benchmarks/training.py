@@ -17,8 +17,6 @@ weights. For every size, with and without VGG19 (random weights: time does not d
 """
 
 import argparse
-import collections
-import glob
 import json
 import os
 import resource
@@ -33,6 +31,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+import arithmetic
+import plain_networks
 from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.keras_api import keras
@@ -54,102 +54,11 @@ from z2i_tf.training.precision import networks_in
 
 _SCALE = 2
 _LEARNING_RATE = 1e-4
-_PRODUCT_SIDE = 2048
 _WANTED_RATIO = 1.25
 _SHOWN_KINDS = 10
 _FEATURE_LAYER = "block4_conv1"
 _VGG_SIDE = 224
 _PRECISIONS = ("float32", "mixed_bfloat16")
-
-
-# The plain networks, from the specification.
-
-def _plain_block(x, filters, rate=1):
-  x = layers.Conv2D(filters, 3, padding="same", dilation_rate=rate)(x)
-  features, gates = tf.split(x, 2, axis=-1)
-  return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, synchronized=True)(
-      tf.nn.elu(features) * tf.sigmoid(gates))
-
-
-def _plain_level(x, filters, rates):
-  x = skipped = _plain_block(x, filters, rates[0])
-  for rate in rates[1:]:
-    x = _plain_block(x, filters, rate)
-  return x + skipped
-
-
-def _plain_encoder(x, width):
-  x = layers.MaxPooling2D()(_plain_level(x, width, (1, 1, 1)))
-  x = layers.MaxPooling2D()(_plain_level(x, 2 * width, (1, 1, 1)))
-  return _plain_level(x, 4 * width, (2, 4, 8))
-
-
-def _plain_decoder(x, width):
-  x = _plain_level(layers.UpSampling2D()(x), 2 * width, (1, 1, 1, 1))
-  x = _plain_level(layers.UpSampling2D()(x), width, (1, 1, 1, 1))
-  return _plain_rgb(x)
-
-
-def _plain_rgb(x):
-  return layers.Conv2D(3, 3, padding="same", dtype="float32")(x)
-
-
-def _plain_coarse(width):
-  inputs = layers.Input([None, None, 4])
-  image, mask = inputs[..., :3], inputs[..., 3:]
-  filled = _plain_decoder(_plain_encoder(inputs, width), width)
-  return Model(inputs, filled * mask + image * (1.0 - mask))
-
-
-def _plain_sr(width):
-  def conv(x, filters):
-    return layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-  inputs = layers.Input([None, None, 3])
-  x = conv(inputs, width)
-  for _ in range(4):
-    x = conv(conv(x, width), width) + x
-  x = _plain_rgb(tf.nn.depth_to_space(conv(x, width * _SCALE**2), _SCALE))
-  return Model(inputs, x + tf.image.resize(inputs, _SCALE * tf.shape(inputs)[1:3], "bicubic"))
-
-
-def _plain_refinement(width):
-  inputs = layers.Input([None, None, 4])
-  mask = tf.image.resize(inputs[..., 3:], tf.shape(inputs)[1:3] // 4, "nearest")
-  bottleneck = _plain_encoder(inputs, width)
-  attended = _plain_block(_plain_attention(_plain_block(bottleneck, 4 * width), mask), 4 * width)
-  merged = _plain_block(tf.concat([bottleneck, attended], axis=-1), 4 * width)
-  return Model(inputs, inputs[..., :3] + _plain_decoder(merged, width))
-
-
-def _plain_attention(features, mask):
-  channels = features.shape[-1]
-  mask = tf.cast(mask, features.dtype)
-  small, small_mask = (tf.cast(tf.image.resize(x, tf.shape(features)[1:3] // 2, "nearest"), tf.float32)
-                       for x in (features, mask))
-  height, width = tf.unstack(tf.shape(small)[1:3])
-  count = height * width
-  padded = tf.pad(small, [[0, 0], [1, 1], [1, 1], [0, 0]])
-  patches = tf.concat([padded[:, y:y + height, x:x + width] for y in range(3) for x in range(3)], axis=-1)
-  patches = tf.reshape(patches, [-1, count, 9 * channels])
-  scores = tf.matmul(tf.math.l2_normalize(patches, axis=-1, epsilon=1e-18), patches, transpose_b=True)
-
-  def neighbours(matrix):
-    padded = tf.pad(matrix, [[0, 0], [1, 1], [1, 1]])
-    return padded[:, :-2, :-2] + matrix + padded[:, 2:, 2:]
-
-  def reordered(matrix, rows, columns):
-    matrix = tf.transpose(tf.reshape(matrix, [-1, rows, columns, rows, columns]), [0, 2, 1, 4, 3])
-    return tf.reshape(matrix, [-1, count, count])
-
-  scores = reordered(neighbours(reordered(neighbours(scores), height, width)), width, height)
-  is_key = tf.reshape(1.0 - tf.nn.max_pool2d(small_mask, 3, 1, "SAME"), [-1, 1, count])
-  logits = 10.0 * scores
-  weights = tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True))) * is_key
-  weights = weights / tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), 1e-9)
-  blocks = tf.nn.space_to_depth(features, 2)
-  mixed = tf.matmul(tf.cast(weights, blocks.dtype), tf.reshape(blocks, [-1, count, 4 * channels]))
-  mixed = tf.nn.depth_to_space(tf.reshape(mixed, tf.shape(blocks)), 2)
-  return features * (1.0 - mask) + mixed * mask
 
 
 def _plain_discriminator(width):
@@ -172,8 +81,7 @@ class _PlainStep:
 
   def __init__(self, width, precision, vgg_path):
     with networks_in(precision):
-      self.networks = {conventions.COARSE_NET: _plain_coarse(width), conventions.SR_NET: _plain_sr(width),
-                       conventions.REFINE_NET: _plain_refinement(width)}
+      self.networks = plain_networks.generator(width, _SCALE)
     self.networks[conventions.DISCRIMINATOR] = _plain_discriminator(width)
     self._features = _plain_features(vgg_path) if vgg_path else None
     self._optimizers = [optimizers.Adam(_LEARNING_RATE) for _ in range(2)]
@@ -244,35 +152,7 @@ class _Run:
     return time.perf_counter() - start
 
   def flops(self):
-    profiler = tf.compat.v1.profiler
-    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output()
-    traced = self._function.get_concrete_function(self._batch).graph
-    # Gradients nobody asked for (of VGG19's kernels) are in the traced graph, but never run.
-    run = [output.op.name for output in traced.outputs] + [operation.name for operation in traced.control_outputs]
-    definition = tf.compat.v1.graph_util.extract_sub_graph(traced.as_graph_def(add_shapes=True), run)
-    with tf.Graph().as_default() as graph:
-      tf.graph_util.import_graph_def(definition, name="")
-      return profiler.profile(graph, options=options.build()).total_float_ops
-
-  def seconds_by_kind(self):
-    """Returns operation kind -> seconds in one step; operations running side by side are both counted."""
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # pylint: disable=no-name-in-module
-    space = xplane_pb2.XSpace()
-    with tempfile.TemporaryDirectory() as folder:
-      with tf.profiler.experimental.Profile(folder):
-        self()
-      path, = glob.glob(os.path.join(folder, "**", "*.xplane.pb"), recursive=True)
-      with open(path, "rb") as file:
-        space.ParseFromString(file.read())
-    seconds = collections.Counter()
-    for plane in space.planes:
-      for line in plane.lines:
-        for event in line.events:
-          name = plane.event_metadata[event.metadata_id].name  # "path/of/the/operation:Kind"
-          if name.count(":") == 1 and " " not in name:
-            seconds[name.split(":")[1]] += event.duration_ps * 1e-12
-    return seconds
-
+    return arithmetic.count_flops(self._function.get_concrete_function(self._batch))
 
 def _random_batch(size, batch_size):
   rng = np.random.default_rng(0)
@@ -281,17 +161,6 @@ def _random_batch(size, batch_size):
   image_hr = rng.random((batch_size, size * _SCALE, size * _SCALE, 3), np.float32)
   image_lr = tf.image.resize(image_hr, [size] * 2, "bicubic", antialias=True)
   return {"image_hr": tf.constant(image_hr), "image_lr": image_lr, "mask_lr": tf.constant(mask)}
-
-
-def _product_rate():
-  """Floating-point operations per second of a large matrix product."""
-  matrices = [tf.random.stateless_normal([_PRODUCT_SIDE] * 2, [seed, 0]) for seed in range(2)]
-  seconds = []
-  for _ in range(10):
-    start = time.perf_counter()
-    tf.matmul(*matrices).numpy()
-    seconds.append(time.perf_counter() - start)
-  return 2 * _PRODUCT_SIDE**3 / statistics.median(seconds)
 
 
 def _peak_mib():
@@ -303,18 +172,19 @@ def _measure_time(size, precision, arguments, vgg_path):
   ours, plain = (_Run(kind, precision, batch, arguments, vgg_path) for kind in ("ours", "plain"))
   checkpoints.assign_arrays(plain.step.networks, checkpoints.read_arrays(ours.step.networks), "our step")
   our_losses, plain_losses = ours(), plain()
-  rates, seconds = [_product_rate()], ([], [])
+  rates, seconds = [arithmetic.product_rate()], ([], [])
   for _ in range(arguments.rounds):
     for run, times in zip((ours, plain), seconds):
       times.append(run.seconds())
-  rates.append(_product_rate())
+  rates.append(arithmetic.product_rate())
   our_seconds, plain_seconds = (statistics.median(times) for times in seconds)
   ratio = plain_seconds / our_seconds
   return {
       "ours_s": our_seconds, "plain_s": plain_seconds, "ratio": ratio, "flops": ours.flops(),
       "rate": statistics.mean(rates),
       "loss_difference": max(abs(our_losses[name] / value - 1.0) for name, value in plain_losses.items()),
-      "by_kind": dict(ours.seconds_by_kind().most_common(_SHOWN_KINDS)) if vgg_path and ratio < _WANTED_RATIO else {}}
+      "by_kind": (dict(arithmetic.seconds_by_kind(ours).most_common(_SHOWN_KINDS))
+                  if vgg_path and ratio < _WANTED_RATIO else {})}
 
 
 def _measure_memory(kind, size, precision, arguments, vgg_path):

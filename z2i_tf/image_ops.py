@@ -168,6 +168,8 @@ def pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
   Returns: (B, H', W', C); the originals are its top left corners.
   """
   for axis in (1, 2):
+    if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
+      continue
     side = tf.shape(images)[axis]
     period = tf.maximum(1, 2 * side - 2)
     place = tf.range(-(-side // multiple) * multiple) % period

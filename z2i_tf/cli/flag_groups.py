@@ -8,6 +8,7 @@ from typing import Any, Collection, Dict, Iterator, Optional, Sequence
 from absl import flags
 
 from z2i_tf import conventions
+from z2i_tf import memory
 from z2i_tf.errors import InputError
 
 
@@ -75,7 +76,27 @@ def define_seed_flag(values: flags.FlagValues) -> None:
 def define_model_choice_flag(values: flags.FlagValues) -> None:
   """Which trained model to use."""
   flags.DEFINE_string("model", "compact", "Name of a bundled model (compact), or a folder with model.npz, "
-                      "such as a training's --work_dir.", flag_values=values)
+                      "such as a training's --work_dir, or with a SavedModel of z2i export.", flag_values=values)
+
+
+def define_inference_flags(values: flags.FlagValues) -> None:
+  """How a model fills holes."""
+  define_precision_flag(values)
+  flags.DEFINE_string("max_memory", "3GB", "Bound of the process' memory, as 3GB or 800MB; what is done is planned to stay "
+                      "below.", flag_values=values)
+
+
+def define_precision_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic of the networks; bfloat16 is faster on "
+                    "processors that have it (z2i doctor says so), slower on others.", flag_values=values)
+
+
+def max_memory(values: flags.FlagValues) -> int:
+  """Returns the bytes of --max_memory; raises InputError naming it."""
+  try:
+    return memory.parse_size(values.max_memory)
+  except ValueError as error:
+    raise InputError(f"--max_memory={values.max_memory}: {error}") from error
 
 
 def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None):

@@ -18,6 +18,7 @@ from z2i_tf.errors import Stopped
 # Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help).
 COMMANDS = {
     "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
+    "export": ("export", "write a model as a SavedModel, TFLite or ONNX file"),
     "pretrain": ("pretrain", "train the coarse, the SR or the refinement network alone"),
     "train": ("train", "train coarse, SR and refinement network and the discriminator jointly"),
     "recipe": ("recipe", "run several stages of training one after the other, handing the weights over"),

@@ -36,9 +36,10 @@ class Conv(tf.Module):
     x = tf.nn.bias_add(tf.nn.conv2d(tf.cast(x, self.dtype), self._kernel, 1, "SAME"), self._bias)
     return tf.nn.relu(x) if self._relu else x
 
-  def of_neighbourhoods(self, rows: tf.Tensor) -> tf.Tensor:
-    """(n, 9C) -> (n, filters), without ReLU."""
-    return tf.matmul(rows, _matrix([self._kernel])) + self._bias
+  def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: Optional[tf.Tensor]) -> tf.Tensor:
+    """Evaluates listed pixels, (n, C) -> (n, filters), without ReLU; arguments as of `sparse.convolve`."""
+    return sparse.convolve(lambda rows: tf.matmul(rows, _matrix([self._kernel])) + self._bias, values, table,
+                           max_rows)
 
 
 class _Gated(tf.Module):
@@ -77,9 +78,9 @@ class GatedBlock(_Gated):
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     return self._convolved(x, self._kernels, "SAME", self._dilation_rate)
 
-  def of_neighbourhoods(self, rows: tf.Tensor) -> tf.Tensor:
-    """(n, 9C) -> (n, filters / 2); not for dilated convolutions."""
-    return self._multiplied(rows, self._kernels)
+  def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: Optional[tf.Tensor]) -> tf.Tensor:
+    """Evaluates listed pixels, (n, C) -> (n, filters / 2), without dilation; arguments as of `sparse.convolve`."""
+    return sparse.convolve(lambda rows: self._multiplied(rows, self._kernels), values, table, max_rows)
 
 
 class UpscaledGatedBlock(_Gated):
@@ -161,10 +162,10 @@ class DecoderLevel(tf.Module):
     shape *= [1, 2, 2]
     table = sparse.neighbours(pixels, shape)
     for layer in self._layers:
-      x = sparse.convolve(layer.of_neighbourhoods, x, table, max_rows)
+      x = layer.at_pixels(x, table, max_rows)
     x += skipped
     if self._last:
-      x = sparse.convolve(self._last.of_neighbourhoods, tf.cast(x, self._last.dtype), table, max_rows)
+      x = self._last.at_pixels(tf.cast(x, self._last.dtype), table, max_rows)
     return sparse.scatter(x, pixels, shape)
 
 

@@ -24,6 +24,8 @@ _DECODER_LEVEL_HALO = 3
 _SR_HALO = 2 * RESIDUAL_BLOCKS + 3
 # Listed pixels are computed one by one if they are at most this share of all (beyond that their gathered neighbourhoods take more memory than the encoder).
 _MAX_LISTED_SHARE = 0.4
+# A gathered neighbourhood takes the memory of so many pixels at full resolution.
+_PIXELS_PER_ROW = 8
 
 
 class Limits(NamedTuple):
@@ -48,6 +50,7 @@ class GatedNet(tf.Module):
     reader = _LayerReader(arrays, network, dtype)
     first, second = reader.encoder_level(), reader.encoder_level()
     bottleneck = reader.encoder_level(blocks.BOTTLENECK_DILATIONS)
+    self._encoder_levels = [first, second, bottleneck]  # An attribute, so that their variables are saved.
     self._before_attention = None
     if network == conventions.REFINE_NET:
       self._before_attention, self._after_attention, self._merge = reader.gated(), reader.gated(), reader.gated()
@@ -97,8 +100,8 @@ class GatedNet(tf.Module):
     everywhere = lambda: tiles.evaluate(piece, x, limits.max_tile_pixels)
     if needed is None:
       return everywhere()
-    output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere,
-                     lambda: at_cells(x, needed, limits.max_tile_pixels))
+    max_rows = None if limits.max_tile_pixels is None else limits.max_tile_pixels // _PIXELS_PER_ROW
+    output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere, lambda: at_cells(x, needed, max_rows))
     output.set_shape([x.shape[0], None, None, piece.channels])
     return output
 
@@ -111,8 +114,8 @@ class GatedNet(tf.Module):
     pixels = sparse.listed(needed)
     bottleneck, attended = tf.split(tf.gather_nd(bottleneck_and_attended, pixels), 2, axis=-1)
     table = sparse.neighbours(pixels, shape)
-    attended = sparse.convolve(self._after_attention.of_neighbourhoods, attended, table, max_rows)
-    merged = sparse.convolve(self._merge.of_neighbourhoods, tf.concat([bottleneck, attended], axis=-1), table, max_rows)
+    attended = self._after_attention.at_pixels(attended, table, max_rows)
+    merged = self._merge.at_pixels(tf.concat([bottleneck, attended], axis=-1), table, max_rows)
     return sparse.scatter(merged, pixels, shape)
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import math
 from typing import Dict, NamedTuple
 
+from z2i_tf.layers.hole_attention import MAX_ROWS_PER_QUERY
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 
@@ -57,7 +58,7 @@ class Footprint:
 
   def working_bytes(self, pixels: int) -> int:
     """Returns what evaluating so many pixels, at low resolution, takes at most."""
-    keys = pixels * self.config.scale**2 / _PIXELS_PER_KEY
+    keys = self._keys(pixels)
     attention = pixels * self._attention_bytes + min(self._score_bytes, 4 * _SCORE_COPIES * keys**2)
     return math.ceil(max(pixels * self._convolution_bytes, attention))
 
@@ -73,6 +74,13 @@ class Footprint:
     """
     per_pixel = hole_share * _ATTENTION_WORK / _PIXELS_PER_KEY**2 / self.config.width
     return math.floor(_MAX_ATTENTION_SHARE * _CONVOLUTION_WORK / per_pixel / self.config.scale**2)
+
+  def chunk_queries(self, pixels: int) -> int:
+    """Returns how many of attention's queries, at least, are evaluated at once in an image of so many pixels."""
+    return max(1, int(self.max_scores // (MAX_ROWS_PER_QUERY * self._keys(pixels))))
+
+  def _keys(self, pixels):
+    return pixels * self.config.scale**2 / _PIXELS_PER_KEY
 
   @property
   def _convolution_bytes(self):

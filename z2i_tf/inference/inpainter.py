@@ -94,6 +94,13 @@ class Inpainter:
         pass
     return np.stack([self(*pair) for pair in zip(images, holes)])
 
+  def fill_whole(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fills the hole of an image seen whole, even where crops would do; arguments, result and errors as `__call__`."""
+    image, hole = np.asarray(image), check_pair(image, mask)
+    self._check_whole_fits(hole)
+    predicted = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
+    return image_ops.fill_hole(image, hole, predicted[0])
+
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
     """Returns every stage for an image seen whole.
 
@@ -103,12 +110,15 @@ class Inpainter:
     Raises: as `__call__`; InputError if the whole image does not fit the memory.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
-    needed = self._resident() + self._footprint.idle_bytes + self._footprint.working_bytes(hole.size)
-    if needed > self._max_memory:
-      raise InputError(f"the stages of a whole image of {hole.shape[0]}x{hole.shape[1]} take about "
-                       f"{memory.format_size(needed)}, more than --max_memory={memory.format_size(self._max_memory)}")
+    self._check_whole_fits(hole)
     stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
     return {name: stage[0] for name, stage in stages.items()}
+
+  def _check_whole_fits(self, hole):
+    needed = self._resident() + self._footprint.idle_bytes + self._footprint.working_bytes(hole.size)
+    if needed > self._max_memory:
+      raise InputError(f"an image of {hole.shape[0]}x{hole.shape[1]} seen whole takes about {memory.format_size(needed)}, "
+                       f"more than --max_memory={memory.format_size(self._max_memory)}")
 
   def _plan(self, hole, max_memory):
     return plans.make_plan(hole, self._footprint, max_memory, self._resident())

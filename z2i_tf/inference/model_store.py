@@ -1,6 +1,7 @@
 """Finds and loads trained models: bundled ones by name, others by folder."""
 
 import os
+from typing import Union
 
 from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
@@ -9,6 +10,8 @@ from z2i_tf.inference.bundled_models import DEFAULT
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictor import Predictor
+from z2i_tf.inference.saved_model import SAVED_MODEL_FILE
+from z2i_tf.inference.saved_model import SavedModelPredictor
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
@@ -26,8 +29,8 @@ def load_model(model: str) -> ZoomInpainter:
   return inpainter
 
 
-def load_predictor(model: str, precision: str = "float32") -> Predictor:
-  """Loads a trained generator for inference; arguments and errors as `load_model`.
+def load_generator(model: str, precision: str = "float32") -> Generator:
+  """Loads a trained generator for inference; errors as `load_model`.
 
   Args:
     model: name of a bundled model, or a folder with `model.npz`.
@@ -35,7 +38,23 @@ def load_predictor(model: str, precision: str = "float32") -> Predictor:
   """
   load_model(model)  # Its networks say whether every array is there and fits.
   config, arrays, _ = _read(model)
-  return Predictor(Generator(config, arrays, precision))
+  return Generator(config, arrays, precision)
+
+
+def load_predictor(model: str, precision: str = "float32") -> Union[Predictor, SavedModelPredictor]:
+  """Loads what fills holes; arguments and errors as `load_generator`, but for a SavedModel.
+
+  Args:
+    model: as of `load_generator`, or a folder with a SavedModel, whose precision is its own.
+    precision: as of `load_generator`.
+  Raises: InputError also if a SavedModel has another precision.
+  """
+  if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
+    saved = SavedModelPredictor(model)
+    if saved.precision != precision:
+      raise InputError(f"{model}: exported with --precision={saved.precision}, not {precision}")
+    return saved
+  return Predictor(load_generator(model, precision))
 
 
 def _read(model):

@@ -41,12 +41,14 @@ class Plan:
     windows: pieces of the image in order; their cores cover every hole pixel.
     blend_px: width of the strip beyond a window's core that is blended with what the next window fills there.
     max_scores: of how many elements attention's score matrix may be at once.
+    chunk_queries: how many queries that are, at least, in the largest window.
     peak_bytes: predicted peak of the process' resident memory.
     is_whole: whether the only window is the whole image.
   """
   windows: Tuple[windows.Window, ...]
   blend_px: int
   max_scores: int
+  chunk_queries: int
   peak_bytes: int
   is_whole: bool
 
@@ -58,7 +60,7 @@ class Plan:
     else:
       largest = max(sizes, key=lambda size: size[0] * size[1])
       what = f"{len(sizes)} crop{'s' * (len(sizes) > 1)}, the largest {largest[0]}x{largest[1]}"
-    return (f"{what}; attention in chunks of {self.max_scores / 1e6:.0f}M scores; predicted peak memory "
+    return (f"{what}; attention in chunks of {self.chunk_queries} queries; predicted peak memory "
             f"{format_size(self.peak_bytes)}")
 
 
@@ -98,8 +100,9 @@ def make_plan(hole: np.ndarray, footprint: Footprint, max_memory: int, resident:
       blend_px = max(blend_px, margin // _BLEND_SHARE)
       chosen += [window.moved(*(part.start for part in group.crop))
                  for window in windows.fill_order(hole[group.crop], side, margin)]
-  peak = base + footprint.working_bytes(max(map(_padded_area, chosen)))
-  return Plan(tuple(chosen), blend_px, footprint.max_scores, peak, is_whole=chosen[0].crop == everything.crop)
+  largest = max(map(_padded_area, chosen))
+  return Plan(tuple(chosen), blend_px, footprint.max_scores, footprint.chunk_queries(largest),
+              base + footprint.working_bytes(largest), is_whole=chosen[0].crop == everything.crop)
 
 
 def _fits(window, hole, footprint, max_pixels):

@@ -8,6 +8,8 @@ from typing import Iterator, Optional
 import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 
+from z2i_tf import conventions
+from z2i_tf import image_ops
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.inference.pixel_graph import fill_pixels
@@ -79,7 +81,8 @@ def _frozen(model, batch, height, width, output):
       raise InputError(f"{name} must be at least 1, not {size}")
   signature = [tf.TensorSpec([batch, height, width, 3], tf.uint8, IMAGE),
                tf.TensorSpec([batch, height, width, 1], tf.uint8, MASK)]
-  traced = tf.function(lambda image, mask: fill_pixels(model, image, mask), input_signature=signature)
+  traced = tf.function(lambda image, mask: fill_pixels(lambda *inputs: _result(model, *inputs), image, mask),
+                       input_signature=signature)
   constant = convert_to_constants.convert_variables_to_constants_v2(traced.get_concrete_function())
   graph = constant.graph.as_graph_def()
   # What is left of custom gradients makes TensorFlow warn that no gradient can be had of what is saved.
@@ -93,6 +96,14 @@ def _frozen(model, batch, height, width, output):
     return {output: tf.ensure_shape(filled, [batch, height, width, 3])}
 
   return tf.function(fill, input_signature=signature)
+
+
+def _result(model, image, mask):
+  """The result of the Keras model, (B, H, W, 3) in [0, 1], for an image of any size."""
+  height, width = tf.unstack(tf.shape(image)[1:3])
+  padded = [image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask)]
+  stages = model(dict(zip((conventions.IMAGE_LR, conventions.MASK_LR), padded)), training=False)
+  return stages[conventions.RESULT][:, :height, :width]
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ def convolve(layer: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, table: 
   values = tf.pad(values, [[0, 1], [0, 0]])
 
   def apply(part):
-    return layer(tf.reshape(tf.gather(values, part), [-1, part.shape[-1] * channels]))
+    return layer(tf.reshape(tf.gather(values, part), [-1, len(_NEIGHBOURHOOD) * channels]))
 
   if max_rows is None:
     return apply(table)

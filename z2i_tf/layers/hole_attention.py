@@ -15,7 +15,7 @@ from z2i_tf.layers import contextual_attention
 
 # One back, none, one on: of the pairs whose scores propagation adds.
 _STEPS = (-1, 0, 1)
-_MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
+MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
 
 
 def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rate: int = 2,
@@ -56,7 +56,7 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
   # The second propagation leaves the keys column by column.
   is_key, values = (tf.reshape(tf.transpose(x, [1, 0, 2]), [count, x.shape[-1]]) for x in (is_key, blocks))
   needed = tf.cast(tf.where(tf.reshape(needed, [count]))[:, 0], tf.int32)
-  at_once = tf.maximum(1, max_scores // (_MAX_ROWS_PER_QUERY * count))
+  at_once = tf.maximum(1, max_scores // (MAX_ROWS_PER_QUERY * count))
 
   def attend_some(first, filled, sources):
     chosen = needed[first:first + at_once]

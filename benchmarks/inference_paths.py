@@ -1,0 +1,117 @@
+"""The ways from a photograph to its filled one that `inference.py` compares, and the weights they share."""
+
+from typing import Dict, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+import plain_networks
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf import image_ops
+from z2i_tf.inference.footprint import Footprint
+from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.predictor import Predictor
+from z2i_tf.keras_api import keras
+from z2i_tf.keras_api import layers
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+
+# Deviation, over all pixels and channels, of what the networks' last convolutions give; about that of trained ones.
+_FILL_DEVIATION, _SR_DEVIATION, _RESIDUAL_DEVIATION = 0.2, 0.02, 0.05
+
+
+def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -> Dict[str, np.ndarray]:
+  """Returns seeded random weights with which activations and images are in the range of a trained model's.
+
+  The moving statistics of the batch norms are those of one pass over the photographs; the last convolution of each
+  network is scaled and shifted so that fills spread around mid-gray, and residuals around 0.
+
+  Args:
+    config: zoom "sr".
+    images: (B, H, W, 3) float32 in [0, 1]; H and W multiples of 8.
+    holes: (B, H, W) bool, True = hole.
+  """
+  keras.utils.set_random_seed(0)
+  model = ZoomInpainter(config)
+  for network in model.networks.values():
+    for layer in network.layers:
+      if isinstance(layer, layers.BatchNormalization):
+        layer.momentum = 0.0  # The moving statistics become the batch's.
+  mask = tf.constant(holes[..., np.newaxis].astype(np.float32))
+  inputs = tf.concat([images * (1.0 - mask), mask], axis=-1)
+  hole = holes[..., np.newaxis] & np.ones(3, bool)
+  filled = model.coarse_net(inputs, training=True).numpy()[hole].reshape(-1, 3)
+  _set_range(model.coarse_net, filled, _FILL_DEVIATION, 0.5)
+  coarse = model.coarse_net(inputs)
+  residual = model.sr_net(coarse) - image_ops.upscale_bicubic(coarse, config.scale)
+  _set_range(model.sr_net, residual.numpy().reshape(-1, 3), _SR_DEVIATION, 0.0)
+  zoomed = model.sr_net(coarse)
+  inputs = tf.concat([zoomed, image_ops.upscale_nearest(mask, config.scale)], axis=-1)
+  residual = model.refinement_net(inputs, training=True) - zoomed
+  _set_range(model.refinement_net, residual.numpy().reshape(-1, 3), _RESIDUAL_DEVIATION, 0.0)
+  return checkpoints.read_arrays(model.networks)
+
+
+def _set_range(network, values, deviation, mean):
+  """Makes the last convolution, which gives the values (n, 3), give some of that deviation and mean."""
+  *_, kernel, bias = [variable for name, variable in checkpoints.network_variables(network).items()
+                      if name.startswith("conv")]
+  scale = deviation / values.std()
+  kernel.assign(kernel * scale)
+  bias.assign((bias - values.mean(axis=0)) * scale + mean)
+
+
+class PlainPath:
+  """Three calls of networks of ordinary layers, float32; what is between them is done outside of them."""
+
+  def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray], shape: Tuple[int, int]):
+    """Traces the networks for images (H, W) of one shape, multiples of 8."""
+    networks = plain_networks.generator(config.width, config.scale)
+    checkpoints.assign_arrays(networks, arrays, "the benchmark's weights")
+    self._scale = config.scale
+    low, high = [1, *shape], [1, *(config.scale * side for side in shape)]
+    inputs = {conventions.COARSE_NET: [*low, 4], conventions.SR_NET: [*low, 3], conventions.REFINE_NET: [*high, 4]}
+    self._calls = {name: tf.function(network, autograph=False).get_concrete_function(
+        tf.TensorSpec(inputs[name], tf.float32)) for name, network in networks.items()}
+
+  def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Returns the filled image: (H, W, 3) float32 in [0, 1], of one in the same range and (H, W) bool, True = hole."""
+    image, mask = image[np.newaxis], hole[np.newaxis, ..., np.newaxis].astype(np.float32)
+    coarse = self._calls[conventions.COARSE_NET](tf.concat([image * (1.0 - mask), mask], axis=-1))
+    zoomed = self._calls[conventions.SR_NET](coarse)
+    mask_hr = np.repeat(np.repeat(mask, self._scale, axis=1), self._scale, axis=2)
+    refined = self._calls[conventions.REFINE_NET](tf.concat([zoomed, mask_hr], axis=-1))
+    zoomed_out = tf.image.resize(refined, image.shape[1:3], "bicubic", antialias=True).numpy()
+    return np.clip(zoomed_out * mask + image * (1.0 - mask), 0.0, 1.0)[0]
+
+  @property
+  def concrete_functions(self):
+    """The traced networks."""
+    return list(self._calls.values())
+
+
+class KerasPath:
+  """The package's Keras model, which training uses, in one call; float32."""
+
+  def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray]):
+    model = ZoomInpainter(config)
+    checkpoints.assign_arrays(model.networks, arrays, "the benchmark's weights")
+    self._call = tf.function(model, autograph=False)
+
+  def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """As `PlainPath`."""
+    return self._call({conventions.IMAGE_LR: tf.constant(image[np.newaxis]), conventions.MASK_LR: tf.constant(
+        hole[np.newaxis, ..., np.newaxis].astype(np.float32))})[conventions.RESULT][0].numpy()
+
+
+class OurPath:
+  """What the package's inference does with an image seen whole."""
+
+  def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray], precision: str):
+    self._predictor = Predictor(Generator(config, arrays, precision))
+    self._max_scores = Footprint(config, precision).max_scores
+
+  def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """As `PlainPath`."""
+    return self._predictor.fill(image[np.newaxis], hole[np.newaxis], self._max_scores)[0]

@@ -1,0 +1,138 @@
+"""Writes a model for other programs: a SavedModel (which needs TensorFlow alone), a TFLite or an ONNX file.
+
+A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files (encoded),
+or gives every stage (stages). A TFLite or ONNX file has the one size of --height and --width.
+"""
+
+import os
+import shutil
+import tempfile
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+_SAVED_MODEL, _TFLITE, _ONNX = "saved_model", "tflite", "onnx"
+_REPORT = "verification.json"
+# Sizes of the pictures that a SavedModel is verified on: square, multiples of nothing, extreme.
+_VERIFIED_SIZES = ((64, 64), (101, 67), (24, 200), (256, 256))
+_MASK_KIND = "large"
+_MASK_REFERENCE_PX = 256
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flag_groups.define_model_choice_flag(values)
+  flags.DEFINE_string("output", None, "Folder of the SavedModel, new or empty; or file to write.", flag_values=values)
+  flags.DEFINE_enum("format", _SAVED_MODEL, [_SAVED_MODEL, _TFLITE, _ONNX], "What to write; onnx needs the extra "
+                    "z2i_tf[onnx].", flag_values=values)
+  flag_groups.define_precision_flag(values)
+  for name in ("height", "width"):
+    flags.DEFINE_integer(name, None, f"Images' {name} of a TFLite or ONNX file, pixels. Default: 256.", lower_bound=1,
+                         flag_values=values)
+  flags.DEFINE_bool("verify", False, "Compare with the Python path and write the report: verification.json in the "
+                    "SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey level is an "
+                    "error, and nothing is left.", flag_values=values)
+  flags.DEFINE_bool("warmup", False, "Write warm-up requests for TensorFlow Serving into the SavedModel; needs the extra "
+                    "z2i_tf[serving].", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "output")
+  if values.format == _SAVED_MODEL:
+    for name in ("height", "width"):
+      if values[name].present:
+        raise InputError(f"--{name} is for --format=tflite and onnx; a SavedModel takes any size")
+    _export_saved_model(values)
+    return
+  if values.warmup:
+    raise InputError("--warmup is for --format=saved_model; leave it out")
+  if values.precision != "float32":
+    raise InputError(f"--precision={values.precision} is for --format=saved_model; leave it out")
+  _export_file(values)
+
+
+def _export_saved_model(values):
+  from z2i_tf import image_io
+  folder = os.path.abspath(values.output)
+  if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
+    raise InputError(f"--output={values.output} is there already; give a new folder")
+  image_io.check_writable_folder(os.path.dirname(folder))
+  if values.warmup:
+    from z2i_tf.inference import serving_warmup
+    serving_warmup.check_serving_is_installed()
+  from z2i_tf.inference import model_store
+  from z2i_tf.inference import saved_model
+  generator = model_store.load_generator(values.model, values.precision)
+  # Everything is written to another name, which becomes the folder when it is whole.
+  temporary = tempfile.mkdtemp(prefix=os.path.basename(folder) + ".", suffix=".tmp", dir=os.path.dirname(folder))
+  try:
+    try:
+      saved_model.write_saved_model(generator, temporary, values.model)
+    except OSError as error:
+      raise InputError(f"{values.output}: cannot be written: {error.strerror or error}") from error
+    if values.warmup:
+      image, mask = next(iter(_examples([_VERIFIED_SIZES[-1]])))
+      serving_warmup.write_warmup_requests(temporary, saved_model.warmup_requests(image, mask))
+    if values.verify:
+      from z2i_tf.inference import verification
+      _verify(values, verification.saved_model_fill(temporary), _VERIFIED_SIZES,
+              os.path.join(temporary, "assets.extra", _REPORT))
+    os.chmod(temporary, 0o755)
+    if os.path.isdir(folder):
+      os.rmdir(folder)
+    os.rename(temporary, folder)
+  except BaseException:
+    shutil.rmtree(temporary, ignore_errors=True)
+    raise
+  print(values.output)
+
+
+def _export_file(values):
+  from z2i_tf import image_io
+  if os.path.isdir(values.output):
+    raise InputError(f"--output={values.output} is a folder; give a file, such as {os.path.join(values.output, 'z2i')}."
+                     f"{values.format}")
+  image_io.check_writable_folder(os.path.dirname(values.output) or ".")
+  height, width = values.height or 256, values.width or 256
+  from z2i_tf.inference import portable_exports
+  if values.format == _ONNX:
+    portable_exports.check_onnx_is_installed()
+  from z2i_tf.inference import model_store
+  from z2i_tf.inference import verification
+  model = model_store.load_model(values.model)
+  export, runtime = {_TFLITE: (portable_exports.export_tflite, verification.tflite_fill),
+                     _ONNX: (portable_exports.export_onnx, verification.onnx_fill)}[values.format]
+  temporary = values.output + ".tmp"
+  try:
+    export(model, temporary, height, width)
+    if values.verify:
+      _verify(values, runtime(temporary), [(height, width)], f"{values.output}.{_REPORT}")
+    os.replace(temporary, values.output)
+  finally:
+    if os.path.exists(temporary):
+      os.unlink(temporary)
+  print(values.output)
+
+
+def _verify(values, fill, sizes, report_path):
+  """Compares with the Python path, writes the report, and says what was found."""
+  from z2i_tf.inference import verification
+  from z2i_tf.inference.inpainter import Inpainter
+  report = verification.compare(fill, Inpainter.load(values.model, values.precision), _examples(sizes))
+  if not report["is_equal"]:
+    raise InputError(f"{values.output}: the export differs from the Python path by {report['largest_difference']} grey "
+                     "levels; nothing was written")
+  verification.write_report(report_path, report)
+  print(f"verified on {len(sizes)} sizes: at most {report['largest_difference']} grey levels from the Python path")
+
+
+def _examples(sizes):
+  """Yields smooth seeded pictures of the sizes (height, width) with stroke masks."""
+  import cv2
+  import numpy as np
+  mixture = flag_groups.mask_mixture(_MASK_KIND, "kind", _MASK_REFERENCE_PX)
+  for height, width in sizes:
+    rng = np.random.default_rng([height, width])
+    coarse = rng.integers(0, 256, (8, 8, 3), np.uint8)
+    yield cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), mixture.draw(height, width, rng)

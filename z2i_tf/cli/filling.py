@@ -1,0 +1,56 @@
+"""One photograph of `z2i inpaint`: read with its mask, written with its hole filled."""
+
+import dataclasses
+from typing import Optional
+
+import numpy as np
+
+from z2i_tf import mask_io
+from z2i_tf import photo_io
+from z2i_tf.cli import pairs
+from z2i_tf.cli.flag_groups import MaskReading
+from z2i_tf.errors import InputError
+from z2i_tf.inference.checks import check_hole
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """What is to be filled.
+
+  Attributes:
+    photo: as read.
+    hole: (H, W) uint8, 1 = to be filled: the mask as grown by --dilate.
+    weights: (H, W) float32, how much of the fill shows; None: `hole` says.
+    mask_text: what the mask was read as, for the user.
+  """
+  photo: photo_io.Photo
+  hole: np.ndarray
+  weights: Optional[np.ndarray]
+  mask_text: str
+
+
+def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
+  """Reads an image and its mask; raises InputError naming the files."""
+  photo, mask, text = pairs.read_pair(image_path, mask_path, reading)
+  hole = mask_io.dilate(mask, reading.dilate_px)
+  if reading.dilate_px:
+    text += f"; {mask_io.describe(hole)} as grown by {reading.dilate_px} pixels"
+  try:
+    check_hole(hole)
+  except InputError as error:
+    raise InputError(f"{mask_path}, grown by --dilate={reading.dilate_px}: {error}") from error
+  weights = mask_io.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
+  return Task(photo, hole, weights, text)
+
+
+def write(path: str, task: Task, filled: np.ndarray) -> str:
+  """Writes the photograph with its hole from `filled`, (H, W, 3) of its type.
+
+  Returns: remarks for the user, or "".
+  Raises: InputError if the file cannot be written.
+  """
+  if task.weights is not None:
+    weights = task.weights[..., np.newaxis]
+    blended = np.rint(weights * filled + (1.0 - weights) * task.photo.rgb).astype(filled.dtype)
+    filled = np.where((weights > 0) & (weights < 1), blended, filled)
+  return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))

@@ -1,0 +1,163 @@
+"""Models as SavedModels, which need TensorFlow alone; and their use in place of a model folder.
+
+The graph is that of `Generator`, with its memory bounded by tiles and chunks, so that it takes images of any size. Batch norms
+are one scale and one shift per channel.
+"""
+
+import dataclasses
+import json
+import os
+from typing import Dict, List, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf import __version__
+from z2i_tf import conventions
+from z2i_tf import image_ops
+from z2i_tf.errors import InputError
+from z2i_tf.inference import pixel_graph
+from z2i_tf.inference.fast_networks import Limits
+from z2i_tf.inference.generator import ATTENTION_SOURCES
+from z2i_tf.inference.generator import Generator
+from z2i_tf.models.zoom_inpainter import ModelConfig
+
+SAVED_MODEL_FILE = "saved_model.pb"
+FILL, ENCODED, STAGES = "serving_default", "encoded", "stages"
+# Pixels at high resolution, and scores of attention, that the graph evaluates at once.
+_LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**24)
+# What the graph does not say of the model. TensorFlow Serving does not look at it.
+_DESCRIPTION = os.path.join("assets.extra", "z2i_tf.json")
+_IMAGE = tf.TensorSpec([None, None, None, 3], tf.uint8, "image")
+_MASK = tf.TensorSpec([None, None, None, 1], tf.uint8, "mask")
+
+
+class _Exported(tf.Module):
+  """What is saved."""
+
+  def __init__(self, generator: Generator):
+    super().__init__()
+    self._generator = generator
+
+  @tf.function(input_signature=[_IMAGE, _MASK], autograph=False)
+  def fill(self, image, mask):
+    """Signature `serving_default`."""
+    return {"image": pixel_graph.fill_pixels(self._result, image, mask)}
+
+  @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image"), tf.TensorSpec([None], tf.string, "mask")],
+               autograph=False)
+  def encoded(self, image, mask):
+    """Signature `encoded`."""
+    images, masks = _decoded(image, 3, "image"), _decoded(mask, 1, "mask")
+    with tf.control_dependencies([tf.debugging.assert_equal(
+        tf.shape(images)[:3], tf.shape(masks)[:3], "image and mask must have the same number and size")]):
+      images = tf.identity(images)
+    filled = self.fill(images, masks)["image"]
+    return {"image_bytes": tf.map_fn(tf.io.encode_png, filled, fn_output_signature=tf.string)}
+
+  @tf.function(input_signature=[_IMAGE, _MASK], autograph=False)
+  def stages(self, image, mask):
+    """Signature `stages`."""
+    stages = self._generator(*pixel_graph.network_inputs(image, mask), _LIMITS, whole=True)
+    return {name: stage for name, stage in stages.items() if name != ATTENTION_SOURCES}
+
+  def _result(self, image, mask):
+    return self._generator(image, mask, _LIMITS, whole=False)[conventions.RESULT]
+
+
+def write_saved_model(generator: Generator, folder: str, name: str) -> None:
+  """Writes a SavedModel.
+
+  Signatures:
+    serving_default: image (n, h, w, 3) uint8, mask (n, h, w, 1) uint8 (hole from 128 on, or anything but 0 if an
+      example's largest value is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
+    encoded: image, mask: (n,) strings, PNG or JPEG files; all images of a batch, and their masks, have one size, or
+      the call is an InvalidArgument error that says so. EXIF orientations are not applied -> image_bytes, PNG files.
+    stages: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
+
+  Args:
+    generator: to be saved.
+    folder: existing, empty.
+    name: of the model, for people.
+  Raises: OSError or tf.errors.OpError if it cannot be written.
+  """
+  exported = _Exported(generator)
+  tf.saved_model.save(exported, folder, signatures={
+      FILL: exported.fill, ENCODED: exported.encoded, STAGES: exported.stages})
+  path = os.path.join(folder, _DESCRIPTION)
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  with open(path, "w", encoding="utf-8") as file:
+    json.dump({"name": name, "model": dataclasses.asdict(generator.model_config), "precision": generator.precision,
+               "z2i_tf": __version__, "tensorflow": tf.__version__}, file, indent=2, sort_keys=True)
+
+
+def warmup_requests(image: np.ndarray, mask: np.ndarray) -> List[Tuple[str, Dict[str, np.ndarray]]]:
+  """Returns a request for each signature that a server will be asked for: arrays of one image, and the same as files.
+
+  Args:
+    image: (H, W, 3) uint8.
+    mask: (H, W), 1 = hole.
+  """
+  arrays = {"image": image[np.newaxis], "mask": mask[np.newaxis, ..., np.newaxis].astype(np.uint8) * np.uint8(255)}
+  files = {name: np.array([tf.io.encode_png(array[0]).numpy()], object) for name, array in arrays.items()}
+  return [(FILL, arrays), (ENCODED, files)]
+
+
+class SavedModelPredictor:
+  """A SavedModel of `write_saved_model`, with the interface of `Predictor`.
+
+  Its inputs are 8-bit images, and so is what it fills in.
+
+  Attributes:
+    model_config: of its networks.
+    precision: of its networks.
+  """
+
+  def __init__(self, folder: str):
+    """Loads the SavedModel; raises InputError if it cannot be loaded or has other signatures."""
+    try:
+      with open(os.path.join(folder, _DESCRIPTION), encoding="utf-8") as file:
+        description = json.load(file)
+      self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
+      self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
+    except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+      raise InputError(f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); "
+                       "export it again") from error
+    for name, inputs in ((FILL, {"image", "mask"}), (ENCODED, {"image", "mask"}), (STAGES, {"image", "mask"})):
+      signature = self._loaded.signatures.get(name)
+      if signature is None or set(signature.structured_input_signature[1]) != inputs:
+        raise InputError(f"{folder}: a SavedModel without signature {name} ({', '.join(sorted(inputs))}); export it with "
+                         "z2i export")
+
+  def fill(self, images: np.ndarray, holes: np.ndarray, max_scores: int) -> np.ndarray:
+    """As `Predictor.fill`; attention's chunks are those of the export."""
+    del max_scores
+    return self._loaded.signatures[FILL](**_pixels(images, holes))["image"].numpy().astype(np.float32) / 255.0
+
+  def stages(self, images: np.ndarray, holes: np.ndarray, max_scores: int) -> Dict[str, np.ndarray]:
+    """As `Predictor.stages`, without attention's sources."""
+    del max_scores
+    return {name: stage.numpy() for name, stage in self._loaded.signatures[STAGES](**_pixels(images, holes)).items()}
+
+
+def _pixels(images, holes):
+  return {"image": tf.constant(image_ops.to_levels(images)),
+          "mask": tf.constant(holes[..., np.newaxis].astype(np.uint8) * np.uint8(255))}
+
+
+def _decoded(files, channels, name):
+  """Decodes files of equal size: (n,) string -> (n, h, w, channels) uint8."""
+  count = tf.size(files)
+  with tf.control_dependencies([tf.debugging.assert_positive(count, f"the batch has no {name}")]):
+    values = tf.TensorArray(tf.uint8, count, infer_shape=False, element_shape=[None])
+    shapes = tf.TensorArray(tf.int32, count, element_shape=[3])
+
+  def decode(number, values, shapes):
+    decoded = tf.io.decode_image(files[number], channels, expand_animations=False)
+    return number + 1, values.write(number, tf.reshape(decoded, [-1])), shapes.write(number, tf.shape(decoded))
+
+  _, values, shapes = tf.while_loop(lambda number, *_: number < count, decode, [0, values, shapes])
+  shapes = shapes.stack()
+  with tf.control_dependencies([tf.debugging.assert_equal(
+      shapes, tf.zeros_like(shapes) + shapes[:1], f"all of the batch's {name}s must have one size")]):
+    return tf.reshape(values.concat(), tf.concat([[count], shapes[0, :2], [channels]], axis=0))
