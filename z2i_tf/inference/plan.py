@@ -121,8 +121,8 @@ def group_holes(hole: np.ndarray) -> List[windows.Window]:
   Returns: windows whose cores (bounding boxes of the groups' holes) cover every hole pixel.
   """
   height, width = hole.shape
-  cells = np.add.reduceat(np.add.reduceat(hole, range(0, height, _CELL_PX), axis=0, dtype=np.int32),
-                          range(0, width, _CELL_PX), axis=1) > 0
+  cells = np.logical_or.reduceat(np.logical_or.reduceat(hole, range(0, height, _CELL_PX), axis=0),
+                                 range(0, width, _CELL_PX), axis=1)
   reach = CONTEXT_PX // _CELL_PX // 2
   grown = cv2.dilate(cells.astype(np.uint8), np.ones([2 * reach + 1] * 2, np.uint8))
   count, labels = cv2.connectedComponents(grown, connectivity=8)
