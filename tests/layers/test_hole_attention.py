@@ -106,7 +106,7 @@ def test_no_more_rows_of_scores_than_the_bound_are_gathered_at_once(monkeypatch)
   monkeypatch.setattr(tf, "gather", lambda *args: (rows.append(int(tf.size(args[1]))), gather(*args))[1])
   largest = []
   for max_scores in (1, 9 * 96 * 3, _HUGE):
-    attend_hole(_features(), _mask(_HOLES["most"]), max_scores)
+    attend_hole(_features(), _mask(_HOLES["inside"]), max_scores)
     largest.append(max(rows))
     rows.clear()
   assert largest[0] <= 9 and 9 < largest[1] <= 27 < largest[2]

@@ -63,8 +63,14 @@ class Footprint:
     return math.ceil(max(pixels * self._convolution_bytes, attention))
 
   def pixels_within(self, size: int) -> int:
-    """Returns how many pixels can be evaluated within so many bytes; 0 or less if none."""
-    return math.floor(min(size / self._convolution_bytes, (size - self._score_bytes) / self._attention_bytes))
+    """Returns how many pixels can be evaluated within so many bytes; 0 if none."""
+    if size <= 0:
+      return 0
+    # All scores at once where they are few (a quadratic equation), otherwise as many as there may be.
+    per_square, per_pixel = 4 * _SCORE_COPIES * self._keys(1)**2, self._attention_bytes
+    few_scores = (math.sqrt(per_pixel**2 + 4 * per_square * size) - per_pixel) / (2 * per_square)
+    many_scores = (size - self._score_bytes) / per_pixel
+    return math.floor(min(size / self._convolution_bytes, max(few_scores, many_scores)))
 
   def pixels_worthwhile(self, hole_share: float) -> int:
     """Returns up to how many pixels, of which so many are hole, attention does not take most of the time.

@@ -121,18 +121,18 @@ def group_holes(hole: np.ndarray) -> List[windows.Window]:
   Returns: windows whose cores (bounding boxes of the groups' holes) cover every hole pixel.
   """
   height, width = hole.shape
-  cells = np.add.reduceat(np.add.reduceat(hole, range(0, height, _CELL_PX), axis=0, dtype=np.int32),
-                          range(0, width, _CELL_PX), axis=1) > 0
+  cells = np.logical_or.reduceat(np.logical_or.reduceat(hole, range(0, height, _CELL_PX), axis=0),
+                                 range(0, width, _CELL_PX), axis=1)
   reach = CONTEXT_PX // _CELL_PX // 2
   grown = cv2.dilate(cells.astype(np.uint8), np.ones([2 * reach + 1] * 2, np.uint8))
   count, labels = cv2.connectedComponents(grown, connectivity=8)
-  labels[~cells] = 0
-  cores = []
-  for label in range(1, count):
-    rows, columns = (np.flatnonzero((labels == label).any(axis=axis)) for axis in (1, 0))
-    cores.append((rows[0] * _CELL_PX, min((rows[-1] + 1) * _CELL_PX, height),
-                  columns[0] * _CELL_PX, min((columns[-1] + 1) * _CELL_PX, width)))
-  cores = _joined(np.array(cores), hole.shape)
+  rows, columns = np.nonzero(cells)
+  groups_of_cells = labels[rows, columns] - 1
+  cores = np.tile([height, 0, width, 0], [count - 1, 1])  # Top, bottom, left, right.
+  for side, extreme, places in ((0, np.minimum, rows), (1, np.maximum, rows + 1),
+                                (2, np.minimum, columns), (3, np.maximum, columns + 1)):
+    extreme.at(cores[:, side], groups_of_cells, np.minimum(places * _CELL_PX, (height, width)[side // 2]))
+  cores = _joined(cores, hole.shape)
   groups = [windows.Window(crop=_slices(crop), core=_slices(core))
             for crop, core in zip(_crops_around(cores, hole.shape), cores)]
   return sorted(groups, key=lambda group: hole[group.crop].mean())
@@ -151,9 +151,10 @@ def _joined(cores, shape):
     if saved[best] < 0:
       index += 1
       continue
+    # The same box comes again: larger, it may join with others, passed ones too. Nothing changed between those.
     cores[index] = unions[best]
     cores = np.delete(cores, best, axis=0)
-    index = 0  # The larger box may now join with one that was passed.
+    index -= best < index
   return cores
 
 
