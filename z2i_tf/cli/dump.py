@@ -24,7 +24,7 @@ def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
   """Writes PNG files: input, mask, every stage, attention, and all of them in one contact sheet.
 
   `attention_positions` colours every pixel by where it is, known ones through the photograph; the hole has the colours of
-  where attention copied most from. `attention_copies` has these pixels themselves. A SavedModel does not tell that: its dump
+  where attention copied most from. `attention_copies` has these pixels themselves (white where a copied block reaches into the hole). A SavedModel does not tell that: its dump
   has no such pictures.
 
   Args:
@@ -39,7 +39,7 @@ def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
               _MASK: np.repeat(task.hole[..., np.newaxis] * np.uint8(255), 3, axis=2)}
   pictures.update((name, image_ops.to_levels(stages[name])) for name in conventions.STAGES if name in stages)
   if ATTENTION_SOURCES in stages:
-    pictures.update(_attention_pictures(image, task.hole, stages[ATTENTION_SOURCES],
+    pictures.update(_attention_pictures(pictures[_INPUT], task.hole, stages[ATTENTION_SOURCES],
                                         pictures[conventions.ZOOMED].shape[0] // image.shape[0]))
   for name, picture in pictures.items():
     image_io.write_rgb(os.path.join(folder, name + ".png"), picture)
