@@ -111,8 +111,8 @@ def _measure_speed(config, arrays, arguments):
             f"{difference} | {psnr} |", flush=True)
   rates.append(arithmetic.product_rate())
   achieved, rate = flops / statistics.mean(plain_seconds), statistics.mean(rates)
-  print(f"\nplain: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix product's {rate / 1e9:.0f} GFLOP/s (before "
-        f"{rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})")
+  print(f"\nplain: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix "
+        f"product's {rate / 1e9:.0f} GFLOP/s (before {rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})")
 
 
 def _fill_all(paths, photos, holes, rounds):
