@@ -6,18 +6,19 @@
 speed: photographs of 256x256 with the paper's masks. The plain path is three separate calls of networks of ordinary
   layers in float32, attention having the scores of every position; "Keras" is the package's Keras model, in one call;
   the others are the package's inference. All have the same weights and fill the same hole one after the other, so that
-  whatever else the machine does hits all of them. Seconds are means over masks (and rounds), of wall time and of processor
-  time of this process. Differences are from the plain path, in gray levels of 8 bits, over the hole; PSNR, over
-  the hole, is that of bfloat16 beside our float32, the lowest of a mask and that of all holes together.
+  whatever else the machine does hits all of them. Seconds are means over masks (and rounds), of wall time and of
+  processor time of this process. Differences are from the plain path, in gray levels of 8 bits, over the hole; PSNR is
+  that of bfloat16 beside our float32, over the hole and over the image, the lowest of any mask.
 memory: holes of 5% in four places of large images, one process each: prediction of the plan and peak.
 sizes: time over sizes of hole and image, each filled once before.
 startup: wall time of commands from the shell, medians.
 
-Weights are random (see `inference_paths.random_weights`), or those of --model, a bundled model's name or a model folder;
---width is then the model's. --precision is that of memory and sizes.
+Weights are random (see `inference_paths.random_weights`), or those of --model, a bundled model's name or a model
+folder; --width is then the model's. --precision is that of memory and sizes.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
@@ -47,7 +48,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _DATA = os.path.join(os.path.dirname(_HERE), "data")
 _SIDE = 256
 _KINDS = ("small", "large")
-# (H, W), bound. A bound of None is the default.
+# (H, W) and --max_memory.
 _DEFAULT_BOUND = "3GB"
 _MEMORY_CASES = (((1080, 1920), _DEFAULT_BOUND), ((3000, 4000), _DEFAULT_BOUND), ((1080, 1920), "1.5GB"))
 _HOLE_SHARE, _PLACES_PER_SIDE = 0.05, 2
@@ -92,27 +93,26 @@ def _measure_speed(config, arrays, arguments):
   photos = _photographs()
   flops = sum(map(arithmetic.count_flops, paths[_PLAIN].concrete_functions))
   rates = [arithmetic.product_rate()]
-  measured = {kind: _fill_all(paths, photos, _holes(kind, arguments.masks), arguments.rounds) for kind in _KINDS}
-  rates.append(arithmetic.product_rate())
-
+  plain_seconds = []
   print(f"\n{_SIDE}x{_SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
         f"{processor.usable_cores()} cores of {processor.model_name()} "
         f"(bfloat16: {', '.join(instructions or ()) or 'no instructions'})\n")
   print("| masks | path | seconds | x plain | processor seconds | x plain | largest difference | PSNR of bfloat16, dB: "
-        "lowest, all |\n|" + "---|" * 8)
-  for kind, (seconds, results) in measured.items():
+        "hole, image |\n|" + "---|" * 8)
+  for kind in _KINDS:
+    seconds, results = _fill_all(paths, photos, _holes(kind, arguments.masks), arguments.rounds)
+    plain_seconds += [wall for wall, _ in seconds[_PLAIN]]
     for name in paths:
       (wall, cpu), (plain_wall, plain_cpu) = (np.mean(seconds[path], axis=0) for path in (name, _PLAIN))
       difference = max(np.abs(image_ops.to_levels(result).astype(int) - image_ops.to_levels(plain)).max()
                        for result, plain in zip(results[name], results[_PLAIN]))
       psnr = "{:.1f}, {:.1f}".format(*_psnr(results[name], results[_FLOAT32])) if name == _BFLOAT16 else ""
       print(f"| {kind} | {name} | {wall:.2f} | {plain_wall / wall:.2f} | {cpu:.2f} | {plain_cpu / cpu:.2f} | "
-            f"{difference} | {psnr} |")
-  plain_seconds = np.mean([wall for seconds, _ in measured.values() for wall, _ in seconds[_PLAIN]])
-  rate = statistics.mean(rates)
-  print(f"\nplain: {flops / 1e9:.0f} GFLOP, {flops / plain_seconds / 1e9:.0f} GFLOP/s, "
-        f"{100 * flops / plain_seconds / rate:.0f}% of a matrix product's {rate / 1e9:.0f} GFLOP/s (before "
-        f"{rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})")
+            f"{difference} | {psnr} |", flush=True)
+  rates.append(arithmetic.product_rate())
+  achieved, rate = flops / statistics.mean(plain_seconds), statistics.mean(rates)
+  print(f"\nplain: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix "
+        f"product's {rate / 1e9:.0f} GFLOP/s (before {rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})")
 
 
 def _fill_all(paths, photos, holes, rounds):
@@ -134,9 +134,10 @@ def _fill_all(paths, photos, holes, rounds):
 
 
 def _psnr(results, references):
-  """Returns the lowest PSNR of a hole's pixels, and that of all of them together; of lists of (n, 3) in [0, 1]."""
+  """Returns the lowest PSNR over a hole, and over an image with it; of lists of the holes' pixels (n, 3) in [0, 1]."""
   squares = [np.square(result - reference) for result, reference in zip(results, references)]
-  return [-10.0 * np.log10(error) for error in (max(map(np.mean, squares)), np.mean(np.concatenate(squares)))]
+  errors = max(map(np.mean, squares)), max(map(np.sum, squares)) / (3 * _SIDE**2)
+  return [-10.0 * np.log10(error) for error in errors]
 
 
 def _in_child(folder, arguments, size, holes, max_memory, warm):
@@ -164,7 +165,8 @@ def _measure_memory(folder, config, arguments):
 def _measure_sizes(folder, config, arguments):
   print(f"\nSeconds (peak of the process so far, hole by hole) of a square hole in the middle, width {config.width}, "
         f"{arguments.precision}\n")
-  print("| image |" + "".join(f" hole {side}x{side} |" for side in _HOLE_SIDES) + "\n|" + "---|" * (len(_HOLE_SIDES) + 1))
+  print("| image |" + "".join(f" hole {side}x{side} |" for side in _HOLE_SIDES))
+  print("|" + "---|" * (1 + len(_HOLE_SIDES)))
   for size in _IMAGE_SIZES:
     holes = [[_square((size[0] - side) // 2, (size[1] - side) // 2, side)] for side in _HOLE_SIDES]
     results = _in_child(folder, arguments, size, holes, _DEFAULT_BOUND, warm=True)
@@ -209,7 +211,7 @@ def main():
     if set(chosen) - {"startup"}:
       config, arrays = _weights(arguments)
       model = os.path.join(folder, "model")
-      checkpoints.write_model_file(model, arrays, {"model": config.__dict__})
+      checkpoints.write_model_file(model, arrays, {"model": dataclasses.asdict(config)})
     if "speed" in chosen:
       _measure_speed(config, arrays, arguments)
     if "memory" in chosen:
