@@ -65,8 +65,8 @@ def test_a_folder_is_paired_by_stem_and_gray_and_transparent_images_stay_so(pair
   shutil.copy(pairs / "masks" / "a.png", pairs / "masks" / "c.png")
   assert main(_folder(pairs, model)) == 0
   assert "3 of 3 images inpainted" in capsys.readouterr().out
-  assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.png", "c.png"]
-  assert image_io.read_rgb(str(pairs / "out" / "b.png")).shape == (17, 16, 3)
+  assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp", "c.png"]
+  assert image_io.read_rgb(str(pairs / "out" / "b.bmp")).shape == (17, 16, 3)
   known = image_io.read_mask(str(pairs / "masks" / "a.png")) == 0
   for name, image in originals.items():
     result = Image.open(pairs / "out" / f"{name}.png")

@@ -8,9 +8,13 @@ import pytest
 import tensorflow as tf
 
 import z2i_tf
+from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
 from z2i_tf.inference import portable_exports
+from z2i_tf.inference import verification
+from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.pixel_graph import fill_pixels
+from z2i_tf.inference.predictor import Predictor
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
@@ -25,7 +29,7 @@ def _model():
 
 @pytest.fixture(name="inpainter", scope="module")
 def _inpainter(model):
-  return z2i_tf.Inpainter(model)
+  return z2i_tf.Inpainter(Predictor(Generator(model.model_config, checkpoints.read_arrays(model.networks))))
 
 
 def _batch(count, height, width):
@@ -39,22 +43,16 @@ def _batch(count, height, width):
 
 
 def _assert_as_in_python(result, inpainter, images, masks):
-  expected = np.stack([inpainter(image, mask) for image, mask in zip(images, masks)])
+  expected = np.stack([inpainter.fill_whole(image, mask) for image, mask in zip(images, masks)])
   assert result.shape == images.shape and result.dtype == np.uint8
   hole = np.broadcast_to(masks != 0, images.shape)
   np.testing.assert_array_equal(result[~hole], images[~hole])
   assert np.abs(result.astype(int) - expected).max() <= 1
 
 
-def _tflite(path):
-  runner = tf.lite.Interpreter(path).get_signature_runner()
-  return lambda images, masks: runner(image=images, mask=masks)["image"]
-
-
-def _onnx(path):
-  import onnxruntime
-  session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-  return lambda images, masks: session.run(["result"], {"image": images, "mask": masks})[0]
+def _keras_fill(model, images, masks):
+  return fill_pixels(lambda *inputs: portable_exports.keras_result(model, *inputs), tf.constant(images),
+                     tf.constant(masks)).numpy()
 
 
 @pytest.fixture(name="format_", params=["tflite", "onnx"])
@@ -62,7 +60,8 @@ def _format(request):
   if request.param == "onnx":
     for package in ("tf2onnx", "onnx", "onnxruntime"):
       pytest.importorskip(package, reason=f"the extra `onnx` is not installed ({package})")
-  return {"tflite": (portable_exports.export_tflite, _tflite), "onnx": (portable_exports.export_onnx, _onnx)}[
+  return {"tflite": (portable_exports.export_tflite, verification.tflite_fill),
+          "onnx": (portable_exports.export_onnx, verification.onnx_fill)}[
       request.param]
 
 
@@ -95,7 +94,7 @@ def test_any_size(format_, model, inpainter, tmp_path):
 def test_padding_is_that_of_the_python_path(model, inpainter, height, width):
   images, masks = _batch(1, height, width)
   masks[:, -1, -1], masks[:, 0, 0] = 255, 0
-  _assert_as_in_python(fill_pixels(model, tf.constant(images), tf.constant(masks)).numpy(), inpainter, images, masks)
+  _assert_as_in_python(_keras_fill(model, images, masks), inpainter, images, masks)
 
 
 def test_what_is_hole(model, inpainter):
@@ -106,7 +105,7 @@ def test_what_is_hole(model, inpainter):
   gray = np.where(hole, 128, 127)
   one_in_gray = np.where(hole, 255, 1)
   masks = np.stack([gray, hole, one_in_gray, gray - 1]).astype(np.uint8)
-  result = fill_pixels(model, tf.constant(images), tf.constant(masks)).numpy()
+  result = _keras_fill(model, images, masks)
   _assert_as_in_python(result[:3], inpainter, images[:3], np.stack([hole] * 3).astype(np.uint8))
   np.testing.assert_array_equal(result[3], images[3])
 
@@ -120,7 +119,7 @@ def test_unusable_arguments_are_refused(model, tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_said(monkeypatch, model, tmp_path):
-  monkeypatch.setattr(portable_exports, "fill_pixels", lambda model, image, mask: image)
+  monkeypatch.setattr(portable_exports, "fill_pixels", lambda fill, image, mask: image)
   path = str(tmp_path / "missing" / "model.tflite")
   with pytest.raises(InputError, match="missing/model.tflite: cannot be written: No such file"):
     portable_exports.export_tflite(model, path, 8, 8)

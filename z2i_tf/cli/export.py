@@ -1,7 +1,7 @@
 """Writes a model for other programs: a SavedModel (which needs TensorFlow alone), a TFLite or an ONNX file.
 
 A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files (encoded),
-or gives every stage (stages). A TFLite or ONNX file has the one size of --height and --width.
+or gives every stage (stages). A TFLite or ONNX file has the size of --height and --width.
 """
 
 import os
@@ -28,7 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
                     "z2i_tf[onnx].", flag_values=values)
   flag_groups.define_precision_flag(values)
   for name in ("height", "width"):
-    flags.DEFINE_integer(name, None, f"Images' {name} of a TFLite or ONNX file, pixels. Default: 256.", lower_bound=1,
+    flags.DEFINE_integer(name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0,
                          flag_values=values)
   flags.DEFINE_bool("verify", False, "Compare with the Python path and write the report: verification.json in the "
                     "SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey level is an "
@@ -94,7 +94,6 @@ def _export_file(values):
     raise InputError(f"--output={values.output} is a folder; give a file, such as {os.path.join(values.output, 'z2i')}."
                      f"{values.format}")
   image_io.check_writable_folder(os.path.dirname(values.output) or ".")
-  height, width = values.height or 256, values.width or 256
   from z2i_tf.inference import portable_exports
   if values.format == _ONNX:
     portable_exports.check_onnx_is_installed()
@@ -105,9 +104,10 @@ def _export_file(values):
                      _ONNX: (portable_exports.export_onnx, verification.onnx_fill)}[values.format]
   temporary = values.output + ".tmp"
   try:
-    export(model, temporary, height, width)
+    export(model, temporary, values.height or None, values.width or None)
     if values.verify:
-      _verify(values, runtime(temporary), [(height, width)], f"{values.output}.{_REPORT}")
+      size = (values.height or _VERIFIED_SIZES[0][0], values.width or _VERIFIED_SIZES[0][1])
+      _verify(values, runtime(temporary), [size], f"{values.output}.{_REPORT}")
     os.replace(temporary, values.output)
   finally:
     if os.path.exists(temporary):

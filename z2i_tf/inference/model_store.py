@@ -50,10 +50,7 @@ def load_predictor(model: str, precision: str = "float32") -> Union[Predictor, S
   Raises: InputError also if a SavedModel has another precision.
   """
   if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
-    saved = SavedModelPredictor(model)
-    if saved.precision != precision:
-      raise InputError(f"{model}: exported with --precision={saved.precision}, not {precision}")
-    return saved
+    return SavedModelPredictor(model, precision)
   return Predictor(load_generator(model, precision))
 
 

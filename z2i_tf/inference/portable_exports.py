@@ -81,7 +81,7 @@ def _frozen(model, batch, height, width, output):
       raise InputError(f"{name} must be at least 1, not {size}")
   signature = [tf.TensorSpec([batch, height, width, 3], tf.uint8, IMAGE),
                tf.TensorSpec([batch, height, width, 1], tf.uint8, MASK)]
-  traced = tf.function(lambda image, mask: fill_pixels(lambda *inputs: _result(model, *inputs), image, mask),
+  traced = tf.function(lambda image, mask: fill_pixels(lambda *inputs: keras_result(model, *inputs), image, mask),
                        input_signature=signature)
   constant = convert_to_constants.convert_variables_to_constants_v2(traced.get_concrete_function())
   graph = constant.graph.as_graph_def()
@@ -98,8 +98,15 @@ def _frozen(model, batch, height, width, output):
   return tf.function(fill, input_signature=signature)
 
 
-def _result(model, image, mask):
-  """The result of the Keras model, (B, H, W, 3) in [0, 1], for an image of any size."""
+def keras_result(model: ZoomInpainter, image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """Returns the Keras model's result for an image of any size.
+
+  Args:
+    model: the generator.
+    image: (B, H, W, 3) in [0, 1].
+    mask: (B, H, W, 1), 1 = hole.
+  Returns: (B, H, W, 3) in [0, 1].
+  """
   height, width = tf.unstack(tf.shape(image)[1:3])
   padded = [image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask)]
   stages = model(dict(zip((conventions.IMAGE_LR, conventions.MASK_LR), padded)), training=False)

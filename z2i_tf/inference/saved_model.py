@@ -25,7 +25,7 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 SAVED_MODEL_FILE = "saved_model.pb"
 FILL, ENCODED, STAGES = "serving_default", "encoded", "stages"
 # Pixels at high resolution, and scores of attention, that the graph evaluates at once.
-_LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**24)
+_LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**26)
 # What the graph does not say of the model. TensorFlow Serving does not look at it.
 _DESCRIPTION = os.path.join("assets.extra", "z2i_tf.json")
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.uint8, "image")
@@ -111,33 +111,36 @@ class SavedModelPredictor:
   Attributes:
     model_config: of its networks.
     precision: of its networks.
+    signatures: its functions by name (see `write_saved_model`).
   """
 
-  def __init__(self, folder: str):
-    """Loads the SavedModel; raises InputError if it cannot be loaded or has other signatures."""
+  def __init__(self, folder: str, precision: str = "float32"):
+    """Loads the SavedModel; raises InputError if it cannot be loaded, or has another precision or other signatures."""
     try:
       with open(os.path.join(folder, _DESCRIPTION), encoding="utf-8") as file:
         description = json.load(file)
       self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
-      self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
+      if self.precision == precision:
+        self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
       raise InputError(f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); "
                        "export it again") from error
-    for name, inputs in ((FILL, {"image", "mask"}), (ENCODED, {"image", "mask"}), (STAGES, {"image", "mask"})):
-      signature = self._loaded.signatures.get(name)
-      if signature is None or set(signature.structured_input_signature[1]) != inputs:
-        raise InputError(f"{folder}: a SavedModel without signature {name} ({', '.join(sorted(inputs))}); export it with "
-                         "z2i export")
+    if self.precision != precision:
+      raise InputError(f"{folder}: exported with --precision={self.precision}, not {precision}")
+    self.signatures = self._loaded.signatures
+    for name in (FILL, ENCODED, STAGES):
+      if name not in self.signatures or set(self.signatures[name].structured_input_signature[1]) != {"image", "mask"}:
+        raise InputError(f"{folder}: a SavedModel without signature {name} (image, mask); export it with z2i export")
 
   def fill(self, images: np.ndarray, holes: np.ndarray, max_scores: int) -> np.ndarray:
     """As `Predictor.fill`; attention's chunks are those of the export."""
     del max_scores
-    return self._loaded.signatures[FILL](**_pixels(images, holes))["image"].numpy().astype(np.float32) / 255.0
+    return self.signatures[FILL](**_pixels(images, holes))["image"].numpy().astype(np.float32) / 255.0
 
   def stages(self, images: np.ndarray, holes: np.ndarray, max_scores: int) -> Dict[str, np.ndarray]:
     """As `Predictor.stages`, without attention's sources."""
     del max_scores
-    return {name: stage.numpy() for name, stage in self._loaded.signatures[STAGES](**_pixels(images, holes)).items()}
+    return {name: stage.numpy() for name, stage in self.signatures[STAGES](**_pixels(images, holes)).items()}
 
 
 def _pixels(images, holes):
@@ -159,5 +162,5 @@ def _decoded(files, channels, name):
   _, values, shapes = tf.while_loop(lambda number, *_: number < count, decode, [0, values, shapes])
   shapes = shapes.stack()
   with tf.control_dependencies([tf.debugging.assert_equal(
-      shapes, tf.zeros_like(shapes) + shapes[:1], f"all of the batch's {name}s must have one size")]):
+      shapes, tf.zeros_like(shapes) + shapes[:1], f"all {name}s of the batch must have one size")]):
     return tf.reshape(values.concat(), tf.concat([[count], shapes[0, :2], [channels]], axis=0))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.saved_model import FILL
 
 # (images (n, h, w, 3) uint8, masks (n, h, w, 1) uint8, 255 = hole) -> (n, h, w, 3) uint8.
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -18,13 +19,9 @@ MAX_DIFFERENCE = 1
 
 
 def saved_model_fill(folder: str) -> Fill:
-  """Returns the signature `serving_default` of a SavedModel."""
+  """Returns the first signature of a SavedModel."""
   loaded = tf.saved_model.load(folder)
-
-  def fill(images, masks):
-    return loaded.signatures["serving_default"](image=tf.constant(images), mask=tf.constant(masks))["image"].numpy()
-
-  return fill
+  return lambda images, masks: loaded.signatures[FILL](image=tf.constant(images), mask=tf.constant(masks))["image"].numpy()
 
 
 def tflite_fill(path: str) -> Fill:

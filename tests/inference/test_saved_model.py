@@ -1,0 +1,196 @@
+"""An exported SavedModel: what its signatures do, alone and beside the Python path."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import z2i_tf
+from tests import recordings
+from z2i_tf import conventions
+from z2i_tf.cli.main import main
+from z2i_tf.errors import InputError
+from z2i_tf.inference import model_store
+from z2i_tf.inference import verification
+
+# Run where neither this package nor tensorflow_addons can be imported: a folder of its own, no PYTHONPATH, and refused.
+_ALONE = """
+import sys
+class Refuse:
+  def find_spec(self, name, path=None, target=None):
+    if name.split(".")[0] in ("z2i_tf", "tensorflow_addons", "tf_keras"):
+      raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+from tensorflow.python.tools import saved_model_cli
+sys.argv = ["saved_model_cli", "run", "--dir", "model", "--tag_set", "serve", "--signature_def", "serving_default",
+            "--inputs", "image=image.npy;mask=mask.npy", "--outdir", "out"]
+saved_model_cli.main()
+assert not [name for name in sys.modules if name.startswith(("z2i_tf", "tensorflow_addons"))]
+"""
+
+
+@pytest.fixture(name="model_folder", scope="module")
+def _model_folder(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("saved") / "original"
+  assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}", f"--output={folder}"]) == 0
+  return str(folder)
+
+
+@pytest.fixture(name="exported", scope="module")
+def _exported(model_folder, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("saved") / "model"
+  assert main(["export", f"--model={model_folder}", f"--output={folder}"]) == 0
+  assert os.listdir(folder.parent) == ["model"]
+  return str(folder)
+
+
+@pytest.fixture(name="predictor", scope="module")
+def _predictor(exported):
+  return model_store.load_predictor(exported)
+
+
+@pytest.fixture(name="inpainter", scope="module")
+def _inpainter(model_folder):
+  return z2i_tf.Inpainter(model_store.load_predictor(model_folder))
+
+
+def _example(height, width, seed=0):
+  rng = np.random.default_rng(seed)
+  image = rng.integers(0, 256, (height, width, 3), np.uint8)
+  mask = np.zeros((height, width), np.uint8)
+  mask[height // 3:height // 2 + 1, width // 4:width // 2 + 1 + seed] = 255
+  return image, mask
+
+
+def _assert_filled(filled, image, mask, inpainter):
+  assert filled.dtype == np.uint8
+  np.testing.assert_array_equal(filled[mask == 0], image[mask == 0])
+  assert np.abs(filled.astype(int) - inpainter.fill_whole(image, mask)).max() <= 1
+
+
+def test_it_needs_tensorflow_alone_and_runs_in_its_command_line(exported, inpainter, tmp_path):
+  os.symlink(exported, tmp_path / "model")
+  image, mask = _example(21, 34)
+  np.save(tmp_path / "image.npy", image[None])
+  np.save(tmp_path / "mask.npy", mask[None, ..., None])
+  environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+  done = subprocess.run([sys.executable, "-c", _ALONE], cwd=tmp_path, env=environment, capture_output=True, text=True,
+                        check=False)
+  assert done.returncode == 0, done.stderr
+  _assert_filled(np.load(tmp_path / "out" / "image.npy")[0], image, mask, inpainter)
+
+
+def test_the_signatures(predictor):
+  shapes = {name: (sorted(signature.structured_input_signature[1]), sorted(signature.structured_outputs))
+            for name, signature in predictor.signatures.items()}
+  assert shapes == {"serving_default": (["image", "mask"], ["image"]), "encoded": (["image", "mask"], ["image_bytes"]),
+                    "stages": (["image", "mask"], sorted(set(conventions.STAGES) - {conventions.COMPOSED_HR}))}
+
+
+def test_a_comparison_says_what_differs(predictor, inpainter):
+  examples = [(image, mask // 255) for image, mask in (_example(16, 24), _example(33, 17))]
+  signature = predictor.signatures["serving_default"]
+  fill = lambda images, masks: signature(image=tf.constant(images), mask=tf.constant(masks))["image"].numpy()
+  report = verification.compare(fill, inpainter, examples)
+  assert report["is_equal"] and report["largest_difference"] <= 1
+  assert [(entry["height"], entry["width"]) for entry in report["examples"]] == [(16, 24), (33, 17)]
+  darker = verification.compare(lambda *pair: fill(*pair) // 2, inpainter, examples[:1])
+  assert not darker["is_equal"] and not darker["examples"][0]["known_pixels_are_equal"]
+
+
+def test_a_batch_with_masks_of_either_range(predictor, inpainter):
+  images, masks = (np.stack(arrays) for arrays in zip(*(_example(19, 26, seed) for seed in range(3))))
+  masks[1] //= 255
+  masks[2] = np.where(masks[2], 128, 127)
+  signature = predictor.signatures["serving_default"]
+  filled = signature(image=tf.constant(images), mask=tf.constant(masks[..., None]))["image"].numpy()
+  for number, mask in enumerate((masks[0], masks[1], masks[2] // 128)):
+    _assert_filled(filled[number], images[number], mask, inpainter)
+  assert not np.array_equal(filled, images)
+
+
+def test_encoded_files(predictor, inpainter):
+  pairs = [_example(24, 16, seed) for seed in range(2)]
+  encode = lambda array: tf.io.encode_png(array.reshape(*array.shape[:2], -1)).numpy()
+  files = [[encode(array) for array in arrays] for arrays in zip(*pairs)]
+  signature = predictor.signatures["encoded"]
+  answer = signature(image=tf.constant(files[0]), mask=tf.constant(files[1]))["image_bytes"].numpy()
+  for content, (image, mask) in zip(answer, pairs):
+    _assert_filled(tf.io.decode_png(content).numpy(), image, mask, inpainter)
+  other = [encode(array) for array in _example(16, 16)]
+  for images, masks, message in (
+      ([files[0][0], other[0]], files[1], "all images of the batch must have one size"),
+      (files[0], [files[1][0], other[1]], "all masks of the batch must have one size"),
+      (files[0], [other[1]] * 2, "image and mask must have the same number and size"),
+      ([], [], "the batch has no image")):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+      signature(image=tf.constant(images, tf.string), mask=tf.constant(masks, tf.string))
+  with pytest.raises(tf.errors.InvalidArgumentError):
+    signature(image=tf.constant([b"no picture"]), mask=tf.constant([files[1][0]]))
+
+
+def test_stages_are_those_of_the_python_path(predictor, inpainter):
+  image, mask = _example(18, 25)
+  expected = inpainter.stages(image, mask)
+  stages = z2i_tf.Inpainter(predictor).stages(image, mask)
+  assert set(stages) == set(conventions.STAGES) - {conventions.COMPOSED_HR}
+  for name, stage in stages.items():
+    np.testing.assert_allclose(stage, expected[name], atol=1e-4 * max(1, np.abs(expected[name]).max()))
+
+
+def test_the_folder_serves_as_a_model(exported, predictor, inpainter):
+  image, mask = _example(20, 30)
+  _assert_filled(z2i_tf.Inpainter(predictor).fill_whole(image, mask), image, mask, inpainter)
+  with pytest.raises(InputError, match="exported with --precision=float32, not bfloat16"):
+    model_store.load_predictor(exported, "bfloat16")
+
+
+def test_other_saved_models_are_refused(exported, tmp_path, capsys):
+  class Doubled(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def double(self, x):
+      return {"y": 2 * x}
+
+  doubled = Doubled()
+  tf.saved_model.save(doubled, str(tmp_path / "other"), signatures={"serving_default": doubled.double})
+  with pytest.raises(InputError, match="other: not a SavedModel of z2i export"):
+    model_store.load_predictor(str(tmp_path / "other"))
+  os.makedirs(tmp_path / "other" / "assets.extra")
+  with open(os.path.join(exported, "assets.extra", "z2i_tf.json"), "rb") as file:
+    (tmp_path / "other" / "assets.extra" / "z2i_tf.json").write_bytes(file.read())
+  with pytest.raises(InputError, match=r"other: a SavedModel without signature serving_default \(image, mask\)"):
+    model_store.load_predictor(str(tmp_path / "other"))
+  (tmp_path / "other" / "saved_model.pb").write_bytes(b"damaged")
+  with pytest.raises(InputError, match="other: not a SavedModel of z2i export, or damaged"):
+    model_store.load_predictor(str(tmp_path / "other"))
+  assert main(["export", f"--output={exported}"]) == 2
+  assert "is there already; give a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ([], "--output is missing"),
+    (["--output={dir}/nowhere/model"], "no such folder; create it first"),
+    (["--output={dir}/m", "--height=64"], "--height is for --format=tflite"),
+    (["--output={dir}", "--format=tflite"], "is a folder; give a file"),
+    (["--output={dir}/m.tflite", "--format=tflite", "--warmup"], "--warmup is for --format=saved_model"),
+    (["--output={dir}/m.tflite", "--format=tflite", "--precision=bfloat16"], "--precision=bfloat16 is for"),
+    (["--output={dir}/m", "--model=nothing"], "--model=nothing: no such folder"),
+])
+def test_unusable_exports(tmp_path, capsys, arguments, message):
+  assert main(["export"] + [argument.format(dir=tmp_path) for argument in arguments]) == 2
+  error = capsys.readouterr().err
+  assert message in error and error.count("\n") == 1
+  assert not os.listdir(tmp_path)
+
+
+def test_an_export_that_differs_leaves_nothing(model_folder, tmp_path, capsys, monkeypatch):
+  from z2i_tf.inference import portable_exports
+  monkeypatch.setattr(portable_exports, "fill_pixels", lambda fill, image, mask: image)
+  command = ["export", f"--model={model_folder}", f"--output={tmp_path / 'm.tflite'}", "--format=tflite", "--height=16",
+             "--width=16", "--verify"]
+  assert main(command) == 2
+  assert "the export differs from the Python path by" in capsys.readouterr().err
+  assert not os.listdir(tmp_path)
