@@ -55,12 +55,30 @@ def test_floats_are_rounded_not_truncated():
       image_ops.to_levels(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255])
 
 
-@pytest.mark.parametrize("height, width", [(8, 16), (9, 15), (3, 1), (1, 1)])
+@pytest.mark.parametrize("height, width", [(8, 16), (9, 15), (3, 1), (2, 33), (1, 1)])
 def test_padding_reflects_to_the_multiple(height, width):
-  image = np.random.default_rng(0).random((height, width, 2))
-  padded = image_ops.pad_to_multiple(image, 8)
-  assert padded.shape[0] % 8 == padded.shape[1] % 8 == 0
-  assert padded.shape[0] - height < 8 and padded.shape[1] - width < 8
-  np.testing.assert_array_equal(padded[:height, :width], image)
-  if height > 7 and height % 8:
-    np.testing.assert_array_equal(padded[height, :width], image[height - 2])
+  image = np.random.default_rng(0).random((2, height, width, 2))
+  expected = image
+  for axis, side in ((1, height), (2, width)):  # A single row or column is repeated.
+    padding = [(0, -side % 8 if axis == number else 0) for number in range(4)]
+    expected = np.pad(expected, padding, "reflect" if side > 1 else "edge")
+  np.testing.assert_array_equal(image_ops.pad_to_multiple(image, 8), expected)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_shrinking_looks_as_far_as_its_reach_says(factor):
+  side = 12 * factor
+  weights = np.stack([image_ops.downscale_bicubic(impulse[None, :, None, None] * np.ones([1, 1, side, 1]), factor)
+                      [0, 6, 6, 0] for impulse in np.eye(side)])
+  seen = np.flatnonzero(np.abs(weights) > 1e-7)
+  reach = image_ops.downscale_bicubic_reach(factor)
+  assert (seen[0], seen[-1]) == (6 * factor - reach, 7 * factor - 1 + reach)
+
+
+@pytest.mark.parametrize("radius", [0, 1, 3])
+def test_masks_grow_by_squares(radius):
+  mask = np.zeros((1, 9, 11, 1), np.float32)
+  mask[0, 4, 1] = 1
+  expected = np.zeros_like(mask)
+  expected[0, 4 - radius:5 + radius, max(0, 1 - radius):2 + radius] = 1
+  np.testing.assert_array_equal(image_ops.dilate(mask, radius), expected)

@@ -16,6 +16,7 @@ from z2i_tf.inference.footprint import Footprint
 
 # Enough for the paper's networks on crops of 800x800; a laptop has it.
 DEFAULT_MAX_MEMORY = 3 * 10**9
+_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 # What a process with TensorFlow has, where the system does not say what this one has.
 _USUAL_RESIDENT_BYTES = 600 * 10**6
 
@@ -69,13 +70,18 @@ class Inpainter:
     image, hole = np.asarray(image), check_pair(image, mask)
     try:
       return self._fill_planned(image, hole, plan or self._plan(hole, self._max_memory))
-    except (MemoryError, tf.errors.ResourceExhaustedError):
+    except _OUT_OF_MEMORY:
       pass  # Once more with less; outside of this block, so that nothing of the first try is kept.
     try:
-      return self._fill_planned(image, hole, self._plan(hole, self._max_memory // 2))
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-      raise InputError(f"out of memory, with half of --max_memory={memory.format_size(self._max_memory)} too: close other "
-                       "programs, or give a lower --max_memory") from error
+      smaller = self._plan(hole, self._max_memory // 2)
+    except InputError as error:
+      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and half of it is too "
+                       "little for any plan: close other programs") from error
+    try:
+      return self._fill_planned(image, hole, smaller)
+    except _OUT_OF_MEMORY as error:
+      raise InputError(f"out of memory, with half of --max_memory={memory.format_size(self._max_memory)} too: close "
+                       "other programs, or give a lower --max_memory") from error
 
   def fill_batch(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Fills several images of one size, together if each is seen whole and all fit the memory.
@@ -84,21 +90,22 @@ class Inpainter:
     Returns: (N, H, W, 3) of the images' type.
     Raises: as `__call__`.
     """
+    if not len(images) or len(images) != len(masks):
+      raise InputError(f"there must be a mask for each image, and an image: not {len(masks)} for {len(images)}")
     holes = np.stack([check_pair(image, mask) for image, mask in zip(images, masks)])
     chosen = [self._plan(hole, self._max_memory) for hole in holes]
     needed = chosen[0].peak_bytes + (len(holes) - 1) * self._footprint.working_bytes(holes[0].size)
     if len(holes) > 1 and all(plan.is_whole for plan in chosen) and needed <= self._max_memory:
       try:
         return _with_known(images, holes, self._predictor.fill(_as_float(images), holes, chosen[0].max_scores))
-      except (MemoryError, tf.errors.ResourceExhaustedError):
+      except _OUT_OF_MEMORY:
         pass
     return np.stack([self(*pair) for pair in zip(images, holes)])
 
   def fill_whole(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fills the hole of an image seen whole, even where crops would do; arguments, result and errors as `__call__`."""
     image, hole = np.asarray(image), check_pair(image, mask)
-    self._check_whole_fits(hole)
-    predicted = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
+    predicted = self._seen_whole(self._predictor.fill, image, hole)
     return image_ops.fill_hole(image, hole, predicted[0])
 
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
@@ -110,15 +117,21 @@ class Inpainter:
     Raises: as `__call__`; InputError if the whole image does not fit the memory.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
-    self._check_whole_fits(hole)
-    stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
+    stages = self._seen_whole(self._predictor.stages, image, hole)
     return {name: stage[0] for name, stage in stages.items()}
 
-  def _check_whole_fits(self, hole):
-    needed = self._resident() + self._footprint.idle_bytes + self._footprint.working_bytes(hole.size)
+  def _seen_whole(self, method, image, hole):
+    size = memory.format_size(self._max_memory)
+    needed = (self._resident() + self._footprint.idle_bytes + hole.size * self._footprint.bytes_per_image_pixel
+              + self._footprint.working_bytes(hole.size))
     if needed > self._max_memory:
-      raise InputError(f"an image of {hole.shape[0]}x{hole.shape[1]} seen whole takes about {memory.format_size(needed)}, "
-                       f"more than --max_memory={memory.format_size(self._max_memory)}")
+      raise InputError(f"an image of {hole.shape[0]}x{hole.shape[1]} seen whole takes about "
+                       f"{memory.format_size(needed)}, more than --max_memory={size}")
+    try:
+      return method(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
+    except _OUT_OF_MEMORY as error:
+      raise InputError(f"out of memory at --max_memory={size}: an image of {hole.shape[0]}x{hole.shape[1]} cannot be "
+                       "seen whole; close other programs, or give a smaller one") from error
 
   def _plan(self, hole, max_memory):
     return plans.make_plan(hole, self._footprint, max_memory, self._resident())
@@ -145,7 +158,7 @@ class _Canvas:
   def __init__(self, image, hole, blend_px):
     self.image, self.hole = image.copy(), hole.copy()
     self._blend_px = blend_px
-    # Nothing is allocated before it is written.
+    # Sums of colours times weights, and of weights. Nothing is allocated before it is written.
     self._beyond = np.zeros(image.shape, np.float32) if blend_px else None
     self._weights = np.zeros(hole.shape, np.float32) if blend_px else None
 
@@ -154,8 +167,7 @@ class _Canvas:
     core = tuple(slice(core.start - crop.start, core.stop - crop.start) for core, crop in zip(window.core, window.crop))
     filling = predicted[core]
     if self._blend_px:
-      weights = self._weights[window.core][..., np.newaxis]
-      filling = weights * self._beyond[window.core] + (1.0 - weights) * filling
+      filling = self._beyond[window.core] + (1.0 - self._weights[window.core][..., np.newaxis]) * filling
     self.image[window.core] = image_ops.fill_hole(self.image[window.core], self.hole[window.core], filling)
     self.hole[window.core] = False
     if self._blend_px:
@@ -165,9 +177,11 @@ class _Canvas:
     distances = [np.maximum(0, np.maximum(core.start - line, line - core.stop + 1))
                  for core, line in zip(window.core, (np.arange(crop.start, crop.stop) for crop in window.crop))]
     weights = 1.0 - np.maximum(distances[0][:, np.newaxis], distances[1]) / (self._blend_px + 1)
-    better = self.hole[window.crop] & (weights > self._weights[window.crop])
-    self._weights[window.crop][better] = weights[better]
-    self._beyond[window.crop][better] = predicted[better]
+    # Under the layers of the windows before: they fade out, and so does the border between any two of them.
+    weights = np.where(self.hole[window.crop], weights, 0.0) * (1.0 - self._weights[window.crop])
+    weights = np.maximum(0.0, weights).astype(np.float32)
+    self._beyond[window.crop] += weights[..., np.newaxis] * predicted
+    self._weights[window.crop] += weights
 
 
 def _as_float(image):
