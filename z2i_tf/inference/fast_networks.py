@@ -1,15 +1,14 @@
-"""The three networks for inference, from the arrays of a model file: see `generator`."""
+"""The three networks for inference: see `generator`."""
 
-from typing import Mapping, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
-import numpy as np
 import tensorflow as tf
 
-from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.inference import fast_layers
 from z2i_tf.inference import sparse
 from z2i_tf.inference import tiles
+from z2i_tf.inference.layer_reader import LayerReader
 from z2i_tf.layers.hole_attention import attend_hole
 from z2i_tf.models import blocks
 from z2i_tf.models.refinement_net import BOTTLENECK_SHRINK
@@ -42,20 +41,19 @@ class Limits(NamedTuple):
 class GatedNet(tf.Module):
   """The coarse or the refinement network (the latter has attention), up to its last convolution."""
 
-  def __init__(self, arrays: Mapping[str, np.ndarray], network: str, width: int, dtype: tf.DType):
-    """Takes the arrays of a model file; `network` is the coarse or the refinement network's name in it."""
+  def __init__(self, reader: LayerReader, width: int, dtype: tf.DType, with_attention: bool):
+    """Takes the layers of the coarse or, with attention, the refinement network in order of application."""
     super().__init__()
     self._dtype = dtype
-    # Layers are taken in order of application.
-    reader = _LayerReader(arrays, network, dtype)
-    first, second = reader.encoder_level(), reader.encoder_level()
-    bottleneck = reader.encoder_level(blocks.BOTTLENECK_DILATIONS)
+    first, second = reader.encoder_level(4, width), reader.encoder_level(width // 2, 2 * width)
+    bottleneck = reader.encoder_level(width, 4 * width, blocks.BOTTLENECK_DILATIONS)
     self._encoder_levels = [first, second, bottleneck]  # An attribute, so that their variables are saved.
     self._before_attention = None
-    if network == conventions.REFINE_NET:
-      self._before_attention, self._after_attention, self._merge = reader.gated(), reader.gated(), reader.gated()
-    self._half = reader.decoder_level()
-    self._full = reader.decoder_level(with_last=True)
+    if with_attention:
+      self._before_attention, self._after_attention = (reader.gated(2 * width, 4 * width) for _ in range(2))
+      self._merge = reader.gated(4 * width, 4 * width)
+    self._half = reader.decoder_level(2 * width, 2 * width)
+    self._full = reader.decoder_level(width, width, with_last=True)
     # A cell of 2x2 pixels at half resolution has twice the channels of one at full resolution.
     self._encoder = [
         tiles.Piece(_Halved(first), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
@@ -122,16 +120,15 @@ class GatedNet(tf.Module):
 class SuperResolutionNet(tf.Module):
   """The residual that the super-resolution network adds to bicubic interpolation."""
 
-  def __init__(self, arrays: Mapping[str, np.ndarray], scale: int, dtype: tf.DType):
-    """Takes the arrays of a model file."""
+  def __init__(self, reader: LayerReader, width: int, scale: int, dtype: tf.DType):
+    """Takes the network's layers in order of application."""
     super().__init__()
     self._dtype = dtype
     self._scale = scale
-    reader = _LayerReader(arrays, conventions.SR_NET, dtype)
-    self._first = reader.conv(relu=True)
-    self._blocks = [(reader.conv(relu=True), reader.conv(relu=True)) for _ in range(RESIDUAL_BLOCKS)]
-    self._spread = reader.conv(relu=True)
-    self._last = reader.conv(tf.float32)
+    self._first = reader.conv(3, width, relu=True)
+    self._blocks = [tuple(reader.conv(width, width, relu=True) for _ in range(2)) for _ in range(RESIDUAL_BLOCKS)]
+    self._spread = reader.conv(width, width * scale**2, relu=True)
+    self._last = reader.conv(width, 3, tf.float32)
     self._piece = tiles.Piece(self._evaluate, 3, tf.float32, 1, scale, _SR_HALO, 4 * scale**2)
 
   def __call__(self, image: tf.Tensor, limits: Limits) -> tf.Tensor:
@@ -143,37 +140,6 @@ class SuperResolutionNet(tf.Module):
     for first, second in self._blocks:
       x = second(first(x)) + x
     return self._last(tf.nn.depth_to_space(self._spread(x), self._scale))
-
-
-class _LayerReader:
-  """Hands out a network's layers in order of application."""
-
-  def __init__(self, arrays, network, dtype):
-    self._arrays = {name[len(network) + 1:]: array for name, array in arrays.items() if name.startswith(network + "/")}
-    self._dtype = dtype
-    self._counts = {"conv": 0, "bn": 0}
-
-  def conv(self, dtype=None, relu=False):
-    return fast_layers.Conv(**self._next("conv", "kernel", "bias"), dtype=dtype or self._dtype, relu=relu)
-
-  def gated(self, dilation_rate=1):
-    return fast_layers.GatedBlock(self._next_block(), self._dtype, blocks.BATCH_NORM_EPSILON, dilation_rate)
-
-  def encoder_level(self, dilation_rates=(1,) * blocks.ENCODER_CONVS):
-    return fast_layers.EncoderLevel([self.gated(rate) for rate in dilation_rates])
-
-  def decoder_level(self, with_last=False):
-    upscaled = fast_layers.UpscaledGatedBlock(self._next_block(), self._dtype, blocks.BATCH_NORM_EPSILON)
-    layers = [self.gated() for _ in range(blocks.DECODER_CONVS - 1)]
-    return fast_layers.DecoderLevel(upscaled, layers, self.conv(tf.float32) if with_last else None)
-
-  def _next_block(self):
-    return {**self._next("conv", "kernel", "bias"), **self._next("bn", "gamma", "beta", "mean", "var")}
-
-  def _next(self, kind, *names):
-    number = self._counts[kind]
-    self._counts[kind] += 1
-    return {name: self._arrays[f"{kind}{number:02d}/{name}"] for name in names}
 
 
 class _Halved(tf.Module):

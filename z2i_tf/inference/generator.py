@@ -16,6 +16,7 @@ from z2i_tf import image_ops
 from z2i_tf.inference.fast_networks import GatedNet
 from z2i_tf.inference.fast_networks import Limits
 from z2i_tf.inference.fast_networks import SuperResolutionNet
+from z2i_tf.inference.layer_reader import LayerReader
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
@@ -29,21 +30,34 @@ class Generator(tf.Module):
   network are float32 always.
   """
 
-  def __init__(self, config: ModelConfig, arrays: Mapping[str, np.ndarray], precision: str = "float32"):
+  def __init__(self, config: ModelConfig, arrays: Mapping[str, np.ndarray], precision: str = "float32",
+               source: str = "the model"):
     """Wraps weights.
 
     Args:
       config: what the networks look like.
-      arrays: as of a model file (see `checkpoints`); those of the networks must fit the configuration.
+      arrays: as of a model file (see `checkpoints`); those of other networks are not looked at.
       precision: "float32" or "bfloat16".
+      source: where the arrays come from, for errors.
+    Raises: InputError naming the source and an array that is missing, left over or misshapen.
     """
     super().__init__()
     self.model_config = config
     self.precision = precision
     dtype = PRECISIONS[precision]
-    self._coarse = GatedNet(arrays, conventions.COARSE_NET, config.width, dtype)
-    self._refine = GatedNet(arrays, conventions.REFINE_NET, config.width, dtype)
-    self._sr = SuperResolutionNet(arrays, config.scale, dtype) if config.zoom == "sr" else None
+
+    def layers_of(network):
+      readers.append(LayerReader(arrays, network, dtype, source))
+      return readers[-1]
+
+    readers = []
+    self._coarse = GatedNet(layers_of(conventions.COARSE_NET), config.width, dtype, with_attention=False)
+    self._sr = None
+    if config.zoom == "sr":
+      self._sr = SuperResolutionNet(layers_of(conventions.SR_NET), config.sr_width, config.scale, dtype)
+    self._refine = GatedNet(layers_of(conventions.REFINE_NET), config.width, dtype, with_attention=True)
+    for reader in readers:
+      reader.check_all_are_read()
 
   def __call__(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> Dict[str, tf.Tensor]:
     """Returns every stage, and where attention copied from.

@@ -36,9 +36,8 @@ def load_generator(model: str, precision: str = "float32") -> Generator:
     model: name of a bundled model, or a folder with `model.npz`.
     precision: "float32" or "bfloat16".
   """
-  load_model(model)  # Its networks say whether every array is there and fits.
-  config, arrays, _ = _read(model)
-  return Generator(config, arrays, precision)
+  config, arrays, folder = _read(model)
+  return Generator(config, arrays, precision, folder)
 
 
 def load_predictor(model: str, precision: str = "float32") -> Union[Predictor, SavedModelPredictor]:
