@@ -9,6 +9,7 @@ from tests import recordings
 from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.inference import sparse
+from z2i_tf.inference.fast_networks import GatedNet
 from z2i_tf.inference.fast_networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
@@ -124,6 +125,29 @@ def test_within_tight_bounds_it_is_the_same(generator, around_hole, name, monkey
   stages = _numpy(generator(image, mask, _TIGHT, whole=False))
   assert len(calls) == expected_lists
   _assert_equal(stages, around_hole(image, mask), _ALWAYS)
+
+
+def test_the_smallest_tiles_have_the_halo_that_each_piece_needs(model, generator):
+  """So narrow an image that all levels, down to the bottleneck, have several tiles."""
+  image, mask = _image(16, 160), _mask(16, 160, np.s_[4:11, 30:90])
+  _assert_equal(_numpy(generator(image, mask, Limits(tf.constant(1), 2**24), whole=True)),
+                _keras(model, image, mask), _STAGES)
+
+
+def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
+  """Far ends of what a pixel depends on change it very little; so the tolerance is that of rounding."""
+  net = GatedNet(recordings.load("inference"), conventions.REFINE_NET, 8, tf.float32)
+  mask = _mask(96, 96, np.s_[44:54, 40:50])
+  inputs = np.concatenate([_image(96, 96), mask], axis=-1)
+  everywhere = net(inputs, mask, None, _FREE)[0].numpy()[0]
+  needed = np.zeros((4, 96, 96, 1), np.float32)
+  places = [(number, 44 + number, 44 + number) for number in range(4)]  # In every position of the coarsest cells.
+  for place in places:
+    needed[place] = 1
+  found, _ = net(np.repeat(inputs, 4, axis=0), np.repeat(mask, 4, axis=0), needed, _FREE)
+  assert not found[0, 0, 0].numpy().any()  # It was not computed everywhere.
+  for place in places:
+    assert np.abs(found[place] - everywhere[place[1:]]).max() < 1e-6 * np.abs(everywhere).max()
 
 
 def test_attention_says_where_it_copied_from(around_hole):
