@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.datasets import stand_ins
+from tests.datasets import stand_ins as data_sets
+from tests.training import stand_ins
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
 from z2i_tf import image_io
@@ -30,9 +31,14 @@ def _weights(work_dir):
 
 @pytest.fixture(name="finished", scope="module")
 def _finished(tmp_path_factory):
-  """A run of 3 steps on the sample photographs, validated on them too; returns its folder."""
+  """A run of 3 steps on the sample photographs, validated on them too; returns its folder.
+
+  Eager, as all of this file is: `z2i train` with a traced step is `test_overfit`, the traced step with a discriminator
+  `test_joint_step`.
+  """
   work_dir = tmp_path_factory.mktemp("runs") / "whole"
-  assert main(_COMMAND + [f"--work_dir={work_dir}", "--iterations=3", "--keep_every=2"]) == 0
+  with stand_ins.eagerly():
+    assert main(_COMMAND + [f"--work_dir={work_dir}", "--iterations=3", "--keep_every=2"]) == 0
   return work_dir
 
 
@@ -90,6 +96,7 @@ def _losses(work_dir):
             for row in csv.DictReader(file)]
 
 
+@pytest.mark.usefixtures("eager_functions")
 def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupted_run(finished, tmp_path, capsys):
   run = tmp_path / "run"
   shutil.copytree(finished, run)
@@ -213,7 +220,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
   """In training data and in those to measure on, here of a TensorFlow Dataset."""
   rng = np.random.default_rng(0)
   images = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(6)] + [np.zeros((20, 20, 3), np.uint8)]
-  stand_ins.write_tfds("div2k/bicubic_x2", tmp_path / "tfds", {"train": images, "validation": images[4:]})
+  data_sets.write_tfds("div2k/bicubic_x2", tmp_path / "tfds", {"train": images, "validation": images[4:]})
   assert main(["train", "--source=div2k", f"--data_dir={tmp_path / 'tfds'}", "--validation_split=validation",
                "--iterations=1", "--crops_per_image=2", f"--work_dir={tmp_path / 'run'}", "--weight_adversarial=0"]
               + _SMALL + ["--batch_size=12"]) == 0

@@ -16,12 +16,13 @@ from z2i_tf.training.joint_step import JointStep
 
 @contextlib.contextmanager
 def eagerly():
-  """For runs of a single step, which tracing would only make slower."""
+  """For runs of a few steps: tracing a joint step takes as long as a dozen of them."""
+  former = tf.config.functions_run_eagerly()
   tf.config.run_functions_eagerly(True)
   try:
     yield
   finally:
-    tf.config.run_functions_eagerly(False)
+    tf.config.run_functions_eagerly(former)
 
 
 def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=None, width=8):

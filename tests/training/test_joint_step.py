@@ -10,6 +10,8 @@ from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import vgg19_features
 from z2i_tf.training.config import LossWeights
+from z2i_tf.training.guarded_step import guarded_step
+from z2i_tf.training.guarded_step import SKIPPED
 
 _GRADIENT_TOLERANCE = 1e-3
 _RECORDED_WEIGHTS = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
@@ -32,8 +34,11 @@ def test_compiled_step_matches_the_recording():
   recorded = recordings.load("joint_step")
   step, networks = stand_ins.build_step(
       recorded, lambda: optimizers.SGD(1e-4), _RECORDED_WEIGHTS, batch_size=2)
+  variables = [variable for network in networks.values() for variable in network.variables]
+  train_step = guarded_step(step, tf.distribute.get_strategy(), variables, jit_compile=False)
   batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
-  scalars = {name: float(value) for name, value in tf.function(step)(batch).items()}
+  scalars = {name: float(value) for name, value in train_step(batch, tf.constant(0.0)).items()}
+  assert scalars[SKIPPED] == 0
   _assert_losses_match(scalars, recorded)
   for name in ("coarse", "sr", "refine", "disc"):
     assert scalars["gradient_norm/" + name] == pytest.approx(
@@ -43,6 +48,10 @@ def test_compiled_step_matches_the_recording():
   for key, name in (("coarse/conv00/kernel", "grad_first_coarse_kernel"),
                     ("refine/conv20/kernel", "grad_last_refine_kernel")):
     recordings.assert_matches((recorded[key] - arrays[key]) / 1e-4, recorded[name], 5e-3)
+  scalars = train_step({**batch, "image_hr": batch["image_hr"] * np.nan}, tf.constant(0.0))
+  assert float(scalars[SKIPPED]) == 1
+  for name, array in checkpoints.read_arrays(networks).items():
+    np.testing.assert_array_equal(array, arrays[name], err_msg=name)
 
 
 def test_mirrored_step_matches_the_recording(two_devices):

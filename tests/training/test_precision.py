@@ -45,7 +45,9 @@ def test_a_step_in_16_bits_is_near_that_in_32():
     if name == precision.FLOAT16:  # Keras begins with 32768 and would halve it in the first steps.
       stage.optimizers["generator"]._loss_scale._current_loss_scale.assign(64.0)  # pylint: disable=protected-access
     assert {value.dtype for value in stage.step.forward(batch).values()} == {tf.float32}
+    known = len(stage.variables)
     results[name] = {tag: value.numpy() for tag, value in stage.step(batch).items()}
+    assert len(stage.variables) == known  # A traced step may not create any, and those created late are not guarded.
     assert {value.dtype for value in results[name].values()} == {np.dtype(np.float32)}
     assert {array.dtype for array in checkpoints.read_arrays(stage.networks).values()} == {np.dtype(np.float32)}
     compute = name.replace("mixed_", "")
