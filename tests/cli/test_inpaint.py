@@ -65,7 +65,8 @@ def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
   assert main(_one(pairs, model)) == 0
   lines = capsys.readouterr().out.splitlines()
   assert lines[0].endswith("masks/a.png: hole 5.6% of the image, 1 region")
-  assert re.fullmatch(r"whole image \(24x31\); attention in chunks of \d+ queries; predicted peak memory .* MB", lines[1])
+  assert re.fullmatch(
+      r"whole image \(24x31\); attention in chunks of \d+ queries; predicted peak memory .* [MG]B", lines[1])
   assert lines[2].endswith("out/a.png") and lines[3].startswith("peak memory")
   image, result = (image_io.read_rgb(str(pairs / folder / "a.png")) for folder in ("images", "out"))
   mask = image_io.read_mask(str(pairs / "masks" / "a.png"))
@@ -155,7 +156,8 @@ def test_a_photograph_keeps_depth_profile_and_text_and_blends_where_asked(pairs,
   text = PngInfo()
   text.add_text("Title", "a tree")
   Image.fromarray(deep).save(pairs / "images" / "deep.png", pnginfo=text, icc_profile=b"profile of a scanner")
-  command = _one(pairs, model, image=pairs / "images" / "deep.png", output=pairs / "out" / "deep.png", dilate=3, feather=2)
+  command = _one(pairs, model, image=pairs / "images" / "deep.png", output=pairs / "out" / "deep.png", dilate=3,
+                 feather=2)
   assert main(command) == 0
   assert "as grown by 3 pixels" in capsys.readouterr().out
   result = Image.open(pairs / "out" / "deep.png")
@@ -192,7 +194,8 @@ def test_one_mask_in_ten_encodings_gives_one_result(pairs, model):
   white = Image.merge("LA", [ink, gray])
   encodings = {
       "l.png": gray, "ones.png": Image.fromarray(hole), "bit.png": Image.fromarray(hole.astype(bool)),
-      "rgb.png": gray.convert("RGB"), "luma.png": gray.convert("RGBA"), "alpha.png": white.convert("RGBA"), "la.png": white,
+      "rgb.png": gray.convert("RGB"), "luma.png": gray.convert("RGBA"), "alpha.png": white.convert("RGBA"),
+      "la.png": white,
       "palette.png": gray.convert("P"), "deep.png": Image.fromarray(levels.astype(np.uint16) * 257), "photo.jpg": gray,
       "bmp.bmp": gray, "tiff.tif": gray, "webp.webp": gray.convert("RGB")}
   results = set()
@@ -280,7 +283,8 @@ def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys)
 @pytest.mark.parametrize("flag, message", [
     ("--size=256", "--size=256"), ("--size=0x9", "--size=0x9"), ("--size=1x1", "--size=1x1"),
     ("--size=99999x99999", "--size=99999x99999"), ("--kind=round", "--kind=round"),
-    ("--count=0", "count"), ("--seed=-1", "seed"), ("--seed=4294967296", "seed"), ("--output_dir=nowhere", "create it first"),
+    ("--count=0", "count"), ("--seed=-1", "seed"), ("--seed=4294967296", "seed"),
+    ("--output_dir=nowhere", "create it first"),
     ("--output_dir=", "--output_dir is missing")])
 def test_unusable_mask_requests(tmp_path, capsys, flag, message):
   assert main(["masks", f"--output_dir={tmp_path}", flag]) == 2

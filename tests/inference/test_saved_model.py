@@ -14,6 +14,7 @@ from z2i_tf import conventions
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store
+from z2i_tf.inference import portable_exports
 from z2i_tf.inference import verification
 
 # Run where neither this package nor tensorflow_addons can be imported: a folder of its own, no PYTHONPATH, and refused.
@@ -186,11 +187,27 @@ def test_unusable_exports(tmp_path, capsys, arguments, message):
   assert not os.listdir(tmp_path)
 
 
-def test_an_export_that_differs_leaves_nothing(model_folder, tmp_path, capsys, monkeypatch):
-  from z2i_tf.inference import portable_exports
-  monkeypatch.setattr(portable_exports, "fill_pixels", lambda fill, image, mask: image)
-  command = ["export", f"--model={model_folder}", f"--output={tmp_path / 'm.tflite'}", "--format=tflite", "--height=16",
-             "--width=16", "--verify"]
-  assert main(command) == 2
-  assert "the export differs from the Python path by" in capsys.readouterr().err
-  assert not os.listdir(tmp_path)
+@pytest.mark.parametrize("is_equal", [True, False])
+def test_an_export_is_left_with_its_report_or_not_at_all(model_folder, tmp_path, capsys, monkeypatch, is_equal):
+  def write(model, path, height, width):
+    assert (height, width) == (16, 24)
+    with open(path, "wb") as file:
+      file.write(b"a model")
+
+  def compare(fill, inpainter, examples):
+    assert [mask.shape for _, mask in examples] == [(16, 24)]
+    return {"is_equal": is_equal, "largest_difference": 0 if is_equal else 7}
+
+  monkeypatch.setattr(portable_exports, "export_tflite", write)
+  monkeypatch.setattr(verification, "tflite_fill", lambda path: None)
+  monkeypatch.setattr(verification, "compare", compare)
+  command = ["export", f"--model={model_folder}", f"--output={tmp_path / 'm.tflite'}", "--format=tflite",
+             "--height=16", "--width=24", "--verify"]
+  assert main(command) == (0 if is_equal else 2)
+  output = capsys.readouterr()
+  if is_equal:
+    assert "at most 0 grey levels" in output.out
+    assert sorted(os.listdir(tmp_path)) == ["m.tflite", "m.tflite.verification.json"]
+  else:
+    assert "the export differs from the Python path by 7 grey levels" in output.err
+    assert not os.listdir(tmp_path)

@@ -23,9 +23,9 @@ _KEY_PX = 8  # A key of attention covers so many pixels, at high resolution, alo
 def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
   """Writes PNG files: input, mask, every stage, attention, and all of them in one contact sheet.
 
-  `attention_positions` colours every pixel by where it is, known ones through the photograph; the hole has the colours of
-  where attention copied most from. `attention_copies` has these pixels themselves (white where a copied block reaches into the hole). A SavedModel does not tell that: its dump
-  has no such pictures.
+  `attention_positions` colours every pixel by where it is, known ones through the photograph; the hole has the colours
+  of where attention copied most from. `attention_copies` has these pixels themselves (white where a copied block
+  reaches into the hole). A SavedModel does not tell that: its dump has no such pictures.
 
   Args:
     folder: existing.

@@ -1,7 +1,7 @@
 """Writes a model for other programs: a SavedModel (which needs TensorFlow alone), a TFLite or an ONNX file.
 
-A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files (encoded),
-or gives every stage (stages). A TFLite or ONNX file has the size of --height and --width.
+A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files
+(encoded), or gives every stage (stages). A TFLite or ONNX file has the size of --height and --width.
 """
 
 import os
@@ -30,9 +30,9 @@ def define_flags(values: flags.FlagValues) -> None:
   for name in ("height", "width"):
     flags.DEFINE_integer(name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0,
                          flag_values=values)
-  flags.DEFINE_bool("verify", False, "Compare with the Python path and write the report: verification.json in the "
-                    "SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey level is an "
-                    "error, and nothing is left.", flag_values=values)
+  flags.DEFINE_bool("verify", False, "Compare with the Python path and write the report: verification.json in "
+                    "the SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey level "
+                    "is an error, and nothing is left.", flag_values=values)
   flags.DEFINE_bool("warmup", False, "Write warm-up requests for TensorFlow Serving into the SavedModel; needs the extra "
                     "z2i_tf[serving].", flag_values=values)
 

@@ -82,13 +82,13 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
 def define_inference_flags(values: flags.FlagValues) -> None:
   """How a model fills holes."""
   define_precision_flag(values)
-  flags.DEFINE_string("max_memory", "3GB", "Bound of the process' memory, as 3GB or 800MB; what is done is planned to stay "
-                      "below.", flag_values=values)
+  flags.DEFINE_string("max_memory", "3GB", "Bound of the process' memory, as 3GB or 800MB; what is done is planned "
+                      "to stay below.", flag_values=values)
 
 
 def define_precision_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic of the networks; bfloat16 is faster on "
-                    "processors that have it (z2i doctor says so), slower on others.", flag_values=values)
+  flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic of the networks; bfloat16 is "
+                    "faster on processors that have it (z2i doctor says so), slower on others.", flag_values=values)
 
 
 def max_memory(values: flags.FlagValues) -> int:

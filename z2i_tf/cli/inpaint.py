@@ -1,9 +1,9 @@
-"""Fills the holes of one image (--image, --mask, --output) or of a folder (--image_dir, --output_dir, and --mask_dir, where
-image and mask share their name up to the extension, or --mask for all).
+"""Fills the holes of one image (--image, --mask, --output) or of a folder (--image_dir, --output_dir, and --mask_dir,
+where image and mask share their name up to the extension, or --mask for all).
 
-White mask pixels are the hole. The output has the image's size, depth and metadata; in lossless formats (PNG, WebP, TIFF,
-BMP) what is outside the hole, as grown by --dilate, is the input's, bit for bit. The plan is printed before it runs: whole
-image or crops around the hole, and the peak of memory, which stays below --max_memory.
+White mask pixels are the hole. The output has the image's size, depth and metadata; in lossless formats (PNG, WebP,
+TIFF, BMP) what is outside the hole, as grown by --dilate, is the input's, bit for bit. The plan is printed before it
+runs: whole image or crops around the hole, and the peak of memory, which stays below --max_memory.
 """
 
 import os
@@ -27,15 +27,16 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("output", None, "Image to write; the extension says the format.", flag_values=values)
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
-  flags.DEFINE_string("output_dir", None, "Existing folder for the results, which keep name and format of their images.",
-                      flag_values=values)
-  flags.DEFINE_bool("resume", False, "Of a folder, leave out images whose result is there already.", flag_values=values)
-  flags.DEFINE_integer("batch_size", 4, "Of a folder, images of equal size that are filled together, if memory allows.",
+  flags.DEFINE_string("output_dir", None, "Existing folder for the results, which keep name and format of their "
+                      "images.", flag_values=values)
+  flags.DEFINE_bool("resume", False, "Of a folder, leave out images whose result is there already.",
+                    flag_values=values)
+  flags.DEFINE_integer("batch_size", 4, "Of a folder, images of equal size that are filled together, if memory "
+                       "allows.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("workers", 2, "Of a folder, threads that read images, and threads that write them.",
                        lower_bound=1, flag_values=values)
-  flags.DEFINE_integer("workers", 2, "Of a folder, threads that read images, and threads that write them.", lower_bound=1,
-                       flag_values=values)
-  flags.DEFINE_string("dump_dir", None, "Folder, created if missing, for pictures of every stage of --image, seen whole, "
-                      "and of where attention copied from.", flag_values=values)
+  flags.DEFINE_string("dump_dir", None, "Folder, created if missing, for pictures of every stage of --image, "
+                      "seen whole, and of where attention copied from.", flag_values=values)
   flag_groups.define_mask_reading_flags(values)
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_inference_flags(values)
@@ -53,8 +54,8 @@ def run(values: flags.FlagValues) -> bool:
     if values.dump_dir:
       raise InputError("--dump_dir is for one image (--image); leave it out")
     return _inpaint_folder(values)
-  raise InputError("give either --image, --mask and --output, or --image_dir, --output_dir and --mask_dir (or --mask for "
-                   f"all); given: {', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
+  raise InputError("give either --image, --mask and --output, or --image_dir, --output_dir and --mask_dir (or --mask "
+                   f"for all); given: {', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
 
 
 def _inpaint_one(values):
@@ -121,5 +122,5 @@ def _report_peak(max_memory):
     return
   print(f"peak memory {memory.format_size(peak)}")
   if peak > max_memory:
-    print(f"z2i inpaint: the peak of memory was above --max_memory={memory.format_size(max_memory)}; give a lower one to "
-          "stay below", file=sys.stderr)
+    print(f"z2i inpaint: the peak of memory was above --max_memory={memory.format_size(max_memory)}; give a lower one "
+          "to stay below", file=sys.stderr)

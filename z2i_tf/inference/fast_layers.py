@@ -1,12 +1,12 @@
 """The networks' layers as inference computes them: the same values with fewer passes over memory.
 
 * A gated convolution is two convolutions, of features and of gates, so that TensorFlow fuses the activation into each.
-* A batch norm is one scale and one shift per channel. It follows the gate, so it does not fold into its own convolution,
-  and the zero padding forbids folding the shift into the next.
+* A batch norm is one scale and one shift per channel. It follows the gate, so it does not fold into its own
+  convolution, and the zero padding forbids folding the shift into the next.
 * The convolution of an enlarged image is four 2x2 convolutions of the image itself, one per parity of row and column.
 
-Each layer evaluates whole images, or neighbourhoods of listed pixels (see `sparse`). All are modules of variables and plain
-TensorFlow operations: what is exported needs nothing else.
+Each layer evaluates whole images, or neighbourhoods of listed pixels (see `sparse`). All are modules of variables and
+plain TensorFlow operations: what is exported needs nothing else.
 """
 
 from typing import List, Mapping, Optional
@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from z2i_tf.inference import sparse
 
-# Which rows (columns) of a 3x3 kernel meet the first and the second of the two input rows that an output row of even, odd
-# number depends on.
+# Which rows (columns) of a 3x3 kernel meet the first and the second of the two input rows that an output row of even,
+# odd number depends on.
 _TAPS_BY_PARITY = (((0,), (1, 2)), ((0, 1), (2,)))
 _PARITIES = tuple((row, column) for row in (0, 1) for column in (0, 1))
 

@@ -21,7 +21,8 @@ _MERGE_HALO = 2
 _DECODER_LEVEL_HALO = 3
 # Convolutions at low resolution and the last one, at high resolution.
 _SR_HALO = 2 * RESIDUAL_BLOCKS + 3
-# Listed pixels are computed one by one if they are at most this share of all (beyond that their gathered neighbourhoods take more memory than the encoder).
+# Listed pixels are computed one by one if they are at most this share of all (beyond that their gathered neighbourhoods
+# take more memory than the encoder).
 _MAX_LISTED_SHARE = 0.4
 # A gathered neighbourhood takes the memory of so many pixels at full resolution.
 _PIXELS_PER_ROW = 8

@@ -1,8 +1,10 @@
-"""What memory inference takes, a model fitted to measurements; and when attention takes more time than the convolutions.
+"""What memory inference takes, a model fitted to measurements; and when attention takes more time than the
+convolutions.
 
-The largest tensors are the features at high resolution, of the refinement network's first level and of the super-resolution
-network's end, so memory follows pixels and widths. How much of them TensorFlow holds at once was measured on two CPU cores
-for widths of 16 and 64, scales of 1 to 4 and both precisions; `benchmarks/inference.py` compares prediction and peak.
+The largest tensors are the features at high resolution, of the refinement network's first level and of the
+super-resolution network's end, so memory follows pixels and widths. How much of them TensorFlow holds at once was
+measured on two CPU cores for widths of 16 and 64, scales of 1 to 4 and both precisions; `benchmarks/inference.py`
+compares prediction and peak.
 """
 
 import dataclasses
@@ -27,8 +29,8 @@ _RGB_BYTES = 40
 # copies of the scores there are at once.
 _ATTENTION_BYTES = 4
 _SCORE_COPIES = 2.5
-# Multiply-adds per pixel at high resolution and square of the width (encoder and bottleneck of the refinement network); of
-# attention per pair of query and key and width (scores of about 1.5 rows per query, values). There is a query, and
+# Multiply-adds per pixel at high resolution and square of the width (encoder and bottleneck of the refinement network);
+# of attention per pair of query and key and width (scores of about 1.5 rows per query, values). There is a query, and
 # a key, per 8x8 pixels.
 _CONVOLUTION_WORK, _ATTENTION_WORK = 40, 35
 _PIXELS_PER_KEY = 64

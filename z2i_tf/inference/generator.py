@@ -1,7 +1,7 @@
 """The generator as inference runs it: the values of `ZoomInpainter`, computed where the hole needs them.
 
-The hole's pixels depend on all of the image through the encoders, the super-resolution network and attention's keys. But
-of the decoders only what lies around the hole is needed, and of attention only the hole's queries. Everything large
+The hole's pixels depend on all of the image through the encoders, the super-resolution network and attention's keys.
+But of the decoders only what lies around the hole is needed, and of attention only the hole's queries. Everything large
 is evaluated in tiles (see `tiles`), so memory is bounded too. The tests hold it to `ZoomInpainter`, and to numbers
 recorded from the authors' networks.
 """
@@ -26,8 +26,8 @@ ATTENTION_SOURCES = "attention_sources"
 class Generator(tf.Module):
   """A trained generator for inference.
 
-  The networks compute in float32 or bfloat16; RGB images between them, attention's weights and the last convolution of a
-  network are float32 always.
+  The networks compute in float32 or bfloat16; RGB images between them, attention's weights and the last convolution of
+  a network are float32 always.
   """
 
   def __init__(self, config: ModelConfig, arrays: Mapping[str, np.ndarray], precision: str = "float32",
@@ -71,8 +71,8 @@ class Generator(tf.Module):
       `attend_hole`, H' and W' being the sides rounded up to multiples of 8.
     """
     height, width = tf.unstack(tf.shape(image)[1:3])
-    stages = self._padded_stages(*(image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask)),
-                                 limits, whole)
+    padded = (image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask))
+    stages = self._padded_stages(*padded, limits, whole)
     for name, stage in stages.items():
       if name != ATTENTION_SOURCES:
         zoom = self.model_config.scale if name in (conventions.ZOOMED, conventions.REFINED) else 1

@@ -68,20 +68,23 @@ class Inpainter:
       suffice.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
+    plan = plan or self._plan(hole, self._max_memory)
     try:
-      return self._fill_planned(image, hole, plan or self._plan(hole, self._max_memory))
+      return self._fill_planned(image, hole, plan)
     except _OUT_OF_MEMORY:
       pass  # Once more with less; outside of this block, so that nothing of the first try is kept.
+    smaller_bound = (plan.peak_bytes + self._resident()) // 2
     try:
-      smaller = self._plan(hole, self._max_memory // 2)
+      smaller = self._plan(hole, smaller_bound)
     except InputError as error:
-      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and half of it is too "
-                       "little for any plan: close other programs") from error
+      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and there is no plan that "
+                       f"takes less than {memory.format_size(smaller_bound)}: close other programs") from error
     try:
       return self._fill_planned(image, hole, smaller)
     except _OUT_OF_MEMORY as error:
-      raise InputError(f"out of memory, with half of --max_memory={memory.format_size(self._max_memory)} too: close "
-                       "other programs, or give a lower --max_memory") from error
+      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and again at "
+                       f"{memory.format_size(smaller.peak_bytes)}: close other programs, or give a lower --max_memory"
+                       ) from error
 
   def fill_batch(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Fills several images of one size, together if each is seen whole and all fit the memory.

@@ -49,8 +49,8 @@ class LayerReader:
     """Raises InputError if an array belongs to none of the layers."""
     left = self._arrays.keys() - self._read
     if left:
-      raise InputError(f"{self._source} has an array with no place in the model, {min(left)}: it is not of this model's "
-                       "configuration")
+      raise InputError(f"{self._source} has an array with no place in the model, {min(left)}: it is not of this "
+                       "model's configuration")
 
   def _next_conv(self, channels, filters):
     return self._next("conv", {"kernel": (3, 3, channels, filters), "bias": (filters,)})

@@ -1,7 +1,7 @@
 """Filling a hole from pixels to pixels inside one TensorFlow graph, for programs that run without this package.
 
-The same steps as `Inpainter` takes for an image it sees whole. Every operation also exists in TFLite and ONNX; what would
-not: choosing between uint8 tensors (TFLite), hence int32 arithmetic.
+The same steps as `Inpainter` takes for an image it sees whole. Every operation also exists in TFLite and ONNX; what
+would not: choosing between uint8 tensors (TFLite), hence int32 arithmetic.
 """
 
 from typing import Callable, Tuple

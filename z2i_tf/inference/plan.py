@@ -1,8 +1,8 @@
 """How an image will be filled: whole, or in crops around its holes, within a bound of the memory.
 
-Time and memory of the networks follow the pixels they see. An image is seen whole if that fits the bound, unless crops are
-clearly fewer pixels. Crops go around groups of holes, with context; a group that is too large for the bound is covered by
-windows, filled from the best known one inwards.
+Time and memory of the networks follow the pixels they see. An image is seen whole if that fits the bound, unless crops
+are clearly fewer pixels. Crops go around groups of holes, with context; a group that is too large for the bound is
+covered by windows, filled from the best known one inwards.
 """
 
 import dataclasses
@@ -17,14 +17,15 @@ from z2i_tf.inference import windows
 from z2i_tf.inference.footprint import Footprint
 from z2i_tf.memory import format_size
 
-# Pixels around a hole that a crop shows: what its pixels depend on in the coarse network (78 pixels of convolutions), and
-# some known ones for attention to copy from.
+# Pixels around a hole that a crop shows: what its pixels depend on in the coarse network (78 pixels of convolutions),
+# and some known ones for attention to copy from.
 CONTEXT_PX = 96
 # Crops are not smaller than the paper's images, which the networks were trained on.
 MIN_CROP_PX = 256
 # Windows below this side show too little beside their hole.
 _MIN_WINDOW_PX = 128
-# Crops are used where they have at most this share of the image's pixels (or the image does not fit): seeing all is better.
+# Crops are used where they have at most this share of the image's pixels (or the image does not fit): seeing all is
+# better.
 _CROPS_SHARE = 0.75
 # Holes are grouped by squares of this side.
 _CELL_PX = 16
@@ -159,7 +160,7 @@ def _joined(cores, shape):
 
 
 def _crops_around(cores, shape):
-  """Boxes (n, 4) of top, bottom, left, right with context, not smaller than the smallest crop where the image is not."""
+  """Boxes (n, 4) of top, bottom, left, right with context, not smaller than `MIN_CROP_PX` unless the image is."""
   crops = []
   for axis, length in enumerate(shape):
     first, last = cores[:, 2 * axis] - CONTEXT_PX, cores[:, 2 * axis + 1] + CONTEXT_PX

@@ -1,7 +1,7 @@
 """Models as SavedModels, which need TensorFlow alone; and their use in place of a model folder.
 
-The graph is that of `Generator`, with its memory bounded by tiles and chunks, so that it takes images of any size. Batch norms
-are one scale and one shift per channel.
+The graph is that of `Generator`, with its memory bounded by tiles and chunks, so that it takes images of any size.
+Batch norms are one scale and one shift per channel.
 """
 
 import dataclasses

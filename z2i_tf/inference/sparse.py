@@ -1,9 +1,9 @@
 """Convolutions at listed pixels only: what the decoders do around a hole.
 
-Pixels are rows of a matrix. A convolution gathers, for each listed pixel, those of its neighbours that are listed too (0
-for the others) into one long row, and is then one matrix product. So what is computed for a pixel is right if everything
-that it depends on is listed or beyond the image's border; whoever lists the pixels sees to that. Work and memory follow the
-number of pixels, not the size of the image. Our own decision; the paper evaluates everything.
+Pixels are rows of a matrix. A convolution gathers, for each listed pixel, those of its neighbours that are listed too
+(0 for the others) into one long row, and is then one matrix product. So what is computed for a pixel is right if
+everything that it depends on is listed or beyond the image's border; whoever lists the pixels sees to that. Work and
+memory follow the number of pixels, not the size of the image. Our own decision; the paper evaluates everything.
 """
 
 from typing import Callable, Optional, Sequence, Tuple
@@ -34,7 +34,8 @@ def neighbours(pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
 
 
 def gather_dense(image: tf.Tensor, pixels: tf.Tensor, offsets: Sequence[Tuple[int, int]]) -> tf.Tensor:
-  """Returns the pixels at `offsets` (row, column; within -1..1) from the listed ones, side by side; 0 beyond the border.
+  """Returns the pixels at `offsets` (row, column; within -1..1) from the listed ones, side by side; 0 beyond the
+  border.
 
   Args:
     image: (B, H, W, C).

@@ -21,7 +21,11 @@ MAX_DIFFERENCE = 1
 def saved_model_fill(folder: str) -> Fill:
   """Returns the first signature of a SavedModel."""
   loaded = tf.saved_model.load(folder)
-  return lambda images, masks: loaded.signatures[FILL](image=tf.constant(images), mask=tf.constant(masks))["image"].numpy()
+
+  def fill(images, masks):
+    return loaded.signatures[FILL](image=tf.constant(images), mask=tf.constant(masks))["image"].numpy()
+
+  return fill
 
 
 def tflite_fill(path: str) -> Fill:
@@ -47,8 +51,8 @@ def compare(fill: Fill, inpainter: Inpainter, examples: Iterable[Tuple[np.ndarra
     fill: the export.
     inpainter: the Python path, with memory for every example as a whole.
     examples: images (h, w, 3) uint8 with masks (h, w), 1 = hole.
-  Returns: JSON-compatible: "examples", one entry each; "largest_difference" in the holes, grey levels; "is_equal", whether
-    that is at most 1 and all known pixels are those of the images.
+  Returns: JSON-compatible: "examples", one entry each; "largest_difference" in the holes, grey levels; "is_equal",
+    whether that is at most 1 and all known pixels are those of the images.
   """
   entries = []
   for image, mask in examples:

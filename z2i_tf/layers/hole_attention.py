@@ -29,8 +29,8 @@ def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rat
       query needs.
     rate: side of the blocks that are copied, and the factor by which features are shrunk for the scores.
     softmax_scale: sharpness.
-  Returns: the features, (B, H, W, C), and where the hole's were copied from: (B, H / rate, W / rate) int32, of each needed
-    query the key of the largest weight, counted row by row; -1 for queries that are not needed or find no key.
+  Returns: the features, (B, H, W, C), and where the hole's were copied from: (B, H / rate, W / rate) int32, of each
+    needed query the key of the largest weight, counted row by row; -1 for queries that are not needed or find no key.
   """
   blocks = tf.nn.space_to_depth(features, rate)
 
