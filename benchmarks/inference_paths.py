@@ -9,7 +9,6 @@ import plain_networks
 from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.inference.footprint import Footprint
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictor import Predictor
 from z2i_tf.keras_api import keras
@@ -110,8 +109,7 @@ class OurPath:
 
   def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray], precision: str):
     self._predictor = Predictor(Generator(config, arrays, precision))
-    self._max_scores = Footprint(config, precision).max_scores
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """As `PlainPath`."""
-    return self._predictor.fill(image[np.newaxis], hole[np.newaxis], self._max_scores)[0]
+    return self._predictor.fill(image[np.newaxis], hole[np.newaxis], self._predictor.max_scores)[0]

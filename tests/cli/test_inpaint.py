@@ -136,11 +136,13 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"mask_from": "alpha"}, "no alpha channel"),
     ({"mask": "{dir}/gray.png"}, "ambiguous as a mask"),
     ({"dump_dir": "{dir}/nowhere/dump"}, "cannot create this folder"),
+    ({"dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"}, "which the dump would overwrite"),
     ({"mask": ""}, "give either --image, --mask and --output"),
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
 ])
 def test_unusable_input_gets_one_line_and_no_output(pairs, model, capsys, changes, message):
   image_io.write_mask(str(pairs / "empty.png"), np.zeros((24, 31), np.uint8))
+  shutil.copy(pairs / "masks" / "a.png", pairs / "images" / "mask.png")
   image_io.write_mask(str(pairs / "full.png"), np.ones((24, 31), np.uint8))
   image_io.write_rgb(str(pairs / "gray.png"), np.full((24, 31, 3), np.arange(0, 248, 8, np.uint8)[:, None]))
   (pairs / "cut.png").write_bytes((pairs / "images" / "a.png").read_bytes()[:900])
@@ -222,6 +224,9 @@ def test_a_folder_is_resumed_and_one_mask_serves_all(pairs, model, capsys):
   assert (pairs / "out" / "a.png").read_bytes() == (pairs / "out" / "d.png").read_bytes()
   assert main(command) == 0
   assert "0 of 3 images inpainted, 3 already there" in capsys.readouterr().out
+  (pairs / "bad.png").write_bytes(b"no image")
+  assert main(command + [f"--mask={pairs / 'bad.png'}"]) == 2
+  assert "bad.png: not an image" in capsys.readouterr().err
   assert main(command + [f"--dump_dir={pairs / 'dump'}"]) == 2
   assert "--dump_dir is for one image" in capsys.readouterr().err
 

@@ -70,9 +70,6 @@ def test_one_mask_for_all_may_lie_among_the_images(folders):
 def test_a_mask_for_all_that_cannot_be_used(folders):
   with pytest.raises(InputError, match="gone.png: no such file"):
     _pairs(folders, masks=False, mask=str(folders / "gone.png"))
-  (folders / "bad.png").write_bytes(b"no image")
-  with pytest.raises(InputError, match="bad.png: not an image"):
-    _pairs(folders, masks=False, mask=str(folders / "bad.png"))
   for name in ("a.png", "other.png"):
     os.link(folders / "all.png", folders / "out" / name)
   with pytest.raises(InputError, match="a result would overwrite --mask="):

@@ -11,7 +11,8 @@ from z2i_tf.inference import plan as plans
 from z2i_tf.inference.footprint import Footprint
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
-_PAPER = Footprint(ModelConfig())
+_MAX_SCORES = 2**24
+_PAPER = Footprint(ModelConfig(), "float32", _MAX_SCORES)
 _RESIDENT = 6 * 10**8
 _MUCH = 3 * 10**9
 
@@ -30,7 +31,7 @@ def _specks(height, width, count, seed=0):
 
 def _plan(hole, max_memory=_MUCH, footprint=_PAPER):
   """Makes a plan and checks what must hold for every plan."""
-  plan = plans.make_plan(hole, footprint, max_memory, _RESIDENT)
+  plan = plans.make_plan(hole, footprint, max_memory, _RESIDENT, 3 * hole.size)
   assert _RESIDENT < plan.peak_bytes <= max_memory
   covered = np.zeros(hole.shape, bool)
   largest = 0
@@ -40,7 +41,7 @@ def _plan(hole, max_memory=_MUCH, footprint=_PAPER):
       assert 0 <= crop.start <= core.start < core.stop <= crop.stop <= length
     largest = max(largest, np.prod([-(-(crop.stop - crop.start) // 8) * 8 for crop in window.crop]))
   assert covered[hole].all()
-  base = _RESIDENT + footprint.idle_bytes + hole.size * footprint.bytes_per_image_pixel
+  base = _RESIDENT + footprint.idle_bytes + footprint.image_bytes(3 * hole.size, hole.size)
   assert plan.peak_bytes == base + footprint.working_bytes(largest)
   assert plan.is_whole == (plan.windows[0].crop == tuple(slice(0, side) for side in hole.shape))
   assert len(plan.windows) == 1 or not plan.is_whole
@@ -133,7 +134,7 @@ def test_extreme_shapes_fit(shape, hole, max_memory):
                          ids=lambda config: f"{config.zoom}{config.scale}-{config.width}")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_any_bound_is_kept_or_refused(config, precision):
-  footprint = Footprint(config, precision)
+  footprint = Footprint(config, precision, _MAX_SCORES)
   hole = _hole(700, 900, np.s_[100:600, 100:700], np.s_[650, 850])
   counts = []
   for max_memory in np.geomspace(8e8, 2e10, 12).astype(int):
@@ -149,7 +150,7 @@ def test_any_bound_is_kept_or_refused(config, precision):
                          ids=lambda config: f"{config.scale}-{config.width}")
 @pytest.mark.parametrize("shape", [(16, 16), (64, 500), (900, 900)])
 def test_the_size_that_is_asked_for_suffices(config, shape):
-  footprint, hole = Footprint(config), _hole(*shape, np.s_[4:12, 4:12])
+  footprint, hole = Footprint(config, "float32", _MAX_SCORES), _hole(*shape, np.s_[4:12, 4:12])
   with pytest.raises(InputError, match="--max_memory=605 MB is too little") as caught:
     _plan(hole, 605 * 10**6, footprint)
   needed = memory.parse_size(re.search(r"about ([\d.]+ .B)", str(caught.value)).group(1))
@@ -160,7 +161,7 @@ def test_the_size_that_is_asked_for_suffices(config, shape):
 @pytest.mark.parametrize("config", [ModelConfig(), ModelConfig(width=4), ModelConfig(zoom="none", scale=1)],
                          ids=lambda config: f"{config.scale}-{config.width}")
 def test_pixels_within_a_size_are_the_most_that_it_holds(config, size):
-  footprint = Footprint(config)
+  footprint = Footprint(config, "float32", _MAX_SCORES)
   pixels = footprint.pixels_within(size)
   assert footprint.working_bytes(pixels) <= size < footprint.working_bytes(pixels + 2)
   assert footprint.pixels_within(0) == footprint.pixels_within(-5) == 0

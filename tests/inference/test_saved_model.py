@@ -196,7 +196,9 @@ def test_an_export_is_left_with_its_report_or_not_at_all(model_folder, tmp_path,
 
   def compare(fill, inpainter, examples):
     assert [mask.shape for _, mask in examples] == [(16, 24)]
-    return {"is_equal": is_equal, "largest_difference": 0 if is_equal else 7}
+    difference = 0 if is_equal else 7
+    return {"is_equal": is_equal, "largest_difference": difference,
+            "examples": [{"height": 16, "width": 24, "largest_difference": difference}]}
 
   monkeypatch.setattr(portable_exports, "export_tflite", write)
   monkeypatch.setattr(verification, "tflite_fill", lambda path: None)
@@ -209,5 +211,5 @@ def test_an_export_is_left_with_its_report_or_not_at_all(model_folder, tmp_path,
     assert "at most 0 grey levels" in output.out
     assert sorted(os.listdir(tmp_path)) == ["m.tflite", "m.tflite.verification.json"]
   else:
-    assert "the export differs from the Python path by 7 grey levels" in output.err
+    assert "the export differs from the Python path by 7 grey levels (at 16x24)" in output.err
     assert not os.listdir(tmp_path)

@@ -15,6 +15,8 @@ from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.inpainter import Inpainter
 
 _INPUT, _MASK, _POSITIONS, _COPIES, _SHEET = "input", "mask", "attention_positions", "attention_copies", "contact_sheet"
+# Names of all files that a dump may have.
+FILES = tuple(f"{name}.png" for name in (_INPUT, _MASK, *conventions.STAGES, _POSITIONS, _COPIES, _SHEET))
 # How much of the known pixels shows through the colours of their positions.
 _PHOTO_SHARE = 0.5
 _KEY_PX = 8  # A key of attention covers so many pixels, at high resolution, along a side.

@@ -6,6 +6,7 @@ A SavedModel takes batches of any number and images of any size, as arrays (serv
 
 import os
 import shutil
+import sys
 import tempfile
 
 from absl import flags
@@ -31,10 +32,10 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0,
                          flag_values=values)
   flags.DEFINE_bool("verify", False, "Compare with the Python path and write the report: verification.json in "
-                    "the SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey level "
-                    "is an error, and nothing is left.", flag_values=values)
-  flags.DEFINE_bool("warmup", False, "Write warm-up requests for TensorFlow Serving into the SavedModel; needs the extra "
-                    "z2i_tf[serving].", flag_values=values)
+                    "the SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey "
+                    "level is an error, and nothing is left.", flag_values=values)
+  flags.DEFINE_bool("warmup", False, "Write warm-up requests for TensorFlow Serving into the SavedModel; needs the "
+                    "extra z2i_tf[serving].", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -47,7 +48,7 @@ def run(values: flags.FlagValues) -> None:
     return
   if values.warmup:
     raise InputError("--warmup is for --format=saved_model; leave it out")
-  if values.precision != "float32":
+  if values.precision not in (None, "float32"):
     raise InputError(f"--precision={values.precision} is for --format=saved_model; leave it out")
   _export_file(values)
 
@@ -61,23 +62,24 @@ def _export_saved_model(values):
   if values.warmup:
     from z2i_tf.inference import serving_warmup
     serving_warmup.check_serving_is_installed()
+  import tensorflow as tf
   from z2i_tf.inference import model_store
   from z2i_tf.inference import saved_model
-  generator = model_store.load_generator(values.model, values.precision)
+  generator = model_store.load_generator(values.model, values.precision or "float32")
   # Everything is written to another name, which becomes the folder when it is whole.
   temporary = tempfile.mkdtemp(prefix=os.path.basename(folder) + ".", suffix=".tmp", dir=os.path.dirname(folder))
   try:
     try:
       saved_model.write_saved_model(generator, temporary, values.model)
-    except OSError as error:
-      raise InputError(f"{values.output}: cannot be written: {error.strerror or error}") from error
+    except (OSError, tf.errors.OpError) as error:
+      raise InputError(f"{values.output}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
     if values.warmup:
-      image, mask = next(iter(_examples([_VERIFIED_SIZES[-1]])))
+      (image, mask), = _examples(_VERIFIED_SIZES[-1:])
       serving_warmup.write_warmup_requests(temporary, saved_model.warmup_requests(image, mask))
     if values.verify:
       from z2i_tf.inference import verification
-      _verify(values, verification.saved_model_fill(temporary), _VERIFIED_SIZES,
-              os.path.join(temporary, "assets.extra", _REPORT))
+      report = _compared(values, verification.saved_model_fill(temporary), _examples(_VERIFIED_SIZES))
+      verification.write_report(os.path.join(temporary, "assets.extra", _REPORT), report)
     os.chmod(temporary, 0o755)
     if os.path.isdir(folder):
       os.rmdir(folder)
@@ -100,39 +102,53 @@ def _export_file(values):
   from z2i_tf.inference import model_store
   from z2i_tf.inference import verification
   model = model_store.load_model(values.model)
+  size = (values.height or _VERIFIED_SIZES[0][0], values.width or _VERIFIED_SIZES[0][1])
+  examples = _examples([size]) if values.verify else []
   export, runtime = {_TFLITE: (portable_exports.export_tflite, verification.tflite_fill),
                      _ONNX: (portable_exports.export_onnx, verification.onnx_fill)}[values.format]
-  temporary = values.output + ".tmp"
+  temporary = tempfile.mkdtemp(prefix=os.path.basename(values.output) + ".", suffix=".tmp",
+                               dir=os.path.dirname(values.output) or ".")
   try:
-    export(model, temporary, values.height or None, values.width or None)
-    if values.verify:
-      size = (values.height or _VERIFIED_SIZES[0][0], values.width or _VERIFIED_SIZES[0][1])
-      _verify(values, runtime(temporary), [size], f"{values.output}.{_REPORT}")
-    os.replace(temporary, values.output)
+    path = os.path.join(temporary, "model")
+    export(model, path, values.height or None, values.width or None)
+    report = _compared(values, runtime(path), examples) if values.verify else None
+    os.replace(path, values.output)
+  except OSError as error:
+    raise InputError(f"{values.output}: cannot be written: {error.strerror or error}") from error
   finally:
-    if os.path.exists(temporary):
-      os.unlink(temporary)
+    shutil.rmtree(temporary, ignore_errors=True)
+  if report:
+    verification.write_report(f"{values.output}.{_REPORT}", report)
   print(values.output)
 
 
-def _verify(values, fill, sizes, report_path):
-  """Compares with the Python path, writes the report, and says what was found."""
+def _compared(values, fill, examples):
+  """Returns the report of a comparison with the Python path, and says what was found; InputError if they differ."""
   from z2i_tf.inference import verification
   from z2i_tf.inference.inpainter import Inpainter
-  report = verification.compare(fill, Inpainter.load(values.model, values.precision), _examples(sizes))
+  report = verification.compare(fill, Inpainter.load(values.model, values.precision, sys.maxsize), examples)
   if not report["is_equal"]:
-    raise InputError(f"{values.output}: the export differs from the Python path by {report['largest_difference']} grey "
-                     "levels; nothing was written")
-  verification.write_report(report_path, report)
-  print(f"verified on {len(sizes)} sizes: at most {report['largest_difference']} grey levels from the Python path")
+    worst = max(report["examples"], key=lambda entry: entry["largest_difference"])
+    raise InputError(f"{values.output}: the export differs from the Python path by {worst['largest_difference']} grey "
+                     f"levels (at {worst['height']}x{worst['width']}); nothing was written")
+  print(f"verified on {len(examples)} size{'s' * (len(examples) > 1)}: at most {report['largest_difference']} grey "
+        "levels from the Python path")
+  return report
 
 
 def _examples(sizes):
-  """Yields smooth seeded pictures of the sizes (height, width) with stroke masks."""
+  """Returns smooth seeded pictures of the sizes (height, width) with masks; raises InputError for a size without any."""
   import cv2
   import numpy as np
-  mixture = flag_groups.mask_mixture(_MASK_KIND, "kind", _MASK_REFERENCE_PX)
+  examples = []
   for height, width in sizes:
     rng = np.random.default_rng([height, width])
     coarse = rng.integers(0, 256, (8, 8, 3), np.uint8)
-    yield cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), mixture.draw(height, width, rng)
+    mixture = flag_groups.mask_mixture(
+        _MASK_KIND, "kind", _MASK_REFERENCE_PX if max(height, width) <= _MASK_REFERENCE_PX else None)
+    try:
+      mask = mixture.draw(height, width, rng)
+    except ValueError as error:
+      raise InputError(f"--height={height} --width={width}: {error}") from error
+    examples.append((cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), mask))
+  return examples

@@ -18,11 +18,13 @@ class Task:
   """What is to be filled.
 
   Attributes:
+    name: path of the image.
     photo: as read.
     hole: (H, W) uint8, 1 = to be filled: the mask as grown by --dilate.
     weights: (H, W) float32, how much of the fill shows; None: `hole` says.
     mask_text: what the mask was read as, for the user.
   """
+  name: str
   photo: photo_io.Photo
   hole: np.ndarray
   weights: Optional[np.ndarray]
@@ -40,7 +42,7 @@ def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
   except InputError as error:
     raise InputError(f"{mask_path}, grown by --dilate={reading.dilate_px}: {error}") from error
   weights = mask_io.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
-  return Task(photo, hole, weights, text)
+  return Task(image_path, photo, hole, weights, text)
 
 
 def write(path: str, task: Task, filled: np.ndarray) -> str:
@@ -50,7 +52,8 @@ def write(path: str, task: Task, filled: np.ndarray) -> str:
   Raises: InputError if the file cannot be written.
   """
   if task.weights is not None:
-    weights = task.weights[..., np.newaxis]
-    blended = np.rint(weights * filled + (1.0 - weights) * task.photo.rgb).astype(filled.dtype)
-    filled = np.where((weights > 0) & (weights < 1), blended, filled)
+    ring = (task.weights > 0) & (task.weights < 1)
+    weights = task.weights[ring, np.newaxis]
+    filled = filled.copy()
+    filled[ring] = np.rint(weights * filled[ring] + (1.0 - weights) * task.photo.rgb[ring])
   return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))

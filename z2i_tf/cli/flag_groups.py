@@ -87,8 +87,9 @@ def define_inference_flags(values: flags.FlagValues) -> None:
 
 
 def define_precision_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic of the networks; bfloat16 is "
-                    "faster on processors that have it (z2i doctor says so), slower on others.", flag_values=values)
+  flags.DEFINE_enum("precision", None, ["float32", "bfloat16"], "Arithmetic of the networks (default: float32, or that "
+                    "of a SavedModel); bfloat16 is faster on processors that have it (z2i doctor says so), slower on "
+                    "others.", flag_values=values)
 
 
 def max_memory(values: flags.FlagValues) -> int:
@@ -131,7 +132,8 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_bool("invert_mask", False, "Black (or transparent) is the hole, not white (or opaque).",
                     flag_values=values)
   flags.DEFINE_enum("mask_from", "auto", ["auto", "luma", "alpha"], "What of a mask file to read: its brightness "
-                    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they agree.",
+                    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they "
+                    "agree.",
                     flag_values=values)
   flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of an image or mask file that is decoded. "
                        "Default: Pillow's limit, 89,478,485.", lower_bound=1, flag_values=values)

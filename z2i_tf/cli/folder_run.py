@@ -14,6 +14,10 @@ from typing import Any, Callable, Deque, Dict, Hashable, Iterator, List, Sequenc
 from z2i_tf.errors import InputError
 
 
+# What makes one item fail, not the run.
+_FAILURES = (InputError, MemoryError)
+
+
 @dataclasses.dataclass(frozen=True)
 class Item:
   """One image of a folder: the paths of its file and of the file with its result."""
@@ -142,7 +146,7 @@ class _Run:
       try:
         pair = future.result()
         self._waiting.setdefault(self._parts.shape_of(pair), []).append((item, pair))
-      except InputError as error:
+      except _FAILURES as error:
         self._fail(item, error)
 
   def _fill_next(self) -> bool:
@@ -183,7 +187,7 @@ class _Run:
       item = self._writing.pop(future)
       try:
         remark = future.result()
-      except InputError as error:
+      except _FAILURES as error:
         self._fail(item, error)
         continue
       self._filled += 1
@@ -192,7 +196,7 @@ class _Run:
       self._advance()
 
   def _fail(self, item, error):
-    line = " ".join(str(error).split())
+    line = " ".join(str(error).split()) or "out of memory; give a lower --batch_size or --workers"
     named = item.image in line or item.output in line
     self._failures.append((item.image, line if named else f"{item.image}: {line}"))
     self._advance()

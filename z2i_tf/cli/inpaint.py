@@ -18,6 +18,9 @@ _ONE = {"image", "mask", "output"}
 _FOLDERS = ({"image_dir", "mask_dir", "output_dir"}, {"image_dir", "mask", "output_dir"})
 _PATHS = ("image", "mask", "output", "image_dir", "mask_dir", "output_dir")
 _FOLDER_ONLY = ("resume", "batch_size", "workers")
+# Of a folder run, images that are read, wait or are written may take this share of the memory, at so many bytes per
+# pixel (8-bit colour, mask, and what decoding and encoding take).
+_SHARE_OF_PAIRS, _BYTES_PER_PIXEL = 0.25, 10
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -43,7 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> bool:
-  """Returns whether a file of a folder run failed."""
+  """Returns whether a file of a folder run failed, or memory exceeded its bound."""
   given = {name for name in _PATHS if values[name].value}
   if given == _ONE:
     for name in _FOLDER_ONLY:
@@ -68,20 +71,34 @@ def _inpaint_one(values):
   max_memory = flag_groups.max_memory(values)
   task = filling.read(values.image, values.mask, reading)
   print(f"{values.mask}: {task.mask_text}")
-  if values.dump_dir:
-    image_io.create_folder(values.dump_dir)
   from z2i_tf.inference.inpainter import Inpainter
   inpainter = Inpainter.load(values.model, values.precision, max_memory)
   plan = inpainter.plan(task.photo.rgb, task.hole)
+  if values.dump_dir:
+    _check_dump(values, inpainter, task)
   print(plan.describe(), flush=True)
   remark = filling.write(values.output, task, inpainter(task.photo.rgb, task.hole, plan))
   print(f"{values.output}{': ' + remark if remark else ''}")
-  _report_peak(max_memory)
   if values.dump_dir:
     from z2i_tf.cli import dump
     dump.write_dump(values.dump_dir, inpainter, task)
     print(values.dump_dir)
-  return False
+  return _exceeds(max_memory)
+
+
+def _check_dump(values, inpainter, task):
+  """Creates the dump's folder; raises InputError if that would fail later, or overwrite what is given."""
+  from z2i_tf import image_io
+  from z2i_tf.cli import dump
+  files = {os.path.realpath(os.path.join(values.dump_dir, name)) for name in dump.FILES}
+  for name in _ONE:
+    if os.path.realpath(values[name].value) in files:
+      raise InputError(f"--dump_dir={values.dump_dir} has a file for --{name}={values[name].value}, which the dump "
+                       "would overwrite; give a folder of its own")
+  if not inpainter.fits_whole(task.photo.rgb):
+    raise InputError(f"--dump_dir: {values.image} seen whole takes more than --max_memory={values.max_memory}; raise "
+                     "it, or leave the dump out")
+  image_io.create_folder(values.dump_dir)
 
 
 def _inpaint_folder(values):
@@ -94,33 +111,67 @@ def _inpaint_folder(values):
   image_io.check_writable_folder(values.output_dir)
   reading = flag_groups.mask_reading(values)
   max_memory = flag_groups.max_memory(values)
+  if values.mask:  # Said once, before every image fails.
+    from z2i_tf import mask_io
+    mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
+  batch_size, workers = _within_memory(values, folder.images, max_memory)
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
+  is_above = False
   if to_do:
-    import numpy as np
     from z2i_tf.inference.inpainter import Inpainter
     inpainter = Inpainter.load(values.model, values.precision, max_memory)
     parts = folder_run.Parts(
         read=lambda item: filling.read(item.image, folder.mask_path(item.image), reading),
         shape_of=lambda task: (task.photo.rgb.shape, task.photo.rgb.dtype),
-        fill=lambda tasks: inpainter.fill_batch(*(np.stack(arrays) for arrays in zip(
-            *((task.photo.rgb, task.hole) for task in tasks)))),
-        write=lambda item, task, result: "; ".join(filter(None, (
-            f"{item.output}: {task.mask_text}", filling.write(item.output, task, result)))))
+        fill=lambda tasks: _fill_batch(inpainter, tasks),
+        write=lambda item, task, result: ": ".join(filter(None, (
+            item.output, filling.write(item.output, task, result)))))
     with progress(len(to_do), "image") as advance:
-      outcome = folder_run.fill_all(to_do, parts, values.batch_size, values.workers, advance)
-    _report_peak(max_memory)
-  return pairs.report(outcome.failures, len(items), len(items) - len(to_do), outcome.remarks)
+      outcome = folder_run.fill_all(to_do, parts, batch_size, workers, advance)
+    is_above = _exceeds(max_memory)
+  return pairs.report(outcome.failures, len(items), len(items) - len(to_do), outcome.remarks) or is_above
 
 
-def _report_peak(max_memory):
-  """Prints the peak of memory; on stderr that it was more than allowed, which the plan should have prevented."""
+def _fill_batch(inpainter, tasks):
+  """Fills tasks of equal shape; prints what their masks were read as, and the plans, before."""
+  import numpy as np
+  for task in tasks:
+    plan = inpainter.plan(task.photo.rgb, task.hole)
+    print(f"{task.name}: {task.mask_text}; {plan.describe()}", flush=True)
+  return inpainter.fill_batch(np.stack([task.photo.rgb for task in tasks]), np.stack([task.hole for task in tasks]))
+
+
+def _within_memory(values, paths, max_memory):
+  """Returns --batch_size and --workers, or less where so many of the largest images would take too much memory."""
+  from z2i_tf import image_io
+  from z2i_tf.cli import folder_run
+  largest = 0
+  for path in paths:
+    try:
+      header = image_io.read_header(path)
+      largest = max(largest, header.height * header.width)
+    except InputError:
+      pass  # Reading it will fail, and is then reported.
+  batch_size, workers = values.batch_size, values.workers
+  most = max_memory * _SHARE_OF_PAIRS / (_BYTES_PER_PIXEL * max(1, largest))
+  while folder_run.pairs_in_memory(batch_size, workers) > most and (batch_size, workers) != (1, 1):
+    batch_size, workers = max(1, batch_size // 2), max(1, workers // 2)
+  if (batch_size, workers) != (values.batch_size, values.workers):
+    print(f"images of {largest / 1e6:.0f} megapixels: --batch_size={batch_size} --workers={workers}, to stay within "
+          f"--max_memory={values.max_memory}")
+  return batch_size, workers
+
+
+def _exceeds(max_memory):
+  """Prints the peak of memory; returns whether it was more than allowed, which the plan should have prevented."""
   from z2i_tf import memory
   peak = memory.peak_resident_bytes()
   if peak is None:
-    return
+    return False
   print(f"peak memory {memory.format_size(peak)}")
   if peak > max_memory:
     print(f"z2i inpaint: the peak of memory was above --max_memory={memory.format_size(max_memory)}; give a lower one "
           "to stay below", file=sys.stderr)
+  return peak > max_memory

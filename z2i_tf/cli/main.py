@@ -59,6 +59,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     if "libGL" not in str(error):
       raise
     return _fail(argv, f"OpenCV cannot be loaded ({error}): {LIBGL_REMEDY}")
+  except MemoryError:
+    return _fail(argv, "out of memory: close other programs, or give smaller images (or a lower --max_memory, where "
+                       "there is one)")
   except Stopped as stop:
     return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
   except KeyboardInterrupt:

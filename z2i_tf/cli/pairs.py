@@ -57,7 +57,8 @@ class FolderPairs:
     self.images = image_io.list_images(image_dir)
     self._masks_called = {} if mask else _by_name(image_io.list_images(mask_dir), stem)
     if mask:
-      image_io.read_header(mask)  # Said once, before every image fails.
+      if not os.path.isfile(mask):
+        raise InputError(f"{mask}: no such file")
       self.images = [path for path in self.images if os.path.realpath(path) != os.path.realpath(mask)]
       if not self.images:
         raise InputError(f"{image_dir}: no images in it but the mask")

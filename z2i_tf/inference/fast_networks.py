@@ -55,7 +55,8 @@ class GatedNet(tf.Module):
       self._merge = reader.gated(4 * width, 4 * width)
     self._half = reader.decoder_level(2 * width, 2 * width)
     self._full = reader.decoder_level(width, width, with_last=True)
-    # A cell of 2x2 pixels at half resolution has twice the channels of one at full resolution.
+    # The last numbers are weights: a cell of 2x2 pixels at half resolution has twice the channels of one at full
+    # resolution; one at a quarter as many as 2x2 at full resolution, or twice that beside attention.
     self._encoder = [
         tiles.Piece(_Halved(first), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
         tiles.Piece(_Halved(second), width, dtype, 2, 1, _ENCODER_LEVEL_HALO, 8),

@@ -38,8 +38,8 @@ _PIXELS_PER_KEY = 64
 _MAX_ATTENTION_SHARE = 1.5
 # TensorFlow's threads, graph and compiled convolutions, once something has run.
 _IDLE_BYTES = 140e6
-# The copy that is filled, its mask and what encoding it takes, per pixel of the image.
-_BYTES_PER_IMAGE_PIXEL = 12
+# Copies of the image: the one that is filled, and what encoding it takes; and of its mask and weights.
+_IMAGE_COPIES, _BYTES_PER_MASK_PIXEL = 3, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +52,14 @@ class Footprint:
     max_scores: of how many elements attention's score matrix may be at once.
   """
   config: ModelConfig
-  precision: str = "float32"
-  max_scores: int = 2**24
+  precision: str
+  max_scores: int
 
   idle_bytes = int(_IDLE_BYTES)
-  bytes_per_image_pixel = _BYTES_PER_IMAGE_PIXEL
+
+  def image_bytes(self, image_bytes: int, pixels: int) -> int:
+    """Returns what copies of an image and its mask take, for an image of so many bytes and pixels."""
+    return _IMAGE_COPIES * image_bytes + _BYTES_PER_MASK_PIXEL * pixels
 
   def working_bytes(self, pixels: int) -> int:
     """Returns what evaluating so many pixels, at low resolution, takes at most."""
@@ -82,6 +85,12 @@ class Footprint:
     """
     per_pixel = hole_share * _ATTENTION_WORK / _PIXELS_PER_KEY**2 / self.config.width
     return math.floor(_MAX_ATTENTION_SHARE * _CONVOLUTION_WORK / per_pixel / self.config.scale**2)
+
+  def work(self, pixels: int, hole_pixels: int) -> float:
+    """Returns about how many multiply-adds it takes to fill so many of so many pixels, at low resolution."""
+    width = self.config.width
+    return (_CONVOLUTION_WORK * width**2 * pixels * self.config.scale**2
+            + _ATTENTION_WORK * width * self._keys(pixels) * self._keys(hole_pixels))
 
   def chunk_queries(self, pixels: int) -> int:
     """Returns how many of attention's queries, at least, are evaluated at once in an image of so many pixels."""

@@ -32,21 +32,21 @@ class Inpainter:
     """Wraps a `Predictor`, or anything with its methods and attributes.
 
     Args:
-      predictor: runs the networks.
+      predictor: runs the networks; its `max_scores` are those of `Limits`.
       max_memory: bound of this process' resident memory, bytes.
     """
     self._predictor = predictor
     self._max_memory = max_memory
-    self._footprint = Footprint(predictor.model_config, predictor.precision)
+    self._footprint = Footprint(predictor.model_config, predictor.precision, predictor.max_scores)
 
   @classmethod
-  def load(cls, model: str = model_store.DEFAULT, precision: str = "float32",
+  def load(cls, model: str = model_store.DEFAULT, precision: Optional[str] = None,
            max_memory: int = DEFAULT_MAX_MEMORY) -> "Inpainter":
     """Loads a model.
 
     Args:
       model: a bundled model's name, or a folder with `model.npz` or a SavedModel of `z2i export`.
-      precision: "float32" or "bfloat16" (faster on processors that have it).
+      precision: "float32" or "bfloat16" (faster on processors that have it); None: float32, or a SavedModel's own.
       max_memory: bound of this process' resident memory, bytes.
     Raises: InputError if it cannot.
     """
@@ -54,7 +54,7 @@ class Inpainter:
 
   def plan(self, image: np.ndarray, mask: np.ndarray) -> plans.Plan:
     """Returns how an image will be filled; arguments and errors as `__call__`."""
-    return self._plan(check_pair(image, mask), self._max_memory)
+    return self._plan(np.asarray(image), check_pair(image, mask), self._max_memory)
 
   def __call__(self, image: np.ndarray, mask: np.ndarray, plan: Optional[plans.Plan] = None) -> np.ndarray:
     """Fills the hole.
@@ -68,17 +68,17 @@ class Inpainter:
       suffice.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
-    plan = plan or self._plan(hole, self._max_memory)
+    plan = plan or self._plan(image, hole, self._max_memory)
     try:
       return self._fill_planned(image, hole, plan)
     except _OUT_OF_MEMORY:
       pass  # Once more with less; outside of this block, so that nothing of the first try is kept.
     smaller_bound = (plan.peak_bytes + self._resident()) // 2
     try:
-      smaller = self._plan(hole, smaller_bound)
+      smaller = self._plan(image, hole, smaller_bound)
     except InputError as error:
-      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and there is no plan that "
-                       f"takes less than {memory.format_size(smaller_bound)}: close other programs") from error
+      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and there is no plan "
+                       f"that takes less than {memory.format_size(smaller_bound)}: close other programs") from error
     try:
       return self._fill_planned(image, hole, smaller)
     except _OUT_OF_MEMORY as error:
@@ -96,7 +96,7 @@ class Inpainter:
     if not len(images) or len(images) != len(masks):
       raise InputError(f"there must be a mask for each image, and an image: not {len(masks)} for {len(images)}")
     holes = np.stack([check_pair(image, mask) for image, mask in zip(images, masks)])
-    chosen = [self._plan(hole, self._max_memory) for hole in holes]
+    chosen = [self._plan(image, hole, self._max_memory) for image, hole in zip(images, holes)]
     needed = chosen[0].peak_bytes + (len(holes) - 1) * self._footprint.working_bytes(holes[0].size)
     if len(holes) > 1 and all(plan.is_whole for plan in chosen) and needed <= self._max_memory:
       try:
@@ -125,8 +125,7 @@ class Inpainter:
 
   def _seen_whole(self, method, image, hole):
     size = memory.format_size(self._max_memory)
-    needed = (self._resident() + self._footprint.idle_bytes + hole.size * self._footprint.bytes_per_image_pixel
-              + self._footprint.working_bytes(hole.size))
+    needed = self._needed_for_all(image)
     if needed > self._max_memory:
       raise InputError(f"an image of {hole.shape[0]}x{hole.shape[1]} seen whole takes about "
                        f"{memory.format_size(needed)}, more than --max_memory={size}")
@@ -136,8 +135,17 @@ class Inpainter:
       raise InputError(f"out of memory at --max_memory={size}: an image of {hole.shape[0]}x{hole.shape[1]} cannot be "
                        "seen whole; close other programs, or give a smaller one") from error
 
-  def _plan(self, hole, max_memory):
-    return plans.make_plan(hole, self._footprint, max_memory, self._resident())
+  def fits_whole(self, image: np.ndarray) -> bool:
+    """Returns whether an image (H, W, 3) can be seen whole within the bound of the memory, as `stages` sees it."""
+    return self._needed_for_all(np.asarray(image)) <= self._max_memory
+
+  def _needed_for_all(self, image):
+    pixels = image.shape[0] * image.shape[1]
+    return (self._resident() + self._footprint.idle_bytes + self._footprint.image_bytes(image.nbytes, pixels)
+            + self._footprint.working_bytes(pixels))
+
+  def _plan(self, image, hole, max_memory):
+    return plans.make_plan(hole, self._footprint, max_memory, self._resident(), image.nbytes)
 
   def _resident(self):
     return memory.resident_bytes() or _USUAL_RESIDENT_BYTES
@@ -161,14 +169,13 @@ class _Canvas:
   def __init__(self, image, hole, blend_px):
     self.image, self.hole = image.copy(), hole.copy()
     self._blend_px = blend_px
-    # Sums of colours times weights, and of weights. Nothing is allocated before it is written.
+    # Sums of colours times weights, and of weights. The system gives memory for what is written.
     self._beyond = np.zeros(image.shape, np.float32) if blend_px else None
     self._weights = np.zeros(hole.shape, np.float32) if blend_px else None
 
   def paste(self, window, predicted):
     """Takes the core's hole pixels from (h, w, 3) floats, those of the window's crop."""
-    core = tuple(slice(core.start - crop.start, core.stop - crop.start) for core, crop in zip(window.core, window.crop))
-    filling = predicted[core]
+    filling = predicted[window.core_in_crop]
     if self._blend_px:
       filling = self._beyond[window.core] + (1.0 - self._weights[window.core][..., np.newaxis]) * filling
     self.image[window.core] = image_ops.fill_hole(self.image[window.core], self.hole[window.core], filling)
@@ -183,8 +190,9 @@ class _Canvas:
     # Under the layers of the windows before: they fade out, and so does the border between any two of them.
     weights = np.where(self.hole[window.crop], weights, 0.0) * (1.0 - self._weights[window.crop])
     weights = np.maximum(0.0, weights).astype(np.float32)
-    self._beyond[window.crop] += weights[..., np.newaxis] * predicted
-    self._weights[window.crop] += weights
+    strip = weights > 0  # Elsewhere nothing is written, so that no memory is taken.
+    self._beyond[window.crop][strip] += weights[strip, np.newaxis] * predicted[strip]
+    self._weights[window.crop][strip] += weights[strip]
 
 
 def _as_float(image):

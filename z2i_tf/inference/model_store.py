@@ -1,7 +1,7 @@
 """Finds and loads trained models: bundled ones by name, others by folder."""
 
 import os
-from typing import Union
+from typing import Optional, Union
 
 from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
@@ -40,17 +40,17 @@ def load_generator(model: str, precision: str = "float32") -> Generator:
   return Generator(config, arrays, precision, folder)
 
 
-def load_predictor(model: str, precision: str = "float32") -> Union[Predictor, SavedModelPredictor]:
+def load_predictor(model: str, precision: Optional[str] = None) -> Union[Predictor, SavedModelPredictor]:
   """Loads what fills holes; arguments and errors as `load_generator`, but for a SavedModel.
 
   Args:
     model: as of `load_generator`, or a folder with a SavedModel, whose precision is its own.
-    precision: as of `load_generator`.
+    precision: as of `load_generator`; None: that of the SavedModel, or float32.
   Raises: InputError also if a SavedModel has another precision.
   """
   if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
     return SavedModelPredictor(model, precision)
-  return Predictor(load_generator(model, precision))
+  return Predictor(load_generator(model, precision or "float32"))
 
 
 def _read(model):
@@ -58,6 +58,8 @@ def _read(model):
   folder = model_folder(model) if model in BUNDLED else model
   if not os.path.isdir(folder):
     raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(BUNDLED)})")
+  if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
+    raise InputError(f"{folder}: a SavedModel, which can only fill holes; give the model that it was exported from")
   arrays, config = checkpoints.read_model_file(folder)
   if "pretrained" in config:
     raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")

@@ -1,8 +1,9 @@
 """How an image will be filled: whole, or in crops around its holes, within a bound of the memory.
 
-Time and memory of the networks follow the pixels they see. An image is seen whole if that fits the bound, unless crops
-are clearly fewer pixels. Crops go around groups of holes, with context; a group that is too large for the bound is
-covered by windows, filled from the best known one inwards.
+Memory of the networks follows the pixels they see; time too, and attention's the product of pixels and hole. An image
+is seen whole if that fits the bound, unless crops take clearly less time. Crops go around groups of holes, with
+context; a group that is too large for the bound, or would take clearly more time than its parts, is covered by windows,
+filled from the best known one inwards.
 """
 
 import dataclasses
@@ -24,14 +25,12 @@ CONTEXT_PX = 96
 MIN_CROP_PX = 256
 # Windows below this side show too little beside their hole.
 _MIN_WINDOW_PX = 128
-# Crops are used where they have at most this share of the image's pixels (or the image does not fit): seeing all is
-# better.
-_CROPS_SHARE = 0.75
+# Less is seen where it takes at most this share of the work: seeing all is better.
+_CLEARLY_LESS = 0.75
 # Holes are grouped by squares of this side.
 _CELL_PX = 16
 _MARGIN_SHARE = 6  # A window's margin is this part of its side.
-# Between neighbouring windows of one hole.
-_BLEND_SHARE = 2  # Part of the margin that both fill.
+_BLEND_SHARE = 2  # This part of the margin is filled by both of two neighbouring windows, and blended.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,8 @@ class Plan:
             f"{format_size(self.peak_bytes)}")
 
 
-def make_plan(hole: np.ndarray, footprint: Footprint, max_memory: int, resident: int) -> Plan:
+def make_plan(hole: np.ndarray, footprint: Footprint, max_memory: int, resident: int,
+              image_bytes: int) -> Plan:
   """Decides how to fill a hole.
 
   Args:
@@ -73,43 +73,51 @@ def make_plan(hole: np.ndarray, footprint: Footprint, max_memory: int, resident:
     footprint: what the model takes.
     max_memory: bound of the process' resident memory, bytes.
     resident: what the process has now, bytes, the image included.
-  Returns: crops, or the whole image if that is not many more pixels.
+    image_bytes: of the image's pixels.
+  Returns: crops, or the whole image if they do not take clearly less time.
   Raises: InputError naming --max_memory if not even a small window fits.
   """
   everything = windows.Window(*[tuple(slice(0, side) for side in hole.shape)] * 2)
-  base = resident + footprint.idle_bytes + hole.size * footprint.bytes_per_image_pixel
+  base = resident + footprint.idle_bytes + footprint.image_bytes(image_bytes, hole.size)
   max_pixels = footprint.pixels_within(max_memory - base)
   smallest = min(_MIN_WINDOW_PX**2, _padded_area(everything))
   if max_pixels < smallest:
     needed = base + footprint.working_bytes(smallest)
     raise InputError(f"--max_memory={format_size(max_memory)} is too little: the smallest plan needs about "
                      f"{format_size(needed)}; raise it")
-  groups = group_holes(hole)
-  blend_px = 0
-  if (_fits(everything, hole, footprint, max_pixels)
-      and sum(_padded_area(group) for group in groups) > _CROPS_SHARE * _padded_area(everything)):
-    chosen = [everything]
-  else:
-    chosen = []
-    for group in groups:
-      if _fits(group, hole, footprint, max_pixels):
-        chosen.append(group)
-        continue
-      share = hole[group.crop].mean()
-      side = _rounded_down(np.sqrt(min(max_pixels, max(MIN_CROP_PX**2, footprint.pixels_worthwhile(share)))))
-      margin = side // _MARGIN_SHARE
-      blend_px = max(blend_px, margin // _BLEND_SHARE)
-      chosen += [window.moved(*(part.start for part in group.crop))
-                 for window in windows.fill_order(hole[group.crop], side, margin)]
+  chosen, blend_px = [], 0
+  for group in group_holes(hole):
+    parts, blend_of_parts = _covering(hole, group, footprint, max_pixels)
+    chosen += parts
+    blend_px = max(blend_px, blend_of_parts)
+  if _padded_area(everything) <= max_pixels and not _is_clearly_less(chosen, [everything], hole, footprint):
+    chosen, blend_px = [everything], 0
   largest = max(map(_padded_area, chosen))
   return Plan(tuple(chosen), blend_px, footprint.max_scores, footprint.chunk_queries(largest),
               base + footprint.working_bytes(largest), is_whole=chosen[0].crop == everything.crop)
 
 
-def _fits(window, hole, footprint, max_pixels):
-  """Whether a window can be evaluated at once: in memory, and without attention taking most of the time."""
-  worthwhile = max(MIN_CROP_PX**2, footprint.pixels_worthwhile(hole[window.crop].mean()))
-  return _padded_area(window) <= min(max_pixels, worthwhile)
+def _covering(hole, group, footprint, max_pixels):
+  """Returns the group itself, or windows over it if it does not fit or they take clearly less; and their blend_px."""
+  area = _padded_area(group)
+  worthwhile = max(MIN_CROP_PX**2, footprint.pixels_worthwhile(hole[group.crop].mean()))
+  if area <= min(max_pixels, worthwhile):
+    return [group], 0
+  side = _rounded_down(np.sqrt(min(max_pixels, worthwhile)))
+  margin = side // _MARGIN_SHARE
+  own = np.zeros_like(hole[group.crop])  # Other groups have crops of their own.
+  own[group.core_in_crop] = hole[group.core]
+  parts = [window.moved(*(part.start for part in group.crop)) for window in windows.fill_order(own, side, margin)]
+  if area <= max_pixels and not _is_clearly_less(parts, [group], hole, footprint):
+    return [group], 0
+  return parts, margin // _BLEND_SHARE
+
+
+def _is_clearly_less(some, others, hole, footprint):
+  """Whether some windows take clearly less work than others."""
+  some, others = (sum(footprint.work(_padded_area(window), hole[window.crop].sum()) for window in chosen)
+                  for chosen in (some, others))
+  return some <= _CLEARLY_LESS * others
 
 
 def group_holes(hole: np.ndarray) -> List[windows.Window]:

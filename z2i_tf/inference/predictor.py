@@ -16,7 +16,10 @@ class Predictor:
   Attributes:
     model_config: of its networks.
     precision: of its networks.
+    max_scores: of attention, at once, if nothing else speaks against it (see `Limits`).
   """
+
+  max_scores = 2**24
 
   def __init__(self, generator: Generator):
     """Wraps a generator; its graph is made when it is first used."""

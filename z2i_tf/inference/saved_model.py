@@ -7,7 +7,7 @@ Batch norms are one scale and one shift per channel.
 import dataclasses
 import json
 import os
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -111,21 +111,24 @@ class SavedModelPredictor:
   Attributes:
     model_config: of its networks.
     precision: of its networks.
+    max_scores: of attention, at once.
     signatures: its functions by name (see `write_saved_model`).
   """
 
-  def __init__(self, folder: str, precision: str = "float32"):
+  max_scores = _LIMITS.max_scores
+
+  def __init__(self, folder: str, precision: Optional[str] = None):
     """Loads the SavedModel; raises InputError if it cannot be loaded, or has another precision or other signatures."""
     try:
       with open(os.path.join(folder, _DESCRIPTION), encoding="utf-8") as file:
         description = json.load(file)
       self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
-      if self.precision == precision:
+      if precision in (None, self.precision):
         self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
       raise InputError(f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); "
                        "export it again") from error
-    if self.precision != precision:
+    if precision not in (None, self.precision):
       raise InputError(f"{folder}: exported with --precision={self.precision}, not {precision}")
     self.signatures = self._loaded.signatures
     for name in (FILL, ENCODED, STAGES):

@@ -17,6 +17,11 @@ class Window:
   crop: Tuple[slice, slice]
   core: Tuple[slice, slice]
 
+  @property
+  def core_in_crop(self) -> Tuple[slice, slice]:
+    """The core's place in the crop."""
+    return tuple(slice(core.start - crop.start, core.stop - crop.start) for core, crop in zip(self.core, self.crop))
+
   def moved(self, rows: int, columns: int) -> "Window":
     """Returns the same window of a larger image, in which this one begins at (rows, columns)."""
     return Window(*(tuple(slice(part.start + step, part.stop + step) for part, step in zip(parts, (rows, columns)))
