@@ -1,6 +1,6 @@
 """Speed and memory of inference on this machine, as ratios within one run.
 
-  python benchmarks/inference.py [--parts=speed,memory,sizes,startup] [--width=64] [--masks=20] [--rounds=1]
+  python benchmarks/inference.py [--parts=speed,memory,saved_model,sizes,startup] [--width=64] [--masks=20] [--rounds=1]
                                  [--model=compact] [--precision=float32]
 
 speed: photographs of 256x256 with the paper's masks. The plain path is three separate calls of networks of ordinary
@@ -10,6 +10,7 @@ speed: photographs of 256x256 with the paper's masks. The plain path is three se
   processor time of this process. Differences are from the plain path, in gray levels of 8 bits, over the hole; PSNR is
   that of bfloat16 beside our float32, over the hole and over the image, the lowest of any mask.
 memory: holes of 5% in four places of large images, one process each: prediction of the plan and peak.
+saved_model: peak and time of an exported model, which sees the whole image.
 sizes: time over sizes of hole and image, each filled once before.
 startup: wall time of commands from the shell, medians.
 
@@ -39,6 +40,8 @@ from z2i_tf import image_io
 from z2i_tf import image_ops
 from z2i_tf import memory
 from z2i_tf import processor
+from z2i_tf.inference import model_store
+from z2i_tf.inference import saved_model
 from z2i_tf.inference.bundled_models import BUNDLED
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.masks.mixture import MaskMixture
@@ -51,6 +54,7 @@ _KINDS = ("small", "large")
 # (H, W) and --max_memory.
 _DEFAULT_BOUND = "3GB"
 _MEMORY_CASES = (((1080, 1920), _DEFAULT_BOUND), ((3000, 4000), _DEFAULT_BOUND), ((1080, 1920), "1.5GB"))
+_SAVED_MODEL_SIZES = ((256, 256), (1080, 1920))
 _HOLE_SHARE, _PLACES_PER_SIDE = 0.05, 2
 _IMAGE_SIZES, _HOLE_SIDES = ((512, 512), (1080, 1920), (3000, 4000)), (64, 192, 384)
 _STARTS = 5
@@ -141,25 +145,45 @@ def _psnr(results, references):
 
 
 def _in_child(folder, arguments, size, holes, max_memory, warm):
-  """Fills the holes of an image in a process of its own; returns its list (see `large_images`)."""
+  """Fills the holes of an image in a process of its own; returns its list (see `large_images`).
+
+  `max_memory` None: as a whole, without bound.
+  """
   settings = {"model": folder, "precision": arguments.precision, "max_memory": max_memory, "height": size[0],
               "width": size[1], "holes": holes, "warm": warm}
   command = [sys.executable, os.path.join(_HERE, "large_images.py"), json.dumps(settings)]
   return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
+def _few_places(size):
+  """A hole of 5% in a few places, as boxes."""
+  side = round((_HOLE_SHARE * size[0] * size[1])**0.5 / _PLACES_PER_SIDE)
+  tops, lefts = ([(2 * place + 1) * length // (2 * _PLACES_PER_SIDE) - side // 2
+                  for place in range(_PLACES_PER_SIDE)] for length in size)
+  return [_square(top, left, side) for top in tops for left in lefts]
+
+
 def _measure_memory(folder, config, arguments):
   print(f"\nHole of {_HOLE_SHARE:.0%} in {_PLACES_PER_SIDE**2} places, width {config.width}, {arguments.precision}\n")
   print("| image | --max_memory | plan | predicted | peak | peak / predicted | seconds |\n|" + "---|" * 7)
   for size, max_memory in _MEMORY_CASES:
-    side = round((_HOLE_SHARE * size[0] * size[1])**0.5 / _PLACES_PER_SIDE)
-    tops, lefts = ([(2 * place + 1) * length // (2 * _PLACES_PER_SIDE) - side // 2
-                    for place in range(_PLACES_PER_SIDE)] for length in size)
-    boxes = [_square(top, left, side) for top in tops for left in lefts]
-    result, = _in_child(folder, arguments, size, [boxes], max_memory, warm=False)
+    result, = _in_child(folder, arguments, size, [_few_places(size)], max_memory, warm=False)
     print(f"| {size[1]}x{size[0]} | {max_memory} | {result['plan']} | {memory.format_size(result['predicted'])} | "
           f"{memory.format_size(result['peak'])} | {result['peak'] / result['predicted']:.2f} | "
           f"{result['seconds']:.1f} |", flush=True)
+
+
+def _measure_saved_model(folder, config, arguments):
+  exported = os.path.join(folder, "exported")
+  os.mkdir(exported)
+  saved_model.write_saved_model(model_store.load_generator(os.path.join(folder, "model"), arguments.precision), exported,
+                                "benchmark")
+  print(f"\nThe whole image in a SavedModel, hole of {_HOLE_SHARE:.0%} in {_PLACES_PER_SIDE**2} places, width "
+        f"{config.width}, {arguments.precision}\n")
+  print("| image | peak | seconds |\n|---|---|---|")
+  for size in _SAVED_MODEL_SIZES:
+    result, = _in_child(exported, arguments, size, [_few_places(size)], None, warm=False)
+    print(f"| {size[1]}x{size[0]} | {memory.format_size(result['peak'])} | {result['seconds']:.1f} |", flush=True)
 
 
 def _measure_sizes(folder, config, arguments):
@@ -194,7 +218,7 @@ def _measure_startup(folder):
 
 
 def main():
-  parts = ("speed", "memory", "sizes", "startup")
+  parts = ("speed", "memory", "saved_model", "sizes", "startup")
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--parts", default=",".join(parts))
   parser.add_argument("--width", type=int, default=64)
@@ -216,6 +240,8 @@ def main():
       _measure_speed(config, arrays, arguments)
     if "memory" in chosen:
       _measure_memory(model, config, arguments)
+    if "saved_model" in chosen:
+      _measure_saved_model(folder, config, arguments)
     if "sizes" in chosen:
       _measure_sizes(model, config, arguments)
     if "startup" in chosen:

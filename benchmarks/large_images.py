@@ -2,7 +2,8 @@
 
   python benchmarks/large_images.py SETTINGS
 
-SETTINGS is a JSON object: model (a folder or name), precision, max_memory (text), height, width, holes (lists of boxes
+SETTINGS is a JSON object: model (a folder or name), precision, max_memory (text; null: no bound, and the image is
+seen whole, whatever the plan), height, width, holes (lists of boxes
 [top, bottom, left, right], one list per fill) and warm (whether each fill is done twice and the second one timed).
 Prints a JSON list with, for every fill: plan (its line), predicted (bytes), peak (bytes, of the process so far) and
 seconds.
@@ -36,7 +37,8 @@ def _image(height, width):
 def main():
   settings = json.loads(sys.argv[1])
   image = _image(settings["height"], settings["width"])
-  inpainter = Inpainter.load(settings["model"], settings["precision"], memory.parse_size(settings["max_memory"]))
+  bound = memory.parse_size(settings["max_memory"]) if settings["max_memory"] else sys.maxsize
+  inpainter = Inpainter.load(settings["model"], settings["precision"], bound)
   results = []
   for boxes in settings["holes"]:
     hole = np.zeros(image.shape[:2], bool)
@@ -46,7 +48,10 @@ def main():
       inpainter(image, hole)
     plan = inpainter.plan(image, hole)
     start = time.perf_counter()
-    inpainter(image, hole, plan)
+    if settings["max_memory"]:
+      inpainter(image, hole, plan)
+    else:
+      inpainter.fill_whole(image, hole)
     results.append({"plan": plan.describe(), "predicted": plan.peak_bytes, "seconds": time.perf_counter() - start,
                     "peak": memory.peak_resident_bytes()})
   print(json.dumps(results))
