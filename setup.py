@@ -11,6 +11,13 @@ with open("z2i_tf/__init__.py") as source:
 with open("README.md", encoding="utf-8") as readme:
   long_description = readme.read()
 
+onnx = [
+    "onnx<1.19",  # Later ones need ml_dtypes 0.5, which TensorFlow 2.15 refuses; not all of them say so.
+    "onnxruntime",
+    "tf2onnx>=1.17",  # Earlier ones need protobuf 3, tensorflow-metadata (on Python 3.11) protobuf 4.
+]
+serving = ["tensorflow-serving-api>=2.15,<2.16"]
+
 setup(
     name="z2i_tf",
     version=version,
@@ -34,14 +41,6 @@ setup(
         "tensorflow-metadata<1.17",  # Later ones need protobuf 5.
         "tqdm",
     ],
-    extras_require={
-        "onnx": [
-            "onnx<1.19",  # Later ones need ml_dtypes 0.5, which TensorFlow 2.15 refuses; not all of them say so.
-            "onnxruntime",
-            "tf2onnx>=1.17",  # Earlier ones need protobuf 3, tensorflow-metadata (on Python 3.11) protobuf 4.
-        ],
-        "serving": ["tensorflow-serving-api>=2.15,<2.16"],
-        "test": ["psutil", "pytest", "pytest-xdist"],
-    },
+    extras_require={"onnx": onnx, "serving": serving, "test": ["psutil", "pytest", "pytest-xdist"] + onnx + serving},
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -172,6 +172,7 @@ def pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
       continue
     side = tf.shape(images)[axis]
     period = tf.maximum(1, 2 * side - 2)
-    place = tf.range(-(-side // multiple) * multiple) % period
-    images = tf.gather(images, tf.minimum(place, period - place) % side, axis=axis)
+    # (Of positive numbers: ONNX rounds other quotients towards zero.)
+    place = tf.range((side + multiple - 1) // multiple * multiple) % period
+    images = tf.gather(images, tf.minimum(place, period - place), axis=axis)
   return images

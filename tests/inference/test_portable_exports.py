@@ -76,7 +76,7 @@ def test_a_fixed_size(format_, model, inpainter, tmp_path, capfd):
   images, masks = _batch(*_FIXED)
   result = fill(images, masks)
   _assert_as_in_python(result, inpainter, images, masks)
-  assert result[np.broadcast_to(masks != 0, images.shape)].std() > 10  # Otherwise a flat filling would do.
+  assert result[np.broadcast_to(masks != 0, images.shape)].std() > 3  # Otherwise a flat filling would do.
   np.testing.assert_array_equal(fill(np.where(masks, 255 - images, images), masks), result)
 
 

@@ -1,5 +1,6 @@
 """An exported SavedModel: what its signatures do, alone and beside the Python path."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store
 from z2i_tf.inference import portable_exports
+from z2i_tf.inference import serving_warmup
 from z2i_tf.inference import verification
 
 # Run where neither this package nor tensorflow_addons can be imported: a folder of its own, no PYTHONPATH, and refused.
@@ -43,7 +45,8 @@ def _model_folder(tmp_path_factory):
 @pytest.fixture(name="exported", scope="module")
 def _exported(model_folder, tmp_path_factory):
   folder = tmp_path_factory.mktemp("saved") / "model"
-  assert main(["export", f"--model={model_folder}", f"--output={folder}"]) == 0
+  warmup = ["--warmup"] if importlib.util.find_spec("tensorflow_serving") else []
+  assert main(["export", f"--model={model_folder}", f"--output={folder}"] + warmup) == 0
   assert os.listdir(folder.parent) == ["model"]
   return str(folder)
 
@@ -131,6 +134,17 @@ def test_encoded_files(predictor, inpainter):
       signature(image=tf.constant(images, tf.string), mask=tf.constant(masks, tf.string))
   with pytest.raises(tf.errors.InvalidArgumentError):
     signature(image=tf.constant([b"no picture"]), mask=tf.constant([files[1][0]]))
+
+
+def test_warm_up_requests_are_answered(exported, predictor):
+  pytest.importorskip("tensorflow_serving", reason="the extra `serving` is not installed")
+  requests = dict(serving_warmup.read_warmup_requests(exported))
+  assert set(requests) == {"serving_default", "encoded"}
+  filled, encoded = (predictor.signatures[name](**{key: tf.constant(value) for key, value in requests[name].items()})
+                     for name in ("serving_default", "encoded"))
+  image, mask = (requests["serving_default"][name][0] for name in ("image", "mask"))
+  assert (filled["image"][0].numpy() == image)[mask[..., 0] == 0].all() and mask.any()
+  np.testing.assert_array_equal(tf.io.decode_png(encoded["image_bytes"][0]), filled["image"][0])
 
 
 def test_stages_are_those_of_the_python_path(predictor, inpainter):
