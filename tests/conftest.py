@@ -3,6 +3,10 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Processes that share the tests share the cores, too; those that they start take it over.
+_SHARES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _SHARES > 1:
+  os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // _SHARES)))
 
 import tensorflow as tf  # pylint: disable=wrong-import-position
 

@@ -99,8 +99,9 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
   assert record == expected_record and variables.keys() == expected.keys()
   for name, value in expected.items():
     np.testing.assert_array_equal(variables[name], value, err_msg=name)
+  arrays = _arrays(run)
   for name, array in _arrays(whole).items():
-    np.testing.assert_array_equal(_arrays(run)[name], array, err_msg=name)
+    np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
 def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
@@ -122,8 +123,9 @@ def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
     assert main(_COMMAND + [f"--work_dir={whole}", f"--iterations={last}"]) == 0
   assert checkpoints.read_model_config(str(run))["step"] == last
   # Adam turns differences of rounding into parts of the learning rate, 1e-3.
+  arrays = _arrays(run)
   for name, array in _arrays(whole).items():
-    np.testing.assert_allclose(_arrays(run)[name], array, rtol=1e-3, atol=1e-3 * last / 20, err_msg=name)
+    np.testing.assert_allclose(arrays[name], array, rtol=1e-3, atol=1e-3 * last / 20, err_msg=name)
 
 
 @pytest.mark.parametrize("config, message", [

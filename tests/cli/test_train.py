@@ -211,8 +211,9 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
   (tmp_path / "run" / checkpoints.MODEL_FILE).unlink()
   assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
   assert "has its 3 steps already" in capsys.readouterr().out
+  expected = _weights(finished)[0]
   for name, array in _weights(tmp_path / "run")[0].items():
-    np.testing.assert_array_equal(array, _weights(finished)[0][name])
+    np.testing.assert_array_equal(array, expected[name])
 
 
 @pytest.mark.usefixtures("eager_functions")
