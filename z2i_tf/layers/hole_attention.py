@@ -16,6 +16,7 @@ from z2i_tf.layers import contextual_attention
 # One back, none, one on: of the pairs whose scores propagation adds.
 _STEPS = (-1, 0, 1)
 MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
+_BLOCK_SIDE = 8
 
 
 def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rate: int = 2,
@@ -55,7 +56,7 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
   queries = patches * contextual_attention.inverse_patch_norms(features[tf.newaxis])[0]
   # The second propagation leaves the keys column by column.
   is_key, values = (tf.reshape(tf.transpose(x, [1, 0, 2]), [count, x.shape[-1]]) for x in (is_key, blocks))
-  needed = tf.cast(tf.where(tf.reshape(needed, [count]))[:, 0], tf.int32)
+  needed = _block_by_block(tf.cast(tf.where(tf.reshape(needed, [count]))[:, 0], tf.int32), width, count)
   at_once = tf.maximum(1, max_scores // (MAX_ROWS_PER_QUERY * count))
 
   def attend_some(first, filled, sources):
@@ -89,6 +90,17 @@ def _patches(features):
   side = contextual_attention.PATCH_SIDE
   shifted = [padded[y:y + height, x:x + width] for y in range(side) for x in range(side)]
   return tf.reshape(tf.concat(shifted, axis=-1), [height * width, side**2 * features.shape[-1]])
+
+
+def _block_by_block(index, width, count):
+  """Sorts positions (n,), below `count`, of an array of this width so that those of a square block follow each other.
+
+  Queries of a chunk then share more of their neighbours' rows than those of a line of the image would.
+  """
+  rows, columns = index // width, index % width
+  blocks = tf.cast(rows // _BLOCK_SIDE * (width // _BLOCK_SIDE + 1) + columns // _BLOCK_SIDE, tf.int64)
+  count = tf.cast(count, tf.int64)
+  return tf.cast(tf.sort(blocks * count + tf.cast(index, tf.int64)) % count, tf.int32)
 
 
 def _transposed_index(index, height, width):
