@@ -8,11 +8,13 @@ import tensorflow as tf
 from tests import recordings
 from z2i_tf import checkpoints
 from z2i_tf import conventions
+from z2i_tf.errors import InputError
 from z2i_tf.inference import sparse
 from z2i_tf.inference.fast_networks import GatedNet
 from z2i_tf.inference.fast_networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.layer_reader import LayerReader
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -136,7 +138,8 @@ def test_the_smallest_tiles_have_the_halo_that_each_piece_needs(model, generator
 
 def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
   """Far ends of what a pixel depends on change it very little; so the tolerance is that of rounding."""
-  net = GatedNet(recordings.load("inference"), conventions.REFINE_NET, 8, tf.float32)
+  reader = LayerReader(recordings.load("inference"), conventions.REFINE_NET, tf.float32, "recording")
+  net = GatedNet(reader, 8, tf.float32, with_attention=True)
   mask = _mask(96, 96, np.s_[44:54, 40:50])
   inputs = np.concatenate([_image(96, 96), mask], axis=-1)
   everywhere = net(inputs, mask, None, _FREE)[0].numpy()[0]
@@ -148,6 +151,18 @@ def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
   assert not found[0, 0, 0].numpy().any()  # It was not computed everywhere.
   for place in places:
     assert np.abs(found[place] - everywhere[place[1:]]).max() < 1e-6 * np.abs(everywhere).max()
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda arrays: arrays.pop("refine/bn19/var"), "somewhere has no array refine/bn19/var"),
+    (lambda arrays: arrays.update({"coarse/conv18/bias": 0}), "somewhere has an array with no place.* coarse/conv18/bias"),
+    (lambda arrays: arrays.update({"sr/conv09/kernel": np.zeros((3, 3, 8, 12))}),
+     r"somewhere: sr/conv09/kernel has shape \(3, 3, 8, 12\), the model needs \(3, 3, 8, 32\)")])
+def test_arrays_that_are_not_the_model_s_are_refused(change, message):
+  arrays = recordings.load("inference")
+  change(arrays)
+  with pytest.raises(InputError, match=message):
+    Generator(ModelConfig(width=8), arrays, source="somewhere")
 
 
 def test_attention_says_where_it_copied_from(around_hole):
