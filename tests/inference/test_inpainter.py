@@ -218,7 +218,7 @@ def test_a_batch_is_filled_together_and_as_one_by_one(recorded, monkeypatch):
 @pytest.mark.parametrize("max_memory, errors, sizes", [
     (3 * 10**9, [], [3]),
     (3 * 10**9, [MemoryError()], [3, 1, 1, 1]),
-    (8 * 10**8, [], [1, 1, 1])])
+    (84 * 10**7, [], [1, 1, 1])])
 def test_a_batch_that_does_not_fit_is_filled_one_by_one(max_memory, errors, sizes):
   images, masks = (np.stack([part] * 3) for part in _case(64, 128))
   fake = _Fake(errors=errors)
