@@ -115,13 +115,13 @@ def _inpaint_folder(values):
     from z2i_tf import mask_io
     mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
-  batch_size, workers = _within_memory(values, folder.images, max_memory)
+  batch_size, workers, bytes_of_pairs = _within_memory(values, folder.images, max_memory)
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
   is_above = False
   if to_do:
     from z2i_tf.inference.inpainter import Inpainter
-    inpainter = Inpainter.load(values.model, values.precision, max_memory)
+    inpainter = Inpainter.load(values.model, values.precision, max_memory - bytes_of_pairs)
     parts = folder_run.Parts(
         read=lambda item: filling.read(item.image, folder.mask_path(item.image), reading),
         shape_of=lambda task: (task.photo.rgb.shape, task.photo.rgb.dtype),
@@ -144,7 +144,9 @@ def _fill_batch(inpainter, tasks):
 
 
 def _within_memory(values, paths, max_memory):
-  """Returns --batch_size and --workers, or less where so many of the largest images would take too much memory."""
+  """Returns --batch_size and --workers, or less where so many of the largest images would take too much memory; and the
+  bytes that these take.
+  """
   from z2i_tf import image_io
   from z2i_tf.cli import folder_run
   largest = 0
@@ -155,13 +157,13 @@ def _within_memory(values, paths, max_memory):
     except InputError:
       pass  # Reading it will fail, and is then reported.
   batch_size, workers = values.batch_size, values.workers
-  most = max_memory * _SHARE_OF_PAIRS / (_BYTES_PER_PIXEL * max(1, largest))
-  while folder_run.pairs_in_memory(batch_size, workers) > most and (batch_size, workers) != (1, 1):
+  bytes_of_pairs = lambda: folder_run.pairs_in_memory(batch_size, workers) * _BYTES_PER_PIXEL * largest
+  while bytes_of_pairs() > _SHARE_OF_PAIRS * max_memory and (batch_size, workers) != (1, 1):
     batch_size, workers = max(1, batch_size // 2), max(1, workers // 2)
   if (batch_size, workers) != (values.batch_size, values.workers):
     print(f"images of {largest / 1e6:.0f} megapixels: --batch_size={batch_size} --workers={workers}, to stay within "
           f"--max_memory={values.max_memory}")
-  return batch_size, workers
+  return batch_size, workers, bytes_of_pairs()
 
 
 def _exceeds(max_memory):

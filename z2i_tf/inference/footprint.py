@@ -38,8 +38,8 @@ _PIXELS_PER_KEY = 64
 _MAX_ATTENTION_SHARE = 1.5
 # TensorFlow's threads, graph and compiled convolutions, once something has run.
 _IDLE_BYTES = 140e6
-# Copies of the image: the one that is filled, and what encoding it takes; and of its mask and weights.
-_IMAGE_COPIES, _BYTES_PER_MASK_PIXEL = 3, 3
+# The image, its copy that is filled, and what encoding it takes; and copies of its mask and weights.
+_IMAGE_COPIES, _BYTES_PER_MASK_PIXEL = 4, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Footprint:
   idle_bytes = int(_IDLE_BYTES)
 
   def image_bytes(self, image_bytes: int, pixels: int) -> int:
-    """Returns what copies of an image and its mask take, for an image of so many bytes and pixels."""
+    """Returns what an image, its mask and their copies take, for an image of so many bytes and pixels."""
     return _IMAGE_COPIES * image_bytes + _BYTES_PER_MASK_PIXEL * pixels
 
   def working_bytes(self, pixels: int) -> int:

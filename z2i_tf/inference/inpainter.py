@@ -38,6 +38,8 @@ class Inpainter:
     self._predictor = predictor
     self._max_memory = max_memory
     self._footprint = Footprint(predictor.model_config, predictor.precision, predictor.max_scores)
+    # What later runs leave in the process is used again, and must not change the plans.
+    self._resident = memory.resident_bytes() or _USUAL_RESIDENT_BYTES
 
   @classmethod
   def load(cls, model: str = model_store.DEFAULT, precision: Optional[str] = None,
@@ -73,7 +75,7 @@ class Inpainter:
       return self._fill_planned(image, hole, plan)
     except _OUT_OF_MEMORY:
       pass  # Once more with less; outside of this block, so that nothing of the first try is kept.
-    smaller_bound = (plan.peak_bytes + self._resident()) // 2
+    smaller_bound = (plan.peak_bytes + self._resident) // 2
     try:
       smaller = self._plan(image, hole, smaller_bound)
     except InputError as error:
@@ -141,14 +143,11 @@ class Inpainter:
 
   def _needed_for_all(self, image):
     pixels = image.shape[0] * image.shape[1]
-    return (self._resident() + self._footprint.idle_bytes + self._footprint.image_bytes(image.nbytes, pixels)
+    return (self._resident + self._footprint.idle_bytes + self._footprint.image_bytes(image.nbytes, pixels)
             + self._footprint.working_bytes(pixels))
 
   def _plan(self, image, hole, max_memory):
-    return plans.make_plan(hole, self._footprint, max_memory, self._resident(), image.nbytes)
-
-  def _resident(self):
-    return memory.resident_bytes() or _USUAL_RESIDENT_BYTES
+    return plans.make_plan(hole, self._footprint, max_memory, self._resident, image.nbytes)
 
   def _fill_planned(self, image, hole, plan):
     canvas = _Canvas(image, hole, plan.blend_px)

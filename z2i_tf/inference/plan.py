@@ -74,7 +74,7 @@ def make_plan(hole: np.ndarray, footprint: Footprint, max_memory: int, resident:
     hole: (H, W) bool, True = hole, somewhere.
     footprint: what the model takes.
     max_memory: bound of the process' resident memory, bytes.
-    resident: what the process has now, bytes, the image included.
+    resident: what the process has without image and mask, before anything is filled, bytes.
     image_bytes: of the image's pixels.
   Returns: crops, or the whole image if they do not take clearly less time.
   Raises: InputError naming --max_memory if not even a small window fits.
