@@ -155,7 +155,8 @@ def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
 
 @pytest.mark.parametrize("change, message", [
     (lambda arrays: arrays.pop("refine/bn19/var"), "somewhere has no array refine/bn19/var"),
-    (lambda arrays: arrays.update({"coarse/conv18/bias": 0}), "somewhere has an array with no place.* coarse/conv18/bias"),
+    (lambda arrays: arrays.update({"coarse/conv18/bias": 0}),
+     "somewhere has an array with no place.* coarse/conv18/bias"),
     (lambda arrays: arrays.update({"sr/conv09/kernel": np.zeros((3, 3, 8, 12))}),
      r"somewhere: sr/conv09/kernel has shape \(3, 3, 8, 12\), the model needs \(3, 3, 8, 32\)")])
 def test_arrays_that_are_not_the_model_s_are_refused(change, message):

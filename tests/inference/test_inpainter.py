@@ -251,7 +251,7 @@ def test_out_of_memory_there_is_one_smaller_try(error):
     z2i_tf.Inpainter(fake, 24 * 10**8)(image, mask)
   assert len(fake.calls) == 2
   fake = _Fake(errors=[error] * 2)
-  with pytest.raises(InputError, match="^out of memory at --max_memory=2.4 GB, and there is no plan that takes less .*$"):
+  with pytest.raises(InputError, match="^out of memory at --max_memory=2.4 GB, and there is no plan that takes less "):
     z2i_tf.Inpainter(fake, 24 * 10**8)(image[:128, 100:228], mask[:128, 100:228])
   assert len(fake.calls) == 1
   for method in ("stages", "fill_whole"):

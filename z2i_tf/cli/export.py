@@ -137,7 +137,7 @@ def _compared(values, fill, examples):
 
 
 def _examples(sizes):
-  """Returns smooth seeded pictures of the sizes (height, width) with masks; raises InputError for a size without any."""
+  """Returns smooth seeded pictures of the sizes (height, width) with masks; InputError for a size without any."""
   import cv2
   import numpy as np
   examples = []
