@@ -14,8 +14,6 @@ from z2i_tf import photo_io
 from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import pixels
 
-SOURCES = ("auto", "luma", "alpha")
-
 # Shares of full brightness. Below and above, a level is near black and near white; a mask has few between.
 _DARK, _BRIGHT = 0.25, 0.75
 _BLACK = 0.05  # Noise that JPEG leaves on black.

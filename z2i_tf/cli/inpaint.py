@@ -115,11 +115,11 @@ def _inpaint_folder(values):
     from z2i_tf import mask_io
     mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
-  batch_size, workers, bytes_of_pairs = _within_memory(values, folder.images, max_memory)
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
   is_above = False
   if to_do:
+    batch_size, workers, bytes_of_pairs = _within_memory(values, [item.image for item in to_do], max_memory)
     from z2i_tf.inference.inpainter import Inpainter
     inpainter = Inpainter.load(values.model, values.precision, max_memory - bytes_of_pairs)
     parts = folder_run.Parts(
@@ -137,10 +137,11 @@ def _inpaint_folder(values):
 def _fill_batch(inpainter, tasks):
   """Fills tasks of equal shape; prints what their masks were read as, and the plans, before."""
   import numpy as np
-  for task in tasks:
-    plan = inpainter.plan(task.photo.rgb, task.hole)
+  plans = [inpainter.plan(task.photo.rgb, task.hole) for task in tasks]
+  for task, plan in zip(tasks, plans):
     print(f"{task.name}: {task.mask_text}; {plan.describe()}", flush=True)
-  return inpainter.fill_batch(np.stack([task.photo.rgb for task in tasks]), np.stack([task.hole for task in tasks]))
+  return inpainter.fill_batch(
+      np.stack([task.photo.rgb for task in tasks]), np.stack([task.hole for task in tasks]), plans)
 
 
 def _within_memory(values, paths, max_memory):

@@ -1,6 +1,6 @@
 """Fills the holes of images of any size: plan, pad, predict, crop, keep the known pixels."""
 
-from typing import Dict, Optional
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -88,24 +88,25 @@ class Inpainter:
                        f"{memory.format_size(smaller.peak_bytes)}: close other programs, or give a lower --max_memory"
                        ) from error
 
-  def fill_batch(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+  def fill_batch(self, images: np.ndarray, masks: np.ndarray,
+                 chosen: Optional[Sequence[plans.Plan]] = None) -> np.ndarray:
     """Fills several images of one size, together if each is seen whole and all fit the memory.
 
-    Args: as `__call__`, with a first axis.
+    Args: as `__call__`, with a first axis; `chosen` are their plans.
     Returns: (N, H, W, 3) of the images' type.
     Raises: as `__call__`.
     """
     if not len(images) or len(images) != len(masks):
       raise InputError(f"there must be a mask for each image, and an image: not {len(masks)} for {len(images)}")
     holes = np.stack([check_pair(image, mask) for image, mask in zip(images, masks)])
-    chosen = [self._plan(image, hole, self._max_memory) for image, hole in zip(images, holes)]
+    chosen = chosen or [self._plan(image, hole, self._max_memory) for image, hole in zip(images, holes)]
     needed = chosen[0].peak_bytes + (len(holes) - 1) * self._footprint.working_bytes(holes[0].size)
     if len(holes) > 1 and all(plan.is_whole for plan in chosen) and needed <= self._max_memory:
       try:
         return _with_known(images, holes, self._predictor.fill(_as_float(images), holes, chosen[0].max_scores))
       except _OUT_OF_MEMORY:
         pass
-    return np.stack([self(*pair) for pair in zip(images, holes)])
+    return np.stack([self(*parts) for parts in zip(images, holes, chosen)])
 
   def fill_whole(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fills the hole of an image seen whole, even where crops would do; arguments, result and errors as `__call__`."""
