@@ -41,6 +41,22 @@ def require(values: flags.FlagValues, *names: str) -> None:
       raise InputError(f"--{name} is missing: {values[name].help}")
 
 
+def named_paths(values: flags.FlagValues, name: str) -> Dict[str, str]:
+  """Returns a list flag's NAME=PATH entries as name -> path, in their order.
+
+  Raises: InputError for an entry without a name or a path, or a name that is there twice.
+  """
+  found: Dict[str, str] = {}
+  for entry in values[name].value:
+    label, _, path = entry.partition("=")
+    if not (label and path):
+      raise InputError(f"--{name}={entry}: expected NAME=PATH, a name for the tables and what it stands for")
+    if label in found:
+      raise InputError(f"--{name}: {label} is there twice; every entry needs a name of its own")
+    found[label] = path
+  return found
+
+
 def define_model_flags(values: flags.FlagValues) -> None:
   """What the generator's networks look like."""
   flags.DEFINE_enum("zoom", "sr", ["none", "bicubic", "sr"],

@@ -15,7 +15,8 @@ from z2i_tf import __version__
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 
-# Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help).
+# Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help). What a command takes beside flags,
+# `ARGUMENTS` of its module names; `run` gets them after the flags.
 COMMANDS = {
     "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
     "export": ("export", "write a model as a SavedModel, TFLite or ONNX file"),
@@ -93,9 +94,13 @@ def _dispatch(argv):
     rest = values([f"z2i {name}"] + argv[1:])[1:]
   except UnicodeDecodeError as error:
     raise InputError(f"a --flagfile is not UTF-8 text: {error}") from error
-  if rest:
-    raise InputError(f"unexpected argument {rest[0]!r}; every option is a flag, as --name=value")
-  return _EXIT_PARTLY_FAILED if module.run(values) else _EXIT_OK
+  expected = getattr(module, "ARGUMENTS", ())
+  if len(rest) > len(expected):
+    raise InputError(f"unexpected argument {rest[len(expected)]!r}; every other option is a flag, as --name=value"
+                     if expected else f"unexpected argument {rest[0]!r}; every option is a flag, as --name=value")
+  if len(rest) < len(expected):
+    raise InputError(f"{expected[len(rest)]} is missing: z2i {name} {' '.join(expected)}")
+  return _EXIT_PARTLY_FAILED if module.run(values, *rest) else _EXIT_OK
 
 
 def _usage():
@@ -106,7 +111,8 @@ def _usage():
 
 
 def _command_help(name, module, values):
-  lines = [f"usage: z2i {name} [--flag=value ...] [--flagfile=FILE]", "", module.__doc__.strip(), ""]
+  arguments = "".join(f" {argument}" for argument in getattr(module, "ARGUMENTS", ()))
+  lines = [f"usage: z2i {name}{arguments} [--flag=value ...] [--flagfile=FILE]", "", module.__doc__.strip(), ""]
   for flag_name in values:
     flag = values[flag_name]
     default = f" (default: {flag.default_as_str})" if flag.default is not None else ""

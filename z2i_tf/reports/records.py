@@ -1,0 +1,129 @@
+"""What an analysis leaves: one JSON file with everything that was measured and on what; pictures lie beside it.
+
+A record is a dictionary with "format", "analysis" (what kind it is), "manifest" (on what and with what it was
+measured) and what that analysis adds. It has neither dates nor folders of the machine in it, so that the same
+analysis of the same files leaves the same bytes.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from typing import Any, Dict, List, Mapping, Tuple
+
+import numpy as np
+
+from z2i_tf import __version__
+from z2i_tf.atomic_files import atomic_write
+from z2i_tf.errors import InputError
+
+FORMAT = "z2i_tf record 1"
+# What may change a pixel or a score.
+_PACKAGES = ("tensorflow", "numpy", "opencv-python", "opencv-python-headless", "pillow", "scipy")
+# Digits kept of a number: far more than a score has, fewer than rounding may change.
+_SIGNIFICANT_DIGITS = 9
+
+
+def versions() -> Dict[str, str]:
+  """Returns name -> version of this package, Python and what computes; packages that are not installed are left out."""
+  found = {"z2i_tf": __version__, "python": platform.python_version(), "machine": platform.machine()}
+  for package in _PACKAGES:
+    try:
+      found[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      pass
+  return found
+
+
+def sha256(path: str) -> str:
+  """Returns a file's hash in hexadecimal; raises InputError if it cannot be read."""
+  digest = hashlib.sha256()
+  try:
+    with open(path, "rb") as file:
+      for block in iter(lambda: file.read(1 << 20), b""):
+        digest.update(block)
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+  return digest.hexdigest()
+
+
+def write_record(folder: str, analysis: str, content: Mapping[str, Any]) -> str:
+  """Writes `folder`/`analysis`.json and returns its path.
+
+  Args:
+    folder: exists.
+    analysis: kind of the record, the name of its file.
+    content: "manifest" and what the analysis adds, of JSON's types and NumPy's numbers. Numbers are rounded to nine
+      significant digits; those that are not finite become the texts "inf", "-inf" and "nan".
+  """
+  path = os.path.join(folder, f"{analysis}.json")
+  record = {"format": FORMAT, "analysis": analysis, **content}
+  text = json.dumps(_plain(record), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+  with atomic_write(path) as file:
+    file.write((text + "\n").encode("utf-8"))
+  return path
+
+
+def read_record(path: str) -> Dict[str, Any]:
+  """Returns a record as it was written; numbers that are not finite are texts (see `numbers`).
+
+  Raises: InputError if it cannot be read or is no record.
+  """
+  try:
+    with open(path, encoding="utf-8") as file:
+      record = json.load(file)
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+  except ValueError as error:
+    raise InputError(f"{path}: not a record of z2i evaluate or another analysis (no JSON)") from error
+  if not isinstance(record, dict) or record.get("format") != FORMAT:
+    raise InputError(f"{path}: not a record of z2i evaluate or another analysis ({FORMAT!r} is expected)")
+  return record
+
+
+def numbers(values: List[Any]) -> np.ndarray:
+  """Returns a record's list of numbers as (N,) float64; the texts "inf", "-inf", "nan" become what they name."""
+  return np.array([float(value) for value in values], np.float64)
+
+
+def find_records(folder: str) -> List[Tuple[str, Dict[str, Any]]]:
+  """Returns (path, record) of every record in a folder and below it, in order of their paths.
+
+  Raises: InputError if the folder is none, or no record is in it.
+  """
+  if not os.path.isdir(folder):
+    raise InputError(f"{folder}: no such folder")
+  found = []
+  for parent, folders, names in os.walk(folder):
+    folders.sort()
+    for name in sorted(names):
+      path = os.path.join(parent, name)
+      if name.endswith(".json") and _is_record(path):
+        found.append((path, read_record(path)))
+  if not found:
+    raise InputError(f"{folder}: no records in it; z2i evaluate --output_dir={os.path.join(folder, 'NAME')} writes one")
+  return sorted(found, key=lambda item: item[0])
+
+
+def _is_record(path) -> bool:
+  try:
+    read_record(path)
+  except InputError:
+    return False
+  return True
+
+
+def _plain(value):
+  """Returns JSON's types, with numbers rounded."""
+  if isinstance(value, Mapping):
+    return {str(key): _plain(entry) for key, entry in value.items()}
+  if isinstance(value, (list, tuple, np.ndarray)):
+    return [_plain(entry) for entry in value]
+  if isinstance(value, (bool, np.bool_)):
+    return bool(value)
+  if isinstance(value, (int, np.integer)):
+    return int(value)
+  if isinstance(value, (float, np.floating)):
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}") if np.isfinite(value) else str(float(value))
+  return value
