@@ -41,15 +41,21 @@ def require(values: flags.FlagValues, *names: str) -> None:
       raise InputError(f"--{name} is missing: {values[name].help}")
 
 
-def named_paths(values: flags.FlagValues, name: str) -> Dict[str, str]:
+def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) -> Dict[str, str]:
   """Returns a list flag's NAME=PATH entries as name -> path, in their order.
 
-  Raises: InputError for an entry without a name or a path, or a name that is there twice.
+  Args:
+    values: of the flags.
+    name: of the flag.
+    names_needed: whether PATH alone is refused; otherwise its last part is the name.
+  Raises: InputError for an entry without a name or a path, a name with a slash, or one that is there twice.
   """
   found: Dict[str, str] = {}
   for entry in values[name].value:
     label, _, path = entry.partition("=")
-    if not (label and path):
+    if not path and not names_needed:
+      label, path = os.path.basename(os.path.normpath(entry)), entry
+    if not (label and path) or label != os.path.basename(label) or label in (os.curdir, os.pardir):
       raise InputError(f"--{name}={entry}: expected NAME=PATH, a name for the tables and what it stands for")
     if label in found:
       raise InputError(f"--{name}: {label} is there twice; every entry needs a name of its own")
