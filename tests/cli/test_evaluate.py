@@ -139,7 +139,7 @@ def test_known_pixels_of_results_are_the_originals_unless_told(testset, evaluati
                      "--baseline=") == 0
     assert f"halved: known pixels of 8 results differ from the originals; {text}" in capsys.readouterr().out
     psnr[blend] = np.mean(_record(tmp_path / "run")["scores"]["small"]["halved"]["PSNR"])
-  assert psnr[True] > psnr[False] + 3
+  assert psnr[True] > psnr[False] + 1
 
 
 def test_identical_images_are_counted_and_not_averaged(testset, evaluation, tmp_path, capsys):
@@ -195,7 +195,7 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
 
 @pytest.mark.parametrize("options, message", [
     (["--baseline="], "nothing to evaluate"),
-    (["--baseline=patchmatch"], "--baseline=patchmatch: expected telea, navier_stokes, mean"),
+    (["--baseline=patchmatch"], "--baseline=patchmatch: expected mean, telea"),
     (["--baseline=telea,telea"], "telea is there twice"),
     (["--result_dir=mask=x"], "mask is kept for other pictures"),
     (["--result_dir=x"], "--result_dir=x: expected NAME=PATH"),
@@ -284,6 +284,7 @@ def test_compare_refuses(testset, evaluation, tmp_path, capsys):
     assert message in error and error.count("\n") == 1
 
 
+@pytest.mark.usefixtures("eager_functions")
 def test_model_is_evaluated_and_described(testset, tmp_path):
   assert main(["evaluate", f"--testset={testset}", f"--output_dir={tmp_path}", "--baseline=mean"]) == 0
   record = _record(tmp_path)
