@@ -8,8 +8,8 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import statistics
 from z2i_tf.reports import layouts
 from z2i_tf.reports import records
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
-_NONE = "-"
 
 
 def check_are_of_the_same(paths: Sequence[str], found: Sequence[Mapping[str, Any]]) -> None:
@@ -79,9 +79,9 @@ def _compared(pairs, metric, confidence, resamples, seed):
   """Cells of a row, of (2, N) scores."""
   first, second = pairs[:, np.isfinite(pairs).all(axis=0)]
   if not len(first):
-    return ["0", *[_NONE] * 5]
+    return ["0", *[NONE] * 5]
   differences = second - first
-  interval = _NONE
+  interval = NONE
   if len(first) > 1:
     lower, upper = statistics.bootstrap_interval(differences, np.random.default_rng(seed), resamples, confidence)
     interval = f"{layouts.number(lower, metric)} .. {layouts.number(upper, metric)}"
