@@ -54,6 +54,14 @@ def test_baselines_fill_a_hole_in_a_ramp(method):
   assert np.abs(filled.astype(int) - image).max() < 30
 
 
+def test_mean_fill_is_the_mean_of_the_known():
+  image = np.zeros((2, 2, 3), np.uint8)
+  image[0] = [[10, 20, 30], [13, 40, 31]]
+  mask = np.array([[0, 0], [1, 1]], np.uint8)
+  np.testing.assert_array_equal(baselines.mean_fill(image, mask)[1], [[12, 30, 30]] * 2)
+  np.testing.assert_array_equal(baselines.mean_fill(image, np.ones_like(mask)), image)
+
+
 def test_evaluate_hides_the_original_and_averages():
   rng = np.random.default_rng(0)
   examples = [(rng.integers(0, 256, (16, 16, 3), np.uint8), np.eye(16, dtype=np.uint8)) for _ in range(3)]
