@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("train", "train coarse, SR and refinement network and the discriminator jointly"),
     "recipe": ("recipe", "run several stages of training one after the other, handing the weights over"),
     "evaluate": ("evaluate", "measure a model beside OpenCV's inpainting on centre crops of a folder"),
+    "study": ("study", "let people compare methods' results in a browser, and sum up what they prefer"),
     "check-data": ("check_data", "decode every image of a data set and say what is in it"),
     "prepare": ("prepare", "encode a data set's images for fast random crops"),
     "show-batch": ("show_batch", "draw examples as the networks will see them"),
