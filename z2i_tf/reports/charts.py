@@ -17,7 +17,8 @@ _SIZE_INCHES, _DPI = (8.0, 4.5), 110
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
 _MARKERS = "osD^vPX*"
 _GROUP_SHARE = 0.8  # Of the distance between two groups of bars.
-_LEGEND_COLUMNS = 4
+# Of a legend, in letters: what fits side by side, and a series' key.
+_NAMES_WIDTH, _KEY_WIDTH = 95, 8
 
 
 def require_matplotlib() -> None:
@@ -58,7 +59,6 @@ def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str,
       axes.set_xticks(places, groups)
       axes.set_ylabel(ylabel)
     axes.grid(axis="x" if horizontal else "y", alpha=0.3)
-    _legend(axes, len(series))
 
   _write(path, title, draw)
 
@@ -77,7 +77,6 @@ def line_chart(path: str, title: str, positions: Sequence[float], series: Mappin
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.grid(alpha=0.3)
-    _legend(axes, len(series))
 
   _write(path, title, draw)
 
@@ -101,14 +100,16 @@ def histogram(path: str, title: str, edges: Sequence[float], series: Mapping[str
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.grid(alpha=0.3)
-    _legend(axes, len(series))
 
   _write(path, title, draw)
 
 
-def _legend(axes, count):
-  if count > 1:  # Below, where it covers nothing.
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=min(count, _LEGEND_COLUMNS), frameon=False)
+def _legend(figure, axes):
+  """Puts the series' names below the axes, where they cover nothing, as many side by side as fit."""
+  names = axes.get_legend_handles_labels()[1]
+  if len(names) > 1:
+    columns = int(_NAMES_WIDTH // (max(map(len, names)) + _KEY_WIDTH))
+    figure.legend(loc="outside lower center", ncols=max(1, min(columns, len(names))), frameon=False)
 
 
 def _write(path: str, title: str, draw: Callable):
@@ -122,5 +123,6 @@ def _write(path: str, title: str, draw: Callable):
     axes = figure.add_subplot()
     axes.set_title(title)
     draw(axes)
+    _legend(figure, axes)
     with atomic_write(path) as file:
       canvas.print_png(file, metadata={"Software": None})  # It would hold matplotlib's version.
