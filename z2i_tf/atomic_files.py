@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files and folders that are there whole or not at all."""
 
 import contextlib
 import os
+import shutil
 import tempfile
 from typing import BinaryIO, Iterator
 
@@ -29,6 +30,29 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
     except BaseException:
       os.unlink(file.name)
       raise
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str) -> Iterator[str]:
+  """Yields the path of an empty folder beside `path`, which takes its place when the block ends without an error.
+
+  A former folder at `path` goes when the new one is whole. After an error the new one is gone, and a former one is as
+  it was.
+  Raises: OSError if folders cannot be made or renamed.
+  """
+  path = os.path.abspath(path)
+  parent, name = os.path.split(path)
+  temporary, former = (tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX)
+                       for _ in range(2))
+  try:
+    yield temporary
+    os.chmod(temporary, 0o777 & ~_umask())  # As `mkdir` would have made it.
+    if os.path.isdir(path):
+      os.replace(path, former)
+    os.rename(temporary, path)
+  finally:
+    for folder in (temporary, former):
+      shutil.rmtree(folder, ignore_errors=True)
 
 
 def _umask() -> int:

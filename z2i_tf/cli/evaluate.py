@@ -1,40 +1,78 @@
-"""Measures a model beside OpenCV's Telea and Navier-Stokes (radius 5) on photographs.
+"""Measures inpainting methods on images with fixed masks: models, folders of other methods' results, OpenCV.
 
-Of each photograph the centre crop is taken, with one fixed mask of the kind; the photographs should not be
-among those the model was trained on. Prints Markdown tables of the means.
+Every method's 8-bit result is scored against the original: PSNR, SSIM, MS-SSIM and L1 over the image; PSNR, L1 and SSIM over
+the hole; LPIPS and FID where their weights are at hand. --output_dir gets the record of everything measured
+(its bytes repeat), scores.csv with a row per image, tables.md, a picture, and the results. z2i compare compares two
+records, z2i report gathers many.
 """
+
+import os
 
 from absl import flags
 
 from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
 
-_KINDS = ("small", "large")
+_ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
+_NO_LPIPS, _DOWNLOAD = "none", "download"
+# Names of pictures that are kept beside those of the methods.
+_RESERVED = ("original", "mask")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
-  flags.DEFINE_integer("crop_size", 256, "Side of the centre crop, pixels.", lower_bound=16,
-                       flag_values=values)
-  flag_groups.define_seed_flag(values)
-  flag_groups.define_model_choice_flag(values)
+  flags.DEFINE_string("testset", None, "Folder of z2i make-testset: its images, each of its kinds of masks a test set.",
+                      flag_values=values)
+  flags.DEFINE_string("image_dir", None, "Folder of images, in place of --testset.", flag_values=values)
+  flags.DEFINE_list("mask_dir", [], "Folders of masks of the images' names, white = hole; each is a test set, called "
+                    "as the folder (or NAME=DIR).", flag_values=values)
+  flags.DEFINE_list("model", ["compact"], "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
+                    "called as its folder (or NAME=DIR); empty for none.", flag_values=values)
+  flags.DEFINE_list("result_dir", [], "Results of other methods, as NAME=DIR: one image per image, of its name and size; "
+                    "with several test sets in subfolders called as they are.", flag_values=values)
+  flags.DEFINE_list("baseline", ["telea", "navier_stokes"], "telea, navier_stokes (OpenCV, radius 5), mean (the mean "
+                    "colour of the known pixels); empty for none.", flag_values=values)
+  flags.DEFINE_enum("analysis", "comparison", _ANALYSES, "Layout of table and picture: the paper's Tables 1, 8, 10; "
+                    "3 and 6; 7 and Figure 6 (differences are from the first method); 12 and Figure 13.",
+                    flag_values=values)
+  flags.DEFINE_bool("blend_results", True, "Take known pixels of --result_dir from the originals, as the paper does.",
+                    flag_values=values)
+  flags.DEFINE_enum("lpips_net", _NO_LPIPS, [_NO_LPIPS, "alex", "vgg"], "Network of LPIPS v0.1; none leaves it out.",
+                    flag_values=values)
+  flags.DEFINE_string("lpips_features", _DOWNLOAD, "torchvision's weights of that network (.pth, .npz), or "
+                      f"{_DOWNLOAD}.", flag_values=values)
+  flags.DEFINE_string("lpips_linear", _DOWNLOAD, f"LPIPS' own weights for it (.pth, .npz), or {_DOWNLOAD}.",
+                      flag_values=values)
+  flags.DEFINE_string("inception", None, "Frozen Inception graph of 2015-12-05 for FID (classify_image_graph_def.pb), or "
+                      f"{_DOWNLOAD}; without it FID is left out.", flag_values=values)
+  flags.DEFINE_bool("save_results", True, "Keep every method's result, the originals and the masks, for z2i "
+                    "side-by-side, failures and study.", flag_values=values)
+  flags.DEFINE_string("output_dir", None, "Folder for what is measured, created if missing.", flag_values=values)
+  flag_groups.define_inference_flags(values)
 
 
-def run(values: flags.FlagValues) -> None:
-  flag_groups.require(values, "image_dir")
-  import numpy as np
-  from z2i_tf.datasets import pipelines
-  from z2i_tf.datasets.sources import FolderSource
-  from z2i_tf.evaluation import baselines
-  from z2i_tf.evaluation import evaluate
-  from z2i_tf.inference.inpainter import Inpainter
-
-  source = FolderSource(values.image_dir)
-  methods = {**baselines.METHODS, f"z2i ({values.model})": Inpainter.load(values.model)}
-  for kind in _KINDS:
-    masks = flag_groups.mask_mixture(kind, "kind")
-    examples = [
-        pipelines.validation_example(source, index, values.crop_size, values.crop_size, masks, values.seed)
-        for index in range(len(source))]
-    table = evaluate.evaluate(methods, examples)
-    ratio = 100 * np.mean([mask.mean() for _, mask in examples])
-    print(evaluate.format_table(f"{kind} masks, {ratio:.2f}% hole, {len(source)} images", table) + "\n")
+def run(values: flags.FlagValues) -> bool:
+  """Returns whether a metric had to be left out."""
+  flag_groups.require(values, "output_dir")
+  models = flag_groups.named_paths(values, "model", names_needed=False)
+  folders = flag_groups.named_paths(values, "result_dir")
+  names = [*models, *folders, *values.baseline]
+  for name in names:
+    if names.count(name) > 1 or name in _RESERVED:
+      raise InputError(f"--model, --result_dir, --baseline: {name} is "
+                       + ("there twice" if names.count(name) > 1 else "kept for other pictures")
+                       + "; give it a name of its own (NAME=PATH)")
+  if not names:
+    raise InputError("nothing to evaluate: give --model, --result_dir or --baseline")
+  flag_groups.max_memory(values)
+  from z2i_tf import image_io
+  from z2i_tf.cli import evaluation_inputs as inputs
+  from z2i_tf.cli import evaluation_run
+  sets = inputs.open_sets(values, os.path.join(values.output_dir, evaluation_run.RESULTS))
+  image_io.create_folder(values.output_dir)
+  methods = {name: inputs.baseline_method(name) for name in values.baseline}
+  methods.update({name: inputs.result_method(name, folder, sets, values.blend_results)
+                  for name, folder in folders.items()})
+  test_sets = {each.name: each.describe() for each in sets}
+  made_as = inputs.check_is_unchanged(values.testset, test_sets) if values.testset else None
+  methods.update({name: inputs.model_method(model, values) for name, model in models.items()})
+  return evaluation_run.run(values, sets, test_sets, made_as, {name: methods[name] for name in names})

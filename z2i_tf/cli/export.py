@@ -5,12 +5,12 @@ A SavedModel takes batches of any number and images of any size, as arrays (serv
 """
 
 import os
-import shutil
 import sys
-import tempfile
 
 from absl import flags
 
+from z2i_tf.atomic_files import atomic_folder
+from z2i_tf.atomic_files import atomic_write
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
@@ -66,9 +66,7 @@ def _export_saved_model(values):
   from z2i_tf.inference import model_store
   from z2i_tf.inference import saved_model
   generator = model_store.load_generator(values.model, values.precision or "float32")
-  # Everything is written to another name, which becomes the folder when it is whole.
-  temporary = tempfile.mkdtemp(prefix=os.path.basename(folder) + ".", suffix=".tmp", dir=os.path.dirname(folder))
-  try:
+  with atomic_folder(folder) as temporary:
     try:
       saved_model.write_saved_model(generator, temporary, values.model)
     except (OSError, tf.errors.OpError) as error:
@@ -80,13 +78,6 @@ def _export_saved_model(values):
       from z2i_tf.inference import verification
       report = _compared(values, verification.saved_model_fill(temporary), _examples(_VERIFIED_SIZES))
       verification.write_report(os.path.join(temporary, "assets.extra", _REPORT), report)
-    os.chmod(temporary, 0o755)
-    if os.path.isdir(folder):
-      os.rmdir(folder)
-    os.rename(temporary, folder)
-  except BaseException:
-    shutil.rmtree(temporary, ignore_errors=True)
-    raise
   print(values.output)
 
 
@@ -106,17 +97,12 @@ def _export_file(values):
   examples = _examples([size]) if values.verify else []
   export, runtime = {_TFLITE: (portable_exports.export_tflite, verification.tflite_fill),
                      _ONNX: (portable_exports.export_onnx, verification.onnx_fill)}[values.format]
-  temporary = tempfile.mkdtemp(prefix=os.path.basename(values.output) + ".", suffix=".tmp",
-                               dir=os.path.dirname(values.output) or ".")
   try:
-    path = os.path.join(temporary, "model")
-    export(model, path, values.height or None, values.width or None)
-    report = _compared(values, runtime(path), examples) if values.verify else None
-    os.replace(path, values.output)
+    with atomic_write(values.output) as file:
+      export(model, file.name, values.height or None, values.width or None)
+      report = _compared(values, runtime(file.name), examples) if values.verify else None
   except OSError as error:
     raise InputError(f"{values.output}: cannot be written: {error.strerror or error}") from error
-  finally:
-    shutil.rmtree(temporary, ignore_errors=True)
   if report:
     verification.write_report(f"{values.output}.{_REPORT}", report)
   print(values.output)

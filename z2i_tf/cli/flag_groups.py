@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 import os
-from typing import Any, Collection, Dict, Iterator, Optional, Sequence
+import re
+from typing import Any, Collection, Dict, Iterator, Optional, Sequence, Tuple
 
 from absl import flags
 
@@ -14,6 +15,8 @@ from z2i_tf.errors import InputError
 
 # The paper's zoom factor.
 DEFAULT_SCALE = 2
+# Of --size: a mask is drawn in memory; this is a quarter of a gigabyte.
+_MAX_PIXELS = 2**28
 # --vgg_weights that leaves VGG19 out, and that downloads it.
 NO_VGG, _IMAGENET = "none", "imagenet"
 # Networks that can start from given weights: name of the flag -> what its help calls them.
@@ -41,15 +44,21 @@ def require(values: flags.FlagValues, *names: str) -> None:
       raise InputError(f"--{name} is missing: {values[name].help}")
 
 
-def named_paths(values: flags.FlagValues, name: str) -> Dict[str, str]:
+def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) -> Dict[str, str]:
   """Returns a list flag's NAME=PATH entries as name -> path, in their order.
 
-  Raises: InputError for an entry without a name or a path, or a name that is there twice.
+  Args:
+    values: of the flags.
+    name: of the flag.
+    names_needed: whether PATH alone is refused; otherwise its last part is the name.
+  Raises: InputError for an entry without a name or a path, a name with a slash, or one that is there twice.
   """
   found: Dict[str, str] = {}
   for entry in values[name].value:
     label, _, path = entry.partition("=")
-    if not (label and path):
+    if not path and not names_needed:
+      label, path = os.path.basename(os.path.normpath(entry)), entry
+    if not (label and path) or label != os.path.basename(label) or label in (os.curdir, os.pardir):
       raise InputError(f"--{name}={entry}: expected NAME=PATH, a name for the tables and what it stands for")
     if label in found:
       raise InputError(f"--{name}: {label} is there twice; every entry needs a name of its own")
@@ -87,6 +96,26 @@ def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own
 def define_seed_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, upper_bound=2**32 - 1,
                        flag_values=values)
+
+
+def define_size_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("size", "256x256", "Height x width, pixels.", flag_values=values)
+
+
+def size(values: flags.FlagValues) -> Tuple[int, int]:
+  """Returns height and width of --size; raises InputError naming it."""
+  match = re.fullmatch(r"(\d+)x(\d+)", values.size)
+  if not match or not all(map(int, match.groups())):
+    raise InputError(f"--size={values.size}: give height x width in pixels, as 256x256")
+  height, width = map(int, match.groups())
+  if height * width > _MAX_PIXELS:
+    raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
+  return height, width
+
+
+def define_analysis_folder_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("output_dir", None, "Folder for the record (JSON), tables.md and the pictures; created if missing.",
+                      flag_values=values)
 
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:

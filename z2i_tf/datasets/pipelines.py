@@ -135,11 +135,11 @@ def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: i
   @python_calls.wrap
   def example(index):
     try:
-      crop = _centre_crop(source, int(index), config.crop_size_hr)
+      crop = centre_crop(source, int(index), config.crop_size_hr)
     except InputError as error:
       bad_images.report(source.name(int(index)), error)
       return (*_NOTHING, False)
-    return crop, _validation_mask(config.masks, config.crop_size, config.seed, int(index)), True
+    return crop, validation_mask(config.masks, config.crop_size, config.seed, int(index)), True
 
   examples = tf.data.Dataset.range(len(source)).map(
       lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)),
@@ -149,23 +149,21 @@ def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: i
   return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def validation_example(source: ImageSource, index: int, crop_size: int, mask_size: int,
-                       masks: MaskMixture, seed: int) -> Tuple[np.ndarray, np.ndarray]:
-  """Returns image `index`'s centre crop (crop_size, crop_size, 3) and its fixed (mask_size, mask_size) mask.
-
-  Both uint8, 1 = hole; sizes in pixels. Raises: InputError if the image is unusable, or no mask can be drawn.
-  """
-  return _centre_crop(source, index, crop_size), _validation_mask(masks, mask_size, seed, index)
-
-
-def _centre_crop(source, index, side):
+def centre_crop(source: ImageSource, index: int, side: int) -> np.ndarray:
+  """Returns image `index`'s centre, (side, side, 3) uint8; raises InputError if the image is unusable."""
   picture = _open(source, index, side)
   top, left = ((length - side) // 2 for length in picture.shape)
   return picture.crop(top, left, side, side)
 
 
-def _validation_mask(masks, side, seed, index):
+def validation_mask(masks: MaskMixture, side: int, seed: int, index: int) -> np.ndarray:
+  """Returns image `index`'s fixed mask, (side, side) uint8, 1 = hole; raises InputError if none can be drawn."""
   return _draw(masks, side, np.random.default_rng([seed, _VALIDATION_STREAM, index]))
+
+
+def shrink(image: tf.Tensor, side: int) -> tf.Tensor:
+  """Bicubic with antialiasing: (H, W, 3) in [0, 1] -> (side, side, 3) float32, which may overshoot."""
+  return tf.image.resize(image, [side, side], tf.image.ResizeMethod.BICUBIC, antialias=True)
 
 
 def _draw(masks, side, rng):
@@ -263,6 +261,6 @@ def _tensors(crop, mask, config) -> Dict[str, tf.Tensor]:
   mask = tf.cast(tf.ensure_shape(mask, [side, side]), tf.float32)
   image_lr = image_hr
   if config.scale > 1:
-    image_lr = tf.image.resize(image_hr, [side, side], tf.image.ResizeMethod.BICUBIC, antialias=True)
+    image_lr = shrink(image_hr, side)
   return {conventions.IMAGE_HR: image_hr, conventions.IMAGE_LR: image_lr,
           conventions.MASK_LR: mask[..., tf.newaxis]}

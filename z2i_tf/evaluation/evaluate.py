@@ -1,45 +1,87 @@
-"""Scores inpainting methods on a set of images and masks."""
+"""Scores inpainting methods on sets of images with their masks, one example after the other."""
 
-from typing import Callable, Dict, Iterable, List, Mapping, Tuple
+import dataclasses
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 import numpy as np
 
-from z2i_tf.evaluation import metrics
+from z2i_tf.evaluation import fid
+from z2i_tf.evaluation.image_scores import score_image
 
-# (image (H, W, 3) uint8, mask (H, W) uint8 1 = hole) -> (H, W, 3) uint8.
-Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
-METRICS = {"PSNR": metrics.psnr, "SSIM": metrics.ssim, "L1": metrics.l1_error}
+LPIPS, FID = "LPIPS", "FID"
 
 
-def evaluate(methods: Mapping[str, Method],
-             examples: Iterable[Tuple[np.ndarray, np.ndarray]]) -> Dict[str, Dict[str, float]]:
-  """Runs every method on every example and scores its 8-bit result over the whole image.
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """An image with a hole.
 
-  The methods see the image with its hole set to 0, never the original under it.
+  Attributes:
+    test_set: which set of images and masks it belongs to.
+    name: of the image.
+    original: (H, W, 3) uint8.
+    mask: (H, W) uint8, 1 = hole.
+  """
+  test_set: str
+  name: str
+  original: np.ndarray
+  mask: np.ndarray
+
+  @property
+  def masked(self) -> np.ndarray:
+    """The image with its hole set to 0: what a method may see."""
+    return self.original * (1 - self.mask[..., np.newaxis])
+
+
+# Example -> its result, (H, W, 3) uint8. Only `masked` and `mask` are for methods that compute one.
+Method = Callable[[Example], np.ndarray]
+# Two (1, H, W, 3) uint8 -> (1,).
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# (1, H, W, 3) uint8 -> (1, N).
+Features = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+  """What was measured.
+
+  Attributes:
+    per_image: test set -> method -> metric -> one value per image, in the order of the examples; not a number where
+      the metric is not defined.
+    per_set: test set -> method -> metric -> value.
+  """
+  per_image: Dict[str, Dict[str, Dict[str, List[float]]]]
+  per_set: Dict[str, Dict[str, Dict[str, float]]]
+
+
+def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: Optional[Distance] = None,
+             inception: Optional[Features] = None,
+             keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None) -> Scores:
+  """Runs every method on every example and scores its 8-bit result.
 
   Args:
     methods: by name.
-    examples: originals (H, W, 3) uint8 and masks (H, W) uint8, 1 = hole.
-  Returns: method -> metric -> mean over the examples.
+    examples: those of one test set after the other.
+    lpips: of a result and its original; None leaves LPIPS out.
+    inception: features of an image for FID, which compares the results of a set with its originals; None leaves it out.
+    keep: is given each example, the method's name and its result.
   """
-  scores: Dict[str, List[Dict[str, float]]] = {name: [] for name in methods}
-  for image, mask in examples:
-    masked = image * (1 - mask[..., np.newaxis])
+  per_image: Dict[str, Any] = {}
+  features: Dict[str, Any] = {}
+  for example in examples:
+    rows = per_image.setdefault(example.test_set, {name: {} for name in methods})
+    if inception:
+      seen = features.setdefault(example.test_set, {name: [] for name in (None, *methods)})
+      seen[None].append(inception(example.original[np.newaxis])[0])
     for name, method in methods.items():
-      scores[name].append(score(method(masked, mask), image))
-  return {name: {metric: float(np.mean([row[metric] for row in rows])) for metric in METRICS}
-          for name, rows in scores.items()}
-
-
-def score(result: np.ndarray, original: np.ndarray) -> Dict[str, float]:
-  """Returns each of `METRICS` for one (H, W, 3) uint8 result."""
-  pair = [image[np.newaxis].astype(np.float32) / 255.0 for image in (result, original)]
-  return {name: float(metric(*pair)[0]) for name, metric in METRICS.items()}
-
-
-def format_table(title: str, table: Mapping[str, Mapping[str, float]]) -> str:
-  """Returns a Markdown table, a method a row."""
-  lines = [f"| {title} | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
-  for name, means in table.items():
-    lines.append(f"| {name} | {means['PSNR']:.2f} | {means['SSIM']:.4f} | {means['L1']:.5f} |")
-  return "\n".join(lines)
+      result = method(example)
+      scores = score_image(result, example.original, example.mask)
+      if lpips:
+        scores[LPIPS] = float(lpips(result[np.newaxis], example.original[np.newaxis])[0])
+      for metric, value in scores.items():
+        rows[name].setdefault(metric, []).append(value)
+      if inception:
+        seen[name].append(inception(result[np.newaxis])[0])
+      keep(example, name, result)
+  return Scores(per_image, {
+      test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in methods}
+      for test_set, seen in features.items()})

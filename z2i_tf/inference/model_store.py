@@ -1,7 +1,10 @@
 """Finds and loads trained models: bundled ones by name, others by folder."""
 
+import hashlib
 import os
-from typing import Optional, Union
+from typing import Dict, Optional, Union
+
+import numpy as np
 
 from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
@@ -51,6 +54,37 @@ def load_predictor(model: str, precision: Optional[str] = None) -> Union[Predict
   if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
     return SavedModelPredictor(model, precision)
   return Predictor(load_generator(model, precision or "float32"))
+
+
+def content_hash(model: str) -> str:
+  """Returns the SHA-256 of a model's weights, in hexadecimal.
+
+  Args:
+    model: as of `load_predictor`. Of a SavedModel all files count, with their names.
+  Raises: InputError if they cannot be read.
+  """
+  folder = model_folder(model) if model in BUNDLED else model
+  digest = hashlib.sha256()
+  try:
+    if not os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
+      with open(os.path.join(folder, checkpoints.MODEL_FILE), "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+    for parent, folders, names in os.walk(folder):
+      folders.sort()
+      for name in sorted(names):
+        path = os.path.join(parent, name)
+        digest.update(os.path.relpath(path, folder).encode())
+        with open(path, "rb") as file:
+          digest.update(file.read())
+  except OSError as error:
+    raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
+  return digest.hexdigest()
+
+
+def parameter_counts(config: ModelConfig) -> Dict[str, int]:
+  """Returns network -> number of its trainable weights (the paper's tables count them), of the networks that there are."""
+  return {name: int(sum(np.prod(weight.shape) for weight in network.trainable_weights))
+          for name, network in ZoomInpainter(config).networks.items()}
 
 
 def _read(model):

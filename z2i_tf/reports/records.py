@@ -19,6 +19,10 @@ from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 
 FORMAT = "z2i_tf record 1"
+# Kinds of records that other code asks for.
+TESTSET = "testset"
+# The entry that records of z2i evaluate alone have.
+SCORES = "scores"
 # What may change a pixel or a score.
 _PACKAGES = ("tensorflow", "numpy", "opencv-python", "opencv-python-headless", "pillow", "scipy")
 # Digits kept of a number: far more than a score has, fewer than rounding may change.
@@ -59,7 +63,7 @@ def write_record(folder: str, analysis: str, content: Mapping[str, Any]) -> str:
   """
   path = os.path.join(folder, f"{analysis}.json")
   record = {"format": FORMAT, "analysis": analysis, **content}
-  text = json.dumps(_plain(record), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+  text = json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False)
   with atomic_write(path) as file:
     file.write((text + "\n").encode("utf-8"))
   return path
@@ -80,6 +84,20 @@ def read_record(path: str) -> Dict[str, Any]:
   if not isinstance(record, dict) or record.get("format") != FORMAT:
     raise InputError(f"{path}: not a record of z2i evaluate or another analysis ({FORMAT!r} is expected)")
   return record
+
+
+def read_scores(path: str) -> Dict[str, Any]:
+  """Returns the record of a z2i evaluate, given its file or its folder; raises InputError if there is not one."""
+  if not os.path.isdir(path):
+    record = read_record(path)
+    if SCORES not in record:
+      raise InputError(f"{path}: a record of another kind ({record['analysis']}); one of z2i evaluate is needed")
+    return record
+  found = [record for name in sorted(os.listdir(path)) if name.endswith(".json") and _is_record(os.path.join(path, name))
+           for record in [read_record(os.path.join(path, name))] if SCORES in record]
+  if len(found) != 1:
+    raise InputError(f"{path}: {len(found)} records of z2i evaluate in it; give the file of one")
+  return found[0]
 
 
 def numbers(values: List[Any]) -> np.ndarray:

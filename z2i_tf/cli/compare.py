@@ -1,0 +1,37 @@
+"""Compares two records of z2i evaluate image by image: B minus A, with a bootstrap confidence interval of the mean.
+
+Both must be of the same images and masks. Differences are shown for all images and for each size of the hole.
+"""
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+ARGUMENTS = ("A.json", "B.json")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_list("methods", None, "The method of A and the one of B, as A_NAME,B_NAME. Default: the only model of "
+                    "each.", flag_values=values)
+  flags.DEFINE_list("metrics", None, "Metrics to compare, such as PSNR,SSIM. Default: all that both have.",
+                    flag_values=values)
+  flags.DEFINE_float("confidence", 0.95, "Of the interval.", lower_bound=0.5, upper_bound=0.9999, flag_values=values)
+  flags.DEFINE_integer("resamples", 10_000, "Of the bootstrap.", lower_bound=100, upper_bound=10_000_000,
+                       flag_values=values)
+  flag_groups.define_seed_flag(values)
+
+
+def run(values: flags.FlagValues, first: str, second: str) -> None:
+  from z2i_tf.reports import comparison
+  from z2i_tf.reports import records
+  from z2i_tf.reports import tables
+  paths = (first, second)
+  found = [records.read_scores(path) for path in paths]
+  comparison.check_are_of_the_same(paths, found)
+  if values.methods is not None and len(values.methods) != 2:
+    raise InputError(f"--methods={','.join(values.methods)}: two are needed, the one of {first} and the one of {second}")
+  names = [comparison.method_of(path, record, values.methods[index] if values.methods else None)
+           for index, (path, record) in enumerate(zip(paths, found))]
+  made = comparison.paired_tables(found, names, values.metrics, values.confidence, values.resamples, values.seed)
+  print("\n\n".join(map(tables.to_text, made)))

@@ -1,0 +1,198 @@
+"""What is evaluated on what: test sets (images with their masks) and methods, from folders and flags, all checked."""
+
+import dataclasses
+import hashlib
+import os
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
+
+from absl import flags
+import numpy as np
+
+from z2i_tf import image_io
+from z2i_tf import photo_io
+from z2i_tf.cli import flag_groups
+from z2i_tf.cli import pairs
+from z2i_tf.datasets import testset
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation import baselines
+from z2i_tf.evaluation.evaluate import Example
+from z2i_tf.evaluation.evaluate import Method
+from z2i_tf.reports import records
+
+# So many of a folder's wrong files are named.
+_NAMED = 3
+
+
+class PairedSet:
+  """A folder of images with a folder of masks of the same names."""
+
+  def __init__(self, name: str, image_dir: str, mask_dir: str, output_dir: str):
+    """Lists the folders; raises InputError as `FolderPairs`."""
+    self.name = name
+    self._pairs = pairs.FolderPairs(image_dir, mask_dir, output_dir)
+    self.images = {pairs.stem(path): path for path in self._pairs.images}
+
+  def describe(self) -> Dict[str, Any]:
+    """Reads everything once; returns the set's entry in the record of an evaluation.
+
+    Raises: InputError saying what is wrong with how many of its images and masks.
+    """
+    entries, problems = [], []
+    for path in self._pairs.images:
+      try:
+        example = self._read(path)
+      except InputError as error:
+        problems.append(str(error))
+        continue
+      height, width = example.mask.shape
+      entries.append({"name": example.name, "image": records.sha256(path),
+                      "mask": records.sha256(self._pairs.mask_path(path)), "height": height, "width": width,
+                      "hole_ratio": float(example.mask.mean())})
+    if problems:
+      raise InputError(problems[0] + (f"; and {len(problems) - 1} more such" if len(problems) > 1 else ""))
+    return {"images": entries, "hash": _digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries)}
+
+  def examples(self) -> Iterator[Example]:
+    """Yields the examples in the order of `images`."""
+    return map(self._read, self._pairs.images)
+
+  def _read(self, path):
+    photo, mask, _ = self._pairs.read(path)
+    return Example(self.name, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluatedMethod:
+  """A method as it is evaluated.
+
+  Attributes:
+    fill: example -> result.
+    entry: what the record says of it.
+    remarks: called when all is done, for lines on what was noticed.
+  """
+  fill: Method
+  entry: Dict[str, Any]
+  remarks: Callable[[], Sequence[str]] = tuple
+
+
+def open_sets(values: flags.FlagValues, output_dir: str) -> List[PairedSet]:
+  """Opens the sets of --testset, or of --image_dir and --mask_dir; raises InputError if they cannot be used."""
+  image_dir, mask_dirs = values.image_dir, flag_groups.named_paths(values, "mask_dir", names_needed=False)
+  if values.testset:
+    if image_dir or mask_dirs:
+      raise InputError("--testset says where images and masks are; leave out --image_dir and --mask_dir")
+    records.read_record(os.path.join(values.testset, f"{records.TESTSET}.json"))
+    image_dir = os.path.join(values.testset, testset.IMAGES)
+    masks = os.path.join(values.testset, testset.MASKS)
+    mask_dirs = {kind: os.path.join(masks, kind) for kind in sorted(os.listdir(masks), reverse=True)}
+  elif not (image_dir and mask_dirs):
+    raise InputError("--testset is missing, a folder of z2i make-testset; or --image_dir and --mask_dir")
+  return [PairedSet(name, image_dir, mask_dir, output_dir) for name, mask_dir in mask_dirs.items()]
+
+
+def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
+  """Returns the manifest of a test set of z2i make-testset.
+
+  Args:
+    folder: of the test set.
+    entries: of its sets, as `PairedSet.describe` returns them.
+  Raises: InputError if files are missing, new, or others than they were.
+  """
+  record = records.read_record(os.path.join(folder, f"{records.TESTSET}.json"))
+  for kind, entry in entries.items():
+    expected = {os.path.splitext(image["name"])[0]: (image["sha256"], image["masks_sha256"].get(kind))
+                for image in record["images"]}
+    found = {image["name"]: (image["image"], image["mask"]) for image in entry["images"]}
+    changed = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+    if changed:
+      raise InputError(f"{folder}: {len(changed)} images or {kind} masks ({_some(changed)}) are not those of its "
+                       f"{records.TESTSET}.json; make the test set again")
+  return record["manifest"]
+
+
+def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
+  """Loads a model; raises InputError if it cannot be."""
+  from z2i_tf.inference import model_store
+  from z2i_tf.inference.inpainter import Inpainter
+  predictor = model_store.load_predictor(model, values.precision)
+  inpainter = Inpainter(predictor, flag_groups.max_memory(values))
+  config = predictor.model_config
+  entry = {"kind": "model", "hash": model_store.content_hash(model), "precision": predictor.precision,
+           "parameters": sum(model_store.parameter_counts(config).values()), **dataclasses.asdict(config)}
+  return EvaluatedMethod(lambda example: inpainter(example.masked, example.mask), entry)
+
+
+def baseline_method(name: str) -> EvaluatedMethod:
+  """Returns one of OpenCV's methods, or the mean fill; raises InputError for another name."""
+  if name not in baselines.METHODS:
+    raise InputError(f"--baseline={name}: expected {', '.join(baselines.METHODS)}")
+  method = baselines.METHODS[name]
+  return EvaluatedMethod(lambda example: method(example.masked, example.mask),
+                         {"kind": "baseline", "radius_px": baselines.RADIUS_PX})
+
+
+def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool) -> EvaluatedMethod:
+  """Opens a folder of another method's results.
+
+  Args:
+    name: of the method.
+    folder: has one image file per image of the set, of its name; for several sets in subfolders of the sets' names.
+    sets: of images.
+    blend: whether known pixels are taken from the original.
+  Raises: InputError if results are missing, belong to no image, or have another size.
+  """
+  paths = {}
+  for each in sets:
+    subfolder = os.path.join(folder, each.name)
+    paths[each.name] = _results_of(each, subfolder if len(sets) > 1 or os.path.isdir(subfolder) else folder)
+  changed = set()
+
+  def fill(example):
+    result = image_io.read_rgb(paths[example.test_set][example.name])
+    known = example.mask == 0
+    if not np.array_equal(result[known], example.original[known]):
+      changed.add((example.test_set, example.name))
+      if blend:
+        result = np.where(known[..., np.newaxis], example.original, result)
+    return result
+
+  def remarks():
+    if not changed:
+      return []
+    return [f"{name}: known pixels of {len(changed)} results differ from the originals; "
+            + ("the originals' were taken" if blend else "scored as they are")]
+
+  return EvaluatedMethod(fill, {"kind": "results", "hash": _digest(
+      f"{set_name} {stem} {records.sha256(path)}" for set_name, files in paths.items()
+      for stem, path in files.items())}, remarks)
+
+
+def _results_of(each, folder) -> Dict[str, str]:
+  """Returns name -> path of the results of a set; raises InputError unless they are complete and of the right size."""
+  found: Dict[str, List[str]] = {}
+  for path in image_io.list_images(folder):
+    found.setdefault(pairs.stem(path), []).append(path)
+  missing = [name for name in each.images if name not in found]
+  extra = [name for name in found if name not in each.images]
+  twice = [name for name, files in found.items() if len(files) > 1]
+  problems = [text for names, text in (
+      (missing, f"{len(missing)} of {len(each.images)} images have no result ({_some(missing)})"),
+      (extra, f"{len(extra)} results belong to no image ({_some(extra)})"),
+      (twice, f"{len(twice)} images have several results ({_some(twice)})")) if names]
+  if problems:
+    raise InputError(f"{folder}: {', '.join(problems)}; a result has the name of its image")
+  results = {name: files[0] for name, files in found.items()}
+  for name, image in each.images.items():
+    expected, header = image_io.read_header(image), image_io.read_header(results[name])
+    if (header.height, header.width) != (expected.height, expected.width):
+      raise InputError(f"{results[name]}: {header.height}x{header.width} pixels (height x width), but the image has "
+                       f"{expected.height}x{expected.width}; results are never resized")
+  return {name: results[name] for name in each.images}
+
+
+def _some(names) -> str:
+  return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+
+
+def _digest(lines) -> str:
+  return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,64 @@
+"""Writes a test set for z2i evaluate: centre crops of a source's images, and one fixed mask of each kind for each.
+
+The paper's: 100 images of Places2's validation and of its test split, 100 of DIV2K's validation split, 256x256. The folder gets
+images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give the same files.
+"""
+
+import os
+
+from absl import flags
+
+from z2i_tf.atomic_files import atomic_folder
+from z2i_tf.cli import data_flags
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  data_flags.define_source_flags(values)
+  flags.DEFINE_integer("count", 100, "Number of images, drawn at random by --seed; 0 = all.", lower_bound=0,
+                       flag_values=values)
+  flags.DEFINE_integer("crop_size", 256, "Side of the images, pixels.", lower_bound=16, flag_values=values)
+  flags.DEFINE_integer("shrink", 1, "The centre crop has so many times that side and is shrunk to it (bicubic, "
+                       "antialiased); 1 = paper.", lower_bound=1, flag_values=values)
+  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect.",
+                    flag_values=values)
+  flag_groups.define_seed_flag(values)
+  data_flags.define_bad_image_flag(values)
+  flags.DEFINE_string("output_dir", None, "New folder for the test set.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "output_dir", "kinds")
+  folder = os.path.abspath(values.output_dir)
+  if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
+    raise InputError(f"--output_dir={values.output_dir} is there already; give a new folder")
+  from z2i_tf import image_io
+  image_io.check_writable_folder(os.path.dirname(folder))
+  if len(set(values.kinds)) < len(values.kinds):
+    raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
+  kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in values.kinds}
+  source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
+  from z2i_tf.cli.progress import progress
+  from z2i_tf.datasets import testset
+  from z2i_tf.reports import records
+  with atomic_folder(folder) as new, progress(values.count or len(source), "image") as advance:
+    images = testset.write_testset(source, new, kinds, values.count, values.crop_size, values.shrink, values.seed,
+                                   data_flags.bad_images(values), advance)
+    for image in images:
+      image["sha256"] = records.sha256(os.path.join(new, testset.IMAGES, image["name"]))
+      image["masks_sha256"] = {kind: records.sha256(os.path.join(new, testset.MASKS, kind, image["name"]))
+                               for kind in kinds}
+    records.write_record(new, records.TESTSET, {"images": images, "manifest": {
+        "versions": records.versions(), "source": source.content(), "resize": _resize(values),
+        "settings": {"source": values.source, "split": data_flags.split(values), "count": len(images),
+                     "crop_size": values.crop_size, "kinds": values.kinds, "seed": values.seed}}})
+  for kind in kinds:
+    ratios = [image["hole_ratios"][kind] for image in images]
+    print(f"{kind} masks: hole {100 * sum(ratios) / len(ratios):.2f}% on average, {100 * max(ratios):.2f}% at most")
+  print(f"{len(images)} images of {values.crop_size}x{values.crop_size} in {values.output_dir}; "
+        f"z2i evaluate --testset={values.output_dir}")
+
+
+def _resize(values) -> str:
+  return f"bicubic, antialiased, by {values.shrink}" if values.shrink > 1 else "none"

@@ -1,0 +1,66 @@
+"""Means, hole-size buckets and confidence intervals of scores, one value per image."""
+
+from typing import Dict, NamedTuple, Tuple
+
+import numpy as np
+
+# Shares of the image that begin a bucket (LaMa's and other evaluations use tenths too); the last one is open.
+BUCKET_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+# Of the bootstrap; bounds its memory to some ten megabytes.
+_DRAWS_AT_ONCE = 2**20
+
+
+class Mean(NamedTuple):
+  """A mean over the values that are finite.
+
+  Attributes:
+    value: not a number if there is none.
+    count: values in it.
+    infinite: values left out because they are infinite: the PSNR of identical images.
+    undefined: values left out because they are not a number: images too small for the metric.
+  """
+  value: float
+  count: int
+  infinite: int
+  undefined: int
+
+
+def mean(values: np.ndarray) -> Mean:
+  """Averages (N,) values as `Mean` says."""
+  finite = np.isfinite(values)
+  undefined = int(np.isnan(values).sum())
+  return Mean(float(np.mean(values[finite])) if finite.any() else float("nan"), int(finite.sum()),
+              int((~finite).sum()) - undefined, undefined)
+
+
+def buckets(hole_ratios: np.ndarray) -> Dict[str, np.ndarray]:
+  """Groups images by the share of the image that is hole.
+
+  Args:
+    hole_ratios: (N,) in [0, 1].
+  Returns: name ("10-20%") -> (N,) bool, for buckets that have images.
+  """
+  number = np.searchsorted(BUCKET_EDGES, hole_ratios, side="right") - 1
+  ends = (*BUCKET_EDGES[1:], 1.0)
+  members = {f"{100 * start:.0f}-{100 * end:.0f}%": number == index
+             for index, (start, end) in enumerate(zip(BUCKET_EDGES, ends))}
+  return {name: chosen for name, chosen in members.items() if chosen.any()}
+
+
+def bootstrap_interval(differences: np.ndarray, rng: np.random.Generator, resamples: int = 10_000,
+                       confidence: float = 0.95) -> Tuple[float, float]:
+  """Percentile bootstrap interval of a mean (Efron and Tibshirani 1993, chapter 13).
+
+  Args:
+    differences: (N,) paired differences, N >= 1.
+    rng: draws the resamples.
+    resamples: how many.
+    confidence: of the interval.
+  Returns: lower and upper end.
+  """
+  count = len(differences)
+  at_once = max(1, _DRAWS_AT_ONCE // count)
+  means = [differences[rng.integers(count, size=(min(at_once, resamples - done), count))].mean(axis=1)
+           for done in range(0, resamples, at_once)]
+  lower, upper = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
+  return float(lower), float(upper)
