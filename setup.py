@@ -44,6 +44,6 @@ setup(
         "tqdm",
     ],
     extras_require={"evaluation": evaluation, "onnx": onnx, "serving": serving,
-                    "test": ["psutil", "pytest", "pytest-xdist"] + evaluation + onnx + serving},
+                    "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + onnx + serving},
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -225,7 +225,7 @@ async function start() {
     element(`choose-${side}`).addEventListener("click", () => choose(side));
   }
   document.addEventListener("keydown", onKey);
-  window.addEventListener("resize", fit);
+  new ResizeObserver(fit).observe(element("room"));
   if (!remembered()) {
     welcome();
     return;
