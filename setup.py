@@ -18,8 +18,7 @@ onnx = [
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16"]
 witnesses = ["scikit-image", "scipy"]  # What the metrics are compared with.
-
-evaluation = ["matplotlib"]
+evaluation = ["matplotlib"]  # Draws the charts of the analyses.
 
 setup(
     name="z2i_tf",
@@ -49,7 +48,7 @@ setup(
         "lpips": ["torch>=2"],  # Reads torchvision's weights; .npz files need nothing.
         "onnx": onnx,
         "serving": serving,
-        "test": ["psutil", "pytest", "pytest-xdist"] + evaluation + onnx + serving + witnesses,
+        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + onnx + serving + witnesses,
     },
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -77,5 +77,5 @@ def test_unequal_folders_are_refused(tmp_path, spoil, kinds, message):
 
 
 def test_one_method_is_nothing_to_compare(tmp_path):
-  with pytest.raises(InputError, match="results of 1 method; a comparison needs"):
+  with pytest.raises(InputError, match="results of 1 method.s.; a comparison needs"):
     results.read_results({"a": str(tmp_path)})

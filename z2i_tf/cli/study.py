@@ -23,7 +23,7 @@ _PATIENCE_S = 0.1
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("study_dir", None, "Folder of the study: pairs, pictures, participants and choices.",
                       flag_values=values)
-  flags.DEFINE_list("result_dir", [], "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes in "
+  flags.DEFINE_list("result_dir", None, "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes in "
                     "every folder, directly or in one sub-folder per kind of masks.", flag_values=values)
   flags.DEFINE_string("ours", None, "Which of the methods is compared with every other one.", flag_values=values)
   flags.DEFINE_integer("pairs", 300, "Pairs that every participant sees; 300 is the paper's, 0 = all there are.",

@@ -38,7 +38,7 @@ def read_results(folders: Mapping[str, str], kinds: Optional[Sequence[str]] = No
   Raises: InputError unless all folders hold images of the same names and sizes, and each image once.
   """
   if len(folders) < 2:
-    raise InputError(f"results of {len(folders)} method; a comparison needs those of two or more")
+    raise InputError(f"results of {len(folders)} method(s); a comparison needs those of two or more")
   first = next(iter(folders.values()))
   nested = _is_nested(first, kinds)
   if nested and not kinds:

@@ -4,15 +4,17 @@ Blinding: pages, answers, addresses and headers name neither methods nor images 
 participant's token, a position and a side; all pictures come from PNG files of one maker.
 """
 
+import contextlib
 import dataclasses
 import http.server
 import importlib.resources
 import json
 import re
+import socket
 import socketserver
 import sqlite3
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, Set
 
 from z2i_tf import image_io
 from z2i_tf.errors import InputError
@@ -48,6 +50,7 @@ class StudyServer(http.server.ThreadingHTTPServer):
     Raises: InputError if the port cannot be had.
     """
     self.study_dir, self.store = study_dir, store
+    self._connections: Set[socket.socket] = set()
     page = importlib.resources.files("z2i_tf.study") / "page"
     self.page_files = {path: ((page / name).read_bytes(), kind) for path, (name, kind) in _PAGE_FILES.items()}
     try:
@@ -63,6 +66,21 @@ class StudyServer(http.server.ThreadingHTTPServer):
     """As of the base class, without its search for this machine's name, which may take a minute."""
     socketserver.TCPServer.server_bind(self)
     self.server_name, self.server_port = self.server_address[:2]
+
+  def process_request(self, request, client_address) -> None:
+    self._connections.add(request)
+    super().process_request(request, client_address)
+
+  def shutdown_request(self, request) -> None:
+    self._connections.discard(request)
+    super().shutdown_request(request)
+
+  def server_close(self) -> None:
+    """Ends the browsers' connections, too, which would otherwise go on asking for a study that is closed."""
+    super().server_close()
+    for connection in list(self._connections):
+      with contextlib.suppress(OSError):  # It ended meanwhile.
+        connection.shutdown(socket.SHUT_RDWR)
 
   @property
   def url(self) -> str:
