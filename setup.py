@@ -18,6 +18,8 @@ onnx = [
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16"]
 
+evaluation = ["matplotlib"]
+
 setup(
     name="z2i_tf",
     version=version,
@@ -41,6 +43,7 @@ setup(
         "tensorflow-metadata<1.17",  # Later ones need protobuf 5.
         "tqdm",
     ],
-    extras_require={"onnx": onnx, "serving": serving, "test": ["psutil", "pytest", "pytest-xdist"] + onnx + serving},
+    extras_require={"evaluation": evaluation, "onnx": onnx, "serving": serving,
+                    "test": ["psutil", "pytest", "pytest-xdist"] + evaluation + onnx + serving},
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

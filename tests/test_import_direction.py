@@ -31,7 +31,7 @@ _ALLOWED = {
     "models": {"layers", "image_ops"},
     "datasets": {"masks", "image_io", "image_ops"},
     "evaluation": {"image_ops"},
-    "reports": {"evaluation", "image_io"},
+    "reports": {"evaluation", "image_io", "masks"},
     "training": {"models", "losses", "evaluation", "checkpoints", "image_ops"},
     "inference": {"layers", "models", "checkpoints", "image_ops"},
     "compat": {"models", "checkpoints"},

@@ -33,8 +33,8 @@ def run(values: flags.FlagValues) -> bool:
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   image_io.create_folder(values.output_dir)
 
-  from z2i_tf.evaluation import comparison_sheet
   from z2i_tf.inference.inpainter import Inpainter
+  from z2i_tf.reports import comparison_sheet
   inpainter = Inpainter.load(values.model)
   print(f"{'PSNR, dB':<16}" + "".join(f"{title:>9}" for title in _TITLES[1:4]))
   rows, failures = [], []
@@ -59,8 +59,8 @@ def _row(inpainter, path, image, mask):
   from z2i_tf import image_ops
   from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
-  from z2i_tf.evaluation import comparison_sheet
   from z2i_tf.evaluation import evaluate
+  from z2i_tf.reports import comparison_sheet
   masked = image * (1 - mask[..., None])
   stages = inpainter.stages(masked, mask)
   coarse, result = (image_ops.fill_hole(masked, mask, stages[name])

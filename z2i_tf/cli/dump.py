@@ -10,9 +10,9 @@ from z2i_tf import image_io
 from z2i_tf import image_ops
 from z2i_tf import photo_io
 from z2i_tf.cli.filling import Task
-from z2i_tf.evaluation import comparison_sheet
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.reports import comparison_sheet
 
 _INPUT, _MASK, _POSITIONS, _COPIES, _SHEET = "input", "mask", "attention_positions", "attention_copies", "contact_sheet"
 # Names of all files that a dump may have.

@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 import os
-from typing import Any, Collection, Dict, Iterator, Optional, Sequence
+import re
+from typing import Any, Collection, Dict, Iterator, Optional, Sequence, Tuple
 
 from absl import flags
 
@@ -14,6 +15,8 @@ from z2i_tf.errors import InputError
 
 # The paper's zoom factor.
 DEFAULT_SCALE = 2
+# Of --size: a mask is drawn in memory; this is a quarter of a gigabyte.
+_MAX_PIXELS = 2**28
 # --vgg_weights that leaves VGG19 out, and that downloads it.
 NO_VGG, _IMAGENET = "none", "imagenet"
 # Networks that can start from given weights: name of the flag -> what its help calls them.
@@ -93,6 +96,26 @@ def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own
 def define_seed_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, upper_bound=2**32 - 1,
                        flag_values=values)
+
+
+def define_size_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("size", "256x256", "Height x width, pixels.", flag_values=values)
+
+
+def size(values: flags.FlagValues) -> Tuple[int, int]:
+  """Returns height and width of --size; raises InputError naming it."""
+  match = re.fullmatch(r"(\d+)x(\d+)", values.size)
+  if not match or not all(map(int, match.groups())):
+    raise InputError(f"--size={values.size}: give height x width in pixels, as 256x256")
+  height, width = map(int, match.groups())
+  if height * width > _MAX_PIXELS:
+    raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
+  return height, width
+
+
+def define_analysis_folder_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("output_dir", None, "Folder for the record (JSON), tables.md and the pictures; created if missing.",
+                      flag_values=values)
 
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:

@@ -30,6 +30,7 @@ COMMANDS = {
     "prepare": ("prepare", "encode a data set's images for fast random crops"),
     "show-batch": ("show_batch", "draw examples as the networks will see them"),
     "masks": ("masks", "write random stroke masks as PNG files"),
+    "mask-stats": ("mask_stats", "measure how large the holes of random masks are"),
     "convert-checkpoint": ("convert_checkpoint", "turn a checkpoint of the authors' code into a model"),
     "demo": ("demo", "inpaint the sample photographs and draw a comparison sheet"),
     "doctor": ("doctor", "say what is installed, which devices there are, and whether it will work"),

@@ -4,33 +4,24 @@ The same seed gives the same files; mask i does not depend on --count.
 """
 
 import os
-import re
 
 from absl import flags
 
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
-# A mask is drawn in memory; this is a quarter of a gigabyte.
-_MAX_PIXELS = 2**28
-
 
 def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_mask_kind_flag(values, "kind")
   flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
-  flags.DEFINE_string("size", "256x256", "Height x width, pixels.", flag_values=values)
+  flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
   flags.DEFINE_string("output_dir", None, "Existing folder for the masks.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir")
-  match = re.fullmatch(r"(\d+)x(\d+)", values.size)
-  if not match or not all(map(int, match.groups())):
-    raise InputError(f"--size={values.size}: give height x width in pixels, as 256x256")
-  height, width = map(int, match.groups())
-  if height * width > _MAX_PIXELS:
-    raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
+  height, width = flag_groups.size(values)
 
   import numpy as np
   from z2i_tf import image_io

@@ -33,7 +33,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
-  from z2i_tf.evaluation import comparison_sheet
+  from z2i_tf.reports import comparison_sheet
   sources.check_source(source, config.crop_size_hr)
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
   with python_calls.reading_errors():
@@ -45,7 +45,7 @@ def run(values: flags.FlagValues) -> None:
 def _row(batch, scale):
   from z2i_tf import conventions
   from z2i_tf import image_ops
-  from z2i_tf.evaluation import comparison_sheet
+  from z2i_tf.reports import comparison_sheet
   lr, hr, mask = (batch[key][0].numpy() for key in (conventions.IMAGE_LR, conventions.IMAGE_HR, conventions.MASK_LR))
   lr, mask = image_ops.to_levels(lr), mask[..., 0].astype("uint8")
   small = [comparison_sheet.paint_hole(lr, mask), comparison_sheet.paint_hole(0 * lr, mask), lr]

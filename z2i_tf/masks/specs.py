@@ -26,12 +26,18 @@ class StrokeSpec:
     thickness_px: least and most thickness, one per stroke; does not scale with the image.
     sample_lengths: draws the segments' lengths, which scale with the image's diagonal.
     sample_angles: draws the segments' directions.
+    length_text: what `sample_lengths` draws, for tables; d is the diagonal.
+    angle_text: what `sample_angles` draws, for tables.
+    other_angle_text: how every other angle differs from that, for tables; "" if it does not.
   """
   strokes: Tuple[int, int]
   vertices: Tuple[int, int]
   thickness_px: Tuple[int, int]
   sample_lengths: LengthSampler
   sample_angles: AngleSampler
+  length_text: str = ""
+  angle_text: str = ""
+  other_angle_text: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +90,13 @@ def _zigzag_angles(rng, count):
 
 SPECS: Dict[str, MaskSpec] = {
     "small": StrokeSpec(strokes=(1, 7), vertices=(1, 11), thickness_px=(5, 29),
-                        sample_lengths=_short_lengths, sample_angles=_folding_angles),
+                        sample_lengths=_short_lengths, sample_angles=_folding_angles,
+                        length_text="U(1, d/12)",
+                        angle_text="U(0, 2pi), then the one before + pi + U(-pi/8, pi/8)"),
     "large": StrokeSpec(strokes=(1, 3), vertices=(4, 11), thickness_px=(12, 39),
-                        sample_lengths=_long_lengths, sample_angles=_zigzag_angles),
+                        sample_lengths=_long_lengths, sample_angles=_zigzag_angles,
+                        length_text="N(d/8, floor(d/16)) within [0, d/4]",
+                        angle_text="U(2pi/5 - U(0, 2pi/15), 2pi/5 + U(0, 2pi/15))",
+                        other_angle_text="2pi - angle"),
     "rect": RectangleSpec(side_fractions=(0.25, 0.5)),
 }

@@ -1,0 +1,40 @@
+"""Draws random masks of several kinds and says how large their holes are (the paper's Table 4 and Figure 3).
+
+Writes a sheet of examples, a histogram of the hole ratio, tables.md and mask_statistics.json. Mask i of a kind is mask i of
+z2i masks with the same kind, size and seed.
+"""
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect (a rectangle).",
+                    flag_values=values)
+  flags.DEFINE_integer("count", 10_000, "How many masks of each kind.", lower_bound=1, flag_values=values)
+  flag_groups.define_size_flag(values)
+  flag_groups.define_seed_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "kinds", "output_dir")
+  height, width = flag_groups.size(values)
+  from z2i_tf import image_io
+  from z2i_tf.masks.specs import SPECS
+  from z2i_tf.reports import charts
+  from z2i_tf.reports import mask_statistics
+  from z2i_tf.reports import tables
+  if len(set(values.kinds)) < len(values.kinds):
+    raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
+  for kind in values.kinds:
+    if kind not in SPECS:
+      raise InputError(f"--kinds: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
+  charts.require_matplotlib()
+  image_io.create_folder(values.output_dir)
+  drawn = {kind: mask_statistics.draw(kind, values.count, height, width, values.seed) for kind in values.kinds}
+  for table in mask_statistics.write(values.output_dir, drawn, height, width, values.seed):
+    print(tables.to_text(table) + "\n")
+  print(values.output_dir)
