@@ -32,6 +32,7 @@ _ALLOWED = {
     "datasets": {"masks", "image_io", "image_ops"},
     "evaluation": {"image_ops"},
     "reports": {"evaluation", "image_io", "masks"},
+    "study": {"reports", "image_io"},
     "training": {"models", "losses", "evaluation", "checkpoints", "image_ops"},
     "inference": {"layers", "models", "checkpoints", "image_ops"},
     "compat": {"models", "checkpoints"},

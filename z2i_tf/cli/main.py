@@ -26,6 +26,7 @@ COMMANDS = {
     "make-testset": ("make_testset", "write fixed images and masks to measure on: centre crops, one mask of each kind"),
     "evaluate": ("evaluate", "measure models, other methods' results and OpenCV's inpainting on a test set"),
     "compare": ("compare", "compare two evaluations image by image, with confidence intervals"),
+    "study": ("study", "let people compare methods' results in a browser, and sum up what they prefer"),
     "report": ("report", "gather analyses into one HTML page and Markdown, beside the paper's numbers"),
     "check-data": ("check_data", "decode every image of a data set and say what is in it"),
     "prepare": ("prepare", "encode a data set's images for fast random crops"),

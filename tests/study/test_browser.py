@@ -1,0 +1,233 @@
+"""A whole study in a real browser: Chromium without a window, driven by Selenium.
+
+Skipped, with the command that installs it, where there is no browser.
+"""
+
+import contextlib
+import io
+import shutil
+import threading
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from tests.study import stand_ins
+from z2i_tf.study import server as servers
+from z2i_tf.study import store
+from z2i_tf.study import summary
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium; install it with: pip install '.[test]'")
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+_CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them with: "
+                                "apt-get install -y chromium chromium-driver")
+_PAIRS = 6
+_SIZE = (96, 128)  # Height and width of the pictures.
+_PATIENCE_S = 30
+
+
+@pytest.fixture(name="browser")
+def _browser(tmp_path, monkeypatch):
+  monkeypatch.setenv("SE_OFFLINE", "true")  # Selenium looks for nothing, and reports nothing, elsewhere.
+  monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+  options = webdriver.ChromeOptions()
+  options.binary_location = _CHROMIUM
+  for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
+                   "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                   "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={tmp_path / 'profile'}"):
+    options.add_argument(argument)
+  options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+  browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
+  yield browser
+  browser.quit()
+
+
+@contextlib.contextmanager
+def _serving(study_dir, port=0):
+  study = store.Store(study_dir)
+  server = servers.StudyServer(study_dir, study, port)
+  thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+  thread.start()
+  try:
+    yield server
+  finally:
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    study.close()
+
+
+class _Page:
+  """What a participant sees and does; `chosen` collects what was chosen as seen, by its colour."""
+
+  def __init__(self, browser):
+    self._browser = browser
+    self.chosen = []
+
+  def find(self, name):
+    return self._browser.find_element(By.ID, name)
+
+  def wait_for(self, condition):
+    WebDriverWait(self._browser, _PATIENCE_S, poll_frequency=0.02).until(lambda _: condition())
+
+  def wait_for_text(self, name, text):
+    self.wait_for(lambda: text in self.find(name).text)
+
+  def press(self, *keys):
+    for key in keys:
+      self._browser.switch_to.active_element.send_keys(key)
+
+  def join(self, name):
+    self.wait_for(self.find("name").is_displayed)
+    self.find("name").send_keys(name + Keys.ENTER)
+
+  def wait_for_pair(self, number, total=_PAIRS):
+    self.wait_for_text("counter", f"{number} of {total}")
+    self.wait_for(self.find("stage").is_displayed)
+
+  def seen(self):
+    """Returns whose result is on the screen, and the pair it belongs to, from its colour."""
+    pixels = np.asarray(Image.open(io.BytesIO(self.find("stage").screenshot_as_png)).convert("RGB"))
+    return stand_ins.read_colour(pixels[pixels.shape[0] // 2, pixels.shape[1] // 2])
+
+  def look_and_choose(self, side, choose):
+    """Looks at A, then B; chooses a side with `choose`. Returns what was A and what was B."""
+    results = {"a": self.seen()}
+    assert not self.find("choose-a").is_enabled() and not self.find("choose-b").is_enabled()
+    self.press(Keys.SPACE)
+    results["b"] = self.seen()
+    (first, *of), (second, *of_b) = results["a"], results["b"]
+    assert of == of_b and stand_ins.OURS in (first, second) and first != second
+    self.chosen.append(results[side])
+    choose()
+    return results["a"], results["b"]
+
+
+def _expected_counts(chosen, shown):
+  """Returns kind -> opponent -> Count of what was chosen, as seen; `shown`: what was A and B."""
+  counts = {kind: {opponent: summary.Count() for opponent in stand_ins.OPPONENTS} for kind in stand_ins.KINDS}
+  for choice, (first, second) in zip(chosen, shown):
+    opponent, = {first[0], second[0]} - {stand_ins.OURS}
+    ours = choice[0] == stand_ins.OURS
+    counts[choice[1]][opponent] += summary.Count(int(ours), int(not ours))
+  return counts
+
+
+def test_a_whole_study(tmp_path, browser):
+  study_dir = stand_ins.make_study(tmp_path, pairs=_PAIRS, size=_SIZE)
+  page = _Page(browser)
+  shown = []
+  with _serving(study_dir) as server:
+    port = server.server_port
+    browser.get(server.url)
+    page.join("anna")
+    page.wait_for_pair(1)
+    assert page.find("question").text == "Which is nicer?"
+    # Every way to look: the image, the buttons, the keys.
+    first = page.seen()
+    page.press("b")  # B was not seen yet: nothing is chosen.
+    page.wait_for_text("status", "look at both")
+    page.find("stage").click()
+    second = page.seen()
+    assert first != second and page.find("show-b").get_attribute("aria-pressed") == "true"
+    for look, expected in ((lambda: page.find("show-a").click(), first), (lambda: page.press(Keys.ARROW_RIGHT), second),
+                           (lambda: page.press(Keys.ARROW_LEFT), first), (lambda: page.find("show-b").click(), second),
+                           (lambda: page.find("stage").click(), first)):
+      look()
+      assert page.seen() == expected
+    page.find("choose-b").click()
+    page.chosen.append(second)
+    shown.append((first, second))
+    page.wait_for_text("status", "Choice 1 is saved.")
+    page.wait_for_pair(2)
+    shown.append(page.look_and_choose("a", lambda: page.press("a")))
+    page.wait_for_text("status", "Choice 2 is saved.")
+    page.wait_for_pair(3)
+    # A reload goes on where it was, without asking for the name.
+    before = page.seen()
+    browser.refresh()
+    page.wait_for_pair(3)
+    assert page.seen() == before
+    shown.append(page.look_and_choose("b", lambda: page.press("b")))
+    page.wait_for_pair(4)
+    # A second participant has another order.
+    page.find("leave").click()
+    page.join("ben")
+    page.wait_for_pair(1)
+    other_order = [page.look_and_choose("a", lambda: page.press("a"))]
+    for number in range(2, _PAIRS + 1):
+      page.wait_for_pair(number)
+      other_order.append(page.look_and_choose("a", page.find("choose-a").click))
+    page.wait_for_text("thanks", "Thank you, ben!")
+    assert f"All {_PAIRS} choices are saved." in page.find("thanks").text
+    assert other_order[:3] != shown
+    page.find("next-person").click()
+    page.join("Anna")
+    page.wait_for_text("status", "Welcome back: 3 of your choices are saved already.")
+    page.wait_for_pair(4)
+    fourth = page.seen()
+    page.press(Keys.SPACE)
+  # Without a server nothing is called saved, and nothing gets lost.
+  page.press("a")
+  page.wait_for_text("error", "Your choice could not be saved. The study's server does not answer.")
+  assert page.find("counter").text == f"4 of {_PAIRS}"
+  with _serving(study_dir, port) as server:
+    page.press("a")
+    page.chosen.append(fourth)
+    shown += other_order
+    shown.append((fourth, _other_side(page, browser, server)))
+    page.wait_for_pair(5)
+    assert page.find("error").text == ""
+    # Two windows of one participant: the second answer does not count.
+    browser.switch_to.new_window("tab")
+    browser.get(server.url)
+    page.join("anna")
+    page.wait_for_pair(5)
+    shown.append(page.look_and_choose("b", lambda: page.press("b")))
+    page.wait_for_pair(6)
+    browser.switch_to.window(browser.window_handles[0])
+    page.press(Keys.SPACE, "a")
+    page.wait_for_text("status", "That pair was answered already")
+    page.wait_for_pair(6)
+    shown.append(page.look_and_choose("b", page.find("choose-b").click))
+    page.wait_for_text("thanks", "Thank you, anna!")
+    found = summary.summarize(server.store)
+    assert found.counts == _expected_counts(page.chosen, shown)
+    assert (found.participants, found.finished) == (2, 2)
+    assert sum(count.ours + count.other for row in found.counts.values() for count in row.values()) == 2 * _PAIRS
+  complaints = [entry["message"] for entry in browser.get_log("browser")]
+  # Chromium notes the server that was away, and the answer that came second; nothing else, such as a broken rule of
+  # the page's own security.
+  assert len(complaints) == 2 and "ERR_CONNECTION_REFUSED" in complaints[0] and "409" in complaints[1], complaints
+
+
+def _other_side(page, browser, server):
+  """Returns the B of anna's fourth pair, from the study itself."""
+  del page, browser
+  showing = server.store.showing(server.store.join("anna").token, 3)
+  pair = server.store.record.pairs[showing.pair]
+  return (pair.opponent if showing.ours_is_a else stand_ins.OURS, pair.kind, pair.image)
+
+
+@pytest.mark.parametrize("width, height", [(1280, 900), (375, 667)])
+def test_everything_fits_the_window(tmp_path, browser, width, height):
+  browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                          {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+  page = _Page(browser)
+  with _serving(stand_ins.make_study(tmp_path, size=(256, 256))) as server:
+    browser.get(server.url)
+    page.join("anna")
+    page.wait_for_pair(1, total=8)
+    assert browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+                                  ) == [width, height]
+    boxes = {name: page.find(name).rect for name in ("question", "stage", "show-a", "choose-a", "choose-b")}
+    for name, box in boxes.items():
+      assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (name, box)
+    assert boxes["stage"]["y"] >= boxes["question"]["y"] + boxes["question"]["height"]
+    assert boxes["stage"]["y"] + boxes["stage"]["height"] <= boxes["show-a"]["y"]
+    side = {1280: 512, 375: 256}[width]  # Twice enlarged, or as it is.
+    assert (boxes["stage"]["width"], boxes["stage"]["height"]) == (side, side)

@@ -1,0 +1,145 @@
+"""Lets people compare results of several methods in a browser, as in the paper's user study (Appendix E).
+
+With --result_dir, pairs of our results and others' are prepared in --study_dir, and a page is served on this machine
+that shows them blind, in an order of each participant's own. Choices are saved at once. The same command, or --study_dir
+alone, goes on later; --summary prints what came out, and writes study.json and tables.md into the study's folder.
+"""
+
+import os
+import threading
+
+from absl import flags
+
+from z2i_tf.atomic_files import atomic_write
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+_QUESTION = "Which of these images looks better?"
+_LONGEST_QUESTION = 200
+# How often it is looked whether somebody wants the server to end, seconds.
+_PATIENCE_S = 0.1
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("study_dir", None, "Folder of the study: pairs, pictures, participants and choices.",
+                      flag_values=values)
+  flags.DEFINE_list("result_dir", None, "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes in "
+                    "every folder, directly or in one sub-folder per kind of masks.", flag_values=values)
+  flags.DEFINE_string("ours", None, "Which of the methods is compared with every other one.", flag_values=values)
+  flags.DEFINE_integer("pairs", 300, "Pairs that every participant sees; 300 is the paper's, 0 = all there are.",
+                       lower_bound=0, flag_values=values)
+  flags.DEFINE_string("question", _QUESTION, "What participants are asked; as in the paper.", flag_values=values)
+  flags.DEFINE_list("mask_kinds", None, "Which sub-folders of the results to take; for images that lie directly in the "
+                    "folders, the one name of their kind (default: all of them).", flag_values=values)
+  flag_groups.define_seed_flag(values)
+  flags.DEFINE_integer("port", 8080, "Where the page is served, on this machine only; 0 = any that is free.",
+                       lower_bound=0, upper_bound=65535, flag_values=values)
+  flags.DEFINE_bool("summary", False, "Print and write what came out so far, instead of serving.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "study_dir")
+  if values.summary and values["port"].present:
+    raise InputError("--summary and --port: a summary serves nothing; leave one of them out")
+  from z2i_tf.study import store as stores
+  if os.path.isdir(values.study_dir) and stores.exists(values.study_dir):
+    store = stores.Store(values.study_dir)
+    _check_unchanged(values, store.record)
+  else:
+    if not values.summary:
+      _prepare(values)
+    store = stores.Store(values.study_dir)
+  try:
+    if values.summary:
+      _summarize(store, values.study_dir)
+    else:
+      _serve(store, values.study_dir, values.port)
+  finally:
+    store.close()
+
+
+def _prepare(values) -> None:
+  flag_groups.require(values, "result_dir", "ours")
+  _check_question(values.question)
+  from z2i_tf import image_io
+  from z2i_tf.cli.progress import progress
+  from z2i_tf.study import preparation
+  from z2i_tf.study import results as result_folders
+  from z2i_tf.study import store as stores
+  results = result_folders.read_results(flag_groups.named_paths(values, "result_dir"), values.mask_kinds)
+  record = preparation.plan_study(results, values.ours, values.pairs, values.seed, values.question)
+  image_io.create_folder(values.study_dir)
+  with progress(preparation.picture_count(record), "picture") as advance:
+    preparation.copy_pictures(results, record, values.study_dir, advance)
+  stores.create(values.study_dir, record)
+
+
+def _check_question(question) -> None:
+  if not question.strip() or len(question) > _LONGEST_QUESTION:
+    raise InputError(f"--question: give one of 1 to {_LONGEST_QUESTION} characters")
+
+
+def _check_unchanged(values, record) -> None:
+  """Raises InputError if a flag says something else than the study in that folder."""
+  recorded = {"ours": record.ours, "pairs": record.asked_pairs, "question": record.question, "seed": record.seed,
+              "mask_kinds": list(record.kinds)}
+  for name, value in recorded.items():
+    given = values[name].value
+    if values[name].present and (sorted(given) != sorted(value) if name == "mask_kinds" else given != value):
+      text = ",".join(value) if name == "mask_kinds" else value
+      raise InputError(f"--{name}: the study in {values.study_dir} was prepared with --{name}={text}; leave the flag "
+                       "out, or give another --study_dir")
+  if not values.result_dir:
+    return
+  from z2i_tf.study import preparation
+  from z2i_tf.study import results as result_folders
+  folders = flag_groups.named_paths(values, "result_dir")
+  methods = (record.ours, *record.opponents)
+  advice = "leave the flag out, or give another --study_dir"
+  if set(folders) != set(methods):
+    raise InputError(f"--result_dir: the study in {values.study_dir} was prepared with the methods "
+                     f"{', '.join(methods)}; {advice}")
+  results = result_folders.read_results({method: folders[method] for method in methods}, record.kinds)
+  if record != preparation.plan_study(results, record.ours, record.asked_pairs, record.seed, record.question):
+    raise InputError(f"--result_dir: the study in {values.study_dir} was prepared with other images; {advice}")
+
+
+def _serve(store, study_dir, port) -> None:
+  from z2i_tf.study import preparation
+  from z2i_tf.study.server import StudyServer
+  from z2i_tf.training.interruption import asked_to_stop
+  preparation.check_pictures(store.record, study_dir)
+  with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
+    print(f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
+          flush=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_PATIENCE_S,), daemon=True)
+    thread.start()
+    while interruption.signal is None:
+      thread.join(_PATIENCE_S)
+      if not thread.is_alive():
+        raise RuntimeError("The server ended by itself.")
+    server.shutdown()
+  print(f"ended; {len(store.outcomes())} choices of {len(store.participants())} participants are saved; "
+        f"z2i study --study_dir={study_dir} goes on, with --summary it says what came out")
+
+
+def _summarize(store, study_dir) -> None:
+  from z2i_tf.reports import records
+  from z2i_tf.reports import tables
+  from z2i_tf.study import summary
+  found = summary.summarize(store)
+  shown = summary.tables(found)
+  record = store.record
+  manifest = {"versions": records.versions(), "question": record.question, "pairs": len(record.pairs),
+              "seed": record.seed, "methods": [record.ours, *record.opponents], "ours": record.ours,
+              "images": record.images}
+  try:
+    path = records.write_record(study_dir, "study", {"manifest": manifest, **summary.content(found)})
+    with atomic_write(os.path.join(study_dir, "tables.md")) as file:
+      file.write(("\n\n".join(map(tables.to_markdown, shown)) + "\n").encode("utf-8"))
+  except OSError as error:
+    raise InputError(f"{study_dir}: cannot be written ({error.strerror})") from error
+  print("\n\n".join(map(tables.to_text, shown)) + "\n")
+  for participant in store.participants():
+    print(f"{participant.name}: {participant.answered} of {participant.total}")
+  print(path)

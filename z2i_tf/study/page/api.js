@@ -1,0 +1,45 @@
+// What this page asks the server, and what it remembers over a reload.
+const SERVER_PATIENCE_MS = 20000;
+const TOKEN_KEY = "study-token";
+export const NO_ANSWER = "The study's server does not answer. Is it still running?";
+
+// The server, or the way to it, said no; `status` is HTTP's, 0 without an answer.
+class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function ask(path, fields) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), SERVER_PATIENCE_MS);
+  let response, answer;
+  try {
+    response = await fetch(path, {method: "POST", headers: {"Content-Type": "application/json"},
+                                  body: JSON.stringify(fields), signal: abort.signal});
+    answer = await response.json();
+  } catch (error) {
+    throw new Refusal(0, NO_ANSWER);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (!response.ok) throw new Refusal(response.status, answer.error);
+  return answer;
+}
+
+// The token outlives a reload, not the window: the next person at this machine is asked for a name.
+export function remember(token) {
+  try {
+    if (token) sessionStorage.setItem(TOKEN_KEY, token);
+    else sessionStorage.removeItem(TOKEN_KEY);
+  } catch (error) { /* Storage is forbidden: a reload asks for the name. */ }
+}
+
+export function remembered() {
+  try {
+    return sessionStorage.getItem(TOKEN_KEY);
+  } catch (error) {
+    return null;
+  }
+}

@@ -1,0 +1,241 @@
+// One participant's way through a study: name, pairs, thanks. The server knows what is answered; this page only asks it.
+import {ask, NO_ANSWER, remember, remembered} from "/api.js";
+
+// Small images are enlarged by a whole number, so that all their pixels stay equal, and at most so much.
+const LARGEST_ENLARGEMENT = 3;
+
+const element = (id) => document.getElementById(id);
+let participant = null;  // The server's last word: token, name, question, answered, total.
+let current = null;      // The pair on the page, see loadPair.
+let upcoming = null;     // The pair after it, being loaded meanwhile.
+let visible = "a";
+let seen = new Set();
+let busy = false;        // A choice is on its way.
+
+function open(id) {
+  for (const page of ["welcome", "comparison", "thanks"]) element(page).hidden = page !== id;
+}
+
+function welcome(message) {
+  participant = current = upcoming = null;
+  element("welcome-error").textContent = message || "";
+  open("welcome");
+  element("name").focus();
+}
+
+async function join(event) {
+  event.preventDefault();
+  if (busy) return;
+  busy = true;
+  element("welcome-error").textContent = "";
+  try {
+    proceed(await ask("/api/join", {name: element("name").value}));
+    if (participant.answered) say(`Welcome back: ${participant.answered} of your choices are saved already.`);
+  } catch (refusal) {
+    element("welcome-error").textContent = refusal.message;
+  } finally {
+    busy = false;
+  }
+}
+
+function leave() {
+  if (busy) return;
+  remember(null);
+  element("name").value = "";
+  welcome();
+}
+
+// Shows what comes next for a participant who is as far as the server says.
+function proceed(progress) {
+  participant = progress;
+  remember(progress.token);
+  if (progress.answered >= progress.total) {
+    current = upcoming = null;
+    element("thanks-name").textContent = progress.name;
+    element("thanks-total").textContent = progress.total;
+    open("thanks");
+    return;
+  }
+  element("participant").textContent = progress.name;
+  element("question").textContent = progress.question;
+  element("counter").textContent = `${progress.answered + 1} of ${progress.total}`;
+  element("progress").max = progress.total;
+  element("progress").value = progress.answered;
+  open("comparison");
+  showPair(progress.answered);
+}
+
+function loadPair(position) {
+  const pair = {position, a: new Image(), b: new Image()};
+  for (const side of ["a", "b"]) {
+    pair[side].alt = `Image ${side.toUpperCase()}`;
+    pair[side].draggable = false;
+    pair[side].src = `/picture/${encodeURIComponent(participant.token)}/${position}/${side}`;
+  }
+  pair.decoded = Promise.all([pair.a.decode(), pair.b.decode()]);
+  pair.decoded.catch(() => {});  // Whoever waits for it hears of it.
+  return pair;
+}
+
+async function showPair(position) {
+  const pair = upcoming && upcoming.position === position ? upcoming : loadPair(position);
+  current = pair;
+  upcoming = null;
+  seen = new Set();
+  element("pictures").replaceChildren();
+  element("stage").hidden = true;
+  element("waiting").hidden = false;
+  element("again").hidden = true;
+  complain("");
+  update();
+  try {
+    await pair.decoded;
+  } catch (error) {
+    if (current !== pair) return;
+    element("waiting").hidden = true;
+    complain("An image of this pair could not be loaded. " + NO_ANSWER);
+    element("again").hidden = false;
+    return;
+  }
+  if (current !== pair) return;
+  element("pictures").replaceChildren(pair.a, pair.b);
+  element("waiting").hidden = true;
+  element("stage").hidden = false;
+  show("a");
+  fit();
+  element("stage").focus({preventScroll: true});  // Not on a button that chooses: Space would choose again.
+  if (position + 1 < participant.total) upcoming = loadPair(position + 1);
+}
+
+function isReady() {
+  return current !== null && !element("stage").hidden && !element("comparison").hidden;
+}
+
+function show(side) {
+  if (!isReady()) return;
+  visible = side;
+  seen.add(side);
+  current.a.classList.toggle("behind", side !== "a");
+  current.b.classList.toggle("behind", side !== "b");
+  update();
+}
+
+function toggle() {
+  show(visible === "a" ? "b" : "a");
+}
+
+function update() {
+  const other = visible === "a" ? "B" : "A";
+  element("side").textContent = visible.toUpperCase();
+  element("stage").setAttribute("aria-label", `Image ${visible.toUpperCase()} is shown. Switch to image ${other}`);
+  for (const side of ["a", "b"]) {
+    element(`show-${side}`).disabled = !isReady();
+    element(`show-${side}`).setAttribute("aria-pressed", String(isReady() && side === visible));
+    element(`choose-${side}`).disabled = !isReady() || busy || seen.size < 2;
+  }
+}
+
+async function choose(side) {
+  if (!isReady() || busy) return;
+  if (seen.size < 2) {
+    say("Please look at both images first.");
+    return;
+  }
+  busy = true;
+  complain("");
+  say("Saving ...");
+  update();
+  const position = current.position;
+  let progress = null;
+  try {
+    progress = await ask("/api/choice", {token: participant.token, position, choice: side});
+    say(`Choice ${position + 1} is saved.`);
+  } catch (refusal) {
+    say("");
+    progress = await afterRefusal(refusal);
+  }
+  busy = false;
+  if (progress) proceed(progress);
+  update();
+}
+
+// Returns how far the participant is, where that can be found out; otherwise the pair stays for another try.
+async function afterRefusal(refusal) {
+  if (refusal.status === 404) {
+    leaveUnknown(refusal.message);
+  } else if (refusal.status === 409) {
+    try {
+      const progress = await ask("/api/progress", {token: participant.token});
+      say("That pair was answered already, perhaps in another window; here is the next one.");
+      return progress;
+    } catch (second) {
+      complain(second.message);
+    }
+  } else {
+    complain(`Your choice could not be saved. ${refusal.message} You can choose again.`);
+  }
+  return null;
+}
+
+function leaveUnknown(message) {
+  remember(null);
+  welcome(message);
+}
+
+function say(text) {
+  element("status").textContent = text;
+}
+
+function complain(text) {
+  element("error").textContent = text;
+}
+
+function fit() {
+  if (!isReady()) return;
+  const room = element("room"), label = element("side").offsetHeight;
+  const {naturalWidth: width, naturalHeight: height} = current.a;
+  // The label stands above the image, and the image in the middle: room for the label on both sides.
+  let scale = Math.min(room.clientWidth / width, (room.clientHeight - 2 * label) / height);
+  if (scale >= 1) scale = Math.min(Math.floor(scale), LARGEST_ENLARGEMENT);
+  for (const side of ["a", "b"]) {
+    current[side].style.width = `${width * scale}px`;
+    current[side].style.height = `${height * scale}px`;
+  }
+}
+
+function onKey(event) {
+  if (!isReady() || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = event.key.toLowerCase();
+  if (key === "arrowleft") show("a");
+  else if (key === "arrowright") show("b");
+  else if (key === " " && event.target.tagName !== "BUTTON") toggle();  // A button answers to Space by itself.
+  else if ((key === "a" || key === "b") && !event.repeat) choose(key);  // A key held down is one choice.
+  else return;
+  event.preventDefault();
+}
+
+async function start() {
+  element("join").addEventListener("submit", join);
+  element("stage").addEventListener("click", toggle);
+  element("again").addEventListener("click", () => showPair(current.position));
+  element("leave").addEventListener("click", leave);
+  element("next-person").addEventListener("click", leave);
+  for (const side of ["a", "b"]) {
+    element(`show-${side}`).addEventListener("click", () => show(side));
+    element(`choose-${side}`).addEventListener("click", () => choose(side));
+  }
+  document.addEventListener("keydown", onKey);
+  window.addEventListener("resize", fit);
+  if (!remembered()) {
+    welcome();
+    return;
+  }
+  try {
+    proceed(await ask("/api/progress", {token: remembered()}));
+  } catch (refusal) {
+    if (refusal.status === 404) leaveUnknown(refusal.message);
+    else welcome(refusal.message);
+  }
+}
+
+start();

@@ -1,0 +1,121 @@
+"""Folders with methods' results: the same images in each, directly or in one sub-folder per kind of masks."""
+
+import dataclasses
+import os
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+
+from z2i_tf import image_io
+from z2i_tf.errors import InputError
+
+# What images that lie directly in the folders are counted under, unless a name is given.
+DEFAULT_KIND = "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+  """The same images, filled by several methods.
+
+  Attributes:
+    methods: their names, in the order given.
+    paths: kind of masks -> image -> method -> file. Images are called as their files without extension.
+  """
+  methods: Tuple[str, ...]
+  paths: Mapping[str, Mapping[str, Mapping[str, str]]]
+
+  @property
+  def images(self) -> Dict[str, Tuple[str, ...]]:
+    """Kind of masks -> its images."""
+    return {kind: tuple(images) for kind, images in self.paths.items()}
+
+
+def read_results(folders: Mapping[str, str], kinds: Optional[Sequence[str]] = None) -> Results:
+  """Lists the methods' folders and reads the headers of all their images.
+
+  Args:
+    folders: method -> its folder, two or more.
+    kinds: which sub-folders to take, in this order; of images that lie directly in the folders, the one name of
+      their kind. None: every sub-folder with images, sorted; or images that lie directly, as "all".
+  Raises: InputError unless all folders hold images of the same names and sizes, and each image once.
+  """
+  if len(folders) < 2:
+    raise InputError(f"results of {len(folders)} method(s); a comparison needs those of two or more")
+  first = next(iter(folders.values()))
+  nested = _is_nested(first, kinds)
+  if nested and not kinds:
+    kinds = _kinds_in(first)
+    for method, folder in folders.items():
+      if _kinds_in(folder) != kinds:
+        raise InputError(f"{folder} ({method}): sub-folders with images are {', '.join(_kinds_in(folder)) or 'none'}, "
+                         f"those of {first} are {', '.join(kinds)}; give every folder the same, or say which with "
+                         "--mask_kinds")
+  kinds = tuple(kinds or (DEFAULT_KIND,))
+  if not nested and len(kinds) > 1:
+    raise InputError(f"--mask_kinds={','.join(kinds)}: not all of them are sub-folders of {first}")
+  paths = {kind: _same_images({method: os.path.join(folder, kind) if nested else folder
+                               for method, folder in folders.items()}) for kind in kinds}
+  for name in (*folders, *kinds, *(image for images in paths.values() for image in images)):
+    try:
+      name.encode("utf-8")
+    except UnicodeEncodeError as error:
+      raise InputError(f"{name!r}: a name that is no UTF-8 text cannot be recorded; rename it") from error
+  return Results(tuple(folders), paths)
+
+
+def _is_nested(folder, kinds) -> bool:
+  """Whether a method's images are in sub-folders."""
+  if not os.path.isdir(folder):
+    raise InputError(f"{folder}: no such folder")
+  if kinds:
+    return all(os.path.isdir(os.path.join(folder, kind)) for kind in kinds)
+  if not _kinds_in(folder):
+    return False
+  if _has_images(folder):
+    raise InputError(f"{folder}: images both in it and in its sub-folders {', '.join(_kinds_in(folder))}; say with "
+                     "--mask_kinds which sub-folders to take")
+  return True
+
+
+def _kinds_in(folder) -> List[str]:
+  if not os.path.isdir(folder):
+    raise InputError(f"{folder}: no such folder")
+  return [name for name in sorted(os.listdir(folder))
+          if os.path.isdir(os.path.join(folder, name)) and _has_images(os.path.join(folder, name))]
+
+
+def _has_images(folder) -> bool:
+  return any(name.lower().endswith(image_io.IMAGE_EXTENSIONS) for name in os.listdir(folder))
+
+
+def _same_images(folders: Mapping[str, str]) -> Dict[str, Dict[str, str]]:
+  """Returns image -> method -> file; raises InputError unless all folders have the same images."""
+  listed = {method: _by_name(folder) for method, folder in folders.items()}
+  first = next(iter(folders))
+  for method, images in listed.items():
+    for missing in sorted(listed[first].keys() - images.keys()):
+      raise InputError(f"{folders[method]}: no image called {missing}, which {folders[first]} has; every method needs "
+                       "a result of every image")
+    for extra in sorted(images.keys() - listed[first].keys()):
+      raise InputError(f"{images[extra]}: {folders[first]} has no image called {extra}; every method needs a result of "
+                       "every image")
+  for image, path in listed[first].items():
+    size = _size(path)
+    for images in listed.values():
+      if _size(images[image]) != size:
+        raise InputError(f"{images[image]}: {_size(images[image])} pixels, but {path} has {size}; results of one image "
+                         "must be of one size")
+  return {image: {method: images[image] for method, images in listed.items()} for image in listed[first]}
+
+
+def _by_name(folder) -> Dict[str, str]:
+  found = {}
+  for path in image_io.list_images(folder):
+    name = os.path.splitext(os.path.basename(path))[0]
+    if name in found:
+      raise InputError(f"{path}: {found[name]} is called the same; leave one of them")
+    found[name] = path
+  return found
+
+
+def _size(path) -> str:
+  header = image_io.read_header(path)
+  return f"{header.width}x{header.height}"

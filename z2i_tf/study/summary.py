@@ -1,0 +1,104 @@
+"""What came out of a study: counts as in the paper's Table 11, preferences as in Table 2."""
+
+import dataclasses
+import math
+from typing import Dict, List, Optional
+
+from z2i_tf.reports.tables import Table
+from z2i_tf.study.store import Store
+
+# Of the normal distribution, for intervals of 95%.
+_Z_95 = 1.959963984540054
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+  """How often ours, and how often the other result, was preferred."""
+  ours: int = 0
+  other: int = 0
+
+  def __add__(self, count: "Count") -> "Count":
+    return Count(self.ours + count.ours, self.other + count.other)
+
+
+@dataclasses.dataclass(frozen=True)
+class Preference:
+  """The share of choices that preferred ours, and its 95% interval; all in [0, 1]."""
+  share: float
+  low: float
+  high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+  """What came out.
+
+  Attributes:
+    ours: the method that was compared with the others.
+    counts: kind of masks -> opponent -> count; all that the study has, in its order.
+    participants: how many chose at least once.
+    finished: how many of them answered every pair.
+  """
+  ours: str
+  counts: Dict[str, Dict[str, Count]]
+  participants: int
+  finished: int
+
+
+def summarize(store: Store) -> Summary:
+  record = store.record
+  counts = {kind: {opponent: Count() for opponent in record.opponents} for kind in record.kinds}
+  for place, prefers_ours in store.outcomes():
+    pair = record.pairs[place]
+    counts[pair.kind][pair.opponent] += Count(ours=int(prefers_ours), other=int(not prefers_ours))
+  participants = [progress for progress in store.participants() if progress.answered]
+  return Summary(record.ours, counts, len(participants),
+                 sum(progress.answered == progress.total for progress in participants))
+
+
+def preference(count: Count) -> Optional[Preference]:
+  """Returns the share that preferred ours with Wilson's binomial interval; None if nobody chose.
+
+  Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927; unlike the usual
+  p +- 1.96 s it stays within [0, 1] and keeps its 95% for few choices and for shares near 0 or 1.
+  """
+  total = count.ours + count.other
+  if not total:
+    return None
+  share = count.ours / total
+  center = share + _Z_95**2 / (2 * total)
+  reach = _Z_95 * math.sqrt(share * (1 - share) / total + (_Z_95 / (2 * total))**2)
+  scale = 1 + _Z_95**2 / total
+  # At shares of 0 and 1 the interval ends there; rounding must not put it beyond.
+  return Preference(share, max(0.0, (center - reach) / scale), min(1.0, (center + reach) / scale))
+
+
+def tables(summary: Summary) -> List[Table]:
+  """Returns the preferences (the layout of the paper's Table 2) and the counts (Table 11)."""
+  opponents = list(next(iter(summary.counts.values())))
+  columns = ["masks", *(f"{opponent} vs. {summary.ours}" for opponent in opponents), "total"]
+  rows = {kind: [*by_opponent.values(), sum(by_opponent.values(), Count())]
+          for kind, by_opponent in summary.counts.items()}
+  people = f"{summary.participants} participants, {summary.finished} of them with all pairs."
+  return [
+      Table(f"Preference for {summary.ours}", columns,
+            [(kind, *map(_preference_text, counts)) for kind, counts in rows.items()],
+            (f"{people} In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
+             "choices of one person, or of one pair, are less so, and the true interval is wider.",)),
+      Table("Counts", columns, [(kind, *(f"{count.other} vs. {count.ours}" for count in counts))
+                                for kind, counts in rows.items()])]
+
+
+def _preference_text(count: Count) -> str:
+  found = preference(count)
+  if found is None:
+    return "-"
+  share, low, high = (f"{100 * value:.2f}" for value in dataclasses.astuple(found))
+  return f"{share}% [{low}, {high}]"
+
+
+def content(summary: Summary) -> Dict[str, object]:
+  """Returns what a record of the study says of its outcome; no names."""
+  return {"kinds": {kind: {opponent: dataclasses.asdict(count) for opponent, count in by_opponent.items()}
+                    for kind, by_opponent in summary.counts.items()},
+          "participants": summary.participants, "finished": summary.finished}
