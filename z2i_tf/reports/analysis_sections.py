@@ -7,6 +7,7 @@ from z2i_tf.reports import provenance
 from z2i_tf.reports.document import Cell
 from z2i_tf.reports.document import cite
 from z2i_tf.reports.document import CitedTable
+from z2i_tf.reports.document import NONE
 from z2i_tf.reports.document import Row
 from z2i_tf.reports.document import RowGroup
 from z2i_tf.reports.document import Run
@@ -15,7 +16,6 @@ from z2i_tf.reports.tables import Table
 # How often ours, and how often the other one, was preferred -> share that preferred ours, lower and upper end of its
 # interval, all in [0, 1]; None if there were no choices.
 Interval = Callable[[int, int], Optional[Tuple[float, float, float]]]
-_NONE = "-"
 # Heading and name of the column of all opponents together.
 _TOTAL = "Total"
 
@@ -51,7 +51,7 @@ def _study_rows(kinds, opponents, interval, source) -> List[Row]:
   for kind, by_opponent in kinds.items():
     counts: Dict[str, Any] = {name: by_opponent.get(name) for name in opponents}
     counts[_TOTAL] = tuple(map(sum, zip(*by_opponent.values())))
-    rows.append(Row(f"{kind}: counts", [Cell(f"{count[0]} vs. {count[1]}" if count else _NONE, source(kind))
+    rows.append(Row(f"{kind}: counts", [Cell(f"{count[0]} vs. {count[1]}" if count else NONE, source(kind))
                                         for count in counts.values()]))
     rows.append(Row(f"{kind}: prefer ours", [Cell(_percentage(count, interval), source(kind)) for count in counts.values()]))
   return rows
@@ -60,32 +60,31 @@ def _study_rows(kinds, opponents, interval, source) -> List[Row]:
 def _percentage(count, interval) -> str:
   found = interval(count[1], count[0]) if count else None
   if found is None:
-    return _NONE
+    return NONE
   share, low, high = (f"{100 * value:.2f}" for value in found)
   return f"{share}% [{low}, {high}]"
 
 
 def mask_statistics(runs: Sequence[Run]) -> List[CitedTable]:
-  """Returns the measured part of Table 4, and the runs' own tables."""
+  """Returns the measured part of Table 4."""
   groups = [RowGroup(f"This run: {run.folder}", False, [
       Row(kind, [Cell(f"{100 * float(found['hole_ratio'][key]):.2f}%", provenance.of_settings(run)) for key in ("mean", "max")])
       for kind, found in run.record["masks"].items()]) for run in runs]
   groups.append(RowGroup("Paper, Table 4", True, [
       Row(kind, [Cell(f"{value}%", paper.TABLE_4_MEASURED_ON) for value in values])
       for kind, values in paper.TABLE_4.items()]))
-  return [CitedTable("Share of invalid pixels (Table 4)", ["Masks", "mean", "max"], groups), *own_tables(runs)]
+  return [CitedTable("Share of invalid pixels (Table 4)", ["Masks", "mean", "max"], groups)]
 
 
 def complexity(runs: Sequence[Run]) -> List[CitedTable]:
-  """Returns Table 5 with a row per method, so that the paper's methods and ours need not be the same; the runs' own."""
+  """Returns Table 5 with a row per method, so that the paper's methods and ours need not be the same."""
   groups = [RowGroup(f"This run: {run.folder}", False, _complexity_rows(run)) for run in runs]
   groups.append(RowGroup("Paper, Table 5", True, [
-      Row(method, [Cell(text, paper.TABLE_5_MEASURED_ON, found.remark) for text in (found.parameters, _NONE, found.time)])
+      Row(method, [Cell(text, paper.TABLE_5_MEASURED_ON, found.remark) for text in (found.parameters, NONE, found.time)])
       for method, found in paper.TABLE_5.items()]))
   remarks = [f"Paper, {method}: {found.remark}." for method, found in paper.TABLE_5.items() if found.remark]
   return [CitedTable("Complexity (Table 5, with a row per method)",
-                     ["Method", "Number of parameters", "GFLOP", "Mean time of an image"], groups, remarks),
-          *own_tables(runs)]
+                     ["Method", "Number of parameters", "GFLOP", "Mean time of an image"], groups, remarks)]
 
 
 def _complexity_rows(run) -> List[Row]:
@@ -94,7 +93,7 @@ def _complexity_rows(run) -> List[Row]:
   source = f"{provenance.of_settings(run)}; times on {conditions}"
   rows = []
   for name in dict.fromkeys([*models, *latency]):
-    parameters, operations, time = _NONE, _NONE, _NONE
+    parameters, operations, time = NONE, NONE, NONE
     if name in models:
       parameters = f"{models[name]['parameters']['total'] / 1e6:.2f}M"
       operations = f"{float(models[name]['flops']['total']) / 1e9:.1f}"

@@ -5,6 +5,9 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from z2i_tf.reports.tables import Table
 
+# Text of a cell that has no value.
+NONE = "-"
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
@@ -75,17 +78,30 @@ class CitedTable:
 
   @property
   def sources(self) -> List[str]:
-    """What cells were measured on, each once, in the order of the cells; a source's number is its place, from 1."""
-    return list(dict.fromkeys(cell.source for row in self.rows for cell in row.cells))
+    """What values were measured on, each once, in the order of the cells; a source's number is its place, from 1."""
+    return list(dict.fromkeys(cell.source for row in self.rows for cell in row.cells if cell.text != NONE))
 
   def marks(self, row: Row) -> List[int]:
-    """Returns the numbers of the sources of a row's cells."""
-    return sorted({self.sources.index(cell.source) + 1 for cell in row.cells})
+    """Returns the numbers of the sources of a row's values."""
+    return sorted({self.sources.index(cell.source) + 1 for cell in row.cells if cell.text != NONE})
+
+  def source_notes(self) -> List[str]:
+    """Returns the sources, each with the columns that it is of in front, where its rows have others too."""
+    headings = [over or column for over, column in zip(self._above(), self.columns)][1:]
+    notes = []
+    for source in self.sources:
+      rows = [row for row in self.rows if any(cell.source == source for cell in row.cells)]
+      is_shared = any(len(self.marks(row)) > 1 for row in rows)
+      columns = dict.fromkeys(heading for row in rows for heading, cell in zip(headings, row.cells) if cell.source == source)
+      notes.append(f"{', '.join(columns)}: {source}" if is_shared else source)
+    return notes
 
   def headings(self) -> List[str]:
     """Returns the columns' headings with those above them in front, for tables with one line of headings."""
-    above = [heading for heading, count in self.spans for _ in range(count)] or [""] * len(self.columns)
-    return [f"{over}: {column}" if over else column for over, column in zip(above, self.columns)]
+    return [f"{over}: {column}" if over else column for over, column in zip(self._above(), self.columns)]
+
+  def _above(self) -> List[str]:
+    return [heading for heading, count in self.spans for _ in range(count)] or [""] * len(self.columns)
 
 
 def cite(table: Table, group: str, source: str) -> CitedTable:
@@ -140,6 +156,7 @@ class Section:
     title: of it.
     of_paper: the paper's tables and figures that it repeats.
     tables: the paper's numbers beside those of the runs.
+    further_tables: of the runs alone; they follow the pictures.
     runs: of this analysis; empty if there are none.
     command: makes such a run.
   """
@@ -147,6 +164,7 @@ class Section:
   title: str
   of_paper: str
   tables: Sequence[CitedTable]
+  further_tables: Sequence[CitedTable]
   runs: Sequence[Run]
   command: str
 

@@ -57,6 +57,8 @@ def _section(section: Section, number: int) -> Iterator[str]:
       caption = _text(record_text.caption(run, picture))
       yield (f'<figure>\n<img src="data:{picture.media_type};base64,{data}" width="{picture.width}" '
              f'height="{picture.height}" alt="{caption}">\n<figcaption>{caption}</figcaption>\n</figure>')
+  for place, table in enumerate(section.further_tables, 1 + len(section.tables)):
+    yield from _table(table, f"t{number}-{place}")
   for run in section.runs:
     notes = record_text.notes(run)
     if notes:
@@ -84,7 +86,7 @@ def _table(table: CitedTable, anchor: str) -> Iterator[str]:
     yield "</tbody>"
   yield "</table>\n</div>"
   yield '<ol class="notes">'
-  for mark, source in enumerate(table.sources, 1):
+  for mark, source in enumerate(table.source_notes(), 1):
     yield f'<li id="{anchor}-{mark}"><span class="mark">[{mark}]</span>{_text(source)}</li>'
   yield from (f"<li><span class=\"mark\"></span>{_text(note)}</li>" for note in table.notes)
   yield "</ol>"

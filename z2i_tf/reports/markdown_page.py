@@ -40,6 +40,8 @@ def _section(section: Section, names: Iterator[str], folder: str) -> Iterator[st
     for picture in run.pictures:
       caption = _text(record_text.caption(run, picture))
       yield f"![{caption}]({folder}/{next(names)})\n\n{caption}"
+  for table in section.further_tables:
+    yield from _table(table)
   for run in section.runs:
     notes = record_text.notes(run)
     if notes:
@@ -56,7 +58,7 @@ def _table(table: CitedTable) -> Iterator[str]:
   rows = [[group.title, row.name, *(cell.text for cell in row.cells), " ".join(f"[{mark}]" for mark in table.marks(row))]
           for group in table.groups for row in group.rows]
   yield "\n".join([_row(columns), "|---|---" + "|---:" * (len(columns) - 3) + "|---|", *map(_row, rows)])
-  yield "\n".join(f"* {_text(f'[{mark}] {source}')}" for mark, source in enumerate(table.sources, 1))
+  yield "\n".join(f"* {_text(f'[{mark}] {source}')}" for mark, source in enumerate(table.source_notes(), 1))
   if table.notes:
     yield "\n".join(f"* {_text(note)}" for note in table.notes)
 

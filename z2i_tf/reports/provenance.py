@@ -24,7 +24,7 @@ def of_test_set(run: Run, test_set: str) -> str:
 
 def of_settings(run: Run) -> str:
   """Returns what an analysis was asked for."""
-  settings = (f"{name} {_value(value)}" for name, value in run.record["manifest"]["settings"].items()
+  settings = (f"{name} {_value(name, value)}" for name, value in run.record["manifest"]["settings"].items()
               if not isinstance(value, dict))  # Those that list files are in the manifest.
   return _joined(run, *settings)
 
@@ -46,5 +46,7 @@ def _joined(run, *parts) -> str:
   return "; ".join([f"this run ({run.folder})", *filter(None, parts), made_with])
 
 
-def _value(value) -> str:
-  return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _value(name, value) -> str:
+  if isinstance(value, list):
+    return ("x" if name == "size" else ", ").join(map(str, value))
+  return str(value)

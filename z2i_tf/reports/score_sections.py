@@ -8,11 +8,11 @@ from z2i_tf.reports import provenance
 from z2i_tf.reports.document import Cell
 from z2i_tf.reports.document import cite
 from z2i_tf.reports.document import CitedTable
+from z2i_tf.reports.document import NONE
 from z2i_tf.reports.document import Row
 from z2i_tf.reports.document import RowGroup
 from z2i_tf.reports.document import Run
 
-_NONE = "-"
 _NO_PAPER = "The paper has no numbers for these masks."
 _BANDS = dict(zip(dict(layouts.BANDS), (paper.LOW, paper.MID, paper.HIGH)))
 # What channels, scales and numbers of parameters belong to.
@@ -21,7 +21,7 @@ _NOT_IN_PAPER = "not in the paper"
 
 
 def comparison(runs: Sequence[Run]) -> List[CitedTable]:
-  """Returns a table per kind of masks (Tables 1, 8 and 10), other publications' numbers, and ours by size of the hole."""
+  """Returns a table per kind of masks (Tables 1, 8 and 10), and other publications' numbers."""
   made = []
   for masks in _test_sets(runs):
     with_masks = [run for run in runs if masks in run.record["test_sets"]]
@@ -35,7 +35,7 @@ def comparison(runs: Sequence[Run]) -> List[CitedTable]:
     groups += [_comparison_of_paper(*key, metrics) for key in of_paper]
     made.append(CitedTable(f"Comparison, {masks} masks", ["Method", *metrics], groups,
                            _notes(with_masks, [masks], metrics, of_paper)))
-  return [*made, _other_publications(), *_by_hole_size(runs)]
+  return [*made, _other_publications()]
 
 
 def ablation(runs: Sequence[Run]) -> List[CitedTable]:
@@ -46,7 +46,7 @@ def ablation(runs: Sequence[Run]) -> List[CitedTable]:
                        Cell(paper.PARAMETERS_6[name, channels], _MODEL_ITSELF)])
             for (name, channels), scores in paper.TABLE_6.items()]
 
-  return [_wide("Ablations (Tables 3 and 6)", runs, "ch.", "width", True, of_paper), *_by_hole_size(runs)]
+  return [_wide("Ablations (Tables 3 and 6)", runs, "ch.", "width", True, of_paper)]
 
 
 def scale_study(runs: Sequence[Run]) -> List[CitedTable]:
@@ -56,7 +56,7 @@ def scale_study(runs: Sequence[Run]) -> List[CitedTable]:
     return [Row(name, [Cell(scale, _MODEL_ITSELF), *_cells_of_paper(sets, scores, source)])
             for (name, scale), scores in paper.TABLE_12.items()]
 
-  return [_wide("Scale study (Table 12)", runs, "scale", "scale", False, of_paper), *_by_hole_size(runs)]
+  return [_wide("Scale study (Table 12)", runs, "scale", "scale", False, of_paper)]
 
 
 def frequency(runs: Sequence[Run]) -> List[CitedTable]:
@@ -70,7 +70,7 @@ def frequency(runs: Sequence[Run]) -> List[CitedTable]:
         values, base = ([layouts.mean_of(run.record, masks, name, metric).value for metric in _BANDS]
                         for name in (method, first))
         texts = [layouts.number(value, metric) for value, metric in zip(values, _BANDS)]
-        texts += [_NONE if method == first else _signed(layouts.number(value - of_first, metric))
+        texts += [NONE if method == first else _signed(layouts.number(value - of_first, metric))
                   for value, of_first, metric in zip(values, base, _BANDS)]
         rows.append(_row(method, entry, texts, [provenance.of_test_set(run, masks)] * len(texts)))
       groups.append(RowGroup(f"This run: {run.folder}, {masks} masks", False, rows))
@@ -78,7 +78,7 @@ def frequency(runs: Sequence[Run]) -> List[CitedTable]:
   rows = []
   for model in models:
     texts = [paper.TABLE_7[band][model] for band in _BANDS.values()]
-    texts += [_NONE if model == first else _signed(paper.TABLE_7_DIFFERENCES[band][model]) for band in _BANDS.values()]
+    texts += [NONE if model == first else _signed(paper.TABLE_7_DIFFERENCES[band][model]) for band in _BANDS.values()]
     rows.append(Row(model, [Cell(text, paper.TABLE_7_MEASURED_ON) for text in texts]))
   groups.append(RowGroup("Paper, Table 7", True, rows))
   bands = ["low", "mid", "high"]
@@ -86,6 +86,13 @@ def frequency(runs: Sequence[Run]) -> List[CitedTable]:
       "SSIM by frequency range (Table 7, with a row per model)", ["Model", *bands, *bands], groups,
       [note for run in runs for note in _left_out(run, list(run.record["test_sets"]), _BANDS)],
       [("", 1), ("SSIM", len(bands)), ("minus the first model", len(bands))])]
+
+
+def by_hole_size(runs: Sequence[Run]) -> List[CitedTable]:
+  """Returns ours by size of the hole; the paper has no such tables."""
+  return [cite(table, f"This run: {run.folder}", provenance.of_test_set(run, masks)) for run in runs
+          for masks in run.record["test_sets"]
+          for table in layouts.bucket_tables({**run.record, "test_sets": {masks: run.record["test_sets"][masks]}})]
 
 
 def _wide(title, runs, heading, key, with_parameters, of_paper) -> CitedTable:
@@ -107,11 +114,11 @@ def _ours(run, sets, metrics, key=None, with_parameters=False) -> RowGroup:
     for masks in sets:
       is_there = masks in run.record["test_sets"]
       source = provenance.of_test_set(run, masks) if is_there else f"this run ({run.folder}) has no {masks} masks"
-      texts += [layouts.number(layouts.mean_of(run.record, masks, method, metric).value, metric) if is_there else _NONE
+      texts += [layouts.number(layouts.mean_of(run.record, masks, method, metric).value, metric) if is_there else NONE
                 for metric in metrics]
       sources += [source] * len(metrics)
     if key:
-      texts.insert(0, str(entry.get(key, _NONE)))
+      texts.insert(0, str(entry.get(key, NONE)))
       sources.insert(0, _MODEL_ITSELF)
     if with_parameters:
       texts.append(layouts.parameters(entry))
@@ -126,18 +133,18 @@ def _row(method, entry, texts, sources) -> Row:
 
 
 def _comparison_of_paper(masks, images, metrics) -> RowGroup:
-  sources = {metric: f"paper, {tables}: {paper.IMAGES[images]}, {paper.MASKS[masks]}" for tables, found in (
-      ("Tables 1 and 8" if images == paper.PLACES2 else "Table 1", paper.TABLE_1), ("Table 10", paper.TABLE_10))
-             for metric in found[masks, images]["Ours"]}
+  tables = "Tables 1, 8 and 10" if images == paper.PLACES2 else "Tables 1 and 10"
+  source = f"paper, {tables}: {paper.IMAGES[images]}, {paper.MASKS[masks]}"
   rows = []
   for method in paper.TABLE_1[masks, images]:
     scores = {**paper.TABLE_1[masks, images][method], **paper.TABLE_10[masks, images][method]}
-    rows.append(Row(method, [Cell(scores.get(metric, _NONE), sources.get(metric, _NOT_IN_PAPER)) for metric in metrics]))
+    rows.append(Row(method, [Cell(scores[metric], source) if metric in scores else Cell(NONE, _NOT_IN_PAPER)
+                             for metric in metrics]))
   return RowGroup(f"Paper: {images}", True, rows)
 
 
 def _cells_of_paper(sets, scores: Mapping[str, Any], source) -> List[Cell]:
-  return [Cell(scores[masks][metric], source[masks]) if masks in scores else Cell(_NONE, _NOT_IN_PAPER)
+  return [Cell(scores[masks][metric], source[masks]) if masks in scores else Cell(NONE, _NOT_IN_PAPER)
           for masks in sets for metric in layouts.PAPER_METRICS]
 
 
@@ -147,12 +154,6 @@ def _other_publications() -> CitedTable:
   return CitedTable("Values of other publications, as the paper cites them (Table 8)", ["Method", *layouts.PAPER_METRICS],
                     [RowGroup("Paper: copied from the publications", True, rows)],
                     ["Measured on different images and masks: not to be compared with those above, nor with one another."])
-
-
-def _by_hole_size(runs) -> List[CitedTable]:
-  return [cite(table, f"This run: {run.folder}", provenance.of_test_set(run, masks)) for run in runs
-          for masks in run.record["test_sets"]
-          for table in layouts.bucket_tables({**run.record, "test_sets": {masks: run.record["test_sets"][masks]}})]
 
 
 def _test_sets(runs) -> List[str]:
