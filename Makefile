@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests
 
 # opencv-python needs libGL; on a machine without it, its headless twin of the same version replaces it.
 $(VENV)/.installed: setup.py constraints.txt

@@ -18,9 +18,9 @@ from z2i_tf.study import store
 from z2i_tf.study import summary
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium; install it with: pip install '.[test]'")
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
+from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
+from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them with: "
@@ -30,20 +30,21 @@ _SIZE = (96, 128)  # Height and width of the pictures.
 _PATIENCE_S = 30
 
 
-@pytest.fixture(name="browser")
-def _browser(tmp_path, monkeypatch):
-  monkeypatch.setenv("SE_OFFLINE", "true")  # Selenium looks for nothing, and reports nothing, elsewhere.
-  monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+@pytest.fixture(name="browser", scope="module")
+def _browser(tmp_path_factory):
   options = webdriver.ChromeOptions()
   options.binary_location = _CHROMIUM
   for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
                    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                   "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={tmp_path / 'profile'}"):
+                   "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
     options.add_argument(argument)
   options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-  browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
-  yield browser
-  browser.quit()
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("SE_OFFLINE", "true")  # Selenium looks for nothing, and reports nothing, elsewhere.
+    patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
+    yield browser
+    browser.quit()
 
 
 @contextlib.contextmanager
@@ -121,6 +122,7 @@ def test_a_whole_study(tmp_path, browser):
   study_dir = stand_ins.make_study(tmp_path, pairs=_PAIRS, size=_SIZE)
   page = _Page(browser)
   shown = []
+  browser.get_log("browser")  # Of tests before.
   with _serving(study_dir) as server:
     port = server.server_port
     browser.get(server.url)
@@ -158,7 +160,7 @@ def test_a_whole_study(tmp_path, browser):
     page.find("leave").click()
     page.join("ben")
     page.wait_for_pair(1)
-    other_order = [page.look_and_choose("a", lambda: page.press("a"))]
+    other_order = [page.look_and_choose("a", lambda: page.press("a", "a"))]  # Twice: the second is for no pair.
     for number in range(2, _PAIRS + 1):
       page.wait_for_pair(number)
       other_order.append(page.look_and_choose("a", page.find("choose-a").click))
@@ -213,8 +215,9 @@ def _other_side(page, browser, server):
   return (pair.opponent if showing.ours_is_a else stand_ins.OURS, pair.kind, pair.image)
 
 
-@pytest.mark.parametrize("width, height", [(1280, 900), (375, 667)])
-def test_everything_fits_the_window(tmp_path, browser, width, height):
+@pytest.mark.parametrize("width, height, side", [(1280, 800, 512), (375, 667, 256), (740, 360, None)])
+def test_everything_fits_the_window(tmp_path, browser, width, height, side):
+  """`side`: of the picture, of 256 pixels, on the screen; whole multiples, unless it must be smaller."""
   browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
                           {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
   page = _Page(browser)
@@ -224,10 +227,12 @@ def test_everything_fits_the_window(tmp_path, browser, width, height):
     page.wait_for_pair(1, total=8)
     assert browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
                                   ) == [width, height]
-    boxes = {name: page.find(name).rect for name in ("question", "stage", "show-a", "choose-a", "choose-b")}
+    boxes = {name: page.find(name).rect for name in ("question", "pictures", "show-a", "choose-a", "choose-b")}
     for name, box in boxes.items():
       assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (name, box)
-    assert boxes["stage"]["y"] >= boxes["question"]["y"] + boxes["question"]["height"]
-    assert boxes["stage"]["y"] + boxes["stage"]["height"] <= boxes["show-a"]["y"]
-    side = {1280: 512, 375: 256}[width]  # Twice enlarged, or as it is.
-    assert (boxes["stage"]["width"], boxes["stage"]["height"]) == (side, side)
+    picture, button = boxes["pictures"], boxes["show-a"]
+    assert picture["y"] >= boxes["question"]["y"] + boxes["question"]["height"]
+    assert picture["y"] + picture["height"] <= button["y"] or picture["x"] + picture["width"] <= button["x"]
+    assert picture["width"] == pytest.approx(picture["height"], abs=0.1) and picture["width"] >= 150
+    assert side is None or picture["width"] == side
+  browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

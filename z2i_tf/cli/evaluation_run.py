@@ -55,8 +55,11 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
   for method in methods.values():
     notes.extend(method.remarks())
   for each in sets:
-    if inception:
-      notes.extend(f"{each.name}: {text}" for text in fid.remarks(len(test_sets[each.name]["images"])))
+    images = len(test_sets[each.name]["images"])
+    if inception and images < 2:
+      left_out.append(f"FID of the {each.name} masks: it needs at least 2 images")
+    elif inception:
+      notes.extend(filter(None, [fid.remark_on_count(images, inception.dimensions)]))
   record = {
       "manifest": {"versions": records.versions(), "settings": {
           "analysis": values.analysis, "blend_results": values.blend_results, "max_memory": values.max_memory},
@@ -77,7 +80,7 @@ def _weighted_metrics(values):
   for name, wanted, load in (
       (evaluate.LPIPS, values.lpips_net != "none",
        lambda: lpips.Lpips(values.lpips_net, values.lpips_features, values.lpips_linear)),
-      (evaluate.FID, values.inception, lambda: fid.InceptionFeatures(values.inception))):
+      (evaluate.FID, values.inception_graph, lambda: fid.InceptionFeatures(values.inception_graph))):
     metric = None
     if wanted:
       try:

@@ -34,6 +34,7 @@ COMMANDS = {
     "masks": ("masks", "write random stroke masks as PNG files"),
     "mask-stats": ("mask_stats", "measure how large the holes of random masks are"),
     "convert-checkpoint": ("convert_checkpoint", "turn a checkpoint of the authors' code into a model"),
+    "import-weights": ("import_weights", "turn weights trained elsewhere, arrays in an .npz file, into a model"),
     "demo": ("demo", "inpaint the sample photographs and draw a comparison sheet"),
     "doctor": ("doctor", "say what is installed, which devices there are, and whether it will work"),
 }

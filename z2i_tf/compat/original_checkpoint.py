@@ -4,7 +4,6 @@ Their checkpoint holds Keras models as `model`, `model_sr`, `model_refine` and `
 weights are numbered in order of application, which is the order of ours.
 """
 
-import math
 import os
 import re
 from typing import Dict, Optional, Tuple
@@ -13,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
+from z2i_tf.compat import named_weights
 from z2i_tf.errors import InputError
-from z2i_tf.models.blocks import check_width
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 _NETWORKS = {
@@ -36,8 +35,6 @@ _VARIABLES = {
     "moving_variance": ("bn", "var"),
 }
 _KEY = re.compile(r"([^/]+)/layer_with_weights-(\d+)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE$")
-# Index of the SR network's convolution before the pixel shuffle.
-_SHUFFLE_KERNEL = f"{conventions.SR_NET}/conv09/kernel"
 
 
 def read_original_checkpoint(
@@ -54,46 +51,7 @@ def read_original_checkpoint(
   Raises: InputError if files are missing or damaged, or the checkpoint is of other networks.
   """
   arrays = _read_arrays(prefix)
-  for network in (conventions.COARSE_NET, conventions.REFINE_NET):
-    if f"{network}/conv00/kernel" not in arrays:
-      raise InputError(f"{prefix}: not a checkpoint of the original joint training: it has no {network} "
-                       "network")
-  try:
-    return arrays, _infer_config(arrays, prefix, zoom, scale), _discriminator_width(arrays)
-  except InputError:
-    raise
-  except ValueError as error:
-    raise InputError(f"{prefix}: not the original networks: {error}") from error
-
-
-def _infer_config(arrays, prefix, zoom, scale):
-  width = arrays[f"{conventions.COARSE_NET}/conv00/kernel"].shape[-1]
-  if f"{conventions.SR_NET}/conv00/kernel" not in arrays:
-    if zoom is None:
-      raise InputError(f"{prefix} has no SR network: say with --zoom=none, or --zoom=bicubic and --scale, "
-                       "how it was trained")
-    scale = (1 if zoom == "none" else 2) if scale is None else scale
-    try:
-      return ModelConfig(zoom=zoom, scale=scale, width=width)
-    except ValueError as error:
-      raise InputError(f"--zoom={zoom} --scale={scale}: {error}") from error
-  if zoom is not None or scale is not None:
-    raise InputError(f"{prefix} has an SR network, which says the zoom and its scale; leave out --zoom and "
-                     "--scale")
-  if _SHUFFLE_KERNEL not in arrays:
-    raise ValueError("the SR network has fewer convolutions")
-  sr_width, shuffled = arrays[_SHUFFLE_KERNEL].shape[-2:]
-  return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), width=width, sr_width=sr_width)
-
-
-def _discriminator_width(arrays):
-  if not any(name.startswith(conventions.DISCRIMINATOR + "/") for name in arrays):
-    return None
-  kernel = arrays.get(f"{conventions.DISCRIMINATOR}/conv00/kernel")
-  if kernel is None:
-    raise ValueError("the discriminator has no convolution")
-  check_width(kernel.shape[-1])
-  return kernel.shape[-1]
+  return (arrays, *named_weights.infer_config(arrays, prefix, zoom, scale))
 
 
 def _read_arrays(prefix):

@@ -1,4 +1,4 @@
-"""Classical inpainting to compare with: OpenCV's Telea (2004) and Navier-Stokes (Bertalmio et al. 2001)."""
+"""Simple inpainting to compare with: the mean colour; OpenCV's Telea (2004), Navier-Stokes (Bertalmio et al. 2001)."""
 
 import cv2
 import numpy as np
@@ -16,4 +16,15 @@ def navier_stokes(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   return cv2.inpaint(image, mask, RADIUS_PX, cv2.INPAINT_NS)
 
 
-METHODS = {"telea": telea, "navier_stokes": navier_stokes}
+def mean_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Gives the hole the mean colour of the known pixels; arguments and result as `telea`.
+
+  An image without known pixels stays as it is.
+  """
+  known = mask == 0
+  if not known.any():
+    return image.copy()
+  return np.where(known[..., np.newaxis], image, np.rint(image[known].mean(axis=0)).astype(np.uint8))
+
+
+METHODS = {"mean": mean_fill, "telea": telea, "navier_stokes": navier_stokes}

@@ -1,9 +1,11 @@
-"""Quality of images against their originals, one value per image."""
+"""Quality of images against their originals inside a training's graph, one value per image of a batch.
+
+`image_scores` has the same for one finished picture.
+"""
 
 import tensorflow as tf
 
-# Side of SSIM's window, pixels; smaller images have none.
-SSIM_WINDOW = 11
+from z2i_tf.evaluation.image_scores import SSIM_WINDOW
 
 
 def psnr(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import statistics
 from z2i_tf.reports import layouts
 from z2i_tf.reports import records
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 
@@ -78,11 +79,12 @@ def _compared(pairs, metric, confidence, resamples, seed):
   """Cells of a row, of (2, N) scores."""
   first, second = pairs[:, np.isfinite(pairs).all(axis=0)]
   if not len(first):
-    return ["0", *["-"] * 5]
+    return ["0", *[NONE] * 5]
   differences = second - first
-  lower, upper = statistics.bootstrap_interval(differences, np.random.default_rng(seed), resamples, confidence)
+  interval = NONE
+  if len(first) > 1:
+    lower, upper = statistics.bootstrap_interval(differences, np.random.default_rng(seed), resamples, confidence)
+    interval = f"{layouts.number(lower, metric)} .. {layouts.number(upper, metric)}"
   better = differences < 0 if metric in layouts.LOWER_IS_BETTER else differences > 0
-  def shown(value):
-    return layouts.number(value, metric)
-  return [str(len(first)), shown(first.mean()), shown(second.mean()), f"{differences.mean():+.{layouts.METRICS[metric]}f}",
-          f"{shown(lower)} .. {shown(upper)}", f"{100 * better.mean():.0f}%"]
+  return [str(len(first)), layouts.number(first.mean(), metric), layouts.number(second.mean(), metric),
+          f"{differences.mean():+.{layouts.METRICS[metric]}f}", interval, f"{100 * better.mean():.0f}%"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from z2i_tf.evaluation import statistics
 from z2i_tf.reports import records
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 # Metric -> digits after the point, in the order of the tables (those of the paper's).
@@ -18,7 +19,6 @@ LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "hole L1")
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
 BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
 _BUCKET_METRICS = ("PSNR", "hole PSNR")
-_NONE = "-"
 
 
 def tables_of(analysis: str, record: Mapping[str, Any]) -> List[Table]:
@@ -37,7 +37,7 @@ def mean_of(record: Mapping[str, Any], test_set: str, method: str, metric: str) 
 
 def number(value: float, metric: str) -> str:
   """Returns a score as the tables show it."""
-  return f"{value:.{METRICS[metric]}f}" if np.isfinite(value) else _NONE
+  return f"{value:.{METRICS[metric]}f}" if np.isfinite(value) else NONE
 
 
 def measured_on(record: Mapping[str, Any], test_set: str) -> str:
@@ -91,7 +91,7 @@ def _wide(record, title, heading, key, with_parameters) -> Table:
   rows = []
   for method in record["methods"]:
     entry = record["methods"][method]
-    cells = [method, str(entry.get(key, _NONE)), *(
+    cells = [method, str(entry.get(key, NONE)), *(
         number(mean_of(record, test_set, method, metric).value, metric) for test_set in sets for metric in PAPER_METRICS)]
     rows.append(cells + ([parameters(entry)] if with_parameters else []))
   notes = [note for test_set in sets for note in notes_on(record, test_set, PAPER_METRICS)]
@@ -100,7 +100,7 @@ def _wide(record, title, heading, key, with_parameters) -> Table:
 
 def parameters(entry: Mapping[str, Any]) -> str:
   """Returns a method's number of trainable weights as the paper writes it, in millions."""
-  return f"{entry['parameters'] / 1e6:.2f}M" if "parameters" in entry else _NONE
+  return f"{entry['parameters'] / 1e6:.2f}M" if "parameters" in entry else NONE
 
 
 def _frequency(record) -> List[Table]:

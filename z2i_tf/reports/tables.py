@@ -2,6 +2,8 @@
 
 import dataclasses
 from typing import Sequence
+# A cell without a value.
+NONE = "-"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,8 @@ async function join(event) {
   element("welcome-error").textContent = "";
   try {
     proceed(await ask("/api/join", {name: element("name").value}));
-    if (participant.answered) say(`Welcome back: ${participant.answered} of your choices are saved already.`);
+    say(participant.answered ? `Welcome back: ${participant.answered} of your choices are saved already.`
+        : "Look at both images, then choose one.");
   } catch (refusal) {
     element("welcome-error").textContent = refusal.message;
   } finally {
@@ -192,10 +193,9 @@ function complain(text) {
 
 function fit() {
   if (!isReady()) return;
-  const room = element("room"), label = element("side").offsetHeight;
+  const room = element("room"), label = element("side").offsetHeight;  // It stands above the image.
   const {naturalWidth: width, naturalHeight: height} = current.a;
-  // The label stands above the image, and the image in the middle: room for the label on both sides.
-  let scale = Math.min(room.clientWidth / width, (room.clientHeight - 2 * label) / height);
+  let scale = Math.min(room.clientWidth / width, (room.clientHeight - label) / height);
   if (scale >= 1) scale = Math.min(Math.floor(scale), LARGEST_ENLARGEMENT);
   for (const side of ["a", "b"]) {
     current[side].style.width = `${width * scale}px`;
@@ -225,7 +225,7 @@ async function start() {
     element(`choose-${side}`).addEventListener("click", () => choose(side));
   }
   document.addEventListener("keydown", onKey);
-  window.addEventListener("resize", fit);
+  new ResizeObserver(fit).observe(element("room"));
   if (!remembered()) {
     welcome();
     return;

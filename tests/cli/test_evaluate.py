@@ -1,0 +1,299 @@
+"""`z2i make-testset`, `evaluate` and `compare` from the command line."""
+
+import csv
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from z2i_tf import image_io
+from z2i_tf.cli.main import main
+from z2i_tf.reports import records
+
+_SIZE = 32
+
+
+def _make(images, folder, *options):
+  return main(["make-testset", f"--data_dir={images}", f"--output_dir={folder}", f"--crop_size={_SIZE}", "--count=4",
+               *options])
+
+
+@pytest.fixture(name="testset", scope="module")
+def _testset(tmp_path_factory):
+  """Four images of noise, 32x32, with small and rectangular masks. Not to be changed."""
+  root = tmp_path_factory.mktemp("testset")
+  (root / "images").mkdir()
+  for number in range(5):
+    rng = np.random.default_rng(number)
+    image_io.write_rgb(str(root / "images" / f"{number}.png"), rng.integers(0, 256, (70, 66 + number, 3), np.uint8))
+  assert _make(root / "images", root / "set", "--kinds=small,rect") == 0
+  return root / "set"
+
+
+@pytest.fixture(name="evaluation", scope="module")
+def _evaluation(testset, tmp_path_factory):
+  """The folder of an evaluation of OpenCV's methods."""
+  folder = tmp_path_factory.mktemp("runs") / "opencv"
+  assert _evaluate(testset, folder) == 0
+  return folder
+
+
+def _evaluate(testset, folder, *options):
+  return main(["evaluate", f"--testset={testset}", f"--output_dir={folder}", "--model=", *options])
+
+
+def _record(folder):
+  return records.read_scores(str(folder))
+
+
+def _files(folder):
+  return {os.path.relpath(os.path.join(parent, name), folder): open(os.path.join(parent, name), "rb").read()
+          for parent, _, names in os.walk(folder) for name in names}
+
+
+def test_testset_repeats_and_holds_centre_crops(testset, tmp_path):
+  source = testset.parent / "images"
+  assert _make(source, tmp_path / "again", "--kinds=small,rect") == 0
+  assert _files(tmp_path / "again") == _files(testset)
+  assert _make(source, tmp_path / "other", "--kinds=small,rect", "--seed=1") == 0
+  assert _files(tmp_path / "other") != _files(testset)
+  record = records.read_record(str(testset / "testset.json"))
+  assert record["manifest"]["resize"] == "none" and len(record["images"]) == 4
+  for entry in record["images"]:
+    original = image_io.read_rgb(str(source / entry["from"]))
+    top, left = ((length - _SIZE) // 2 for length in original.shape[:2])
+    crop = image_io.read_rgb(str(testset / "images" / entry["name"]))
+    np.testing.assert_array_equal(crop, original[top:top + _SIZE, left:left + _SIZE])
+    for kind in ("small", "rect"):
+      mask = image_io.read_mask(str(testset / "masks" / kind / entry["name"]))
+      assert mask.mean() == pytest.approx(entry["hole_ratios"][kind], rel=1e-8) and mask.shape == (_SIZE, _SIZE)
+
+
+def test_testset_shrinks_the_centre(testset, tmp_path):
+  folder = tmp_path / "images"
+  folder.mkdir()
+  ramp = np.repeat(np.arange(100, dtype=np.uint8)[None, :, None], 80, axis=0).repeat(3, axis=2)
+  image_io.write_rgb(str(folder / "ramp.png"), ramp)
+  assert main(["make-testset", f"--data_dir={folder}", f"--output_dir={tmp_path / 'set'}", "--count=0",
+               f"--crop_size={_SIZE}", "--shrink=2", "--kinds=rect"]) == 0
+  image = image_io.read_rgb(str(tmp_path / "set" / "images" / "00000.png"))
+  np.testing.assert_allclose(image[4:-4, 4:-4, 0], np.broadcast_to(18.5 + 2 * np.arange(_SIZE), image.shape[:2])[4:-4, 4:-4],
+                             atol=1)
+  assert "by 2" in records.read_record(str(tmp_path / "set" / "testset.json"))["manifest"]["resize"]
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--count=7"], "5 of the 5 images are usable, 7 are needed"),
+    (["--kinds=huge"], "--kinds=huge: unknown kind"),
+    (["--kinds=rect,rect"], "a kind is there twice"),
+    (["--crop_size=200"], "0 of the 5 images are usable")])
+def test_testset_that_cannot_be_made_leaves_nothing(testset, tmp_path, capsys, options, message):
+  assert _make(testset.parent / "images", tmp_path / "set", *options) == 2
+  assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_testset_does_not_overwrite(testset, capsys):
+  before = _files(testset)
+  assert _make(testset.parent / "images", testset) == 2
+  assert "is there already" in capsys.readouterr().err and _files(testset) == before
+
+
+def test_record_has_every_method_image_and_metric_and_repeats(testset, evaluation, tmp_path, capsys):
+  record = _record(evaluation)
+  assert list(record["test_sets"]) == ["small", "rect"] and list(record["methods"]) == ["telea", "navier_stokes"]
+  for test_set in record["test_sets"]:
+    for scores in record["scores"][test_set].values():
+      assert {"PSNR", "SSIM", "MS-SSIM", "L1", "hole PSNR", "hole L1", "hole SSIM", "SSIM high"} <= set(scores)
+      assert all(len(values) == 4 for values in scores.values())
+      assert scores["MS-SSIM"] == ["nan"] * 4
+  with open(evaluation / "scores.csv", encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+  assert len(rows) == 4 * 2 * 2
+  assert float(rows[0]["PSNR"]) == record["scores"]["small"]["telea"]["PSNR"][0]
+  assert str(testset) not in json.dumps(record)
+  assert _evaluate(testset, tmp_path / "again") == 0
+  output = capsys.readouterr().out
+  assert "MS-SSIM: not defined for 4 of the images with small masks" in output
+  assert _files(tmp_path / "again") == _files(evaluation)
+
+
+def test_kept_results_score_the_same_as_their_method(testset, evaluation, tmp_path):
+  results = evaluation / "results" / "telea"
+  assert _evaluate(testset, tmp_path / "run", f"--result_dir=copied={results}", "--baseline=telea,mean",
+                   "--save_results=false") == 0
+  record = _record(tmp_path / "run")
+  for scores in record["scores"].values():
+    assert scores["copied"] == scores["telea"] != scores["mean"]
+  assert not list((tmp_path / "run" / "results").iterdir())
+
+
+def test_known_pixels_of_results_are_the_originals_unless_told(testset, evaluation, tmp_path, capsys):
+  results = shutil.copytree(evaluation / "results" / "telea", tmp_path / "shifted")
+  for path in results.rglob("*.png"):
+    image_io.write_rgb(str(path), image_io.read_rgb(str(path)) // 2)
+  psnr = {}
+  for blend, text in ((True, "the originals' were taken"), (False, "scored as they are")):
+    assert _evaluate(testset, tmp_path / "run", f"--result_dir=halved={results}", f"--blend_results={blend}",
+                     "--baseline=") == 0
+    assert f"halved: known pixels of 8 results differ from the originals; {text}" in capsys.readouterr().out
+    psnr[blend] = np.mean(_record(tmp_path / "run")["scores"]["small"]["halved"]["PSNR"])
+  assert psnr[True] > psnr[False] + 1
+
+
+def test_identical_images_are_counted_and_not_averaged(testset, evaluation, tmp_path, capsys):
+  results = shutil.copytree(evaluation / "results" / "telea", tmp_path / "some")
+  name = "00002.png"
+  for kind in ("small", "rect"):
+    shutil.copy(evaluation / "results" / "original" / kind / name, results / kind / name)
+  assert _evaluate(testset, tmp_path / "run", f"--result_dir=some={results}", "--baseline=") == 0
+  values = _record(tmp_path / "run")["scores"]["small"]["some"]["PSNR"]
+  assert values[2] == "inf"
+  output = capsys.readouterr().out
+  assert "PSNR of some: 1 images equal the original (infinite) and are not in the mean" in output
+  assert f"{np.mean([value for value in values if value != 'inf']):.2f}" in output
+
+
+def _missing(folder):
+  (folder / "rect" / "00001.png").unlink()
+  return "1 of 4 images have no result (00001)"
+
+
+def _misnamed(folder):
+  (folder / "small" / "00001.png").rename(folder / "small" / "00001_out.png")
+  return "1 of 4 images have no result (00001), 1 results belong to no image (00001_out)"
+
+
+def _extra(folder):
+  shutil.copy(folder / "small" / "00001.png", folder / "small" / "sheet.png")
+  return "1 results belong to no image (sheet)"
+
+
+def _twice(folder):
+  shutil.copy(folder / "small" / "00001.png", folder / "small" / "00001.bmp")
+  return "1 images have several results (00001)"
+
+
+def _wrong_size(folder):
+  image_io.write_rgb(str(folder / "small" / "00003.png"), np.zeros((_SIZE, 16, 3), np.uint8))
+  return f"00003.png: {_SIZE}x16 pixels (height x width), but the image has {_SIZE}x{_SIZE}"
+
+
+def _no_folder(folder):
+  shutil.rmtree(folder / "rect")
+  return "rect: no such folder"
+
+
+@pytest.mark.parametrize("spoil", [_missing, _misnamed, _extra, _twice, _wrong_size, _no_folder])
+def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, capsys, spoil):
+  message = spoil(shutil.copytree(evaluation / "results" / "telea", tmp_path / "results"))
+  assert _evaluate(testset, tmp_path / "run", f"--result_dir=spoilt={tmp_path / 'results'}") == 2
+  error = capsys.readouterr().err
+  assert message in error and error.count("\n") == 1 and not _files(tmp_path / "run")
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--baseline="], "nothing to evaluate"),
+    (["--baseline=patchmatch"], "--baseline=patchmatch: expected mean, telea"),
+    (["--baseline=telea,telea"], "telea is there twice"),
+    (["--result_dir=mask=x"], "mask is kept for other pictures"),
+    (["--result_dir=x"], "--result_dir=x: expected NAME=PATH"),
+    (["--image_dir=x"], "--testset says where images and masks are"),
+    (["--model=nowhere"], "--model=nowhere: no such folder")])
+def test_flags_that_do_not_go_together(testset, tmp_path, capsys, options, message):
+  assert _evaluate(testset, tmp_path / "run", *options) == 2
+  error = capsys.readouterr().err
+  assert message in error and error.count("\n") == 1
+
+
+def test_folders_of_ones_own_and_what_is_wrong_with_them(testset, tmp_path, capsys):
+  folders = [f"--image_dir={testset / 'images'}", f"--mask_dir=mine={tmp_path / 'masks'}"]
+  masks = shutil.copytree(testset / "masks" / "rect", tmp_path / "masks")
+  run = ["evaluate", "--model=", "--baseline=mean", f"--output_dir={tmp_path / 'run'}"]
+  assert main(run + folders) == 0
+  assert list(_record(tmp_path / "run")["test_sets"]) == ["mine"]
+  before = _files(tmp_path / "run")
+  (masks / "00000.png").unlink()
+  image_io.write_mask(str(masks / "00001.png"), np.zeros((_SIZE, _SIZE), np.uint8))
+  (masks / "00002.png").write_text("no image")
+  assert main(run + folders) == 2
+  error = capsys.readouterr().err
+  assert "00000.png: no masks called 00000" in error and "and 2 more such" in error
+  assert main(run) == 2 and "--testset is missing" in capsys.readouterr().err
+  assert _files(tmp_path / "run") == before
+
+
+def test_changed_testset_is_refused(testset, tmp_path, capsys):
+  changed = shutil.copytree(testset, tmp_path / "set")
+  image_io.write_mask(str(changed / "masks" / "rect" / "00002.png"), np.eye(_SIZE))
+  assert _evaluate(changed, tmp_path / "run") == 2
+  assert "1 images or rect masks (00002) are not those of its testset.json" in capsys.readouterr().err
+
+
+def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_path, capsys):
+  missing = tmp_path / "alexnet.npz"
+  assert _evaluate(testset, tmp_path / "run", "--baseline=mean", "--lpips_net=alex", f"--lpips_features={missing}",
+                   f"--lpips_linear={missing}", f"--inception_graph={tmp_path / 'graph.pb'}") == 1
+  error = capsys.readouterr().err
+  assert f"left out: LPIPS: --lpips_features={missing}" in error and f"left out: FID: --inception_graph={tmp_path / 'graph.pb'}" in error
+  record = _record(tmp_path / "run")
+  assert "LPIPS" not in record["scores"]["small"]["mean"] and len(record["notes"]) == 2
+  assert np.isfinite(record["scores"]["small"]["mean"]["PSNR"]).all()
+
+
+@pytest.mark.parametrize("analysis, expected", [
+    ("ablation", "Parameters"), ("frequency", "navier_stokes - telea"), ("scale_study", "rect: SSIM")])
+def test_layouts(testset, tmp_path, capsys, analysis, expected):
+  assert _evaluate(testset, tmp_path, f"--analysis={analysis}") == 0
+  assert expected in capsys.readouterr().out
+  assert expected in (tmp_path / "tables.md").read_text()
+  assert _record(tmp_path)["analysis"] == analysis
+
+
+def test_compare_shows_paired_differences(testset, evaluation, tmp_path, capsys):
+  assert _evaluate(testset, tmp_path / "b", "--baseline=mean,telea") == 0
+  capsys.readouterr()
+  paths = [str(evaluation / "comparison.json"), str(tmp_path / "b")]
+  assert main(["compare", *paths, "--methods=telea,mean", "--metrics=PSNR,L1"]) == 0
+  output = capsys.readouterr().out
+  first, second = (np.array(_record(folder)["scores"]["rect"][name]["PSNR"])
+                   for folder, name in ((evaluation, "telea"), (tmp_path / "b", "mean")))
+  assert "mean (B) minus telea (A), rect masks" in output and f"{(second - first).mean():+.2f}" in output
+  assert main(["compare", *paths, "--methods=telea,telea", "--metrics=PSNR"]) == 0
+  assert "+0.00  0.00 .. 0.00" in capsys.readouterr().out
+
+
+def test_compare_refuses(testset, evaluation, tmp_path, capsys):
+  assert _make(testset.parent / "images", tmp_path / "set", "--kinds=small,rect", "--seed=7") == 0
+  assert _evaluate(tmp_path / "set", tmp_path / "other") == 0
+  same, other = str(evaluation), str(tmp_path / "other")
+  for arguments, message in (
+      ([same, other, "--methods=telea,telea"], "are of different test sets: 4 images or masks of 'small' differ"),
+      ([same, same], "has several methods: choose one of telea, navier_stokes"),
+      ([same, same, "--methods=telea"], "two are needed"),
+      ([same, same, "--methods=telea,lama"], "has no lama"),
+      ([same, same, "--methods=telea,telea", "--metrics=LPIPS"], "--metrics=LPIPS: not in both"),
+      ([same, str(testset / "testset.json")], "a record of another kind (testset)"),
+      ([same, str(testset / "images" / "00000.png")], "00000.png"),
+      ([same], "B.json is missing"),
+      ([same, same, same], "unexpected argument")):
+    capsys.readouterr()
+    assert main(["compare", *arguments]) == 2, message
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_model_is_evaluated_and_described(testset, tmp_path):
+  assert main(["evaluate", f"--testset={testset}", f"--output_dir={tmp_path}", "--baseline=mean"]) == 0
+  record = _record(tmp_path)
+  entry = record["methods"]["compact"]
+  assert entry["kind"] == "model" and entry["parameters"] == 283_945 and entry["width"] == 16
+  assert (np.array(record["scores"]["small"]["compact"]["PSNR"])
+          > np.array(record["scores"]["small"]["mean"]["PSNR"]) - 5).all()
+  result = image_io.read_rgb(str(tmp_path / "results" / "compact" / "small" / "00000.png"))
+  mask = image_io.read_mask(str(tmp_path / "results" / "mask" / "small" / "00000.png"))
+  original = image_io.read_rgb(str(testset / "images" / "00000.png"))
+  np.testing.assert_array_equal(result[mask == 0], original[mask == 0])
+  assert not np.array_equal(result, original)

@@ -1,0 +1,51 @@
+"""What the commands share that turn weights from elsewhere into a model folder."""
+
+import dataclasses
+import os
+from typing import Mapping, Optional
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+
+def define_output_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("output", None, "Folder for the model, created if missing.", flag_values=values)
+  flags.DEFINE_enum("zoom", None, ["none", "bicubic"], "How weights without SR network were trained.",
+                    flag_values=values)
+  flags.DEFINE_integer("scale", None, "Zoom factor of weights without SR network.", flag_values=values)
+
+
+def check_output(values: flags.FlagValues, source_flag: str) -> None:
+  """Raises InputError unless the flags are there and the folder can be made."""
+  flag_groups.require(values, source_flag, "output")
+  parent = os.path.dirname(os.path.abspath(values.output))
+  if not os.path.isdir(parent):
+    raise InputError(f"--output={values.output}: no such folder: {parent}; create it first")
+
+
+def write_model(output: str, source: str, arrays: Mapping[str, "np.ndarray"], config: "ModelConfig",
+                disc_width: Optional[int], origin: Mapping[str, str]) -> None:
+  """Writes a model folder and says what is in it.
+
+  Args:
+    output: the folder.
+    source: where the weights come from, for the error message.
+    arrays: by name; each must have its place in the networks, or nothing is written.
+    config: of the generator.
+    disc_width: of the discriminator, None if there is none.
+    origin: what the model file says of where the weights come from.
+  Raises: InputError if an array is missing, left over or misshapen.
+  """
+  from z2i_tf import checkpoints
+  from z2i_tf import conventions
+  from z2i_tf.models.patch_discriminator import patch_discriminator
+  from z2i_tf.models.zoom_inpainter import ZoomInpainter
+  networks = dict(ZoomInpainter(config).networks)
+  if disc_width is not None:
+    networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width)
+  checkpoints.assign_arrays(networks, arrays, source)
+  path = checkpoints.write_model_file(output, checkpoints.read_arrays(networks),
+                                      {"model": dataclasses.asdict(config), **origin})
+  print(f"{path}: {', '.join(networks)}; zoom {config.zoom} x{config.scale}, width {config.width}")

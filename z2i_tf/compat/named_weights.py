@@ -1,0 +1,95 @@
+"""Weights by the names of a model file, from elsewhere: what networks they are of, read off their shapes.
+
+The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta,mean,var}`, NN in order of application.
+"""
+
+import math
+import zipfile
+from typing import Dict, Mapping, Optional, Tuple
+
+import numpy as np
+
+from z2i_tf import conventions
+from z2i_tf.errors import InputError
+from z2i_tf.models.blocks import check_width
+from z2i_tf.models.zoom_inpainter import ModelConfig
+
+_NETWORKS = (conventions.COARSE_NET, conventions.SR_NET, conventions.REFINE_NET, conventions.DISCRIMINATOR)
+# Index of the SR network's convolution before the pixel shuffle.
+_SHUFFLE_KERNEL = f"{conventions.SR_NET}/conv09/kernel"
+# Not a weight: what power iteration remembers beside `u`, and computes anew from it.
+_SPECTRAL_NORM_V = "v"
+
+
+def read_named_weights(path: str) -> Dict[str, np.ndarray]:
+  """Returns the arrays of an .npz file; raises InputError if it is none, or has an array that is of no network."""
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      arrays = {name: file[name] for name in file.files}
+  except FileNotFoundError as error:
+    raise InputError(f"{path}: no such file") from error
+  except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    raise InputError(f"{path}: not an .npz file of arrays, or damaged") from error
+  for name, array in arrays.items():
+    if name.partition("/")[0] not in _NETWORKS:
+      raise InputError(f"{path}: the array {name!r} belongs to none of the networks {', '.join(_NETWORKS)}; leave it out")
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+      raise InputError(f"{path}: {name} has values that are not finite numbers")
+  return {name: array for name, array in arrays.items() if not _is_v(name)}
+
+
+def _is_v(name):
+  return name.startswith(f"{conventions.DISCRIMINATOR}/") and name.rpartition("/")[2] == _SPECTRAL_NORM_V
+
+
+def infer_config(arrays: Mapping[str, np.ndarray], source: str, zoom: Optional[str] = None,
+                 scale: Optional[int] = None) -> Tuple[ModelConfig, Optional[int]]:
+  """Infers what the networks look like.
+
+  Args:
+    arrays: by name.
+    source: where they come from, for the error message.
+    zoom: "none" or "bicubic"; needed if, and only if, there is no SR network to infer it from.
+    scale: likewise.
+  Returns: the generator's configuration, and the discriminator's width (None if there is no discriminator).
+  Raises: InputError if coarse or refinement network are missing, or the shapes are of other networks.
+  """
+  for network in (conventions.COARSE_NET, conventions.REFINE_NET):
+    if f"{network}/conv00/kernel" not in arrays:
+      raise InputError(f"{source}: not the weights of a whole model: it has no {network} network")
+  try:
+    return _generator(arrays, source, zoom, scale), _discriminator_width(arrays)
+  except InputError:
+    raise
+  except ValueError as error:
+    raise InputError(f"{source}: not the original networks: {error}") from error
+
+
+def _generator(arrays, source, zoom, scale):
+  width = arrays[f"{conventions.COARSE_NET}/conv00/kernel"].shape[-1]
+  if f"{conventions.SR_NET}/conv00/kernel" not in arrays:
+    if zoom is None:
+      raise InputError(f"{source} has no SR network: say with --zoom=none, or --zoom=bicubic and --scale, "
+                       "how it was trained")
+    scale = (1 if zoom == "none" else 2) if scale is None else scale
+    try:
+      return ModelConfig(zoom=zoom, scale=scale, width=width)
+    except ValueError as error:
+      raise InputError(f"--zoom={zoom} --scale={scale}: {error}") from error
+  if zoom is not None or scale is not None:
+    raise InputError(f"{source} has an SR network, which says the zoom and its scale; leave out --zoom and "
+                     "--scale")
+  if _SHUFFLE_KERNEL not in arrays:
+    raise ValueError("the SR network has fewer convolutions")
+  sr_width, shuffled = arrays[_SHUFFLE_KERNEL].shape[-2:]
+  return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), width=width, sr_width=sr_width)
+
+
+def _discriminator_width(arrays):
+  if not any(name.startswith(conventions.DISCRIMINATOR + "/") for name in arrays):
+    return None
+  kernel = arrays.get(f"{conventions.DISCRIMINATOR}/conv00/kernel")
+  if kernel is None:
+    raise ValueError("the discriminator has no convolution")
+  check_width(kernel.shape[-1])
+  return kernel.shape[-1]
