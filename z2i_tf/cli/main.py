@@ -30,6 +30,7 @@ COMMANDS = {
     "masks": ("masks", "write random stroke masks as PNG files"),
     "mask-stats": ("mask_stats", "measure how large the holes of random masks are"),
     "complexity": ("complexity", "count parameters and operations of models, and time them"),
+    "intermediate": ("intermediate", "draw what every stage of a model makes of photographs"),
     "side-by-side": ("side_by_side", "draw results of an evaluation beside each other"),
     "failures": ("failures", "draw the results of an evaluation where the holes are largest"),
     "convert-checkpoint": ("convert_checkpoint", "turn a checkpoint of the authors' code into a model"),

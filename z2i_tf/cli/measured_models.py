@@ -13,8 +13,6 @@ from z2i_tf import conventions
 from z2i_tf import processor
 from z2i_tf.inference import device_check
 from z2i_tf.inference import model_store
-from z2i_tf.inference.bundled_models import BUNDLED
-from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.predictor import Predictor
@@ -23,10 +21,8 @@ from z2i_tf.keras_api import keras
 from z2i_tf.models import complexity
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
-from z2i_tf.reports import records
 
 _FLOAT32 = "float32"
-_MODEL_FILE = "model.npz"
 
 
 def add_trained(name: str, model: str, precision: str, size: Tuple[int, int], models: Dict[str, Dict[str, Any]],
@@ -42,12 +38,10 @@ def add_trained(name: str, model: str, precision: str, size: Tuple[int, int], mo
     methods: name with precision -> what fills a hole.
   Raises: InputError if it cannot be loaded.
   """
-  folder = model_folder(model) if model in BUNDLED else model
-  is_saved = os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE))
+  is_saved = os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
   predictors = [model_store.load_predictor(model, chosen) for chosen in ([None] if is_saved else _precisions(precision))]
   keras_model = ZoomInpainter(predictors[0].model_config)
-  models[name] = {"hash": records.sha256(os.path.join(folder, SAVED_MODEL_FILE if is_saved else _MODEL_FILE)),
-                  **_describe(keras_model, size)}
+  models[name] = {"hash": model_store.model_hash(model), **_describe(keras_model, size)}
   _add_methods(name, predictors, methods)
 
 

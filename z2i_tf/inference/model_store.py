@@ -1,5 +1,7 @@
 """Finds and loads trained models: bundled ones by name, others by folder."""
 
+import glob
+import hashlib
 import os
 from typing import Optional, Union
 
@@ -51,6 +53,25 @@ def load_predictor(model: str, precision: Optional[str] = None) -> Union[Predict
   if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
     return SavedModelPredictor(model, precision)
   return Predictor(load_generator(model, precision or "float32"))
+
+
+def model_hash(model: str) -> str:
+  """Returns the SHA-256 of a model's file, hexadecimal: of model.npz, or of a SavedModel's graph and variables.
+
+  Args:
+    model: as of `load_predictor`, which has loaded it.
+  Raises: OSError if a file cannot be read.
+  """
+  folder = model_folder(model) if model in BUNDLED else model
+  if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
+    paths = [os.path.join(folder, SAVED_MODEL_FILE), *sorted(glob.glob(os.path.join(folder, "variables", "*")))]
+  else:
+    paths = [os.path.join(folder, checkpoints.MODEL_FILE)]
+  digest = hashlib.sha256()
+  for path in paths:
+    with open(path, "rb") as file:
+      digest.update(file.read())
+  return digest.hexdigest()
 
 
 def _read(model):

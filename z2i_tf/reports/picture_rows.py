@@ -8,12 +8,12 @@ import numpy as np
 from z2i_tf.reports import comparison_sheet
 
 # How many times smaller than the picture the crop may be: the largest that leaves room around the hole.
-_CROP_FACTORS = (4, 2)
+_CROP_FACTORS = (4, 3, 2)
 _MARGIN_SHARE = 0.06
 
 
 def crop_around_largest_hole(mask: np.ndarray) -> Tuple[slice, slice]:
-  """Returns rows and columns of a crop of the mask's proportions, a quarter or half of it along a side.
+  """Returns rows and columns of a crop of the mask's proportions, a quarter, third or half of it along a side.
 
   The crop's middle is that of the largest connected hole, as far as the border allows; a hole larger than half of the
   picture is cut.
