@@ -2,14 +2,14 @@ import os
 
 import pytest
 
-from tests.reports import stand_ins
+from tests.reports import report_records
 from z2i_tf.cli.main import main
 
 
 @pytest.fixture(name="runs")
 def _runs(tmp_path):
-  stand_ins.write_scores(tmp_path / "a", "comparison", stand_ins.scores_record({"telea": {"kind": "baseline"}}), ["p.png"])
-  stand_ins.write_study(str(tmp_path / "study"), {"small": {"telea": {"ours": 8, "other": 2}}})
+  report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record({"telea": {"kind": "baseline"}}), ["p.png"])
+  report_records.write_study(str(tmp_path / "study"), {"small": {"telea": {"ours": 8, "other": 2}}})
   return tmp_path
 
 

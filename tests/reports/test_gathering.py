@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from tests.reports import stand_ins
+from tests.reports import report_records
 from z2i_tf.errors import InputError
 from z2i_tf.reports import gathering
 from z2i_tf.reports import record_shapes
@@ -11,11 +11,11 @@ from z2i_tf.reports import records
 
 
 def _scores():
-  return stand_ins.scores_record({"telea": {"kind": "baseline"}})
+  return report_records.scores_record({"telea": {"kind": "baseline"}})
 
 
 def test_other_json_files_and_test_sets_are_no_analyses(tmp_path):
-  path = stand_ins.write_scores(tmp_path / "a" / "b", "comparison", _scores(), ["p.png"])
+  path = report_records.write_scores(tmp_path / "a" / "b", "comparison", _scores(), ["p.png"])
   records.write_record(str(tmp_path), records.TESTSET, {"images": []})
   (tmp_path / "config.json").write_text("{\"step\": 3}")
   (tmp_path / "broken.json").write_text("{\"step\": ")
@@ -53,8 +53,8 @@ _DAMAGES = {
 
 @pytest.mark.parametrize("damage", list(_DAMAGES))
 def test_a_damaged_record_is_named_and_the_others_are_shown(tmp_path, damage):
-  stand_ins.write_scores(tmp_path / "good", "comparison", _scores())
-  path = stand_ins.write_scores(tmp_path / "bad", "comparison", _scores())
+  report_records.write_scores(tmp_path / "good", "comparison", _scores())
+  path = report_records.write_scores(tmp_path / "bad", "comparison", _scores())
   change, message = _DAMAGES[damage]
   _change(path, change)
   runs, left_out = gathering.gather(str(tmp_path))
@@ -65,7 +65,7 @@ def test_a_damaged_record_is_named_and_the_others_are_shown(tmp_path, damage):
 
 
 def test_a_record_cut_short_is_named_whatever_it_is_called(tmp_path):
-  stand_ins.write_scores(tmp_path / "good", "comparison", _scores())
+  report_records.write_scores(tmp_path / "good", "comparison", _scores())
   for name in ("comparison.json", "renamed.json"):
     (tmp_path / name).write_text('{\n "format": "z2i_tf record 1",\n "analysis": "compar')
   (tmp_path / "study.json").write_text("")
@@ -77,7 +77,7 @@ def test_a_record_cut_short_is_named_whatever_it_is_called(tmp_path):
     ("p.png", None, "No such file"), ("p.png", b"GIF89a", "neither PNG nor JPEG"), ("../p.png", None, "beside it"),
     ("p.png", b"\x89PNG\r\n\x1a\n cut", "cannot be shown")])
 def test_a_picture_that_cannot_be_shown_is_named(tmp_path, name, content, message):
-  path = stand_ins.write_scores(tmp_path / "a", "comparison", _scores())
+  path = report_records.write_scores(tmp_path / "a", "comparison", _scores())
   _change(path, lambda record: record.update(pictures=[name]))
   if content is not None:
     (tmp_path / "a" / name).write_bytes(content)

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.reports import stand_ins
+from tests.reports import report_records
 from z2i_tf.reports import charts
 from z2i_tf.reports import pictures
 
@@ -15,7 +15,7 @@ class _Charts:
 
 
 def test_improvements_are_over_the_first_method_in_every_band(monkeypatch):
-  record = stand_ins.scores_record(stand_ins.model_entries())
+  record = report_records.scores_record(report_records.model_entries())
   drawn = _Charts(monkeypatch)
   assert pictures.pictures_of("frequency", record, "f") == ["frequency_small.png", "frequency_large.png"]
   title, bands, series, *_ = drawn.drawn["frequency_small.png"]
@@ -28,8 +28,8 @@ def test_improvements_are_over_the_first_method_in_every_band(monkeypatch):
 
 
 def test_scales_are_in_their_order(monkeypatch):
-  entry = stand_ins.model_entries()["SR zoom"]
-  record = stand_ins.scores_record({f"x{scale}": {**entry, "scale": scale} for scale in (3, 1, 4)} | {
+  entry = report_records.model_entries()["SR zoom"]
+  record = report_records.scores_record({f"x{scale}": {**entry, "scale": scale} for scale in (3, 1, 4)} | {
       "telea": {"kind": "baseline"}}, ("large",))
   record["scores"]["large"]["x3"]["MS-SSIM"] = ["nan"] * 4
   drawn = _Charts(monkeypatch)
@@ -40,7 +40,7 @@ def test_scales_are_in_their_order(monkeypatch):
 
 
 def test_nothing_is_drawn_of_nothing(monkeypatch):
-  record = stand_ins.scores_record({"telea": {"kind": "baseline"}}, ("small",))
+  record = report_records.scores_record({"telea": {"kind": "baseline"}}, ("small",))
   record["scores"]["small"]["telea"]["PSNR"] = ["inf"] * 4
   drawn = _Charts(monkeypatch)
   assert not pictures.pictures_of("frequency", record, "f") and not pictures.pictures_of("scale_study", record, "f")
@@ -48,6 +48,6 @@ def test_nothing_is_drawn_of_nothing(monkeypatch):
 
 
 def test_charts_are_files_and_names_are_no_formulas(tmp_path):
-  record = stand_ins.scores_record({r"$\nonsense$": {"kind": "baseline"}, "telea": {"kind": "baseline"}})
+  record = report_records.scores_record({r"$\nonsense$": {"kind": "baseline"}, "telea": {"kind": "baseline"}})
   names = pictures.pictures_of("comparison", record, str(tmp_path))
   assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names) == ["comparison_hole_psnr.png", "comparison_psnr.png"]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.reports import stand_ins
+from tests.reports import report_records
 from z2i_tf.reports import gathering
 from z2i_tf.reports import html_page
 from z2i_tf.reports import markdown_page
@@ -75,7 +75,7 @@ def _rows(table):
 @pytest.fixture(name="report", scope="module")
 def _report(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs")
-  stand_ins.write_all(folder)
+  report_records.write_all(folder)
   runs, left_out = gathering.gather(str(folder))
   assert not left_out
   return folder, sections.build(runs, left_out, _no_interval)
@@ -184,7 +184,7 @@ def test_markdown_says_the_same(report):
 
 
 def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp_path):
-  stand_ins.write_scores(tmp_path / "a", "comparison", stand_ins.scores_record({"telea": {"kind": "baseline"}}))
+  report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record({"telea": {"kind": "baseline"}}))
   runs, left_out = gathering.gather(str(tmp_path))
   report = sections.build(runs, left_out, _no_interval)
   for text in (html_page.render(report), markdown_page.render(report, {}, "f")):
@@ -196,9 +196,9 @@ def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp
 
 
 def test_names_are_shown_and_not_obeyed(tmp_path):
-  record = stand_ins.scores_record({_EVIL: {"kind": "baseline"}}, (_EVIL.replace("/", ""),))
+  record = report_records.scores_record({_EVIL: {"kind": "baseline"}}, (_EVIL.replace("/", ""),))
   record["notes"] = [_EVIL]
-  stand_ins.write_scores(tmp_path / "<i>", "comparison", record, ["<u>.png"])
+  report_records.write_scores(tmp_path / "<i>", "comparison", record, ["<u>.png"])
   runs, left_out = gathering.gather(str(tmp_path))
   report = sections.build(runs, left_out, _no_interval)
   text = html_page.render(report)
@@ -215,7 +215,7 @@ def test_names_are_shown_and_not_obeyed(tmp_path):
 
 def test_the_same_records_give_the_same_bytes_and_a_changed_one_others(tmp_path):
   def render(folder, seed):
-    stand_ins.write_scores(folder / "a", "comparison", stand_ins.scores_record({"telea": {"kind": "baseline"}}, seed=seed))
+    report_records.write_scores(folder / "a", "comparison", report_records.scores_record({"telea": {"kind": "baseline"}}, seed=seed))
     runs, left_out = gathering.gather(str(folder))
     return html_page.render(sections.build(runs, left_out, _no_interval))
 

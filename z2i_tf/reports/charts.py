@@ -123,6 +123,7 @@ def _write(path: str, title: str, draw: Callable):
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title)
+    axes.set_axisbelow(True)
     draw(axes)
     _legend(figure, axes)
     with atomic_write(path) as file:
