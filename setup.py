@@ -28,7 +28,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0 (the bundled weights have a note of their own in z2i_tf/assets)",
     packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
-    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "study/page/*"]},
+    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*"]},
     python_requires=">=3.9,<3.12",
     install_requires=[
         "absl-py",

@@ -70,6 +70,8 @@ def run(values: flags.FlagValues) -> bool:
   from z2i_tf import image_io
   from z2i_tf.cli import evaluation_inputs as inputs
   from z2i_tf.cli import evaluation_run
+  from z2i_tf.reports import charts
+  charts.require_matplotlib()
   sets = inputs.open_sets(values, os.path.join(values.output_dir, evaluation_run.RESULTS))
   image_io.create_folder(values.output_dir)
   methods = {name: inputs.baseline_method(name) for name in values.baseline}
