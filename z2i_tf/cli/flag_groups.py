@@ -44,28 +44,15 @@ def require(values: flags.FlagValues, *names: str) -> None:
       raise InputError(f"--{name} is missing: {values[name].help}")
 
 
-def named_paths(values: flags.FlagValues, name: str) -> Dict[str, str]:
+def named_paths(values: flags.FlagValues, name: str, known: Collection[str] = ()) -> Dict[str, str]:
   """Returns a list flag's NAME=PATH entries as name -> path, in their order.
 
-  Raises: InputError for an entry without a name or a path, or a name that is there twice.
+  `known`: entries that may stand alone, as their own name and path.
+  Raises: InputError for any other entry without a name or a path, or a name that is there twice.
   """
-  return _named(name, values[name].value)
-
-
-def named_models(values: flags.FlagValues, default: Sequence[str]) -> Dict[str, str]:
-  """Returns --model's NAME=PATH entries as `named_paths` does; a bundled model's name stands for itself.
-
-  `default`: entries if the flag is not given.
-  """
-  from z2i_tf.inference.bundled_models import BUNDLED
-  entries = default if values.model is None else values.model
-  return _named("model", [f"{entry}={entry}" if entry in BUNDLED else entry for entry in entries])
-
-
-def _named(name, entries):
   found: Dict[str, str] = {}
-  for entry in entries:
-    label, _, path = entry.partition("=")
+  for entry in values[name].value:
+    label, _, path = (entry, "", entry) if entry in known else entry.partition("=")
     if not (label and path):
       raise InputError(f"--{name}={entry}: expected NAME=PATH, a name for the tables and what it stands for")
     if label in found:
@@ -119,26 +106,6 @@ def size(values: flags.FlagValues) -> Tuple[int, int]:
   if height * width > _MAX_PIXELS:
     raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
   return height, width
-
-
-def define_analysis_folder_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("output_dir", None, "Folder for the record (JSON), tables.md and the pictures; created if missing.",
-                      flag_values=values)
-
-
-def define_zoom_crop_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("zoom_crop", "auto", ["auto", "none"], "auto: below each image an enlarged crop around its largest "
-                    "hole.", flag_values=values)
-
-
-def define_run_flags(values: flags.FlagValues) -> None:
-  """What is shown of a run of `z2i evaluate`, and where that goes."""
-  flags.DEFINE_string("run", None, "Folder of a run of z2i evaluate, with its pictures.", flag_values=values)
-  flags.DEFINE_list("methods", [], "Methods of the run, in the order of the columns. Default: all.", flag_values=values)
-  flags.DEFINE_list("test_sets", [], "Test sets of the run. Default: all.", flag_values=values)
-  flags.DEFINE_integer("count", 8, "How many images of each test set.", lower_bound=1, flag_values=values)
-  define_zoom_crop_flag(values)
-  define_analysis_folder_flag(values)
 
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:
