@@ -23,8 +23,8 @@ from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-
 from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them with: "
-                                "apt-get install -y chromium chromium-driver")
+pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them "
+                                "with: apt-get install -y chromium chromium-driver")
 _PAIRS = 6
 _SIZE = (96, 128)  # Height and width of the pictures.
 _PATIENCE_S = 30
@@ -32,11 +32,12 @@ _PATIENCE_S = 30
 
 @pytest.fixture(name="browser", scope="module")
 def _browser(tmp_path_factory):
+  profile = tmp_path_factory.mktemp("profile")
   options = webdriver.ChromeOptions()
   options.binary_location = _CHROMIUM
   for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-                   "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                   "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+                   "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                   "--disable-sync", "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={profile}"):
     options.add_argument(argument)
   options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
   with pytest.MonkeyPatch.context() as patch:
@@ -89,6 +90,11 @@ class _Page:
   def wait_for_pair(self, number, total=_PAIRS):
     self.wait_for_text("counter", f"{number} of {total}")
     self.wait_for(self.find("stage").is_displayed)
+
+  def wait_for_pictures(self, token, position):
+    script = ("return performance.getEntriesByType('resource').filter("
+              "entry => entry.name.includes(arguments[0]) && entry.responseEnd).length")
+    self.wait_for(lambda: self._browser.execute_script(script, f"/{token}/{position}/") == 2)
 
   def seen(self):
     """Returns whose result is on the screen, and the pair it belongs to, from its colour."""
@@ -173,6 +179,7 @@ def test_a_whole_study(tmp_path, browser):
     page.wait_for_pair(4)
     fourth = page.seen()
     page.press(Keys.SPACE)
+    page.wait_for_pictures(server.store.join("anna").token, 4)  # Loaded in advance.
   # Without a server nothing is called saved, and nothing gets lost.
   page.press("a")
   page.wait_for_text("error", "Your choice could not be saved. The study's server does not answer.")
@@ -181,7 +188,7 @@ def test_a_whole_study(tmp_path, browser):
     page.press("a")
     page.chosen.append(fourth)
     shown += other_order
-    shown.append((fourth, _other_side(page, browser, server)))
+    shown.append((fourth, _fourth_b(server)))
     page.wait_for_pair(5)
     assert page.find("error").text == ""
     # Two windows of one participant: the second answer does not count.
@@ -207,9 +214,8 @@ def test_a_whole_study(tmp_path, browser):
   assert len(complaints) == 2 and "ERR_CONNECTION_REFUSED" in complaints[0] and "409" in complaints[1], complaints
 
 
-def _other_side(page, browser, server):
-  """Returns the B of anna's fourth pair, from the study itself."""
-  del page, browser
+def _fourth_b(server):
+  """Returns the B of anna's fourth pair, from the study itself: it went by while the server was away."""
   showing = server.store.showing(server.store.join("anna").token, 3)
   pair = server.store.record.pairs[showing.pair]
   return (pair.opponent if showing.ours_is_a else stand_ins.OURS, pair.kind, pair.image)
