@@ -17,8 +17,8 @@ onnx = [
     "tf2onnx>=1.17",  # Earlier ones need protobuf 3, tensorflow-metadata (on Python 3.11) protobuf 4.
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16"]
-
-evaluation = ["matplotlib"]
+witnesses = ["scikit-image", "scipy"]  # What the metrics are compared with.
+evaluation = ["matplotlib"]  # Draws the charts of the analyses.
 
 setup(
     name="z2i_tf",
@@ -28,7 +28,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0 (the bundled weights have a note of their own in z2i_tf/assets)",
     packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
-    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "study/page/*"]},
+    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*"]},
     python_requires=">=3.9,<3.12",
     install_requires=[
         "absl-py",
@@ -43,7 +43,12 @@ setup(
         "tensorflow-metadata<1.17",  # Later ones need protobuf 5.
         "tqdm",
     ],
-    extras_require={"evaluation": evaluation, "onnx": onnx, "serving": serving,
-                    "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + onnx + serving},
+    extras_require={
+        "evaluation": evaluation,
+        "lpips": ["torch>=2"],  # Reads torchvision's weights; .npz files need nothing.
+        "onnx": onnx,
+        "serving": serving,
+        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + onnx + serving + witnesses,
+    },
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -21,3 +21,4 @@ optimizers = keras.optimizers
 Model = keras.Model
 VGG19 = keras.applications.VGG19
 vgg19_preprocess_input = keras.applications.vgg19.preprocess_input
+get_file = keras.utils.get_file

@@ -234,9 +234,9 @@ def test_changed_testset_is_refused(testset, tmp_path, capsys):
 def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_path, capsys):
   missing = tmp_path / "alexnet.npz"
   assert _evaluate(testset, tmp_path / "run", "--baseline=mean", "--lpips_net=alex", f"--lpips_features={missing}",
-                   f"--lpips_linear={missing}", f"--inception={tmp_path / 'graph.pb'}") == 1
+                   f"--lpips_linear={missing}", f"--inception_graph={tmp_path / 'graph.pb'}") == 1
   error = capsys.readouterr().err
-  assert f"left out: LPIPS: {missing}" in error and f"left out: FID: {tmp_path / 'graph.pb'}" in error
+  assert f"left out: LPIPS: --lpips_features={missing}" in error and f"left out: FID: --inception_graph={tmp_path / 'graph.pb'}" in error
   record = _record(tmp_path / "run")
   assert "LPIPS" not in record["scores"]["small"]["mean"] and len(record["notes"]) == 2
   assert np.isfinite(record["scores"]["small"]["mean"]["PSNR"]).all()

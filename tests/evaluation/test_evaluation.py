@@ -3,7 +3,9 @@ import pytest
 
 from z2i_tf.evaluation import baselines
 from z2i_tf.evaluation import evaluate
+from z2i_tf.evaluation import fid
 from z2i_tf.evaluation import metrics
+from z2i_tf.evaluation.image_scores import score_image
 
 
 def _pair(seed=0, shape=(2, 24, 32, 3)):
@@ -61,19 +63,41 @@ def test_mean_fill_is_the_mean_of_the_known():
   np.testing.assert_array_equal(baselines.mean_fill(image, np.ones_like(mask)), image)
 
 
-def test_evaluate_hides_the_original_and_averages():
+def _examples(count, test_set="set"):
   rng = np.random.default_rng(0)
-  examples = [(rng.integers(0, 256, (16, 16, 3), np.uint8), np.eye(16, dtype=np.uint8)) for _ in range(3)]
-  seen = []
+  return [evaluate.Example(test_set, str(number), rng.integers(0, 256, (16, 16, 3), np.uint8), np.eye(16, dtype=np.uint8))
+          for number in range(count)]
 
-  def keep(image, mask):
-    seen.append((image, mask))
-    return image
 
-  table = evaluate.evaluate({"keep": keep}, examples)
-  for (image, mask), (original, _) in zip(seen, examples):
-    assert not image[mask == 1].any()
-    np.testing.assert_array_equal(image[mask == 0], original[mask == 0])
-  each = [evaluate.score(image, original) for (image, _), (original, _) in zip(seen, examples)]
-  assert table["keep"]["PSNR"] == pytest.approx(np.mean([scores["PSNR"] for scores in each]))
-  assert "| keep | " in evaluate.format_table("title", table)
+def test_evaluate_hides_the_original_and_scores_every_example_of_every_set():
+  examples, seen, kept = _examples(3) + _examples(2, "other"), [], []
+
+  def keep_holes(example):
+    seen.append(example.masked)
+    return example.masked
+
+  scores = evaluate.evaluate({"hole": keep_holes, "original": lambda example: example.original}, examples,
+                             keep=lambda example, name, result: kept.append((example.name, name, result)))
+  for masked, example in zip(seen, examples):
+    assert not masked[example.mask == 1].any()
+    np.testing.assert_array_equal(masked[example.mask == 0], example.original[example.mask == 0])
+  assert [len(scores.per_image[name]["hole"]["PSNR"]) for name in ("set", "other")] == [3, 2]
+  for value, example in zip(scores.per_image["set"]["hole"]["PSNR"], examples):
+    assert value == score_image(example.masked, example.original, example.mask)["PSNR"]
+  assert scores.per_image["other"]["original"]["PSNR"] == [np.inf] * 2 and not scores.per_set
+  assert [(name, method) for name, method, _ in kept[:3]] == [("0", "hole"), ("0", "original"), ("1", "hole")]
+
+
+def test_evaluate_with_distance_and_features():
+  examples = _examples(3) + _examples(1, "single")
+  mean = lambda image: image.mean(axis=(0, 1)) / 255  # Three features.
+  scores = evaluate.evaluate(
+      {"hole": lambda example: example.masked, "original": lambda example: example.original}, examples,
+      lpips=lambda result, original: np.abs(result.astype(float) - original).mean(axis=(1, 2, 3)), inception=mean)
+  assert scores.per_image["set"]["original"]["LPIPS"] == [0.0] * 3
+  np.testing.assert_allclose(scores.per_image["set"]["hole"]["LPIPS"], [
+      np.abs(example.masked.astype(float) - example.original).mean() for example in examples[:3]])
+  expected = fid.fid(np.stack([mean(example.masked) for example in examples[:3]]),
+                     np.stack([mean(example.original) for example in examples[:3]]))
+  assert scores.per_set["set"]["hole"]["FID"] == pytest.approx(expected) and expected > 0
+  assert scores.per_set["set"]["original"]["FID"] == pytest.approx(0, abs=1e-9) and "single" not in scores.per_set

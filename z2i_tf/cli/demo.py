@@ -59,13 +59,13 @@ def _row(inpainter, path, image, mask):
   from z2i_tf import image_ops
   from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
-  from z2i_tf.evaluation import evaluate
+  from z2i_tf.evaluation import image_scores
   from z2i_tf.reports import comparison_sheet
   masked = image * (1 - mask[..., None])
   stages = inpainter.stages(masked, mask)
   coarse, result = (image_ops.fill_hole(masked, mask, stages[name])
                     for name in (conventions.COARSE, conventions.RESULT))
   fills = [baselines.telea(masked, mask), coarse, result]
-  scores = [evaluate.score(fill, image)["PSNR"] for fill in fills]
+  scores = [image_scores.score_image(fill, image, mask)[image_scores.PSNR] for fill in fills]
   print(f"{pairs.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
   return [comparison_sheet.paint_hole(image, mask), *fills, image]

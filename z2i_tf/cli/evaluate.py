@@ -14,7 +14,9 @@ from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
-_NO_LPIPS, _DOWNLOAD = "none", "download"
+_NO_LPIPS = "none"
+# Of `evaluation.weight_files`, which must not be imported to print help.
+_DOWNLOAD = "default"
 # Names of pictures that are kept beside those of the methods.
 _RESERVED = ("original", "mask")
 
@@ -39,11 +41,12 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_enum("lpips_net", _NO_LPIPS, [_NO_LPIPS, "alex", "vgg"], "Network of LPIPS v0.1; none leaves it out.",
                     flag_values=values)
   flags.DEFINE_string("lpips_features", _DOWNLOAD, "torchvision's weights of that network (.pth, .npz), or "
-                      f"{_DOWNLOAD}.", flag_values=values)
-  flags.DEFINE_string("lpips_linear", _DOWNLOAD, f"LPIPS' own weights for it (.pth, .npz), or {_DOWNLOAD}.",
+                      f"{_DOWNLOAD} to download them.", flag_values=values)
+  flags.DEFINE_string("lpips_linear", _DOWNLOAD, "LPIPS' own weights for it (.pth, .npz), or "
+                      f"{_DOWNLOAD} to download them.", flag_values=values)
+  flags.DEFINE_string("inception_graph", None, "Frozen Inception of 2015-12-05 for FID (classify_image_graph_def.pb, or "
+                      f"the archive with it), or {_DOWNLOAD} to download it; without it FID is left out.",
                       flag_values=values)
-  flags.DEFINE_string("inception", None, "Frozen Inception graph of 2015-12-05 for FID (classify_image_graph_def.pb), or "
-                      f"{_DOWNLOAD}; without it FID is left out.", flag_values=values)
   flags.DEFINE_bool("save_results", True, "Keep every method's result, the originals and the masks, for z2i "
                     "side-by-side, failures and study.", flag_values=values)
   flags.DEFINE_string("output_dir", None, "Folder for what is measured, created if missing.", flag_values=values)
@@ -67,6 +70,8 @@ def run(values: flags.FlagValues) -> bool:
   from z2i_tf import image_io
   from z2i_tf.cli import evaluation_inputs as inputs
   from z2i_tf.cli import evaluation_run
+  from z2i_tf.reports import charts
+  charts.require_matplotlib()
   sets = inputs.open_sets(values, os.path.join(values.output_dir, evaluation_run.RESULTS))
   image_io.create_folder(values.output_dir)
   methods = {name: inputs.baseline_method(name) for name in values.baseline}

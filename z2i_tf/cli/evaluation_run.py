@@ -17,6 +17,7 @@ from z2i_tf.evaluation import evaluate
 from z2i_tf.evaluation import fid
 from z2i_tf.evaluation import lpips
 from z2i_tf.reports import layouts
+from z2i_tf.reports import pictures
 from z2i_tf.reports import records
 from z2i_tf.reports import tables
 
@@ -54,8 +55,11 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
   for method in methods.values():
     notes.extend(method.remarks())
   for each in sets:
-    if inception:
-      notes.extend(f"{each.name}: {text}" for text in fid.remarks(len(test_sets[each.name]["images"])))
+    images = len(test_sets[each.name]["images"])
+    if inception and images < 2:
+      left_out.append(f"FID of the {each.name} masks: it needs at least 2 images")
+    elif inception:
+      notes.extend(filter(None, [fid.remark_on_count(images, inception.dimensions)]))
   record = {
       "manifest": {"versions": records.versions(), "settings": {
           "analysis": values.analysis, "blend_results": values.blend_results, "max_memory": values.max_memory},
@@ -63,8 +67,7 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
                        (evaluate.LPIPS, distance), (evaluate.FID, inception)) if metric},
                    "resize": "none", "test_set": made_as},
       "test_sets": test_sets, "methods": {name: method.entry for name, method in methods.items()},
-      "scores": scores.per_image, "set_scores": scores.per_set, "notes": notes + left_out,
-      "pictures": []}
+      "scores": scores.per_image, "set_scores": scores.per_set, "notes": notes + left_out}
   _write(values, record)
   for line in left_out:
     print(f"left out: {line}", file=sys.stderr)
@@ -77,7 +80,7 @@ def _weighted_metrics(values):
   for name, wanted, load in (
       (evaluate.LPIPS, values.lpips_net != "none",
        lambda: lpips.Lpips(values.lpips_net, values.lpips_features, values.lpips_linear)),
-      (evaluate.FID, values.inception, lambda: fid.InceptionFeatures(values.inception))):
+      (evaluate.FID, values.inception_graph, lambda: fid.InceptionFeatures(values.inception_graph))):
     metric = None
     if wanted:
       try:
@@ -116,6 +119,7 @@ def _write(values, record: Dict[str, Any]):
                      ("tables.md", "\n\n".join(map(tables.to_markdown, shown)) + "\n")):
     with atomic_write(os.path.join(values.output_dir, name)) as file:
       file.write(text.encode("utf-8"))
+  record["pictures"] = pictures.pictures_of(values.analysis, record, values.output_dir)
   records.write_record(values.output_dir, values.analysis, record)
   print("\n\n".join(map(tables.to_text, shown)))
   print(values.output_dir)

@@ -36,7 +36,7 @@ class Example:
 Method = Callable[[Example], np.ndarray]
 # Two (1, H, W, 3) uint8 -> (1,).
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
-# (1, H, W, 3) uint8 -> (1, N).
+# (H, W, 3) uint8 -> (N,).
 Features = Callable[[np.ndarray], np.ndarray]
 
 
@@ -62,7 +62,8 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: 
     methods: by name.
     examples: those of one test set after the other.
     lpips: of a result and its original; None leaves LPIPS out.
-    inception: features of an image for FID, which compares the results of a set with its originals; None leaves it out.
+    inception: features of an image for FID, which compares the results of a set with its originals; None leaves it
+      out, and so do sets of fewer than two images.
     keep: is given each example, the method's name and its result.
   """
   per_image: Dict[str, Any] = {}
@@ -71,7 +72,7 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: 
     rows = per_image.setdefault(example.test_set, {name: {} for name in methods})
     if inception:
       seen = features.setdefault(example.test_set, {name: [] for name in (None, *methods)})
-      seen[None].append(inception(example.original[np.newaxis])[0])
+      seen[None].append(inception(example.original))
     for name, method in methods.items():
       result = method(example)
       scores = score_image(result, example.original, example.mask)
@@ -80,8 +81,8 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: 
       for metric, value in scores.items():
         rows[name].setdefault(metric, []).append(value)
       if inception:
-        seen[name].append(inception(result[np.newaxis])[0])
+        seen[name].append(inception(result))
       keep(example, name, result)
   return Scores(per_image, {
       test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in methods}
-      for test_set, seen in features.items()})
+      for test_set, seen in features.items() if len(seen[None]) > 1})

@@ -1,5 +1,6 @@
 """What every analysis leaves beside its record: tables.md and pictures."""
 
+import dataclasses
 import os
 from typing import Any, Dict, Mapping, Sequence
 
@@ -24,7 +25,9 @@ def write_analysis(folder: str, analysis: str, settings: Mapping[str, Any], cont
   """
   write_tables(folder, of_tables)
   manifest: Dict[str, Any] = {"versions": records.versions(), "settings": dict(settings)}
-  records.write_record(folder, analysis, {"manifest": manifest, "pictures": list(pictures), **content})
+  records.write_record(folder, analysis, {
+      "manifest": manifest, "pictures": list(pictures), **content,
+      "tables": [dataclasses.asdict(table) for table in of_tables]})  # For z2i report.
 
 
 def write_tables(folder: str, of_tables: Sequence[tables.Table]) -> None:

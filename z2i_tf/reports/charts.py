@@ -117,11 +117,13 @@ def _write(path: str, title: str, draw: Callable):
   import matplotlib
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
-  with matplotlib.rc_context(matplotlib.rcParamsDefault):
+  # Names are shown as they are: "$" begins no formula.
+  with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False}):
     figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title)
+    axes.set_axisbelow(True)
     draw(axes)
     _legend(figure, axes)
     with atomic_write(path) as file:

@@ -83,12 +83,12 @@ def display_shape(height: int, width: int) -> Tuple[int, int]:
 def at_size(image: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
   """Returns an (H, W, 3) uint8 image at another size (height, width).
 
-  Enlarging repeats pixels, so that they are seen as they are; shrinking averages them (Lanczos).
+  Enlarging by a whole factor repeats pixels, so that they are seen as they are; anything else is Lanczos resampling.
   """
   if image.shape[:2] == tuple(shape):
     return image
-  enlarges = shape[0] >= image.shape[0] and shape[1] >= image.shape[1]
-  method = Image.Resampling.NEAREST if enlarges else Image.Resampling.LANCZOS
+  repeats = all(new % old == 0 for new, old in zip(shape, image.shape))
+  method = Image.Resampling.NEAREST if repeats else Image.Resampling.LANCZOS
   return np.asarray(Image.fromarray(image).resize((shape[1], shape[0]), method))
 
 

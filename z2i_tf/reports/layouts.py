@@ -17,14 +17,14 @@ METRICS = {"PSNR": 2, "SSIM": 4, "MS-SSIM": 4, "L1": 5, "LPIPS": 4, "FID": 2, "h
 LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "hole L1")
 # The metrics of the paper's tables of ablations and scales.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
-_BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
+BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
 _BUCKET_METRICS = ("PSNR", "hole PSNR")
 
 
 def tables_of(analysis: str, record: Mapping[str, Any]) -> List[Table]:
   """Returns the tables of a record of z2i evaluate in the layout of an analysis."""
   made = {"comparison": _comparison, "ablation": _ablation, "frequency": _frequency, "scale_study": _scale_study}
-  return [*made[analysis](record), *_bucket_tables(record)]
+  return [*made[analysis](record), *bucket_tables(record)]
 
 
 def mean_of(record: Mapping[str, Any], test_set: str, method: str, metric: str) -> statistics.Mean:
@@ -51,7 +51,7 @@ def measured_on(record: Mapping[str, Any], test_set: str) -> str:
 
 def scores_csv(record: Mapping[str, Any]) -> str:
   """Returns a row per test set, image and method."""
-  metrics = _metrics_in(record["scores"])
+  metrics = metrics_in(record["scores"])
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(["test_set", "image", "hole_ratio", "method", *metrics])
@@ -67,12 +67,12 @@ def scores_csv(record: Mapping[str, Any]) -> str:
 def _comparison(record) -> List[Table]:
   made = []
   for test_set in record["test_sets"]:
-    metrics = [metric for metric in METRICS if metric not in dict(_BANDS)
-               and (metric in _metrics_in({test_set: record["scores"][test_set]})
-                    or metric in _metrics_in({test_set: record["set_scores"].get(test_set, {})}))]
+    metrics = [metric for metric in METRICS if metric not in dict(BANDS)
+               and (metric in metrics_in({test_set: record["scores"][test_set]})
+                    or metric in metrics_in({test_set: record["set_scores"].get(test_set, {})}))]
     rows = [[method, *(number(mean_of(record, test_set, method, metric).value, metric) for metric in metrics)]
             for method in record["methods"]]
-    made.append(Table(f"Comparison, {test_set} masks", ["Method", *metrics], rows, _notes(record, test_set, metrics)))
+    made.append(Table(f"Comparison, {test_set} masks", ["Method", *metrics], rows, notes_on(record, test_set, metrics)))
   return made
 
 
@@ -94,7 +94,7 @@ def _wide(record, title, heading, key, with_parameters) -> Table:
     cells = [method, str(entry.get(key, NONE)), *(
         number(mean_of(record, test_set, method, metric).value, metric) for test_set in sets for metric in PAPER_METRICS)]
     rows.append(cells + ([parameters(entry)] if with_parameters else []))
-  notes = [note for test_set in sets for note in _notes(record, test_set, PAPER_METRICS)]
+  notes = [note for test_set in sets for note in notes_on(record, test_set, PAPER_METRICS)]
   return Table(title, columns + (["Parameters"] if with_parameters else []), rows, list(dict.fromkeys(notes)))
 
 
@@ -108,17 +108,18 @@ def _frequency(record) -> List[Table]:
   first, *others = record["methods"]
   for test_set in record["test_sets"]:
     rows = []
-    for metric, heading in _BANDS:
+    for metric, heading in BANDS:
       values = {method: mean_of(record, test_set, method, metric).value for method in record["methods"]}
       rows.append([heading, *(number(value, metric) for value in values.values()),
                    *(number(values[method] - values[first], metric) for method in others)])
     made.append(Table(
         f"SSIM by frequency, {test_set} masks", ["Frequency range", *record["methods"], *(f"{name} - {first}" for name in others)],
-        rows, _notes(record, test_set, [metric for metric, _ in _BANDS])))
+        rows, notes_on(record, test_set, [metric for metric, _ in BANDS])))
   return made
 
 
-def _bucket_tables(record) -> List[Table]:
+def bucket_tables(record: Mapping[str, Any]) -> List[Table]:
+  """Returns the PSNR by size of the hole, for test sets whose holes are of several sizes."""
   made = []
   for test_set, entry in record["test_sets"].items():
     members = statistics.buckets(np.array([image["hole_ratio"] for image in entry["images"]]))
@@ -134,9 +135,15 @@ def _bucket_tables(record) -> List[Table]:
   return made
 
 
-def _notes(record, test_set, metrics: Sequence[str]) -> List[str]:
-  """What a table's cells were measured on, and which values are not in its means."""
-  notes = [f"{measured_on(record, test_set)}."]
+def notes_on(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> List[str]:
+  """Returns what a table's cells were measured on, which values are not in its means, and the record's notes."""
+  return list(dict.fromkeys([f"{measured_on(record, test_set)}.", *left_out_of_means(record, test_set, metrics),
+                             *record["notes"]]))
+
+
+def left_out_of_means(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> List[str]:
+  """Returns a line for each metric with values that are not in its means."""
+  notes = []
   for metric in metrics:
     for method in record["methods"]:
       found = mean_of(record, test_set, method, metric)
@@ -145,10 +152,10 @@ def _notes(record, test_set, metrics: Sequence[str]) -> List[str]:
       if found.undefined:
         notes.append(f"{metric}: not defined for {found.undefined} of the images with {test_set} masks, which are not in "
                      "the mean.")
-  return list(dict.fromkeys([*notes, *record["notes"]]))
+  return list(dict.fromkeys(notes))
 
 
-def _metrics_in(scores) -> List[str]:
-  """Returns the metrics that a record has, in the order of the tables."""
+def metrics_in(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> List[str]:
+  """Returns the metrics that test sets -> methods -> metrics have, in the order of the tables."""
   found = {metric for methods in scores.values() for metrics in methods.values() for metric in metrics}
   return [metric for metric in METRICS if metric in found]

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Tuple
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 
 FORMAT = "z2i_tf record 1"
+# What every version's begins with, and within how many bytes of the file.
+_FORMAT_NAME, _HEAD_BYTES = b"z2i_tf record", 100
 # Kinds of records that other code asks for.
 TESTSET = "testset"
 # The entry that records of z2i evaluate alone have.
@@ -105,23 +107,40 @@ def numbers(values: List[Any]) -> np.ndarray:
   return np.array([float(value) for value in values], np.float64)
 
 
-def find_records(folder: str) -> List[Tuple[str, Dict[str, Any]]]:
-  """Returns (path, record) of every record in a folder and below it, in order of their paths.
+def find_records(folder: str, kinds: Collection[str]) -> Tuple[List[Tuple[str, Dict[str, Any]]], List[str]]:
+  """Returns (path, record) of every record in a folder and below it, and lines on those that cannot be used.
 
-  Raises: InputError if the folder is none, or no record is in it.
+  Args:
+    folder: that is searched; links to folders are not followed.
+    kinds: a file called KIND.json of one of them must be a record; other JSON files may be something else, unless they
+      begin as records do.
+  Returns: records in order of their paths; a line for each file that should be a record and is not.
+  Raises: InputError if the folder is none.
   """
   if not os.path.isdir(folder):
     raise InputError(f"{folder}: no such folder")
-  found = []
+  found, problems = [], []
   for parent, folders, names in os.walk(folder):
     folders.sort()
-    for name in sorted(names):
-      path = os.path.join(parent, name)
-      if name.endswith(".json") and _is_record(path):
-        found.append((path, read_record(path)))
-  if not found:
-    raise InputError(f"{folder}: no records in it; z2i evaluate --output_dir={os.path.join(folder, 'NAME')} writes one")
-  return sorted(found, key=lambda item: item[0])
+    for path in (os.path.join(parent, name) for name in sorted(names) if name.endswith(".json")):
+      try:
+        record = read_record(path)
+        if not isinstance(record.get("analysis"), str):
+          raise InputError(f"{path}: a record that does not say of what")
+        found.append((path, record))
+      except InputError as error:
+        if os.path.splitext(os.path.basename(path))[0] in kinds or _begins_as_record(path):
+          problems.append(str(error))
+  return sorted(found, key=lambda item: item[0]), problems
+
+
+def _begins_as_record(path) -> bool:
+  """Whether a file is, or was, a record, perhaps cut short or of another version."""
+  try:
+    with open(path, "rb") as file:
+      return _FORMAT_NAME in file.read(_HEAD_BYTES)
+  except OSError:
+    return False
 
 
 def _is_record(path) -> bool:

@@ -1,0 +1,82 @@
+"""Counts parameters and operations of models and times them on images, beside OpenCV's methods (the paper's Table 5).
+
+Every method fills the same centre crops of --image_dir, or random images, with random masks, one at a time, without
+files. --zoom, --scale, --width or --sr_width measure a model of that configuration with random weights, whose times are
+those of a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should run meanwhile.
+"""
+
+import os
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+_CONFIGURATION = ("zoom", "scale", "width", "sr_width")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_list("model", None, "Models: NAME=PATH, ..., or names of bundled ones; PATH as of z2i inpaint --model. "
+                    "Default: compact, unless a configuration is given.", flag_values=values)
+  flag_groups.define_model_flags(values)
+  flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic that models are measured in beside "
+                    "float32; a SavedModel has its own.", flag_values=values)
+  flags.DEFINE_string("image_dir", None, "Folder of photographs; if there are fewer than --count, they come again with "
+                      "other masks. Default: random images.", flag_values=values)
+  flags.DEFINE_integer("count", 100, "How many images are timed.", lower_bound=1, flag_values=values)
+  flag_groups.define_size_flag(values)
+  flag_groups.define_mask_kind_flag(values)
+  flag_groups.define_seed_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "output_dir")
+  size = flag_groups.size(values)
+  is_configured = any(values[name].present for name in _CONFIGURATION)
+  folders = flag_groups.named_models(values, [] if is_configured else ["compact"])
+  config = flag_groups.model_config(values) if is_configured else None
+  from z2i_tf import image_io
+  from z2i_tf.reports import charts
+  from z2i_tf.reports import complexity
+  from z2i_tf.reports import tables
+  charts.require_matplotlib()
+  examples, images = _examples(values, *size)
+  image_io.create_folder(values.output_dir)
+
+  from z2i_tf.cli import measured_models
+  from z2i_tf.cli.progress import progress
+  from z2i_tf.evaluation import baselines
+  models, methods = {}, {}
+  for name, folder in folders.items():
+    measured_models.add_trained(name, folder, values.precision, size, models, methods)
+  if config:
+    measured_models.add_random(config, values.precision, values.seed, size, models, methods)
+  methods.update(baselines.METHODS)
+  complexity.warm_up(methods, examples)
+  with progress(values.count, "image") as advance:
+    seconds = complexity.measure(methods, examples, advance)
+  settings = {"count": values.count, "size": size, "mask_kind": values.mask_kind, "seed": values.seed, "images": images}
+  for table in complexity.write(values.output_dir, models, seconds, size, settings, measured_models.measured_on()):
+    print(tables.to_text(table) + "\n")
+  print(values.output_dir)
+
+
+def _examples(values, height, width):
+  """Returns images and masks, and what the images are: name -> hash, or "random"."""
+  import numpy as np
+  from z2i_tf import image_io
+  from z2i_tf.reports import complexity
+  from z2i_tf.reports import records
+  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind")
+  generators = [np.random.default_rng([values.seed, index]) for index in range(values.count)]
+  try:
+    drawn = [masks.draw(height, width, rng) for rng in generators]
+  except ValueError as error:
+    raise InputError(f"--size={values.size}: {error}") from error
+  if not values.image_dir:
+    return [(rng.integers(0, 256, (height, width, 3), np.uint8), mask) for rng, mask in zip(generators, drawn)], "random"
+  paths = image_io.list_images(values.image_dir)[:values.count]
+  crops = complexity.centre_crops(paths, height, width)
+  return ([(crops[index % len(crops)], mask) for index, mask in enumerate(drawn)],
+          {os.path.basename(path): records.sha256(path) for path in paths})

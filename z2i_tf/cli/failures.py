@@ -1,0 +1,31 @@
+"""Draws the images with the largest holes, where methods fail (the paper's Figure 12).
+
+Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods with
+their PSNR, original; and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test set. Writes
+also tables.md and failures.json.
+"""
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flag_groups.define_run_flags(values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "run", "output_dir")
+  from z2i_tf import image_io
+  from z2i_tf.reports import results_beside
+  from z2i_tf.reports import tables
+  from z2i_tf.reports.run_folder import RunFolder
+  evaluated = RunFolder(values.run)
+  methods = evaluated.chosen_methods(values.methods)
+  chosen = {name: results_beside.images_with_largest_holes(evaluated, name, values.count)
+            for name in evaluated.chosen_test_sets(values.test_sets)}
+  image_io.create_folder(values.output_dir)
+  for table in results_beside.write(values.output_dir, results_beside.FAILURES, evaluated, chosen, methods,
+                                    values.zoom_crop, {"count": values.count}, "images with the largest holes"):
+    print(tables.to_text(table) + "\n")
+  print(values.output_dir)

@@ -1,0 +1,64 @@
+"""Draws what every stage of a model makes of photographs (the paper's Figures 2 and 16).
+
+A photograph a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original; below it the same
+as crops around the largest hole, where the stages at high resolution show their own, smaller pixels. The refined picture is
+shown as the network gives it; outside the hole it is neither trained nor used. Photographs are taken in the order of their
+names, and seen whole. Writes also tables.md and intermediate.json.
+"""
+
+import os
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
+  flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
+  flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
+  flag_groups.define_zoom_crop_flag(values)
+  flag_groups.define_model_choice_flag(values)
+  flag_groups.define_inference_flags(values)
+  flag_groups.define_analysis_folder_flag(values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "image_dir", "mask_dir", "output_dir")
+  from z2i_tf import image_io
+  from z2i_tf import photo_io
+  from z2i_tf.cli import pairs
+  from z2i_tf.reports import records
+  from z2i_tf.reports import tables
+  max_memory = flag_groups.max_memory(values)
+  folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
+  paths = folder.images[:values.count]
+  read = [folder.read(path) for path in paths]
+  image_io.create_folder(values.output_dir)
+
+  from z2i_tf.inference import model_store
+  from z2i_tf.inference.inpainter import Inpainter
+  from z2i_tf.reports import intermediate
+  predictor = model_store.load_predictor(values.model, values.precision)
+  inpainter = Inpainter(predictor, max_memory)
+  examples = [_example(inpainter, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
+              for path, (photo, mask, _) in zip(paths, read)]
+  settings = {"model": model_store.content_hash(values.model), "precision": predictor.precision,
+              "images": {os.path.basename(path): records.sha256(path) for path in paths},
+              "masks": {os.path.basename(folder.mask_path(path)): records.sha256(folder.mask_path(path))
+                        for path in paths}}
+  for table in intermediate.write(values.output_dir, examples, predictor.model_config.scale, values.zoom_crop, settings):
+    print(tables.to_text(table) + "\n")
+  print(values.output_dir)
+
+
+def _example(inpainter, name, image, mask):
+  from z2i_tf import conventions
+  from z2i_tf import image_ops
+  from z2i_tf.reports import intermediate
+  masked = image * (1 - mask[..., None])
+  stages = inpainter.stages(masked, mask)
+  pictures = {stage: image_ops.to_levels(stages[stage]) for stage in intermediate.STAGES}
+  for stage in (conventions.COARSE, conventions.RESULT):  # Known pixels bit for bit, as users get them.
+    pictures[stage] = image_ops.fill_hole(masked, mask, stages[stage])
+  return intermediate.Example(name, image, mask, pictures)

@@ -1,0 +1,93 @@
+"""The models that `z2i complexity` measures, and what their times depend on."""
+
+import dataclasses
+import os
+from typing import Any, Callable, Dict, Tuple
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf import processor
+from z2i_tf.inference import device_check
+from z2i_tf.inference import model_store
+from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.predictor import Predictor
+from z2i_tf.inference.saved_model import SAVED_MODEL_FILE
+from z2i_tf.keras_api import keras
+from z2i_tf.models import complexity
+from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
+
+_FLOAT32 = "float32"
+
+
+def add_trained(name: str, model: str, precision: str, size: Tuple[int, int], models: Dict[str, Dict[str, Any]],
+                methods: Dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
+  """Adds a trained model to `models` (what it is) and, per precision, to `methods`.
+
+  Args:
+    name: in the tables.
+    model: as of `model_store.load_predictor`.
+    precision: measured beside float32; a SavedModel is measured in its own alone.
+    size: height and width of the images, pixels.
+    models: name -> record.
+    methods: name with precision -> what fills a hole.
+  Raises: InputError if it cannot be loaded.
+  """
+  is_saved = os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
+  predictors = [model_store.load_predictor(model, chosen) for chosen in ([None] if is_saved else _precisions(precision))]
+  keras_model = ZoomInpainter(predictors[0].model_config)
+  models[name] = {"hash": model_store.content_hash(model), **_describe(keras_model, size)}
+  _add_methods(name, predictors, methods)
+
+
+def add_random(config: ModelConfig, precision: str, seed: int, size: Tuple[int, int], models: Dict[str, Dict[str, Any]],
+               methods: Dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
+  """Adds a model with seeded random weights; other arguments as `add_trained`."""
+  name = f"random weights, width {config.width}"
+  if config.sr_width != config.width and config.zoom == "sr":
+    name += f", SR {config.sr_width}"
+  if config.zoom != "sr":
+    name += f", zoom {config.zoom}"
+  if config.scale not in (1, 2):
+    name += f", scale {config.scale}"
+  keras.utils.set_random_seed(seed)
+  keras_model = ZoomInpainter(config)
+  arrays = checkpoints.read_arrays(keras_model.networks)
+  models[name] = {"seed": seed, **_describe(keras_model, size)}
+  _add_methods(name, [Predictor(Generator(config, arrays, chosen)) for chosen in _precisions(precision)], methods)
+
+
+def measured_on() -> Dict[str, str]:
+  """Returns what times depend on, in words."""
+  gpus = [f"{device.name} {device.model}".strip() for device in device_check.list_devices()
+          if device.name.startswith("GPU")]
+  threads = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
+  return {"device of the models": ", ".join(gpus[:1]) or "CPU", "processor": processor.model_name(),
+          "usable cores": str(processor.usable_cores()),
+          "threads of an operation": str(threads or f"TensorFlow's choice ({processor.usable_cores()})"),
+          "OpenCV's threads": str(cv2.getNumThreads())}
+
+
+def _precisions(precision):
+  return [_FLOAT32] if precision == _FLOAT32 else [_FLOAT32, precision]
+
+
+def _describe(keras_model, size):
+  padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in size]
+  return {**dataclasses.asdict(keras_model.model_config),
+          "parameters": _with_total(complexity.count_parameters(keras_model)),
+          "flops": _with_total(complexity.count_flops(keras_model, *padded))}
+
+
+def _with_total(counts):
+  return {"total": sum(counts.values()), **counts}
+
+
+def _add_methods(name, predictors, methods):
+  for predictor in predictors:
+    methods[f"{name}, {predictor.precision}"] = Inpainter(predictor)

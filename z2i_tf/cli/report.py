@@ -1,0 +1,55 @@
+"""Gathers the analyses below a folder into one HTML page and a Markdown file, beside the paper's numbers.
+
+Finds the records of z2i evaluate (comparison, ablation, frequency, scale_study), mask-stats, complexity, intermediate,
+side-by-side, failures and study --summary. --output_dir gets report.html, which needs nothing else, and report.md
+with its pictures in report_files/. Each cell says what it was measured on. What cannot be used is named, and the exit code is 1.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+
+_HTML, _MARKDOWN, _FILES = "report.html", "report.md", "report_files"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_string("runs", None, "Folder; every analysis in it and below it is reported.", flag_values=values)
+  flags.DEFINE_string("output_dir", None, "Folder for the report, created if missing. Default: report in --runs.",
+                      flag_values=values)
+
+
+def run(values: flags.FlagValues) -> bool:
+  """Returns whether something had to be left out."""
+  flag_groups.require(values, "runs")
+  from z2i_tf import image_io
+  from z2i_tf.atomic_files import atomic_folder
+  from z2i_tf.atomic_files import atomic_write
+  from z2i_tf.reports import gathering
+  from z2i_tf.reports import html_page
+  from z2i_tf.reports import markdown_page
+  from z2i_tf.reports import sections
+  runs, left_out = gathering.gather(values.runs)
+  report = sections.build(runs, left_out, _interval)
+  folder = values.output_dir or os.path.join(values.runs, "report")
+  image_io.create_folder(folder)
+  pictures = report.picture_files()
+  with atomic_folder(os.path.join(folder, _FILES)) as files:
+    for name, picture in pictures.items():
+      with open(os.path.join(files, name), "wb") as file:
+        file.write(picture.encoded)
+  for name, text in ((_MARKDOWN, markdown_page.render(report, pictures, _FILES)), (_HTML, html_page.render(report))):
+    with atomic_write(os.path.join(folder, name)) as file:
+      file.write(text.encode("utf-8", "backslashreplace"))  # Names of files need not be UTF-8.
+  for line in left_out:
+    print(f"left out: {line}", file=sys.stderr)
+  print(os.path.join(folder, _HTML))
+  return bool(left_out)
+
+
+def _interval(ours, other):
+  from z2i_tf.study import summary
+  found = summary.preference(summary.Count(ours, other))
+  return found and (found.share, found.low, found.high)

@@ -1,0 +1,41 @@
+"""Draws the results of several methods beside each other (the paper's Figures 4, 14 and 15).
+
+Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods with
+their PSNR, original. The images are those of --names, or drawn at random by --seed; scores play no part. Writes also
+tables.md and side_by_side.json.
+"""
+
+from absl import flags
+
+from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_list("names", [], "Names of images, without extension. Default: --count at random.", flag_values=values)
+  flag_groups.define_run_flags(values)
+  flag_groups.define_seed_flag(values)
+
+
+def run(values: flags.FlagValues) -> None:
+  flag_groups.require(values, "run", "output_dir")
+  if values.names and (values["count"].present or values["seed"].present):
+    raise InputError("--names says which images are shown; leave out --count and --seed")
+  from z2i_tf import image_io
+  from z2i_tf.reports import results_beside
+  from z2i_tf.reports import tables
+  from z2i_tf.reports.run_folder import RunFolder
+  evaluated = RunFolder(values.run)
+  test_sets = evaluated.chosen_test_sets(values.test_sets)
+  methods = evaluated.chosen_methods(values.methods)
+  if values.names:
+    chosen = {name: results_beside.named_images(evaluated, name, values.names) for name in test_sets}
+    settings, what = {"names": values.names}, "chosen images"
+  else:
+    chosen = {name: results_beside.random_images(evaluated, name, values.count, values.seed) for name in test_sets}
+    settings, what = {"count": values.count, "seed": values.seed}, "images drawn at random"
+  image_io.create_folder(values.output_dir)
+  for table in results_beside.write(values.output_dir, results_beside.SIDE_BY_SIDE, evaluated, chosen, methods,
+                                    values.zoom_crop, settings, what):
+    print(tables.to_text(table) + "\n")
+  print(values.output_dir)

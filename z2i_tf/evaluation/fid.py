@@ -1,0 +1,150 @@
+"""Frechet Inception distance (Heusel et al. 2017, arXiv:1706.08500) between two sets of images.
+
+The network and the resize before it decide the number. Here both are the original's: the graph of 2015-12-05 and the
+resize that it contains.
+"""
+
+import tarfile
+from typing import Optional
+
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation import weight_files
+from z2i_tf.evaluation.weight_files import PublishedFile
+
+GRAPH_FLAG = "--inception_graph"
+_PUBLISHED = PublishedFile(
+    "inception-2015-12-05.tgz", "https://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz", "")
+_ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")
+_GRAPH_NAME = "classify_image_graph_def.pb"
+# (1, H, W, 3) float of 0..255, behind the decoding of a JPEG; the resize; (1, 1, 1, features).
+_IMAGE, _RESIZE, _FEATURES = "ExpandDims", "ResizeBilinear", "pool_3"
+
+
+class InceptionFeatures:
+  """The features of one image after another by the frozen Inception.
+
+  The graph has its own resize, TensorFlow 1's bilinear without antialias. It takes one image per run, as it was frozen.
+
+  Attributes:
+    description: the graph with its SHA-256, and the resize, in one line.
+    dimensions: length of a feature vector; 2,048 with the published graph.
+  """
+
+  def __init__(self, graph_file: str = weight_files.DEFAULT):
+    """Reads the graph.
+
+    Args:
+      graph_file: classify_image_graph_def.pb, or the published archive with it (.tgz), or "default" to download that.
+    Raises: InputError if the file is missing or not this graph, or the download fails.
+    """
+    path = weight_files.local_path(graph_file, _PUBLISHED, GRAPH_FLAG)
+    where = f"{GRAPH_FLAG}: {path}"
+    definition = _read_graph(path, where)
+    nodes = {node.name: node for node in definition.node}
+    for name in (_IMAGE, _RESIZE, _FEATURES):
+      if name not in nodes:
+        raise InputError(f"{where} has no {name}:0: it is not the Inception of 2015-12-05 ({_GRAPH_NAME})")
+    graph = tf.Graph()
+    try:
+      with graph.as_default():
+        tf.import_graph_def(definition, name="")
+      self._image, self._features = (graph.get_tensor_by_name(f"{name}:0") for name in (_IMAGE, _FEATURES))
+      # (A session: a tf.function refuses operations that TensorFlow has given up since, which the graph has.)
+      self._session = tf.compat.v1.Session(graph=graph)
+      self.dimensions = len(self(np.zeros((8, 8, 3), np.uint8)))
+      side = graph.get_tensor_by_name(f"{_RESIZE}:0").shape[1]
+    except (ValueError, tf.errors.OpError) as error:
+      raise InputError(f"{where} cannot be run: it is not the Inception of 2015-12-05 ({_GRAPH_NAME})") from error
+    resize = ", ".join(f"{name}={nodes[_RESIZE].attr[name].b}" for name in ("align_corners", "half_pixel_centers"))
+    self.description = (f"FID on the Inception in {weight_files.describe(path, weight_files.sha256(path))}, "
+                        f"{_FEATURES}; resize: the graph's {nodes[_RESIZE].op} to {side}x{side}, {resize}")
+
+  def __call__(self, image: np.ndarray) -> np.ndarray:
+    """Returns the features (`dimensions`,) float32 of an (H, W, 3) uint8 image.
+
+    Raises: ValueError if shape or type is another.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+      raise ValueError(f"expected (H, W, 3) uint8; received {image.shape} {image.dtype}")
+    return self._session.run(self._features, {self._image: image[np.newaxis].astype(np.float32)}).reshape(-1)
+
+
+def _read_graph(path, where) -> tf.compat.v1.GraphDef:
+  content = _read_from_archive(path, where) if path.endswith(_ARCHIVE_SUFFIXES) else _read(path)
+  try:
+    return tf.compat.v1.GraphDef.FromString(content)
+  except Exception as error:  # protobuf's, whose module is not ours to import.
+    raise InputError(f"{where}: not a frozen TensorFlow graph ({_GRAPH_NAME})") from error
+
+
+def _read(path):
+  with open(path, "rb") as file:
+    return file.read()
+
+
+def _read_from_archive(path, where):
+  """Reads the graph's bytes; nothing is unpacked, so no name in the archive leads anywhere."""
+  try:
+    with tarfile.open(path) as archive:
+      return archive.extractfile(_GRAPH_NAME).read()
+  except (tarfile.TarError, OSError, EOFError, KeyError, AttributeError) as error:
+    raise InputError(f"{where}: not an archive with {_GRAPH_NAME}; delete it if it was downloaded, or give the graph "
+                     f"with {GRAPH_FLAG}=FILE") from error
+
+
+def fid(features_a: np.ndarray, features_b: np.ndarray) -> float:
+  """Returns the Frechet distance between the Gaussians of two sets of features, with unbiased covariances in float64.
+
+  Args:
+    features_a: (N, D), a row per image.
+    features_b: (M, D); M need not be N.
+  Raises: InputError if a set has fewer than two images.
+  """
+  if min(len(features_a), len(features_b)) < 2:
+    raise InputError(f"FID needs at least 2 images per set; there are {len(features_a)} and {len(features_b)}")
+  sets = [np.asarray(features, np.float64) for features in (features_a, features_b)]
+  means = [features.mean(axis=0) for features in sets]
+  # Rows whose products are the covariance: A^T A and B^T B.
+  rows_a, rows_b = ((features - mean) / np.sqrt(len(features) - 1) for features, mean in zip(sets, means))
+  if min(len(rows_a), len(rows_b)) > rows_a.shape[1]:
+    return frechet_distance(means[0], rows_a.T @ rows_a, means[1], rows_b.T @ rows_b)
+  # The same trace of the root is the sum of the singular values of A B^T: of few images exact, and in no time.
+  return _distance(means[0], np.sum(rows_a**2), means[1], np.sum(rows_b**2),
+                   np.linalg.svd(rows_a @ rows_b.T, compute_uv=False).sum())
+
+
+def frechet_distance(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray) -> float:
+  """Returns |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)) of two Gaussians.
+
+  The trace of the root is that of (cov_a^(1/2) cov_b cov_a^(1/2))^(1/2), which is symmetric: its eigenvalues are real
+  and not negative, also where covariances are singular.
+
+  Args:
+    mean_a, mean_b: (D,) float64.
+    cov_a, cov_b: (D, D) float64, symmetric, without negative eigenvalues.
+  """
+  values, vectors = np.linalg.eigh(cov_a)
+  root_a = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+  values = np.linalg.eigvalsh(root_a @ cov_b @ root_a)
+  return _distance(mean_a, np.trace(cov_a), mean_b, np.trace(cov_b), np.sqrt(np.maximum(values, 0.0)).sum())
+
+
+def _distance(mean_a, trace_a, mean_b, trace_b, trace_of_root):
+  # Of equal sets, rounding leaves a little on either side of 0.
+  return max(0.0, float(np.sum((mean_a - mean_b)**2) + trace_a + trace_b - 2.0 * trace_of_root))
+
+
+def remark_on_count(images: int, dimensions: int) -> Optional[str]:
+  """Returns what must be said of an FID of so few images, in one line; None where there are enough.
+
+  Args:
+    images: of the smaller set.
+    dimensions: length of the feature vectors, whose covariance needs one image more to have full rank.
+  """
+  if images > dimensions:
+    return None
+  return (f"FID of {images} images: biased upwards, as {dimensions} features need at least {dimensions + 1} (usual are "
+          "10,000 and more); comparable only with an FID of as many images")

@@ -1,0 +1,170 @@
+"""LPIPS v0.1 (Zhang et al. 2018, arXiv:1801.03924): distance between features of an ImageNet network.
+
+The published linear weights belong to torchvision's AlexNet and VGG16, and to no others: Keras' VGG16 has other weights
+and other inputs, and gives other distances.
+"""
+
+from typing import Dict, List, NamedTuple, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation import weight_files
+from z2i_tf.evaluation.weight_files import PublishedFile
+
+FEATURES_FLAG, LINEAR_FLAG = "--lpips_features", "--lpips_linear"
+VERSION = "0.1"
+# The authors' scaling of RGB in [-1, 1].
+_SHIFT = (-0.030, -0.088, -0.188)
+_SCALE = (0.458, 0.448, 0.450)
+# What keeps features of length zero finite.
+_EPSILON = 1e-10
+
+
+class _Conv(NamedTuple):
+  """A convolution with bias and ReLU; zeros around the image."""
+  index: int  # In torchvision's list of layers, which names its arrays.
+  channels: int
+  side_px: int = 3
+  stride: int = 1
+  padding: int = 1
+
+
+class _Net(NamedTuple):
+  """A network up to its last compared features.
+
+  Attributes:
+    title: whose network it is.
+    pool_side_px: side of the maximum pooling, whose stride is 2 and which leaves out what does not fill a window.
+    blocks: convolutions; the features behind each block are compared.
+    pooled: blocks with pooling before them.
+    smallest_side: of an image, pixels; smaller ones have nothing left to pool.
+    features, linear: the published files.
+  """
+  title: str
+  pool_side_px: int
+  blocks: Tuple[Tuple[_Conv, ...], ...]
+  pooled: Tuple[int, ...]
+  smallest_side: int
+  features: PublishedFile
+  linear: PublishedFile
+
+
+_TORCHVISION = "https://download.pytorch.org/models/"
+_AUTHORS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/"
+_NETS: Dict[str, _Net] = {
+    "alex": _Net(
+        "torchvision's AlexNet", 3,
+        ((_Conv(0, 64, 11, 4, 2),), (_Conv(3, 192, 5, 1, 2),), (_Conv(6, 384),), (_Conv(8, 256),), (_Conv(10, 256),)),
+        (1, 2), 31,
+        PublishedFile("alexnet-owt-7be5be79.pth", _TORCHVISION + "alexnet-owt-7be5be79.pth", "7be5be79"),
+        PublishedFile("lpips_v0.1_alex.pth", _AUTHORS + "alex.pth",
+                      "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0")),
+    "vgg": _Net(
+        "torchvision's VGG16", 2,
+        ((_Conv(0, 64), _Conv(2, 64)), (_Conv(5, 128), _Conv(7, 128)), (_Conv(10, 256), _Conv(12, 256), _Conv(14, 256)),
+         (_Conv(17, 512), _Conv(19, 512), _Conv(21, 512)), (_Conv(24, 512), _Conv(26, 512), _Conv(28, 512))),
+        (1, 2, 3, 4), 16,
+        PublishedFile("vgg16-397923af.pth", _TORCHVISION + "vgg16-397923af.pth", "397923af"),
+        PublishedFile("lpips_v0.1_vgg.pth", _AUTHORS + "vgg.pth",
+                      "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"))}
+NETS = tuple(_NETS)
+
+
+class Lpips:
+  """LPIPS of pairs of images.
+
+  Attributes:
+    description: the network, the version and the files with their SHA-256, in one line.
+    smallest_side: shorter sides have no LPIPS, pixels.
+  """
+
+  def __init__(self, net: str, features: str = weight_files.DEFAULT, linear: str = weight_files.DEFAULT):
+    """Reads the weights.
+
+    Args:
+      net: one of `NETS`.
+      features: torchvision's weights of the network, .pth or .npz, or "default" to download them.
+      linear: the authors' weights of the features' channels, v0.1, likewise.
+    Raises: InputError if a file is missing, unusable or of another network, or a download fails.
+    """
+    self._net = _NETS[net]
+    features = weight_files.local_path(features, self._net.features, FEATURES_FLAG)
+    linear = weight_files.local_path(linear, self._net.linear, LINEAR_FLAG)
+    arrays = weight_files.read_arrays(features, _feature_shapes(self._net), "features.", FEATURES_FLAG)
+    # PyTorch's kernels are (out, in, height, width).
+    self._weights = {
+        conv.index: (tf.constant(arrays[f"features.{conv.index}.weight"].transpose(2, 3, 1, 0)),
+                     tf.constant(arrays[f"features.{conv.index}.bias"]))
+        for block in self._net.blocks for conv in block}
+    self._linear = _read_linear(linear, self._net)
+    files = ", ".join(weight_files.describe(path, weight_files.sha256(path)) for path in (features, linear))
+    self.description = f"LPIPS v{VERSION} on {self._net.title}: {files}"
+    self.smallest_side = self._net.smallest_side
+    self._distances = tf.function(self._distances, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2)
+
+  def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns the distance of each pair: two (B, H, W, 3) uint8 -> (B,) float32, 0 for equal images.
+
+    NaN where a side is shorter than `smallest_side`. Nothing is resized: memory grows with the images (VGG16 has 64
+    channels at full size, 256 bytes per pixel, of every image of the batch, and two such arrays at a time).
+    Raises: ValueError if shapes or types are others.
+    """
+    if first.shape != second.shape or first.ndim != 4 or first.dtype != np.uint8 or second.dtype != np.uint8:
+      raise ValueError(f"expected two (B, H, W, 3) uint8; received {first.shape} {first.dtype} and {second.shape} "
+                       f"{second.dtype}")
+    if min(first.shape[1:3]) < self.smallest_side:
+      return np.full(len(first), np.nan, np.float32)
+    return self._distances(first, second).numpy()
+
+  def _distances(self, first, second):
+    images = tf.cast(tf.concat([first, second], axis=0), tf.float32) / 127.5 - 1.0
+    return tf.add_n([layer_distance(*tf.split(features, 2), weights)
+                     for features, weights in zip(self._features((images - _SHIFT) / _SCALE), self._linear)])
+
+  def _features(self, images) -> List[tf.Tensor]:
+    features = []
+    for number, block in enumerate(self._net.blocks):
+      if number in self._net.pooled:
+        images = tf.nn.max_pool2d(images, self._net.pool_side_px, strides=2, padding="VALID")
+      for conv in block:
+        kernel, bias = self._weights[conv.index]
+        around = [conv.padding, conv.padding]
+        images = tf.nn.conv2d(images, kernel, conv.stride, [[0, 0], around, around, [0, 0]])
+        images = tf.nn.relu(tf.nn.bias_add(images, bias))
+      features.append(images)
+    return features
+
+
+def layer_distance(first: tf.Tensor, second: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+  """Returns LPIPS' share of one layer: two (B, h, w, C) and weights (C,) -> (B,).
+
+  The features of every position are brought to length 1; their squared differences are weighted by channel, added, and
+  averaged over the positions.
+  """
+  squares = tf.square(_unit_length(first) - _unit_length(second))
+  return tf.reduce_mean(tf.reduce_sum(squares * weights, axis=-1), axis=[1, 2])
+
+
+def _unit_length(features):
+  return features / (tf.norm(features, axis=-1, keepdims=True) + _EPSILON)
+
+
+def _feature_shapes(net: _Net) -> Dict[str, Tuple[int, ...]]:
+  shapes, channels = {}, 3
+  for block in net.blocks:
+    for conv in block:
+      shapes[f"features.{conv.index}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
+      shapes[f"features.{conv.index}.bias"] = (conv.channels,)
+      channels = conv.channels
+  return shapes
+
+
+def _read_linear(path, net) -> List[tf.Tensor]:
+  shapes = {f"lin{number}.model.1.weight": (1, block[-1].channels, 1, 1) for number, block in enumerate(net.blocks)}
+  arrays = weight_files.read_arrays(path, shapes, "lin", LINEAR_FLAG)
+  for name, array in arrays.items():
+    if array.min() < 0:
+      raise InputError(f"{LINEAR_FLAG}: {path}: {name} has negative weights, which LPIPS v{VERSION} has not")
+  return [tf.constant(arrays[name].reshape(-1)) for name in shapes]

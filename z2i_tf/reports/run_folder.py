@@ -1,0 +1,78 @@
+"""The folder that `z2i evaluate` leaves: scores of methods on test sets, and their pictures."""
+
+import os
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+
+from z2i_tf import image_io
+from z2i_tf.errors import InputError
+from z2i_tf.reports import records
+
+_RESULTS, _ORIGINAL, _MASK = "results", "original", "mask"
+
+
+class RunFolder:
+  """One evaluation, read from its folder alone.
+
+  Attributes:
+    hash: of the record's file, hexadecimal.
+    methods: names of the methods that were measured.
+    test_sets: names of the test sets.
+  """
+
+  def __init__(self, folder: str):
+    """Reads the record; raises InputError unless the folder has one of an evaluation, and pictures of results."""
+    self._folder = folder
+    found = [(path, record) for path, record in records.find_records(folder)
+             if os.path.dirname(path) == folder.rstrip(os.sep) and "scores" in record and "test_sets" in record]
+    if len(found) != 1:
+      raise InputError(f"{folder}: {len(found) or 'no'} records of z2i evaluate in it; give the --output_dir of one run")
+    path, self._record = found[0]
+    self.hash = records.sha256(path)
+    self.methods: List[str] = list(self._record["methods"])
+    self.test_sets: List[str] = list(self._record["test_sets"])
+    if not os.path.isdir(os.path.join(folder, _RESULTS)):
+      raise InputError(f"{folder}: no pictures of results in it; run z2i evaluate with --save_results")
+
+  def chosen_methods(self, names: Sequence[str]) -> List[str]:
+    """Returns the names of methods, all if none are given; raises InputError for one that was not measured."""
+    return _chosen("methods", names, self.methods, self._folder)
+
+  def chosen_test_sets(self, names: Sequence[str]) -> List[str]:
+    """Returns the names of test sets, all if none are given; raises InputError for one that there is not."""
+    return _chosen("test_sets", names, self.test_sets, self._folder)
+
+  def images(self, test_set: str) -> List[Dict[str, Any]]:
+    """Returns a test set's images as they are in the record: with "name" and "hole_ratio"."""
+    return self._record["test_sets"][test_set]["images"]
+
+  def scores(self, test_set: str, method: str, metric: str) -> np.ndarray:
+    """Returns (N,) float64, one score for each of `images`; raises InputError if it was not measured."""
+    try:
+      return records.numbers(self._record["scores"][test_set][method][metric])
+    except KeyError as error:
+      raise InputError(f"{self._folder}: {metric} of {method} on {test_set} was not measured; run z2i evaluate "
+                       "again") from error
+
+  def original(self, test_set: str, name: str) -> np.ndarray:
+    """Returns (H, W, 3) uint8; raises InputError if the file is missing or damaged."""
+    return image_io.read_rgb(self._path(_ORIGINAL, test_set, name))
+
+  def mask(self, test_set: str, name: str) -> np.ndarray:
+    """Returns (H, W) uint8, 1 = hole; raises as `original`."""
+    return image_io.read_mask(self._path(_MASK, test_set, name))
+
+  def result(self, test_set: str, name: str, method: str) -> np.ndarray:
+    """Returns what a method made of an image, (H, W, 3) uint8; raises as `original`."""
+    return image_io.read_rgb(self._path(method, test_set, name))
+
+  def _path(self, kind, test_set, name):
+    return os.path.join(self._folder, _RESULTS, kind, test_set, f"{name}.png")
+
+
+def _chosen(flag, names, known, folder):
+  for name in names:
+    if name not in known:
+      raise InputError(f"--{flag}: {name} is not in {folder}; there are {', '.join(known)}")
+  return list(names) or known
