@@ -1,5 +1,5 @@
 // One participant's way through a study: name, pairs, thanks. The server knows what is answered; the page asks it.
-import {ask, NO_ANSWER, remember, remembered} from "/api.js";
+import {ask, remember, remembered} from "/api.js";
 
 // Small images are enlarged by a whole number, so that all their pixels stay equal, and at most so much.
 const LARGEST_ENLARGEMENT = 3;
@@ -96,7 +96,8 @@ async function showPair(position) {
   } catch (error) {
     if (current !== pair) return;
     element("waiting").hidden = true;
-    complain("An image of this pair could not be loaded. " + NO_ANSWER);
+    complain("An image of this pair could not be loaded. If trying again does not help, please tell the person in " +
+             "charge.");
     element("again").hidden = false;
     return;
   }
