@@ -56,7 +56,7 @@ def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str,
     drawn = [value for values in series.values() for value in values if np.isfinite(value)] or [lowest + 1.0]
     smallest = min(*drawn, 0.0) or lowest
     largest = max(*drawn, 0.0)
-    room = 0.1 * (largest - smallest)  # For the numbers.
+    room = 0.1 * (largest - smallest) or 1.0  # For the numbers.
     (axes.set_xlim if horizontal else axes.set_ylim)(smallest - room * (smallest < 0), largest + room)
     if horizontal:
       axes.set_yticks(places, groups)
