@@ -53,7 +53,7 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
     names_needed: whether PATH alone is refused; otherwise its last part is the name.
   Raises: InputError for an entry without a name or a path, a name with a slash, or one that is there twice.
   """
-  return _named(name, values[name].value)
+  return _named(name, values[name].value, names_needed)
 
 
 def named_models(values: flags.FlagValues, default: Sequence[str]) -> Dict[str, str]:
@@ -63,10 +63,10 @@ def named_models(values: flags.FlagValues, default: Sequence[str]) -> Dict[str, 
   """
   from z2i_tf.inference.bundled_models import BUNDLED
   entries = default if values.model is None else values.model
-  return _named("model", [f"{entry}={entry}" if entry in BUNDLED else entry for entry in entries])
+  return _named("model", [f"{entry}={entry}" if entry in BUNDLED else entry for entry in entries], True)
 
 
-def _named(name, entries):
+def _named(name, entries, names_needed):
   found: Dict[str, str] = {}
   for entry in entries:
     label, _, path = entry.partition("=")
