@@ -61,7 +61,7 @@ def write_with_tables(folder, analysis, content, pictures=()):
   os.makedirs(folder, exist_ok=True)
   for name in pictures:
     write_picture(os.path.join(folder, name))
-  write_analysis(folder, analysis, {"count": 10, "size": [256, 256], "seed": 0, "images": {"a.png": "00"}}, content,
+  write_analysis(folder, analysis, {"count": 10, "size": [256, 256], "run": "0123" * 16, "images": {"a.png": "00"}}, content,
                  [Table(f"Own table of {analysis}", ["name", "value"], [["a", "1.5"], ["b", "-"]], ["A note."])], pictures)
 
 

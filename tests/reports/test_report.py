@@ -162,6 +162,12 @@ def test_other_tables_have_the_runs_and_the_paper(page):
   assert times["Paper, Table 5", "EdgeConnect"] == ["21.53M", "-", "21 ms"]
 
 
+def test_settings_are_said_as_what_other_tables_were_measured_on(page):
+  (cell,) = {cell[2]["title"] for row in page.tables["Own table of failures"] for cell in row if cell[0] == "td"
+             and "title" in cell[2]}
+  assert cell.startswith("this run (failures); count 10; size 256x256; run 012301230123; z2i_tf ")
+
+
 def test_study_has_a_column_for_every_opponent(page):
   table = page.tables["Preferences in pairs of results (Tables 2 and 11)"]
   assert [cell[1].replace(" vs. ours", "") for cell in table[0]] == [
