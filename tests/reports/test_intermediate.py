@@ -10,7 +10,7 @@ from z2i_tf.reports import records
 
 
 class _Predictor:
-  """Stages of one gray level each, but for high values outside of [0, 1]."""
+  """Stages of one gray level each."""
 
   model_config, precision, max_scores = ModelConfig(width=2), "float32", 2**20
   levels = {"coarse": 50, "zoomed": 100, "refined": 150, "result": 200}
@@ -20,8 +20,8 @@ class _Predictor:
     assert not images[holes].any()
     _, height, width, _ = images.shape
     factors = {"zoomed": 2, "refined": 2}
-    return {name: np.full((1, height * factors.get(name, 1), width * factors.get(name, 1), 3), level / 255.0, np.float32)
-            for name, level in self.levels.items()}
+    shapes = {name: (1, height * factors.get(name, 1), width * factors.get(name, 1), 3) for name in self.levels}
+    return {name: np.full(shapes[name], level / 255.0, np.float32) for name, level in self.levels.items()}
 
 
 @pytest.fixture(name="folders")
@@ -57,7 +57,7 @@ def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
   in_gray = np.unique(sheet[(sheet == sheet[..., :1]).all(axis=-1)][:, 0], return_counts=True)
   many = {value for value, count in zip(*in_gray) if count > 2000}
   assert many >= set(_Predictor.levels.values()) | {0, 10, 255} and 20 not in many
-  assert record["manifest"]["settings"]["model"] == records.sha256("z2i_tf/assets/compact/model.npz")
+  assert record["manifest"]["settings"]["model"] == model_store.model_hash("compact")
   assert str(folders) not in (folders / "out" / "intermediate.json").read_text()
 
 

@@ -18,7 +18,8 @@ def test_figures_are_those_of_the_masks_that_z2i_masks_writes(tmp_path, capsys):
   assert _run(tmp_path / "a") == 0
   printed = capsys.readouterr().out
   (tmp_path / "masks").mkdir()
-  assert main(["masks", "--kind=small", "--count=20", "--size=48x64", "--seed=3", f"--output_dir={tmp_path}/masks"]) == 0
+  assert main(["masks", "--kind=small", "--count=20", "--size=48x64", "--seed=3",
+               f"--output_dir={tmp_path}/masks"]) == 0
   ratios = [image_io.read_mask(path).mean() for path in image_io.list_images(str(tmp_path / "masks"))]
   record = records.read_record(str(tmp_path / "a" / "mask_statistics.json"))
   found = record["masks"]["small"]["hole_ratio"]

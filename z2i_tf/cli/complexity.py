@@ -9,15 +9,17 @@ import os
 
 from absl import flags
 
+from z2i_tf.cli import analysis_flags
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
+from z2i_tf.inference.bundled_models import DEFAULT
 
 _CONFIGURATION = ("zoom", "scale", "width", "sr_width")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_list("model", None, "Models: NAME=PATH, ..., or names of bundled ones; PATH as of z2i inpaint --model. "
-                    "Default: compact, unless a configuration is given.", flag_values=values)
+  flags.DEFINE_list("model", [DEFAULT], "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
+                    "called as its folder (or NAME=PATH). The default is left out if a configuration is given.", flag_values=values)
   flag_groups.define_model_flags(values)
   flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic that models are measured in beside "
                     "float32; a SavedModel has its own.", flag_values=values)
@@ -27,14 +29,16 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_size_flag(values)
   flag_groups.define_mask_kind_flag(values)
   flag_groups.define_seed_flag(values)
-  flag_groups.define_analysis_folder_flag(values)
+  analysis_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir")
   size = flag_groups.size(values)
   is_configured = any(values[name].present for name in _CONFIGURATION)
-  folders = flag_groups.named_models(values, [] if is_configured else ["compact"])
+  folders = flag_groups.named_paths(values, "model", names_needed=False)
+  if is_configured and not values["model"].present:
+    folders = {}
   config = flag_groups.model_config(values) if is_configured else None
   from z2i_tf import image_io
   from z2i_tf.reports import charts
@@ -47,6 +51,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.cli import measured_models
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import baselines
+  measured_on = measured_models.measured_on()  # Before TensorFlow takes a GPU's memory.
   models, methods = {}, {}
   for name, folder in folders.items():
     measured_models.add_trained(name, folder, values.precision, size, models, methods)
@@ -57,7 +62,7 @@ def run(values: flags.FlagValues) -> None:
   with progress(values.count, "image") as advance:
     seconds = complexity.measure(methods, examples, advance)
   settings = {"count": values.count, "size": size, "mask_kind": values.mask_kind, "seed": values.seed, "images": images}
-  for table in complexity.write(values.output_dir, models, seconds, size, settings, measured_models.measured_on()):
+  for table in complexity.write(values.output_dir, models, seconds, size, settings, measured_on):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)
 
@@ -75,7 +80,8 @@ def _examples(values, height, width):
   except ValueError as error:
     raise InputError(f"--size={values.size}: {error}") from error
   if not values.image_dir:
-    return [(rng.integers(0, 256, (height, width, 3), np.uint8), mask) for rng, mask in zip(generators, drawn)], "random"
+    random = (rng.integers(0, 256, (height, width, 3), np.uint8) for rng in generators)
+    return list(zip(random, drawn)), "random"
   paths = image_io.list_images(values.image_dir)[:values.count]
   crops = complexity.centre_crops(paths, height, width)
   return ([(crops[index % len(crops)], mask) for index, mask in enumerate(drawn)],

@@ -114,11 +114,13 @@ def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
   """Loads a model; raises InputError if it cannot be."""
   from z2i_tf.inference import model_store
   from z2i_tf.inference.inpainter import Inpainter
+  from z2i_tf.models import complexity
+  from z2i_tf.models.zoom_inpainter import ZoomInpainter
   predictor = model_store.load_predictor(model, values.precision)
   inpainter = Inpainter(predictor, flag_groups.max_memory(values))
   config = predictor.model_config
   entry = {"kind": "model", "hash": model_store.content_hash(model), "precision": predictor.precision,
-           "parameters": sum(model_store.parameter_counts(config).values()), **dataclasses.asdict(config)}
+           "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()), **dataclasses.asdict(config)}
   return EvaluatedMethod(lambda example: inpainter(example.masked, example.mask), entry)
 
 

@@ -1,17 +1,18 @@
 """Draws the images with the largest holes, where methods fail (the paper's Figure 12).
 
-Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods with
-their PSNR, original; and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test set. Writes
-also tables.md and failures.json.
+Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods
+with their PSNR, original; and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test
+set. Writes also tables.md and failures.json.
 """
 
 from absl import flags
 
+from z2i_tf.cli import analysis_flags
 from z2i_tf.cli import flag_groups
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flag_groups.define_run_flags(values)
+  analysis_flags.define_run_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:

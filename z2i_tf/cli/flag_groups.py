@@ -53,22 +53,8 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
     names_needed: whether PATH alone is refused; otherwise its last part is the name.
   Raises: InputError for an entry without a name or a path, a name with a slash, or one that is there twice.
   """
-  return _named(name, values[name].value, names_needed)
-
-
-def named_models(values: flags.FlagValues, default: Sequence[str]) -> Dict[str, str]:
-  """Returns --model's NAME=PATH entries as `named_paths` does; a bundled model's name stands for itself.
-
-  `default`: entries if the flag is not given.
-  """
-  from z2i_tf.inference.bundled_models import BUNDLED
-  entries = default if values.model is None else values.model
-  return _named("model", [f"{entry}={entry}" if entry in BUNDLED else entry for entry in entries], True)
-
-
-def _named(name, entries, names_needed):
   found: Dict[str, str] = {}
-  for entry in entries:
+  for entry in values[name].value:
     label, _, path = entry.partition("=")
     if not path and not names_needed:
       label, path = os.path.basename(os.path.normpath(entry)), entry
@@ -125,26 +111,6 @@ def size(values: flags.FlagValues) -> Tuple[int, int]:
   if height * width > _MAX_PIXELS:
     raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
   return height, width
-
-
-def define_analysis_folder_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("output_dir", None, "Folder for the record (JSON), tables.md and the pictures; created if missing.",
-                      flag_values=values)
-
-
-def define_zoom_crop_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("zoom_crop", "auto", ["auto", "none"], "auto: below each image an enlarged crop around its largest "
-                    "hole.", flag_values=values)
-
-
-def define_run_flags(values: flags.FlagValues) -> None:
-  """What is shown of a run of `z2i evaluate`, and where that goes."""
-  flags.DEFINE_string("run", None, "Folder of a run of z2i evaluate, with its pictures.", flag_values=values)
-  flags.DEFINE_list("methods", [], "Methods of the run, in the order of the columns. Default: all.", flag_values=values)
-  flags.DEFINE_list("test_sets", [], "Test sets of the run. Default: all.", flag_values=values)
-  flags.DEFINE_integer("count", 8, "How many images of each test set.", lower_bound=1, flag_values=values)
-  define_zoom_crop_flag(values)
-  define_analysis_folder_flag(values)
 
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:

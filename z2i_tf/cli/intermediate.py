@@ -1,15 +1,16 @@
 """Draws what every stage of a model makes of photographs (the paper's Figures 2 and 16).
 
-A photograph a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original; below it the same
-as crops around the largest hole, where the stages at high resolution show their own, smaller pixels. The refined picture is
-shown as the network gives it; outside the hole it is neither trained nor used. Photographs are taken in the order of their
-names, and seen whole. Writes also tables.md and intermediate.json.
+A photograph a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original; below it
+the same as crops around the largest hole, where the stages at high resolution show their own, smaller pixels. The
+refined picture is shown as the network gives it; outside the hole it is neither trained nor used. Photographs are taken
+in the order of their names, and seen whole. Writes also tables.md and intermediate.json.
 """
 
 import os
 
 from absl import flags
 
+from z2i_tf.cli import analysis_flags
 from z2i_tf.cli import flag_groups
 
 
@@ -17,10 +18,10 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
   flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
-  flag_groups.define_zoom_crop_flag(values)
+  analysis_flags.define_zoom_crop_flag(values)
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_inference_flags(values)
-  flag_groups.define_analysis_folder_flag(values)
+  analysis_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -47,7 +48,8 @@ def run(values: flags.FlagValues) -> None:
               "images": {os.path.basename(path): records.sha256(path) for path in paths},
               "masks": {os.path.basename(folder.mask_path(path)): records.sha256(folder.mask_path(path))
                         for path in paths}}
-  for table in intermediate.write(values.output_dir, examples, predictor.model_config.scale, values.zoom_crop, settings):
+  scale = predictor.model_config.scale
+  for table in intermediate.write(values.output_dir, examples, scale, values.zoom_crop, settings):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)
 

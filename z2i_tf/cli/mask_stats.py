@@ -1,11 +1,12 @@
 """Draws random masks of several kinds and says how large their holes are (the paper's Table 4 and Figure 3).
 
-Writes a sheet of examples, a histogram of the hole ratio, tables.md and mask_statistics.json. Mask i of a kind is mask i of
-z2i masks with the same kind, size and seed.
+Writes a sheet of examples, a histogram of the hole ratio, tables.md and mask_statistics.json. Mask i of a kind is mask
+i of z2i masks with the same kind, size and seed.
 """
 
 from absl import flags
 
+from z2i_tf.cli import analysis_flags
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
@@ -16,7 +17,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("count", 10_000, "How many masks of each kind.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
-  flag_groups.define_analysis_folder_flag(values)
+  analysis_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:

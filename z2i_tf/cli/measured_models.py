@@ -39,7 +39,8 @@ def add_trained(name: str, model: str, precision: str, size: Tuple[int, int], mo
   Raises: InputError if it cannot be loaded.
   """
   is_saved = os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
-  predictors = [model_store.load_predictor(model, chosen) for chosen in ([None] if is_saved else _precisions(precision))]
+  precisions = [None] if is_saved else _precisions(precision)
+  predictors = [model_store.load_predictor(model, chosen) for chosen in precisions]
   keras_model = ZoomInpainter(predictors[0].model_config)
   models[name] = {"hash": model_store.content_hash(model), **_describe(keras_model, size)}
   _add_methods(name, predictors, methods)

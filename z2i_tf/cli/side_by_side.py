@@ -1,19 +1,20 @@
 """Draws the results of several methods beside each other (the paper's Figures 4, 14 and 15).
 
-Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods with
-their PSNR, original. The images are those of --names, or drawn at random by --seed; scores play no part. Writes also
-tables.md and side_by_side.json.
+Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods
+with their PSNR, original. The images are those of --names, or drawn at random by --seed; scores play no part. Writes
+also tables.md and side_by_side.json.
 """
 
 from absl import flags
 
+from z2i_tf.cli import analysis_flags
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list("names", [], "Names of images, without extension. Default: --count at random.", flag_values=values)
-  flag_groups.define_run_flags(values)
+  analysis_flags.define_run_flags(values)
   flag_groups.define_seed_flag(values)
 
 

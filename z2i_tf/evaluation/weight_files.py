@@ -42,6 +42,8 @@ def local_path(given: str, published: PublishedFile, flag: str) -> str:
   if given != DEFAULT:
     if not os.path.isfile(given):
       raise InputError(f"{flag}={given}: no such file")
+    if not os.access(given, os.R_OK):
+      raise InputError(f"{flag}={given}: not readable; change its permissions")
     return given
   try:
     path = get_file(published.name, published.url, cache_subdir="models")

@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-from typing import Dict, Optional, Union
-
-import numpy as np
+from typing import Optional, Union
 
 from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
@@ -79,12 +77,6 @@ def content_hash(model: str) -> str:
   except OSError as error:
     raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
   return digest.hexdigest()
-
-
-def parameter_counts(config: ModelConfig) -> Dict[str, int]:
-  """Returns network -> number of its trainable weights (the paper's tables count them), of the networks that there are."""
-  return {name: int(sum(np.prod(weight.shape) for weight in network.trainable_weights))
-          for name, network in ZoomInpainter(config).networks.items()}
 
 
 def _read(model):

@@ -72,7 +72,7 @@ def paint_hole(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def display_shape(height: int, width: int) -> Tuple[int, int]:
-  """Returns the size (height, width) at which an image is shown: shrunk if large, enlarged by a whole factor if small."""
+  """Returns the size (height, width) to show an image at: shrunk if large, enlarged by a whole factor if small."""
   largest = max(height, width)
   if largest > _LARGEST_SIDE_PX:
     return tuple(max(1, round(side * _LARGEST_SIDE_PX / largest)) for side in (height, width))

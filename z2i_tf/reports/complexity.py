@@ -20,8 +20,8 @@ ANALYSIS = "complexity"
 _PICTURE = "latency.png"
 # Examples that every method fills before time counts: graphs are made, memory is taken.
 _WARM_UP = 2
-_FLOPS_NOTE = ("GFLOP: two operations per multiply-add of every convolution and of attention's two products, as the paper "
-               "defines the networks and at every pixel, whatever computes them; inference computes decoders and "
+_FLOPS_NOTE = ("GFLOP: two operations per multiply-add of every convolution and of attention's two products, as the "
+               "paper defines the networks and at every pixel, whatever computes them; inference computes decoders and "
                "attention for the hole alone and takes fewer.")
 
 
@@ -85,7 +85,8 @@ def make_tables(models: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, S
       f"Time per image in milliseconds ({height}x{width}, {len(next(iter(seconds.values())))} images)",
       ("method", "mean", "median", "p90"),
       [(name, *(f"{value:.1f}" for value in _statistics(values).values())) for name, values in seconds.items()],
-      (conditions, "Without reading and writing files, after a warm-up; one image at a time, from and to 8-bit arrays."))
+      (conditions, "Without reading and writing files, after a warm-up; one image at a time, from and to 8-bit "
+       "arrays."))
   return [sizes, times]
 
 

@@ -19,8 +19,8 @@ _PICTURE = "intermediate.png"
 # The refined picture zoomed out again, pasted into the known pixels, is the result.
 STAGES = (conventions.COARSE, conventions.ZOOMED, conventions.REFINED, conventions.RESULT)
 _COMPARED = (conventions.COARSE, conventions.RESULT)
-_REFINED_NOTE = ("The refined picture is shown as the network gives it: outside the hole, where the result has the known "
-                 "pixels, it is neither trained nor used.")
+_REFINED_NOTE = ("The refined picture is shown as the network gives it: outside the hole, where the result has the "
+                 "known pixels, it is neither trained nor used.")
 
 
 @dataclasses.dataclass(frozen=True)

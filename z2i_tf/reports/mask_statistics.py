@@ -66,8 +66,8 @@ def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> List[Tab
        "every other angle", "hole, mean / max", "paper, mean / max"),
       [(kind, *_parameters(kind), f"{100 * of.ratios.mean():.2f}% / {100 * of.ratios.max():.2f}%",
         "{:.2f}% / {:.2f}%".format(*_PAPER[kind]) if kind in _PAPER else _NONE) for kind, of in drawn.items()],
-      ("U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures are of "
-       "10,000 masks of 256x256.",))
+      ("U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures "
+       "are of 10,000 masks of 256x256.",))
   percentiles = Table(
       f"Hole ratio in percent ({measured})",
       ("masks", "min", *(f"p{percentile}" for percentile in PERCENTILES), "max"),
@@ -97,9 +97,9 @@ def write(folder: str, drawn: Mapping[str, Drawn], height: int, width: int, seed
   image_io.write_rgb(os.path.join(folder, _EXAMPLES_PICTURE), _example_sheet(drawn))
   last = 1 + max(np.flatnonzero(_histogram(of.ratios, _BINS)).max() for of in drawn.values())
   charts.histogram(
-      os.path.join(folder, _HISTOGRAM_PICTURE), f"Hole ratio of {count:,} masks of {height}x{width}", np.arange(last + 1),
-      {f"{kind} (mean {100 * of.ratios.mean():.2f}%, max {100 * of.ratios.max():.2f}%)":
-       100 * _histogram(of.ratios, _BINS)[:last] / count for kind, of in drawn.items()},
+      os.path.join(folder, _HISTOGRAM_PICTURE), f"Hole ratio of {count:,} masks of {height}x{width}",
+      np.arange(last + 1), {f"{kind} (mean {100 * of.ratios.mean():.2f}%, max {100 * of.ratios.max():.2f}%)":
+                           100 * _histogram(of.ratios, _BINS)[:last] / count for kind, of in drawn.items()},
       "hole ratio, %", "share of masks, %")
   of_tables = make_tables(drawn, height, width)
   write_analysis(folder, ANALYSIS, {"kinds": list(drawn), "count": count, "size": [height, width], "seed": seed},

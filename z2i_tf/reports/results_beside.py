@@ -1,7 +1,7 @@
 """Results of several methods side by side, from a folder of `z2i evaluate` (the paper's Figures 4, 12, 14 and 15).
 
-`side_by_side` shows images that were named, or drawn at random; `failures` those with the largest holes. Neither looks at
-the scores.
+`side_by_side` shows images that were named, or drawn at random; `failures` those with the largest holes. Neither looks
+at the scores.
 """
 
 import os

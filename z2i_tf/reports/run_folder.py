@@ -27,7 +27,8 @@ class RunFolder:
     found = [(path, record) for path, record in records.find_records(folder)
              if os.path.dirname(path) == folder.rstrip(os.sep) and "scores" in record and "test_sets" in record]
     if len(found) != 1:
-      raise InputError(f"{folder}: {len(found) or 'no'} records of z2i evaluate in it; give the --output_dir of one run")
+      raise InputError(f"{folder}: {len(found) or 'no'} records of z2i evaluate in it; give the --output_dir of one "
+                       "run")
     path, self._record = found[0]
     self.hash = records.sha256(path)
     self.methods: List[str] = list(self._record["methods"])
