@@ -86,7 +86,7 @@ def test_a_configuration_is_measured_with_random_weights(tmp_path, capsys, monke
 
 
 @pytest.mark.parametrize("flags, message", [
-    (["--model=nowhere"], "--model=nowhere: expected NAME=PATH"), (["--model=a=x,a=y"], "twice"),
+    (["--model=nowhere"], "nowhere: no such folder"), (["--model=a=x,a=y"], "twice"),
     (["--model=a=nowhere"], "nowhere: no such folder"), (["--width=3"], "even"), (["--size=1x1"], "--size=1x1"),
     (["--image_dir=nowhere"], "nowhere")])
 def test_bad_input_is_one_line(tmp_path, capsys, flags, message):

@@ -57,7 +57,7 @@ def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
   in_gray = np.unique(sheet[(sheet == sheet[..., :1]).all(axis=-1)][:, 0], return_counts=True)
   many = {value for value, count in zip(*in_gray) if count > 2000}
   assert many >= set(_Predictor.levels.values()) | {0, 10, 255} and 20 not in many
-  assert record["manifest"]["settings"]["model"] == model_store.model_hash("compact")
+  assert record["manifest"]["settings"]["model"] == model_store.content_hash("compact")
   assert str(folders) not in (folders / "out" / "intermediate.json").read_text()
 
 
