@@ -8,6 +8,7 @@ from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.reports import complexity
+from z2i_tf.reports import record_shapes
 from z2i_tf.reports import records
 
 
@@ -43,6 +44,7 @@ def test_tables_have_statistics_and_a_dash_where_a_network_is_missing(tmp_path):
   assert times.rows[0] == ("ours, float32", "300.0", "200.0", "520.0")
   assert "Measured on device: CPU, cores: 2." in times.notes
   record = records.read_record(str(tmp_path / "complexity.json"))
+  assert record_shapes.problem_of(record) is None
   assert record["latency"]["telea"]["p90_ms"] == 10 and record["measured_on"] == {"device": "CPU", "cores": "2"}
   assert (tmp_path / record["pictures"][0]).is_file()
 
