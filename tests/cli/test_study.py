@@ -12,6 +12,7 @@ import pytest
 
 from tests.study import stand_ins
 from z2i_tf.cli.main import main
+from z2i_tf.reports import record_shapes
 from z2i_tf.reports import records
 from z2i_tf.study import store
 
@@ -60,6 +61,7 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
   output = capsys.readouterr().out
   assert "anna: 3 of 6" in output and f"{study_dir}/study.json" in output
   record = records.read_record(f"{study_dir}/study.json")
+  assert record_shapes.problem_of(record) is None
   study = store.Store(study_dir)
   expected = [(study.record.pairs[pair], ours) for pair, ours in study.outcomes()]
   study.close()
@@ -68,7 +70,7 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
     for opponent, count in by_opponent.items():
       of_pair = [ours for pair, ours in expected if (pair.kind, pair.opponent) == (kind, opponent)]
       assert count == {"ours": sum(of_pair), "other": len(of_pair) - sum(of_pair)}
-  manifest = record["manifest"]
+  manifest = record["manifest"]["settings"]
   assert (manifest["question"], manifest["pairs"], manifest["methods"], manifest["seed"]) == (
       "Which of these images looks better?", 6, list(stand_ins.METHODS), 4)
   kind, image = study.record.pairs[0].kind, study.record.pairs[0].image

@@ -61,7 +61,7 @@ def write_with_tables(folder, analysis, content, pictures=()):
   os.makedirs(folder, exist_ok=True)
   for name in pictures:
     write_picture(os.path.join(folder, name))
-  write_analysis(folder, analysis, {"count": 10, "size": [256, 256], "seed": 0, "images": {"a.png": "00"}}, content,
+  write_analysis(folder, analysis, {"count": 10, "size": [256, 256], "run": "0123" * 16, "images": {"a.png": "00"}}, content,
                  [Table(f"Own table of {analysis}", ["name", "value"], [["a", "1.5"], ["b", "-"]], ["A note."])], pictures)
 
 
@@ -85,7 +85,8 @@ def write_all(folder):
       kind: {"hole_ratio": {"mean": mean, "max": 0.5}} for kind, mean in (("small", 0.0561), ("rect", 0.3))}},
                     ["mask_examples.png", "hole_ratio.png"])
   write_with_tables(f"{folder}/times", "complexity", {
-      "models": {"compact": {"parameters": {"coarse": 1, "total": 4_481_161}, "flops": {"total": 2.5e9}}},
-      "latency": {"compact": {"mean_ms": 293.04}, "telea": {"mean_ms": 3.2}}, "measured_on": {"cpu": "some", "threads": 2}})
+      "models": {name: {"parameters": {"coarse": 1, "total": 4_481_161}, "flops": {"total": 2.5e9}}
+                 for name in ("compact", "untimed")},
+      "latency": {"compact, float32": {"mean_ms": 293.04}, "telea": {"mean_ms": 3.2}}, "measured_on": {"cpu": "some", "threads": 2}})
   for analysis in ("intermediate", "side_by_side", "failures"):
     write_with_tables(f"{folder}/{analysis}", analysis, {}, [f"{analysis}.png"])

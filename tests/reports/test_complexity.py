@@ -8,6 +8,7 @@ from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.reports import complexity
+from z2i_tf.reports import record_shapes
 from z2i_tf.reports import records
 
 
@@ -43,6 +44,7 @@ def test_tables_have_statistics_and_a_dash_where_a_network_is_missing(tmp_path):
   assert times.rows[0] == ("ours, float32", "300.0", "200.0", "520.0")
   assert "Measured on device: CPU, cores: 2." in times.notes
   record = records.read_record(str(tmp_path / "complexity.json"))
+  assert record_shapes.problem_of(record) is None
   assert record["latency"]["telea"]["p90_ms"] == 10 and record["measured_on"] == {"device": "CPU", "cores": "2"}
   assert (tmp_path / record["pictures"][0]).is_file()
 
@@ -72,7 +74,7 @@ def test_a_configuration_is_measured_with_random_weights(tmp_path, capsys, monke
   printed = capsys.readouterr().out
   record = json.loads((tmp_path / "out" / "complexity.json").read_text())
   name = "random weights, width 2, zoom none"
-  assert list(record["latency"]) == ["navier_stokes", f"{name}, bfloat16", f"{name}, float32", "telea"]
+  assert sorted(record["latency"]) == ["mean", "navier_stokes", f"{name}, bfloat16", f"{name}, float32", "telea"]
   assert [predictor.precision for predictor in predictors] == ["float32", "bfloat16"]
   assert predictors[0].model_config == ModelConfig(zoom="none", scale=1, width=2)
   of_model = record["models"][name]
@@ -86,7 +88,7 @@ def test_a_configuration_is_measured_with_random_weights(tmp_path, capsys, monke
 
 
 @pytest.mark.parametrize("flags, message", [
-    (["--model=nowhere"], "--model=nowhere: expected NAME=PATH"), (["--model=a=x,a=y"], "twice"),
+    (["--model=nowhere"], "nowhere: no such folder"), (["--model=a=x,a=y"], "twice"),
     (["--model=a=nowhere"], "nowhere: no such folder"), (["--width=3"], "even"), (["--size=1x1"], "--size=1x1"),
     (["--image_dir=nowhere"], "nowhere")])
 def test_bad_input_is_one_line(tmp_path, capsys, flags, message):

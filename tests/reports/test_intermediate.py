@@ -6,6 +6,7 @@ from z2i_tf.cli.main import main
 from z2i_tf.inference import model_store
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.reports import intermediate
+from z2i_tf.reports import record_shapes
 from z2i_tf.reports import records
 
 
@@ -46,6 +47,7 @@ def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
   assert _run(folders) == 0
   printed = capsys.readouterr().out
   record = records.read_record(str(folders / "out" / "intermediate.json"))
+  assert record_shapes.problem_of(record) is None
   assert [image["name"] for image in record["images"]] == ["0", "1"]
   share = 4 * 6 / (20 * 30)
   for number, image in enumerate(record["images"]):
@@ -57,7 +59,7 @@ def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
   in_gray = np.unique(sheet[(sheet == sheet[..., :1]).all(axis=-1)][:, 0], return_counts=True)
   many = {value for value, count in zip(*in_gray) if count > 2000}
   assert many >= set(_Predictor.levels.values()) | {0, 10, 255} and 20 not in many
-  assert record["manifest"]["settings"]["model"] == model_store.model_hash("compact")
+  assert record["manifest"]["settings"]["model"] == model_store.content_hash("compact")
   assert str(folders) not in (folders / "out" / "intermediate.json").read_text()
 
 

@@ -4,6 +4,7 @@ import pytest
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
 from z2i_tf.reports import mask_statistics
+from z2i_tf.reports import record_shapes
 from z2i_tf.reports import records
 
 _FILES = {"mask_statistics.json", "tables.md", "mask_examples.png", "hole_ratio.png"}
@@ -22,6 +23,7 @@ def test_figures_are_those_of_the_masks_that_z2i_masks_writes(tmp_path, capsys):
                f"--output_dir={tmp_path}/masks"]) == 0
   ratios = [image_io.read_mask(path).mean() for path in image_io.list_images(str(tmp_path / "masks"))]
   record = records.read_record(str(tmp_path / "a" / "mask_statistics.json"))
+  assert record_shapes.problem_of(record) is None
   found = record["masks"]["small"]["hole_ratio"]
   assert found["mean"] == pytest.approx(np.mean(ratios)) and found["max"] == pytest.approx(np.max(ratios))
   assert found["percentiles"]["50"] == pytest.approx(np.median(ratios))

@@ -155,9 +155,17 @@ def test_other_tables_have_the_runs_and_the_paper(page):
   masks = _rows(page.tables["Share of invalid pixels (Table 4)"])
   assert masks["Paper, Table 4", "large"] == ["15.12%", "50.24%"] and masks["This run: masks", "small"] == ["5.61%", "50.00%"]
   times = _rows(page.tables["Complexity (Table 5, with a row per method)"])
-  assert times["This run: times", "compact"] == ["4.48M", "2.5", "293.0 ms"]
+  assert [name for group, name in times if group == "This run: times"] == ["compact, float32", "telea", "untimed"]
+  assert times["This run: times", "compact, float32"] == ["4.48M", "2.5", "293.0 ms"]
+  assert times["This run: times", "untimed"] == ["4.48M", "2.5", "-"]
   assert times["This run: times", "telea"] == ["-", "-", "3.2 ms"]
   assert times["Paper, Table 5", "EdgeConnect"] == ["21.53M", "-", "21 ms"]
+
+
+def test_settings_are_said_as_what_other_tables_were_measured_on(page):
+  (cell,) = {cell[2]["title"] for row in page.tables["Own table of failures"] for cell in row if cell[0] == "td"
+             and "title" in cell[2]}
+  assert cell.startswith("this run (failures); count 10; size 256x256; run 012301230123; z2i_tf ")
 
 
 def test_study_has_a_column_for_every_opponent(page):

@@ -6,6 +6,7 @@ import pytest
 from tests.reports import stand_ins
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
+from z2i_tf.reports import record_shapes
 from z2i_tf.reports import records
 from z2i_tf.reports import results_beside
 from z2i_tf.reports.run_folder import RunFolder
@@ -46,6 +47,7 @@ def test_named_images_and_methods_are_shown_in_their_order(run, tmp_path):
   sheet = image_io.read_rgb(os.path.join(output, "side_by_side_small.png"))
   assert _levels(sheet) == [stand_ins.level_of(method, number) for number in (3, 1) for method in ("second", "first")]
   record = records.read_record(os.path.join(output, "side_by_side.json"))
+  assert record_shapes.problem_of(record) is None
   entries = record["images"]["small"]
   assert [entry["name"] for entry in entries] == ["photo3", "photo1"]
   assert entries[0]["scores"] == {"first": {"PSNR": 23, "hole PSNR": 13}, "second": {"PSNR": 24, "hole PSNR": 14}}
@@ -62,6 +64,7 @@ def test_failures_are_the_images_with_the_largest_holes(run, tmp_path, capsys):
   assert "mean of these" in printed and "mean of all 5" in printed
   assert set(os.listdir(tmp_path / "out")) == {"failures.json", "tables.md", "failures_large.png"}
   record = records.read_record(str(tmp_path / "out" / "failures.json"))
+  assert record_shapes.problem_of(record) is None
   assert record["pictures"] == ["failures_large.png"] and set(record["images"]) == {"large"}
 
 

@@ -129,11 +129,11 @@ def _summarize(store, study_dir) -> None:
   found = summary.summarize(store)
   shown = summary.tables(found)
   record = store.record
-  manifest = {"versions": records.versions(), "question": record.question, "pairs": len(record.pairs),
-              "seed": record.seed, "methods": [record.ours, *record.opponents], "ours": record.ours,
-              "images": record.images}
+  manifest = {"versions": records.versions(), "settings": {
+      "question": record.question, "pairs": len(record.pairs), "seed": record.seed,
+      "methods": [record.ours, *record.opponents], "ours": record.ours, "images": record.images}}
   try:
-    path = records.write_record(study_dir, "study", {"manifest": manifest, **summary.content(found)})
+    path = records.write_record(study_dir, "study", {"manifest": manifest, "pictures": [], **summary.content(found)})
     with atomic_write(os.path.join(study_dir, "tables.md")) as file:
       file.write(("\n\n".join(map(tables.to_markdown, shown)) + "\n").encode("utf-8"))
   except OSError as error:

@@ -91,12 +91,15 @@ def _complexity_rows(run) -> List[Row]:
   models, latency = run.record["models"], run.record["latency"]
   conditions = ", ".join(f"{name} {value}" for name, value in run.record["measured_on"].items())
   source = f"{provenance.of_settings(run)}; times on {conditions}"
+  # Times are those of a model in one arithmetic, "NAME, float32".
+  model_of = {name: name if name in models else name.rpartition(", ")[0] for name in latency}
   rows = []
-  for name in dict.fromkeys([*models, *latency]):
+  for name in [*latency, *(model for model in models if model not in model_of.values())]:
     parameters, operations, time = NONE, NONE, NONE
-    if name in models:
-      parameters = f"{models[name]['parameters']['total'] / 1e6:.2f}M"
-      operations = f"{float(models[name]['flops']['total']) / 1e9:.1f}"
+    model = models.get(model_of.get(name, name))
+    if model:
+      parameters = f"{model['parameters']['total'] / 1e6:.2f}M"
+      operations = f"{float(model['flops']['total']) / 1e9:.1f}"
     if name in latency:
       time = f"{float(latency[name]['mean_ms']):.1f} ms"
     rows.append(Row(name, [Cell(text, source) for text in (parameters, operations, time)]))

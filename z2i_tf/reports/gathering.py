@@ -21,7 +21,7 @@ def gather(folder: str) -> Tuple[List[Run], List[str]]:
 
   Raises: InputError if the folder is none, or there is nothing in it to report.
   """
-  found, left_out = records.find_records(folder, tuple(record_shapes.SHAPES))
+  found, left_out = records.scan_records(folder, tuple(record_shapes.SHAPES))
   runs = []
   for path, record in found:
     if record["analysis"] in _NOT_REPORTED:

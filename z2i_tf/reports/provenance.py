@@ -1,12 +1,13 @@
 """What cells were measured on, and of what, in words."""
 
+import re
 from typing import Any, Mapping
 
 from z2i_tf.reports import layouts
 from z2i_tf.reports.document import Run
 
-# Digits of a hash that are shown.
-_HASH_DIGITS = 12
+# A SHA-256, and how many of its digits are shown; the manifest has all.
+_HASH, _HASH_DIGITS = re.compile("[0-9a-f]{64}"), 12
 # Of a method's entry -> how it is said.
 _SAID = {"zoom": "zoom {}", "scale": "scale {}", "width": "width {}", "precision": "{}", "radius_px": "radius {} px"}
 # As records.versions() names them -> how it is said.
@@ -49,4 +50,5 @@ def _joined(run, *parts) -> str:
 def _value(name, value) -> str:
   if isinstance(value, list):
     return ("x" if name == "size" else ", ").join(map(str, value))
-  return str(value)
+  is_hash = isinstance(value, str) and _HASH.fullmatch(value)
+  return value[:_HASH_DIGITS] if is_hash else str(value)

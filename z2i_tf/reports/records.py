@@ -107,7 +107,18 @@ def numbers(values: List[Any]) -> np.ndarray:
   return np.array([float(value) for value in values], np.float64)
 
 
-def find_records(folder: str, kinds: Collection[str]) -> Tuple[List[Tuple[str, Dict[str, Any]]], List[str]]:
+def find_records(folder: str) -> List[Tuple[str, Dict[str, Any]]]:
+  """Returns (path, record) of every record in a folder and below it, in order of their paths.
+
+  Raises: InputError if the folder is none, or no record is in it.
+  """
+  found, _ = scan_records(folder, ())
+  if not found:
+    raise InputError(f"{folder}: no records in it; z2i evaluate --output_dir={os.path.join(folder, 'NAME')} writes one")
+  return found
+
+
+def scan_records(folder: str, kinds: Collection[str]) -> Tuple[List[Tuple[str, Dict[str, Any]]], List[str]]:
   """Returns (path, record) of every record in a folder and below it, and lines on those that cannot be used.
 
   Args:
