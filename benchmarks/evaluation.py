@@ -100,12 +100,11 @@ def _measure_metrics(arguments):
   count = arguments.rounds * arguments.images
   print(f"\n{arguments.side}x{arguments.side}, {arguments.images} images, {arguments.rounds} round(s), "
         f"{processor.usable_cores()} cores of {processor.model_name()}\n")
-  print("| scores | images per second | per processor second | ours / this | of processor time | largest difference |\n|"
-        + "---|" * 6)
-  ours = seconds[_OURS]
+  print("| scores | images per second | per processor second | ours / this | of processor time | largest difference |")
+  print("|" + "---|" * 6)
   for name in paths:
-    ratio = seconds[name] / ours
-    print(f"| {name} | {count / seconds[name][0]:.1f} | {count / seconds[name][1]:.1f} | {ratio[0]:.2f} | {ratio[1]:.2f} | "
+    (rate, processor_rate), (ratio, processor_ratio) = count / seconds[name], seconds[name] / seconds[_OURS]
+    print(f"| {name} | {rate:.1f} | {processor_rate:.1f} | {ratio:.2f} | {processor_ratio:.2f} | "
           f"{_largest_difference(scores[name], scores[_OURS]):.1e} |")
 
 

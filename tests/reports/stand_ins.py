@@ -15,7 +15,7 @@ def image_name(number):
 
 
 def write_run(folder):
-  """Writes a run; image i of "large" has a larger hole than image i + 1. Returns its path.
+  """Writes a run; image i of "large" has a smaller hole than image i + 1. Returns its path.
 
   Method m's result of image i is of the one gray level that `level_of` says, outside the hole too.
   """
@@ -24,7 +24,7 @@ def write_run(folder):
     images = []
     for number in range(COUNT):
       mask = np.zeros((SIDE, SIDE), np.uint8)
-      mask[:int(SIDE * share) - number % int(SIDE * share), 3:20] = 1
+      mask[:int(SIDE * share) - (COUNT - 1 - number) % int(SIDE * share), 3:20] = 1
       images.append({"name": image_name(number), "image": "00", "mask": "11", "height": SIDE, "width": SIDE,
                      "hole_ratio": mask.mean()})
       pictures = {"original": original(number), **{method: _gray(level_of(method, number)) for method in METHODS}}

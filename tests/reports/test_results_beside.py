@@ -59,8 +59,8 @@ def test_failures_are_the_images_with_the_largest_holes(run, tmp_path, capsys):
   assert main(["failures", f"--run={run}", "--count=2", "--test_sets=large", f"--output_dir={tmp_path / 'out'}"]) == 0
   printed = capsys.readouterr().out
   table = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.startswith("photo")}
-  assert list(table) == ["photo0", "photo1"]
-  assert table["photo1"] == ["32.47%", "21.00", "11.00", "22.00", "12.00"]  # 11 rows of 17 pixels, of 24x24.
+  assert list(table) == ["photo4", "photo3"]
+  assert table["photo3"] == ["32.47%", "23.00", "13.00", "24.00", "14.00"]  # 11 rows of 17 pixels, of 24x24.
   assert "mean of these" in printed and "mean of all 5" in printed
   assert set(os.listdir(tmp_path / "out")) == {"failures.json", "tables.md", "failures_large.png"}
   record = records.read_record(str(tmp_path / "out" / "failures.json"))

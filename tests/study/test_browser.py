@@ -5,6 +5,7 @@ Skipped, with the command that installs it, where there is no browser.
 
 import contextlib
 import io
+import os
 import shutil
 import threading
 
@@ -13,6 +14,7 @@ from PIL import Image
 import pytest
 
 from tests.study import stand_ins
+from z2i_tf.study import preparation
 from z2i_tf.study import server as servers
 from z2i_tf.study import store
 from z2i_tf.study import summary
@@ -23,8 +25,8 @@ from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-
 from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them with: "
-                                "apt-get install -y chromium chromium-driver")
+pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them "
+                                "with: apt-get install -y chromium chromium-driver")
 _PAIRS = 6
 _SIZE = (96, 128)  # Height and width of the pictures.
 _PATIENCE_S = 30
@@ -32,11 +34,12 @@ _PATIENCE_S = 30
 
 @pytest.fixture(name="browser", scope="module")
 def _browser(tmp_path_factory):
+  profile = tmp_path_factory.mktemp("profile")
   options = webdriver.ChromeOptions()
   options.binary_location = _CHROMIUM
   for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-                   "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                   "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+                   "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                   "--disable-sync", "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={profile}"):
     options.add_argument(argument)
   options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
   with pytest.MonkeyPatch.context() as patch:
@@ -181,7 +184,7 @@ def test_a_whole_study(tmp_path, browser):
     page.press("a")
     page.chosen.append(fourth)
     shown += other_order
-    shown.append((fourth, _other_side(page, browser, server)))
+    shown.append((fourth, _fourth_b(server)))
     page.wait_for_pair(5)
     assert page.find("error").text == ""
     # Two windows of one participant: the second answer does not count.
@@ -201,18 +204,50 @@ def test_a_whole_study(tmp_path, browser):
     assert found.counts == _expected_counts(page.chosen, shown)
     assert (found.participants, found.finished) == (2, 2)
     assert sum(count.ours + count.other for row in found.counts.values() for count in row.values()) == 2 * _PAIRS
-  complaints = [entry["message"] for entry in browser.get_log("browser")]
+  complaints = [entry["message"] for entry in browser.get_log("browser") if "/picture/" not in entry["message"]]
   # Chromium notes the server that was away, and the answer that came second; nothing else, such as a broken rule of
   # the page's own security.
   assert len(complaints) == 2 and "ERR_CONNECTION_REFUSED" in complaints[0] and "409" in complaints[1], complaints
 
 
-def _other_side(page, browser, server):
-  """Returns the B of anna's fourth pair, from the study itself."""
-  del page, browser
+def _fourth_b(server):
+  """Returns the B of anna's fourth pair, from the study itself: it went by while the server was away."""
   showing = server.store.showing(server.store.join("anna").token, 3)
   pair = server.store.record.pairs[showing.pair]
   return (pair.opponent if showing.ours_is_a else stand_ins.OURS, pair.kind, pair.image)
+
+
+def test_pictures_that_do_not_come(tmp_path, browser, capsys):
+  study_dir = stand_ins.make_study(tmp_path, pairs=4, size=_SIZE)
+  page = _Page(browser)
+
+  def picture_of_next(server, position):
+    """Returns the file of ours at a position, seen nowhere else."""
+    showing = server.store.showing(server.store.join("cora").token, position)
+    return preparation.picture_path(study_dir, server.store.record.file_hash(showing.pair, ours=True))
+
+  with _serving(study_dir) as server:
+    away = picture_of_next(server, 1)
+    os.rename(away, away + ".away")
+    browser.get(server.url)
+    page.join("cora")
+    page.wait_for_pair(1, total=4)
+    page.wait_for(lambda: "no such file" in capsys.readouterr().err)  # While loading in advance.
+    page.look_and_choose("a", page.find("choose-a").click)
+    page.wait_for_text("error", "An image of this pair could not be loaded.")
+    assert not page.find("stage").is_displayed() and not page.find("choose-a").is_enabled()
+    os.rename(away + ".away", away)
+    away = picture_of_next(server, 2)
+    os.rename(away, away + ".away")
+    page.find("again").click()
+    page.wait_for_pair(2, total=4)
+    assert page.find("error").text == ""
+    page.wait_for(lambda: os.path.basename(away) in capsys.readouterr().err)
+    os.rename(away + ".away", away)
+    page.look_and_choose("b", page.find("choose-b").click)
+    page.wait_for_pair(3, total=4)  # Asked for once more, without a word.
+    assert page.find("error").text == "" and page.seen()
+    assert len(server.store.outcomes()) == 2
 
 
 @pytest.mark.parametrize("width, height, side", [(1280, 800, 512), (375, 667, 256), (740, 360, None)])

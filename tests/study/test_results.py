@@ -63,7 +63,7 @@ def _damaged(folder):
     (_one_missing, None, r"hifillus/hugeholes: no image called photograph3, which \S+zoomulus/hugeholes has"),
     (_one_too_many, None, r"pluralus/tinyholes/more.png: \S+zoomulus/tinyholes has no image called more"),
     (_other_size, None, r"photograph1.png: 12x16 pixels, but \S+photograph1.png has 16x12"),
-    (_kind_missing, None, r"hifillus \(hifillus\): sub-folders with images are hugeholes, those of \S+ are hugeholes, "),
+    (_kind_missing, None, r"hifillus \(hifillus\): sub-folders with images are hugeholes, those of \S+ are hugeholes"),
     (_kind_missing, ["tinyholes"], "hifillus/tinyholes: no such folder"),
     (_images_above, None, "images both in it and in its sub-folders hugeholes, tinyholes"),
     (_damaged, None, "photograph1.png: not an image"),

@@ -235,6 +235,17 @@ def test_a_picture_that_is_gone(server, capsys):
   assert f"{path}: no such file" in capsys.readouterr().err
 
 
+def test_a_study_without_all_its_pictures_is_not_served(tmp_path):
+  study_dir = stand_ins.make_study(tmp_path)
+  study = store.Store(study_dir)
+  names = os.listdir(os.path.join(study_dir, "pictures"))
+  assert len(names) == preparation.picture_count(study.record)
+  os.unlink(os.path.join(study_dir, "pictures", names[0]))
+  with pytest.raises(InputError, match=f"{names[0]}: this picture of the study is gone"):
+    servers.StudyServer(study_dir, study, 0)
+  study.close()
+
+
 def test_a_port_that_is_taken(server):
   with pytest.raises(InputError, match=f"--port={server.server_port}: cannot be used .*; give another one, or 0"):
     servers.StudyServer(server.study_dir, server.store, server.server_port)

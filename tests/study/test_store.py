@@ -9,10 +9,8 @@ import sys
 
 import pytest
 
-from tests.study import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.study import pairs
-from z2i_tf.study import preparation
 from z2i_tf.study import store
 from z2i_tf.study.record import StudyRecord
 
@@ -88,6 +86,23 @@ def test_of_answers_at_the_same_time_one_counts(study, tmp_path):
   other.close()
 
 
+def test_nobody_comes_between_looking_and_storing(study, tmp_path, monkeypatch):
+  """Another process may not change what a choice was judged by; it waits."""
+  token = study.join("anna").token
+  rival = sqlite3.connect(tmp_path / store.FILE_NAME, timeout=0, isolation_level=None)
+  look, tries = study._progress, []
+
+  def look_while_a_rival_tries(token):
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+      rival.execute("BEGIN IMMEDIATE")
+    tries.append(token)
+    return look(token)
+
+  monkeypatch.setattr(study, "_progress", look_while_a_rival_tries)
+  assert study.choose(token, 0, True).answered == len(tries) == 1
+  rival.close()
+
+
 def test_many_join_at_once(study):
   with concurrent.futures.ThreadPoolExecutor(8) as threads:
     joined = list(threads.map(lambda number: study.join(f"p{number % 5}"), range(20)))
@@ -148,15 +163,3 @@ def test_a_study_of_another_version_is_refused(study, tmp_path):
   with pytest.raises(InputError, match="another version of the format than 'z2i_tf study 1'"):
     store.Store(str(tmp_path))
   del study
-
-
-def test_pictures_are_copies_without_names_or_metadata(tmp_path):
-  study_dir = stand_ins.make_study(tmp_path)
-  study = store.Store(study_dir)
-  names = os.listdir(os.path.join(study_dir, "pictures"))
-  assert len(names) == preparation.picture_count(study.record)
-  preparation.check_pictures(study.record, study_dir)
-  os.unlink(os.path.join(study_dir, "pictures", names[0]))
-  with pytest.raises(InputError, match="this picture of the study is gone"):
-    preparation.check_pictures(study.record, study_dir)
-  study.close()

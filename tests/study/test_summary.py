@@ -32,7 +32,7 @@ def test_the_papers_tables_from_the_papers_counts():
   assert small[1] == "75.49% [72.69, 78.08]"
   assert raw.rows[0] == ("small", "239 vs. 736", "106 vs. 869", "300 vs. 675", "349 vs. 626", "994 vs. 2906")
   assert large == ("large",) + 5 * ("-",) and raw.rows[1] == ("large",) + 5 * ("0 vs. 0",)
-  assert "13 participants" in preferences.notes[0]
+  assert preferences.notes[0] == "Participants who chose: 13; with all pairs: 13."
 
 
 def test_what_was_chosen_is_what_is_counted(tmp_path):

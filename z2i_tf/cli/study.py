@@ -1,8 +1,9 @@
 """Lets people compare results of several methods in a browser, as in the paper's user study (Appendix E).
 
 With --result_dir, pairs of our results and others' are prepared in --study_dir, and a page is served on this machine
-that shows them blind, in an order of each participant's own. Choices are saved at once. The same command, or --study_dir
-alone, goes on later; --summary prints what came out, and writes study.json and tables.md into the study's folder.
+that shows them blind, in an order of each participant's own. Choices are saved at once. The same command, or
+--study_dir alone, goes on later; --summary prints what came out, and writes study.json and tables.md into the study's
+folder.
 """
 
 import os
@@ -23,8 +24,8 @@ _PATIENCE_S = 0.1
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("study_dir", None, "Folder of the study: pairs, pictures, participants and choices.",
                       flag_values=values)
-  flags.DEFINE_list("result_dir", None, "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes in "
-                    "every folder, directly or in one sub-folder per kind of masks.", flag_values=values)
+  flags.DEFINE_list("result_dir", None, "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes "
+                    "in every folder, directly or in one sub-folder per kind of masks.", flag_values=values)
   flags.DEFINE_string("ours", None, "Which of the methods is compared with every other one.", flag_values=values)
   flags.DEFINE_integer("pairs", 300, "Pairs that every participant sees; 300 is the paper's, 0 = all there are.",
                        lower_bound=0, flag_values=values)
@@ -105,10 +106,8 @@ def _check_unchanged(values, record) -> None:
 
 
 def _serve(store, study_dir, port) -> None:
-  from z2i_tf.study import preparation
   from z2i_tf.study.server import StudyServer
   from z2i_tf.training.interruption import asked_to_stop
-  preparation.check_pictures(store.record, study_dir)
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
     print(f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
           flush=True)
@@ -119,7 +118,7 @@ def _serve(store, study_dir, port) -> None:
       if not thread.is_alive():
         raise RuntimeError("The server ended by itself.")
     server.shutdown()
-  print(f"ended; {len(store.outcomes())} choices of {len(store.participants())} participants are saved; "
+  print(f"ended; saved: {len(store.outcomes())} choices, {len(store.participants())} participants; "
         f"z2i study --study_dir={study_dir} goes on, with --summary it says what came out")
 
 

@@ -28,29 +28,36 @@ def require_matplotlib() -> None:
 
 
 def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str, Sequence[float]], ylabel: str,
-              value_format: Optional[str] = None, horizontal: bool = False) -> None:
+              value_format: Optional[str] = None, horizontal: bool = False, lowest: float = 0.0) -> None:
   """Draws bars: groups side by side, in each a bar per series.
 
   Args:
     path: PNG file to write.
     title: of the chart.
     groups: names below the groups.
-    series: name -> a number for each group; not a number: no bar. With one series there is no legend.
+    series: name -> a number for each group; not finite: no bar. With one series there is no legend.
     ylabel: what the numbers are, with their unit.
     value_format: of the numbers written at the bars, as "{:.2f}"; None: none are.
     horizontal: whether bars go to the right, the first group on top; for long names.
+    lowest: where the axis of the numbers begins, if none is below 0; more than 0 shows small differences, and
+      exaggerates them.
   Raises: InputError if matplotlib is missing; OSError if the file cannot be written.
   """
   def draw(axes):
     places, width = np.arange(len(groups)), _GROUP_SHARE / len(series)
     for number, (name, values) in enumerate(series.items()):
+      values = np.where(np.isfinite(values), values, np.nan)
       offset = (number - (len(series) - 1) / 2) * width
       bars = (axes.barh if horizontal else axes.bar)(places + offset, values, width, label=name,
                                                      color=_COLOURS[number % len(_COLOURS)])
       if value_format:
         axes.bar_label(bars, [value_format.format(value) if np.isfinite(value) else "" for value in values],
                        fontsize="small", padding=2)
-    axes.margins(**{"x" if horizontal else "y": 0.1})  # Room for the numbers.
+    drawn = [value for values in series.values() for value in values if np.isfinite(value)] or [lowest + 1.0]
+    smallest = min(*drawn, 0.0) or lowest
+    largest = max(*drawn, 0.0)
+    room = 0.1 * (largest - smallest) or 1.0  # For the numbers.
+    (axes.set_xlim if horizontal else axes.set_ylim)(smallest - room * (smallest < 0), largest + room)
     if horizontal:
       axes.set_yticks(places, groups)
       axes.invert_yaxis()

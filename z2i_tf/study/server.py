@@ -47,8 +47,9 @@ class StudyServer(http.server.ThreadingHTTPServer):
       study_dir: the study's folder, with its pictures.
       store: the same study, open.
       port: 0: any that is free; `url` says which.
-    Raises: InputError if the port cannot be had.
+    Raises: InputError if a picture of the study is gone, or the port cannot be had.
     """
+    preparation.check_pictures(store.record, study_dir)
     self.study_dir, self.store = study_dir, store
     self._connections: Set[socket.socket] = set()
     page = importlib.resources.files("z2i_tf.study") / "page"

@@ -79,12 +79,12 @@ def tables(summary: Summary) -> List[Table]:
   columns = ["masks", *(f"{opponent} vs. {summary.ours}" for opponent in opponents), "total"]
   rows = {kind: [*by_opponent.values(), sum(by_opponent.values(), Count())]
           for kind, by_opponent in summary.counts.items()}
-  people = f"{summary.participants} participants, {summary.finished} of them with all pairs."
+  people = f"Participants who chose: {summary.participants}; with all pairs: {summary.finished}."
   return [
       Table(f"Preference for {summary.ours}", columns,
             [(kind, *map(_preference_text, counts)) for kind, counts in rows.items()],
-            (f"{people} In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
-             "choices of one person, or of one pair, are less so, and the true interval is wider.",)),
+            (people, "In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
+             "choices of one person, or about one pair, are less so, and the true interval is wider.")),
       Table("Counts", columns, [(kind, *(f"{count.other} vs. {count.ours}" for count in counts))
                                 for kind, counts in rows.items()])]
 

@@ -1,7 +1,7 @@
 // What this page asks the server, and what it remembers over a reload.
 const SERVER_PATIENCE_MS = 20000;
 const TOKEN_KEY = "study-token";
-export const NO_ANSWER = "The study's server does not answer. Is it still running?";
+const NO_ANSWER = "The study's server does not answer. Is it still running?";
 
 // The server, or the way to it, said no; `status` is HTTP's, 0 without an answer.
 class Refusal extends Error {

@@ -1,5 +1,5 @@
-// One participant's way through a study: name, pairs, thanks. The server knows what is answered; this page only asks it.
-import {ask, NO_ANSWER, remember, remembered} from "/api.js";
+// One participant's way through a study: name, pairs, thanks. The server knows what is answered; the page asks it.
+import {ask, remember, remembered} from "/api.js";
 
 // Small images are enlarged by a whole number, so that all their pixels stay equal, and at most so much.
 const LARGEST_ENLARGEMENT = 3;
@@ -74,12 +74,14 @@ function loadPair(position) {
     pair[side].src = `/picture/${encodeURIComponent(participant.token)}/${position}/${side}`;
   }
   pair.decoded = Promise.all([pair.a.decode(), pair.b.decode()]);
-  pair.decoded.catch(() => {});  // Whoever waits for it hears of it.
+  pair.decoded.catch(() => { pair.failed = true; });
   return pair;
 }
 
 async function showPair(position) {
-  const pair = upcoming && upcoming.position === position ? upcoming : loadPair(position);
+  // What could not be loaded in advance is asked for once more, now that it is needed.
+  const loaded = upcoming && upcoming.position === position && !upcoming.failed;
+  const pair = loaded ? upcoming : loadPair(position);
   current = pair;
   upcoming = null;
   seen = new Set();
@@ -94,7 +96,8 @@ async function showPair(position) {
   } catch (error) {
     if (current !== pair) return;
     element("waiting").hidden = true;
-    complain("An image of this pair could not be loaded. " + NO_ANSWER);
+    complain("An image of this pair could not be loaded. If trying again does not help, please tell the person in " +
+             "charge.");
     element("again").hidden = false;
     return;
   }
