@@ -10,6 +10,7 @@ import pytest
 
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
+from z2i_tf.reports import gathering
 from z2i_tf.reports import records
 
 _SIZE = 32
@@ -242,13 +243,17 @@ def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_pa
   assert np.isfinite(record["scores"]["small"]["mean"]["PSNR"]).all()
 
 
-@pytest.mark.parametrize("analysis, expected", [
-    ("ablation", "Parameters"), ("frequency", "navier_stokes - telea"), ("scale_study", "rect: SSIM")])
-def test_layouts(testset, tmp_path, capsys, analysis, expected):
+@pytest.mark.parametrize("analysis, expected, pictures", [
+    ("ablation", "Parameters", ["ablation_psnr.png", "ablation_hole_psnr.png"]),
+    ("frequency", "navier_stokes - telea", ["frequency_small.png", "frequency_rect.png"]),
+    ("scale_study", "rect: SSIM", [])])  # OpenCV's methods have no scale.
+def test_layouts(testset, tmp_path, capsys, analysis, expected, pictures):
   assert _evaluate(testset, tmp_path, f"--analysis={analysis}") == 0
   assert expected in capsys.readouterr().out
   assert expected in (tmp_path / "tables.md").read_text()
   assert _record(tmp_path)["analysis"] == analysis
+  (found,), left_out = gathering.gather(str(tmp_path))  # As z2i report does.
+  assert [picture.name for picture in found.pictures] == pictures and not left_out
 
 
 def test_compare_shows_paired_differences(testset, evaluation, tmp_path, capsys):
