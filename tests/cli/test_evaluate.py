@@ -287,18 +287,3 @@ def test_compare_refuses(testset, evaluation, tmp_path, capsys):
     assert main(["compare", *arguments]) == 2, message
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-
-
-@pytest.mark.usefixtures("eager_functions")
-def test_model_is_evaluated_and_described(testset, tmp_path):
-  assert main(["evaluate", f"--testset={testset}", f"--output_dir={tmp_path}", "--baseline=mean"]) == 0
-  record = _record(tmp_path)
-  entry = record["methods"]["compact"]
-  assert entry["kind"] == "model" and entry["parameters"] == 283_945 and entry["width"] == 16
-  assert (np.array(record["scores"]["small"]["compact"]["PSNR"])
-          > np.array(record["scores"]["small"]["mean"]["PSNR"]) - 5).all()
-  result = image_io.read_rgb(str(tmp_path / "results" / "compact" / "small" / "00000.png"))
-  mask = image_io.read_mask(str(tmp_path / "results" / "mask" / "small" / "00000.png"))
-  original = image_io.read_rgb(str(testset / "images" / "00000.png"))
-  np.testing.assert_array_equal(result[mask == 0], original[mask == 0])
-  assert not np.array_equal(result, original)

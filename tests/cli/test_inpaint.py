@@ -1,6 +1,8 @@
 """`z2i inpaint`, `masks`, `demo`, `evaluate` from the command line, and what they refuse."""
 
 import functools
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -336,3 +338,22 @@ def test_evaluate_prints_a_table_per_kind_of_mask(capsys, model):
   assert output.count("| telea |") == output.count("| navier_stokes |") == 2
   assert main(["evaluate", "--image_dir=data/images", "--crop_size=512", f"--model={model}"]) == 2
   assert "smaller than the crop" in capsys.readouterr().err
+
+
+def test_evaluation_of_a_model_fills_and_describes_it(pairs, model):
+  assert main(["evaluate", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}", "--baseline=mean",
+               f"--model=ours={model}", f"--output_dir={pairs / 'out'}"]) == 0
+  record = json.loads((pairs / "out" / "comparison.json").read_text())
+  entry = record["methods"]["ours"]
+  assert entry["kind"] == "model" and entry["width"] == 8 and entry["precision"] == "float32"
+  arrays = recordings.load("inference")
+  assert entry["parameters"] == sum(
+      array.size for name, array in arrays.items() if name.startswith(("coarse/", "sr/", "refine/"))
+      and not name.endswith(("/mean", "/var")))
+  assert entry["hash"] == hashlib.sha256((model / "model.npz").read_bytes()).hexdigest()
+  assert len(record["scores"]["masks"]["ours"]["PSNR"]) == 2
+  result, original = (image_io.read_rgb(str(pairs / "out" / "results" / name / "masks" / "a.png"))
+                      for name in ("ours", "original"))
+  mask = image_io.read_mask(str(pairs / "masks" / "a.png"))
+  np.testing.assert_array_equal(result[mask == 0], original[mask == 0])
+  assert (result[mask == 1] != original[mask == 1]).any()
