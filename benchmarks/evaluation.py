@@ -1,6 +1,6 @@
 """Speed of evaluation's metrics on this machine, as ratios within one run.
 
-  python benchmarks/evaluation.py [--parts=metrics] [--side=256] [--images=20] [--rounds=5]
+  python benchmarks/evaluation.py [--parts=metrics,memory] [--side=256] [--images=20] [--rounds=5]
 
 metrics: images per second of the scores alone; nothing is read or filled meanwhile. The images are crops of the sample
   photographs with noise in holes of the paper's small masks. Ours are all of `image_scores.IMAGE_METRICS`. "PSNR and
@@ -8,10 +8,15 @@ metrics: images per second of the scores alone; nothing is read or filled meanwh
   SSIM with its map, PSNR and L1 of image and hole, and SSIM of the levels of a Laplacian pyramid (OpenCV's). The paths
   take turns, image by image, so that whatever else the machine does hits all of them; how far their scores are apart is
   printed, too.
+memory: peak memory of processes that run `z2i evaluate` (the bundled model and Telea, all results kept) on more and more
+  images, the largest number 200.
 """
 
 import argparse
 import os
+import subprocess
+import sys
+import tempfile
 import time
 
 import cv2
@@ -24,7 +29,8 @@ from z2i_tf.evaluation import image_scores
 from z2i_tf.masks.mixture import MaskMixture
 
 _SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "images")
-_PARTS = ("metrics",)
+_PARTS = ("metrics", "memory")
+_COUNTS = (25, 100, 200)
 _NOISE_LEVELS = 30
 _OURS, _TWO, _SAME = "ours, all", "scikit-image, PSNR and SSIM", "scikit-image, all but MS-SSIM"
 _MARGIN = image_scores.SSIM_WINDOW // 2
@@ -114,6 +120,26 @@ def _largest_difference(scores, others):
              if np.isfinite(each[name]))
 
 
+def _measure_memory(arguments):
+  print("\n| images | peak memory, MiB | seconds |")
+  print("|" + "---|" * 3)
+  with tempfile.TemporaryDirectory() as folder:
+    for count in _COUNTS:
+      images, masks, run = (os.path.join(folder, f"{name}_{count}") for name in ("images", "masks", "run"))
+      os.mkdir(images)
+      os.mkdir(masks)
+      for number, (_, original, mask) in enumerate(_examples(count, arguments.side)):
+        image_io.write_rgb(os.path.join(images, f"{number:03d}.png"), original)
+        image_io.write_mask(os.path.join(masks, f"{number:03d}.png"), mask)
+      start = time.perf_counter()
+      process = subprocess.Popen(
+          [sys.executable, "-m", "z2i_tf", "evaluate", f"--image_dir={images}", f"--mask_dir={masks}",
+           f"--output_dir={run}", "--baseline=telea"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+      _, status, usage = os.wait4(process.pid, 0)
+      if status:
+        raise SystemExit(f"z2i evaluate ended with status {status}")
+      print(f"| {count} | {usage.ru_maxrss / 2**10:.0f} | {time.perf_counter() - start:.0f} |", flush=True)
+
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -127,6 +153,8 @@ def main():
     parser.error(f"--parts={arguments.parts}: known are {', '.join(_PARTS)}")
   if "metrics" in chosen:
     _measure_metrics(arguments)
+  if "memory" in chosen:
+    _measure_memory(arguments)
 
 
 if __name__ == "__main__":
