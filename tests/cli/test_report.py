@@ -8,7 +8,8 @@ from z2i_tf.cli.main import main
 
 @pytest.fixture(name="runs")
 def _runs(tmp_path):
-  report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record({"telea": {"kind": "baseline"}}), ["p.png"])
+  record = report_records.scores_record({"telea": {"kind": "baseline"}})
+  report_records.write_scores(tmp_path / "a", "comparison", record, ["p.png"])
   report_records.write_study(str(tmp_path / "study"), {"small": {"telea": {"ours": 8, "other": 2}}})
   return tmp_path
 

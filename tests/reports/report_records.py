@@ -30,9 +30,10 @@ def scores_record(methods, sets=("small", "large"), count=4, seed=0):
                    "test_set": {"settings": {"source": "div2k", "split": "validation"}}},
       "test_sets": {name: {"hash": f"{seed:02d}{index}" * 22, "images": [
           {"name": f"image{place}", "image": "aa", "mask": "bb", "height": 256, "width": 256,
-           "hole_ratio": 0.04 + 0.04 * place * (index + 1)} for place in range(count)]} for index, name in enumerate(sets)},
+           "hole_ratio": 0.04 + 0.04 * place * (index + 1)} for place in range(count)]}
+                    for index, name in enumerate(sets)},
       "methods": methods,
-      "scores": {name: {method: {metric: list(rng.uniform(20, 30, count) if "PSNR" in metric else rng.uniform(0.8, 1, count))
+      "scores": {name: {method: {metric: list(rng.uniform(*(20, 30) if "PSNR" in metric else (0.8, 1), count))
                                  for metric in names} for method in methods} for name in sets},
       "set_scores": {name: {method: {"FID": rng.uniform(10, 30)} for method in methods} for name in sets},
       "notes": ["FID: 4 images are too few"], "pictures": []}
@@ -41,7 +42,8 @@ def scores_record(methods, sets=("small", "large"), count=4, seed=0):
 def model_entries():
   """Returns the entries of the paper's models."""
   return {name: {"kind": "model", "hash": f"{place}f" * 32, "precision": "float32", "parameters": 4_034_502 + place,
-                 "zoom": zoom, "scale": scale, "width": 64} for place, (name, (zoom, scale)) in enumerate(MODELS.items())}
+                 "zoom": zoom, "scale": scale, "width": 64}
+          for place, (name, (zoom, scale)) in enumerate(MODELS.items())}
 
 
 def write_scores(folder, analysis, content, pictures=()):
@@ -61,8 +63,9 @@ def write_with_tables(folder, analysis, content, pictures=()):
   os.makedirs(folder, exist_ok=True)
   for name in pictures:
     write_picture(os.path.join(folder, name))
-  write_analysis(folder, analysis, {"count": 10, "size": [256, 256], "run": "0123" * 16, "images": {"a.png": "00"}}, content,
-                 [Table(f"Own table of {analysis}", ["name", "value"], [["a", "1.5"], ["b", "-"]], ["A note."])], pictures)
+  settings = {"count": 10, "size": [256, 256], "run": "0123" * 16, "images": {"a.png": "00"}}
+  table = Table(f"Own table of {analysis}", ["name", "value"], [["a", "1.5"], ["b", "-"]], ["A note."])
+  write_analysis(folder, analysis, settings, content, [table], pictures)
 
 
 def write_study(folder, kinds):
@@ -87,6 +90,7 @@ def write_all(folder):
   write_with_tables(f"{folder}/times", "complexity", {
       "models": {name: {"parameters": {"coarse": 1, "total": 4_481_161}, "flops": {"total": 2.5e9}}
                  for name in ("compact", "untimed")},
-      "latency": {"compact, float32": {"mean_ms": 293.04}, "telea": {"mean_ms": 3.2}}, "measured_on": {"cpu": "some", "threads": 2}})
+      "latency": {"compact, float32": {"mean_ms": 293.04}, "telea": {"mean_ms": 3.2}},
+      "measured_on": {"cpu": "some", "threads": 2}})
   for analysis in ("intermediate", "side_by_side", "failures"):
     write_with_tables(f"{folder}/{analysis}", analysis, {}, [f"{analysis}.png"])

@@ -21,8 +21,9 @@ def test_other_json_files_and_test_sets_are_no_analyses(tmp_path):
   (tmp_path / "broken.json").write_text("{\"step\": ")
   runs, left_out = gathering.gather(str(tmp_path))
   assert [run.name for run in runs] == ["a/b/comparison.json"] and not left_out
-  assert runs[0].folder == "a/b" and runs[0].pictures[0].encoded == open(path.replace("comparison.json", "p.png"), "rb").read()
-  assert (runs[0].pictures[0].height, runs[0].pictures[0].width) == (6, 9)
+  (picture,) = runs[0].pictures
+  assert runs[0].folder == "a/b" and picture.encoded == open(path.replace("comparison.json", "p.png"), "rb").read()
+  assert (picture.height, picture.width) == (6, 9)
 
 
 def _change(path, change):
@@ -36,7 +37,8 @@ _DAMAGES = {
     "no scores": (lambda record: record.pop("scores"), "has no 'scores'"),
     "a text": (lambda record: record["scores"]["small"]["telea"]["PSNR"].__setitem__(1, "many"),
                r"\['PSNR'\]\[1\] is no number"),
-    "too few": (lambda record: record["scores"]["small"]["telea"]["SSIM"].pop(), "SSIM of 'telea' has 3 values for the 4"),
+    "too few": (lambda record: record["scores"]["small"]["telea"]["SSIM"].pop(),
+                "SSIM of 'telea' has 3 values for the 4"),
     "no metric": (lambda record: record["scores"]["small"]["telea"].pop("PSNR"), "no PSNR of 'telea'"),
     "no method": (lambda record: record["scores"]["large"].__setitem__("other", record["scores"]["large"].pop("telea")),
                   "no scores of 'telea' for the test set 'large'"),
@@ -100,7 +102,8 @@ def test_nothing_to_report_is_an_error(tmp_path):
 @pytest.mark.parametrize("analysis, content, message", [
     ("study", {"kinds": {"small": {"telea": {"ours": 1}}}, "participants": 1}, "has no 'other'"),
     ("mask_statistics", {"masks": {}, "tables": []}, "is empty"),
-    ("failures", {"tables": [{"title": "t", "columns": ["a"], "rows": [["1", "2"]], "notes": []}]}, "more or fewer cells")])
+    ("failures", {"tables": [{"title": "t", "columns": ["a"], "rows": [["1", "2"]], "notes": []}]},
+     "more or fewer cells")])
 def test_records_of_other_analyses_are_checked(analysis, content, message):
   record = {"analysis": analysis, "manifest": {"versions": {"a": "1"}, "settings": {}}, "pictures": [], **content}
   assert message in record_shapes.problem_of(record)

@@ -14,6 +14,7 @@ from z2i_tf.reports import markdown_page
 from z2i_tf.reports import sections
 
 _EVIL = '<b onclick="x">&|*`$\\'
+_TELEA = {"telea": {"kind": "baseline"}}
 _VOID = ("meta", "img", "br", "link", "input", "hr")
 
 
@@ -141,7 +142,8 @@ def test_comparison_has_the_runs_and_the_paper_in_the_same_columns(report, page)
 def test_other_tables_have_the_runs_and_the_paper(page):
   ablation = _rows(page.tables["Ablations (Tables 3 and 6)"])
   assert ablation["Paper", "SR zoom+"] == "64 34.08 0.9787 0.9886 0.00329 27.07 0.9094 0.9346 0.01462 4.48M".split()
-  assert ablation["This run: ablation", "No zoom"][0] == "64" and ablation["This run: ablation", "No zoom"][-1] == "4.03M"
+  ours = ablation["This run: ablation", "No zoom"]
+  assert (ours[0], ours[-1]) == ("64", "4.03M")
   frequency = _rows(page.tables["SSIM by frequency range (Table 7, with a row per model)"])
   assert frequency["Paper, Table 7", "SR zoom+"] == ["0.9907", "0.9793", "0.9743", "+0.0049", "+0.0063", "+0.0069"]
   ours = frequency["This run: frequency, small masks", "SR zoom"]
@@ -153,7 +155,8 @@ def test_other_tables_have_the_runs_and_the_paper(page):
   scales = _rows(page.tables["Scale study (Table 12)"])
   assert scales["Paper", "No zoom"][:2] == ["1", "29.91"] and scales["This run: scale_study", "SR zoom"][0] == "2"
   masks = _rows(page.tables["Share of invalid pixels (Table 4)"])
-  assert masks["Paper, Table 4", "large"] == ["15.12%", "50.24%"] and masks["This run: masks", "small"] == ["5.61%", "50.00%"]
+  assert masks["Paper, Table 4", "large"] == ["15.12%", "50.24%"]
+  assert masks["This run: masks", "small"] == ["5.61%", "50.00%"]
   times = _rows(page.tables["Complexity (Table 5, with a row per method)"])
   assert [name for group, name in times if group == "This run: times"] == ["compact, float32", "telea", "untimed"]
   assert times["This run: times", "compact, float32"] == ["4.48M", "2.5", "293.0 ms"]
@@ -192,7 +195,7 @@ def test_markdown_says_the_same(report):
 
 
 def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp_path):
-  report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record({"telea": {"kind": "baseline"}}))
+  report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record(_TELEA))
   runs, left_out = gathering.gather(str(tmp_path))
   report = sections.build(runs, left_out, _no_interval)
   for text in (html_page.render(report), markdown_page.render(report, {}, "f")):
@@ -223,10 +226,20 @@ def test_names_are_shown_and_not_obeyed(tmp_path):
 
 def test_the_same_records_give_the_same_bytes_and_a_changed_one_others(tmp_path):
   def render(folder, seed):
-    report_records.write_scores(folder / "a", "comparison", report_records.scores_record({"telea": {"kind": "baseline"}}, seed=seed))
+    report_records.write_scores(folder / "a", "comparison", report_records.scores_record(_TELEA, seed=seed))
     runs, left_out = gathering.gather(str(folder))
     return html_page.render(sections.build(runs, left_out, _no_interval))
 
   first = render(tmp_path / "1", 1)
   assert render(tmp_path / "2", 1) == first  # Not even the folder is in it.
   assert render(tmp_path / "1", 2) != first
+
+
+def test_an_opponent_may_be_called_as_a_heading_is(tmp_path):
+  counts = {"Total": {"ours": 3, "other": 1}, "none yet": {"ours": 0, "other": 0}}
+  report_records.write_study(str(tmp_path), {"small": counts})
+  runs, left_out = gathering.gather(str(tmp_path))
+  page = _Page(html_page.render(sections.build(runs, left_out, _no_interval)))
+  rows = _rows(page.tables["Preferences in pairs of results (Tables 2 and 11)"])
+  assert rows["This run: study.json", "small: counts"] == ["-"] * 4 + ["1 vs. 3", "0 vs. 0", "1 vs. 3"]
+  assert rows["This run: study.json", "small: prefer ours"][-2:] == ["-", "75.00% [25.00, 75.00]"]

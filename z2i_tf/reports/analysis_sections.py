@@ -1,6 +1,6 @@
 """The paper's tables of the user study, of masks and of complexity with ours beside them; tables of other analyses."""
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from z2i_tf.reports import paper
 from z2i_tf.reports import provenance
@@ -16,8 +16,6 @@ from z2i_tf.reports.tables import Table
 # How often ours, and how often the other one, was preferred -> share that preferred ours, lower and upper end of its
 # interval, all in [0, 1]; None if there were no choices.
 Interval = Callable[[int, int], Optional[Tuple[float, float, float]]]
-# Heading and name of the column of all opponents together.
-_TOTAL = "Total"
 
 
 def own_tables(runs: Sequence[Run]) -> List[CitedTable]:
@@ -35,25 +33,27 @@ def study(runs: Sequence[Run], interval: Interval) -> List[CitedTable]:
   for run in runs:
     kinds = {kind: {name: (count["other"], count["ours"]) for name, count in by_opponent.items()}
              for kind, by_opponent in run.record["kinds"].items()}
-    groups.append(RowGroup(f"This run: {run.folder}", False, _study_rows(kinds, opponents, interval, lambda kind, of=run: (
-        f"{provenance.of_settings(of)}; {of.record['participants']} participants, results with {kind} masks"))))
-  groups.append(RowGroup("Paper, Tables 2 and 11", True, _study_rows(paper.TABLE_11, opponents, interval, lambda kind: (
-      f"paper, {'Tables 2 and 11' if kind == paper.SMALL else 'Table 11'}: {paper.PARTICIPANTS[kind]} participants, "
-      f"{paper.PAIRS} pairs each, {paper.QUESTION!r}; {paper.MASKS[kind]}"))))
+    said = f"{provenance.of_settings(run)}; {run.record['participants']} participants, results with {{}} masks"
+    groups.append(RowGroup(f"This run: {run.folder}", False, _study_rows(kinds, opponents, interval, {
+        kind: said.format(kind) for kind in kinds})))
+  groups.append(RowGroup("Paper, Tables 2 and 11", True, _study_rows(paper.TABLE_11, opponents, interval, {
+      kind: f"paper, {'Tables 2 and 11' if kind == paper.SMALL else 'Table 11'}: {paper.PARTICIPANTS[kind]} "
+            f"participants, {paper.PAIRS} pairs each, {paper.QUESTION!r}; {paper.MASKS[kind]}"
+      for kind in paper.TABLE_11})))
   return [CitedTable(
-      "Preferences in pairs of results (Tables 2 and 11)", ["Masks", *(f"{name} vs. ours" for name in opponents), _TOTAL],
-      groups, ["In brackets the 95% interval of the percentage, by Wilson's formula from the counts, the paper's too. It takes "
-               "every choice as independent of the others; choices of one person are less so."])]
+      "Preferences in pairs of results (Tables 2 and 11)",
+      ["Masks", *(f"{name} vs. ours" for name in opponents), "Total"], groups,
+      ["In brackets the 95% interval of the percentage, by Wilson's formula from the counts, the paper's too. It takes "
+       "every choice as independent of the others; choices of one person are less so."])]
 
 
-def _study_rows(kinds, opponents, interval, source) -> List[Row]:
+def _study_rows(kinds, opponents, interval, sources) -> List[Row]:
   rows = []
   for kind, by_opponent in kinds.items():
-    counts: Dict[str, Any] = {name: by_opponent.get(name) for name in opponents}
-    counts[_TOTAL] = tuple(map(sum, zip(*by_opponent.values())))
-    rows.append(Row(f"{kind}: counts", [Cell(f"{count[0]} vs. {count[1]}" if count else NONE, source(kind))
-                                        for count in counts.values()]))
-    rows.append(Row(f"{kind}: prefer ours", [Cell(_percentage(count, interval), source(kind)) for count in counts.values()]))
+    counts = [*(by_opponent.get(name) for name in opponents), tuple(map(sum, zip(*by_opponent.values())))]
+    for name, texts in (("counts", [f"{count[0]} vs. {count[1]}" if count else NONE for count in counts]),
+                        ("prefer ours", [_percentage(count, interval) for count in counts])):
+      rows.append(Row(f"{kind}: {name}", [Cell(text, sources[kind]) for text in texts]))
   return rows
 
 
@@ -68,7 +68,8 @@ def _percentage(count, interval) -> str:
 def mask_statistics(runs: Sequence[Run]) -> List[CitedTable]:
   """Returns the measured part of Table 4."""
   groups = [RowGroup(f"This run: {run.folder}", False, [
-      Row(kind, [Cell(f"{100 * float(found['hole_ratio'][key]):.2f}%", provenance.of_settings(run)) for key in ("mean", "max")])
+      Row(kind, [Cell(f"{100 * float(found['hole_ratio'][key]):.2f}%", provenance.of_settings(run))
+                 for key in ("mean", "max")])
       for kind, found in run.record["masks"].items()]) for run in runs]
   groups.append(RowGroup("Paper, Table 4", True, [
       Row(kind, [Cell(f"{value}%", paper.TABLE_4_MEASURED_ON) for value in values])
@@ -80,7 +81,8 @@ def complexity(runs: Sequence[Run]) -> List[CitedTable]:
   """Returns Table 5 with a row per method, so that the paper's methods and ours need not be the same."""
   groups = [RowGroup(f"This run: {run.folder}", False, _complexity_rows(run)) for run in runs]
   groups.append(RowGroup("Paper, Table 5", True, [
-      Row(method, [Cell(text, paper.TABLE_5_MEASURED_ON, found.remark) for text in (found.parameters, NONE, found.time)])
+      Row(method, [Cell(text, paper.TABLE_5_MEASURED_ON, found.remark)
+                   for text in (found.parameters, NONE, found.time)])
       for method, found in paper.TABLE_5.items()]))
   remarks = [f"Paper, {method}: {found.remark}." for method, found in paper.TABLE_5.items() if found.remark]
   return [CitedTable("Complexity (Table 5, with a row per method)",

@@ -68,7 +68,8 @@ class CitedTable:
   def __post_init__(self):
     for row in self.rows:
       if len(row.cells) != len(self.columns) - 1:
-        raise ValueError(f"The row {row.name!r} of {self.title!r} has {len(row.cells)} cells for {len(self.columns)} columns.")
+        raise ValueError(f"The row {row.name!r} of {self.title!r} has {len(row.cells)} cells for {len(self.columns)} "
+                         "columns.")
     if self.spans and sum(count for _, count in self.spans) != len(self.columns):
       raise ValueError(f"The headings above the columns of {self.title!r} are not above all of them.")
 
@@ -92,7 +93,8 @@ class CitedTable:
     for source in self.sources:
       rows = [row for row in self.rows if any(cell.source == source for cell in row.cells)]
       is_shared = any(len(self.marks(row)) > 1 for row in rows)
-      columns = dict.fromkeys(heading for row in rows for heading, cell in zip(headings, row.cells) if cell.source == source)
+      columns = dict.fromkeys(heading for row in rows for heading, cell in zip(headings, row.cells)
+                              if cell.source == source)
       notes.append(f"{', '.join(columns)}: {source}" if is_shared else source)
     return notes
 

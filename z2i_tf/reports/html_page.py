@@ -24,8 +24,9 @@ def render(report: Report) -> str:
   return "\n".join([
       "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
       f'<meta http-equiv="Content-Security-Policy" content="{_text(_POLICY)}">',
-      '<meta name="viewport" content="width=device-width, initial-scale=1">', f"<title>{_text(record_text.TITLE)}</title>",
-      f"<style>\n{style}</style>", "</head>", "<body>", *_top(report), "<main>",
+      '<meta name="viewport" content="width=device-width, initial-scale=1">',
+      f"<title>{_text(record_text.TITLE)}</title>", f"<style>\n{style}</style>", "</head>", "<body>",
+      *_top(report), "<main>",
       *(line for number, section in enumerate(report.sections, 1) for line in _section(section, number)),
       *_left_out(report), "</main>", "</body>", "</html>", ""])
 
@@ -65,8 +66,8 @@ def _section(section: Section, number: int) -> Iterator[str]:
       yield f"<p>{_text(run.name)}:</p>\n<ul>"
       yield from (f"<li>{_text(note)}</li>" for note in notes)
       yield "</ul>"
-    yield (f"<details>\n<summary>How {_text(run.name)} was made</summary>\n<pre>{_text(record_text.manifest(run))}</pre>\n"
-           "</details>")
+    yield (f"<details>\n<summary>How {_text(run.name)} was made</summary>\n"
+           f"<pre>{_text(record_text.manifest(run))}</pre>\n</details>")
   yield "</section>"
 
 

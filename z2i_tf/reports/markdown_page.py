@@ -55,7 +55,8 @@ def _section(section: Section, names: Iterator[str], folder: str) -> Iterator[st
 def _table(table: CitedTable) -> Iterator[str]:
   yield f"### {_text(table.title)}"
   columns = ["", *table.headings(), "measured on"]
-  rows = [[group.title, row.name, *(cell.text for cell in row.cells), " ".join(f"[{mark}]" for mark in table.marks(row))]
+  rows = [[group.title, row.name, *(cell.text for cell in row.cells),
+           " ".join(f"[{mark}]" for mark in table.marks(row))]
           for group in table.groups for row in group.rows]
   yield "\n".join([_row(columns), "|---|---" + "|---:" * (len(columns) - 3) + "|---|", *map(_row, rows)])
   yield "\n".join(f"* {_text(f'[{mark}] {source}')}" for mark, source in enumerate(table.source_notes(), 1))

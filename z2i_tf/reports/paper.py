@@ -1,6 +1,7 @@
 """What the paper's tables say (Kim et al., "Zoom-to-Inpaint", 2022), and what its numbers were measured on.
 
-Numbers are texts, with the digits of the paper. The paper calls our small masks "masks" and our large ones "large masks".
+Numbers are texts, with the digits of the paper. The paper calls our small masks "masks" and our large ones "large
+masks".
 """
 
 import dataclasses
@@ -86,7 +87,8 @@ class Complexity:
 
 _COPIED = "number of parameters copied from its publication"
 TABLE_5 = {
-    "HiFill": Complexity("2.7M", "127 ms", f"{_COPIED}; run at its own, larger size; 60 ms without pre- and post-processing"),
+    "HiFill": Complexity("2.7M", "127 ms",
+                         f"{_COPIED}; run at its own, larger size; 60 ms without pre- and post-processing"),
     "Pluralistic": Complexity("6M", "37 ms", _COPIED),
     "DeepFill-v2": Complexity("4.1M", "71 ms", _COPIED),
     "EdgeConnect": Complexity("21.53M", "21 ms"),

@@ -18,7 +18,7 @@ def of_test_set(run: Run, test_set: str) -> str:
   """Returns what the scores of a test set are of."""
   made_as = run.record["manifest"].get("test_set")
   settings = made_as.get("settings", {}) if isinstance(made_as, dict) else {}
-  source = f"from {settings['source']} {settings.get('split') or ''}".rstrip() if "source" in settings else ""
+  source = f"source {settings['source']} {settings.get('split') or ''}".rstrip() if "source" in settings else ""
   return _joined(run, layouts.measured_on(run.record, test_set), source,
                  f"test set {run.record['test_sets'][test_set]['hash'][:_HASH_DIGITS]}")
 

@@ -21,8 +21,8 @@ def introduction(report: Report) -> List[str]:
       f"{runs} run{'s' if runs != 1 else ''}, gathered by z2i_tf {report.version}, beside the numbers of the paper "
       "\"Zoom-to-Inpaint: Image Inpainting with High-Frequency Details\" (Kim et al.).",
       "What each cell was measured on is said by the numbers in brackets at the end of its row, and in full when the "
-      "pointer rests on it. The paper's rows were measured on other images and masks than ours unless both say the same: "
-      "they stand beside each other for orientation, and differences between them prove nothing by themselves."]
+      "pointer rests on it. The paper's rows were measured on other images and masks than ours unless both say the "
+      "same: they stand beside each other for orientation, and differences between them prove nothing by themselves."]
 
 
 def caption(run: Run, picture: Picture) -> str:

@@ -41,7 +41,8 @@ def comparison(runs: Sequence[Run]) -> List[CitedTable]:
 def ablation(runs: Sequence[Run]) -> List[CitedTable]:
   """Returns the layout of Table 6, which has all of Table 3."""
   def of_paper(sets):
-    source = {masks: f"paper, Tables 3 and 6: {paper.IMAGES[paper.DIV2K]}, {paper.MASKS[masks]}" for masks in paper.MASKS}
+    source = {masks: f"paper, Tables 3 and 6: {paper.IMAGES[paper.DIV2K]}, {said}"
+              for masks, said in paper.MASKS.items()}
     return [Row(name, [Cell(channels, _MODEL_ITSELF), *_cells_of_paper(sets, scores, source),
                        Cell(paper.PARAMETERS_6[name, channels], _MODEL_ITSELF)])
             for (name, channels), scores in paper.TABLE_6.items()]
@@ -101,9 +102,9 @@ def _wide(title, runs, heading, key, with_parameters, of_paper) -> CitedTable:
   groups = [_ours(run, sets, metrics, key, with_parameters) for run in runs]
   groups.append(RowGroup("Paper", True, of_paper(sets)))
   spans = [("", 2), *((f"{masks} masks", len(metrics)) for masks in sets)] + ([("", 1)] if with_parameters else [])
+  columns = ["Model", heading, *(metric for _ in sets for metric in metrics)]
   return CitedTable(
-      title, ["Model", heading, *(metric for _ in sets for metric in metrics)] + (["Parameters"] if with_parameters else []),
-      groups, _notes(runs, sets, metrics, True), spans)
+      title, columns + (["Parameters"] if with_parameters else []), groups, _notes(runs, sets, metrics, True), spans)
 
 
 def _ours(run, sets, metrics, key=None, with_parameters=False) -> RowGroup:
@@ -149,11 +150,13 @@ def _cells_of_paper(sets, scores: Mapping[str, Any], source) -> List[Cell]:
 
 
 def _other_publications() -> CitedTable:
-  rows = [Row(method, [Cell(text, f"its own publication, as the paper's Tables 8 and 9 cite it: {paper.TABLE_9[method]}")
-                       for text in scores.values()]) for method, scores in paper.TABLE_8_COPIED.items()]
-  return CitedTable("Values of other publications, as the paper cites them (Table 8)", ["Method", *layouts.PAPER_METRICS],
-                    [RowGroup("Paper: copied from the publications", True, rows)],
-                    ["Measured on different images and masks: not to be compared with those above, nor with one another."])
+  cited = "its own publication, as the paper's Tables 8 and 9 cite it"
+  rows = [Row(method, [Cell(text, f"{cited}: {paper.TABLE_9[method]}") for text in scores.values()])
+          for method, scores in paper.TABLE_8_COPIED.items()]
+  return CitedTable(
+      "Values of other publications, as the paper cites them (Table 8)", ["Method", *layouts.PAPER_METRICS],
+      [RowGroup("Paper: copied from the publications", True, rows)],
+      ["Measured on different images and masks: not to be compared with those above, nor with one another."])
 
 
 def _test_sets(runs) -> List[str]:

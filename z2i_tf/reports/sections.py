@@ -49,8 +49,9 @@ def _kinds(interval) -> List[_Kind]:
             + " --result_dir=OTHER=RESULTS,...", score_sections.comparison, by_hole_size),
       _Kind("side_by_side", "Results side by side", "Figures 4, 14 and 15",
             "z2i side-by-side --run=RUNS/COMPARISON --output_dir=RUNS/NAME", _none, own),
-      _Kind("study", "User study", "Tables 2 and 11", "z2i study --study_dir=RUNS/STUDY --result_dir=OURS=...,OTHER=... "
-            "--ours=OURS, and afterwards z2i study --study_dir=RUNS/STUDY --summary",
+      _Kind("study", "User study", "Tables 2 and 11",
+            "z2i study --study_dir=RUNS/STUDY --result_dir=OURS=...,OTHER=... --ours=OURS, "
+            "and afterwards z2i study --study_dir=RUNS/STUDY --summary",
             lambda runs: analysis_sections.study(runs, interval), _none),
       _Kind("ablation", "Ablations", "Tables 3 and 6, Figure 15", _EVALUATE.format("ablation"), score_sections.ablation,
             by_hole_size),
