@@ -17,6 +17,7 @@ from z2i_tf.cli import flag_groups
 from z2i_tf.cli import recipe
 from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import train
+from z2i_tf.cli import training_flags
 from z2i_tf.cli.main import main
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.training import devices
@@ -92,7 +93,7 @@ def test_every_checkpoint_that_a_stage_names_is_left_by_an_earlier_one(path):
     values = flags.FlagValues()
     stage.command.define_flags(values)
     values(["z2i", f"--flagfile={stage.flagfile}"])
-    own = flag_groups.initial_weights(values)
+    own = training_flags.initial_weights(values)
     named = {name: own.get(name, own.get("all")) for name in stage.config.networks}
     assert {name: folder for name, folder in named.items() if folder} == {
         name: former.folder for name, former in stage.handed_over.items()}
@@ -146,7 +147,7 @@ def test_defaults_are_the_paper_s_small_mask_stage():
   for values, arguments in ((defaults, []), (flagfile, ["--flagfile=flags/train_small_masks.cfg"])):
     train.define_flags(values)
     values(["z2i train"] + arguments)
-  for record in (flag_groups.model_config, flag_groups.optimizer_config, flag_groups.loss_weights):
+  for record in (flag_groups.model_config, training_flags.optimizer_config, training_flags.loss_weights):
     assert record(defaults) == record(flagfile)
   assert (defaults.crop_size, defaults.batch_size, defaults.mask_kind) == (256, 16, "small")
 

@@ -64,9 +64,9 @@ def test_mean_fill_is_the_mean_of_the_known():
 
 
 def _examples(count, test_set="set"):
-  rng = np.random.default_rng(0)
-  return [evaluate.Example(test_set, str(number), rng.integers(0, 256, (16, 16, 3), np.uint8), np.eye(16, dtype=np.uint8))
-          for number in range(count)]
+  images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)
+  return [evaluate.Example(test_set, str(number), image, np.eye(16, dtype=np.uint8))
+          for number, image in enumerate(images)]
 
 
 def test_evaluate_hides_the_original_and_scores_every_example_of_every_set():

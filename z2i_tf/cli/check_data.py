@@ -9,7 +9,6 @@ import time
 from absl import flags
 
 from z2i_tf.cli import data_flags
-from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
 

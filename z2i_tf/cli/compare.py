@@ -30,7 +30,7 @@ def run(values: flags.FlagValues, first: str, second: str) -> None:
   found = [records.read_scores(path) for path in paths]
   comparison.check_are_of_the_same(paths, found)
   if values.methods is not None and len(values.methods) != 2:
-    raise InputError(f"--methods={','.join(values.methods)}: two are needed, the one of {first} and the one of {second}")
+    raise InputError(f"--methods={','.join(values.methods)}: two are needed, one of {first} and one of {second}")
   names = [comparison.method_of(path, record, values.methods[index] if values.methods else None)
            for index, (path, record) in enumerate(zip(paths, found))]
   made = comparison.paired_tables(found, names, values.metrics, values.confidence, values.resamples, values.seed)

@@ -19,7 +19,8 @@ _CONFIGURATION = ("zoom", "scale", "width", "sr_width")
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list("model", [DEFAULT], "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
-                    "called as its folder (or NAME=PATH). The default is left out if a configuration is given.", flag_values=values)
+                    "called as its folder (or NAME=PATH). The default is left out if a configuration is given.",
+                    flag_values=values)
   flag_groups.define_model_flags(values)
   flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic that models are measured in beside "
                     "float32; a SavedModel has its own.", flag_values=values)

@@ -1,9 +1,9 @@
 """Measures inpainting methods on images with fixed masks: models, folders of other methods' results, OpenCV.
 
-Every method's 8-bit result is scored against the original: PSNR, SSIM, MS-SSIM and L1 over the image; PSNR, L1 and SSIM over
-the hole; LPIPS and FID where their weights are at hand. --output_dir gets the record of everything measured
-(its bytes repeat), scores.csv with a row per image, tables.md, a picture, and the results. z2i compare compares two
-records, z2i report gathers many.
+Every method's 8-bit result is scored against the original: PSNR, SSIM, MS-SSIM and L1 over the image; PSNR, L1 and SSIM
+over the hole; LPIPS and FID where their weights are at hand. --output_dir gets the record of everything measured (its
+bytes repeat), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares two records,
+z2i report gathers many.
 """
 
 import os
@@ -29,8 +29,8 @@ def define_flags(values: flags.FlagValues) -> None:
                     "as the folder (or NAME=DIR).", flag_values=values)
   flags.DEFINE_list("model", ["compact"], "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
                     "called as its folder (or NAME=DIR); empty for none.", flag_values=values)
-  flags.DEFINE_list("result_dir", [], "Results of other methods, as NAME=DIR: one image per image, of its name and size; "
-                    "with several test sets in subfolders called as they are.", flag_values=values)
+  flags.DEFINE_list("result_dir", [], "Results of other methods, as NAME=DIR: one image per image, of its name and "
+                    "size; with several test sets in subfolders called as they are.", flag_values=values)
   flags.DEFINE_list("baseline", ["telea", "navier_stokes"], "telea, navier_stokes (OpenCV, radius 5), mean (the mean "
                     "colour of the known pixels); empty for none.", flag_values=values)
   flags.DEFINE_enum("analysis", "comparison", _ANALYSES, "Layout of table and picture: the paper's Tables 1, 8, 10; "
@@ -44,8 +44,8 @@ def define_flags(values: flags.FlagValues) -> None:
                       f"{_DOWNLOAD} to download them.", flag_values=values)
   flags.DEFINE_string("lpips_linear", _DOWNLOAD, "LPIPS' own weights for it (.pth, .npz), or "
                       f"{_DOWNLOAD} to download them.", flag_values=values)
-  flags.DEFINE_string("inception_graph", None, "Frozen Inception of 2015-12-05 for FID (classify_image_graph_def.pb, or "
-                      f"the archive with it), or {_DOWNLOAD} to download it; without it FID is left out.",
+  flags.DEFINE_string("inception_graph", None, "Frozen Inception of 2015-12-05 for FID (classify_image_graph_def.pb, "
+                      f"or the archive with it), or {_DOWNLOAD} to download it; without it FID is left out.",
                       flag_values=values)
   flags.DEFINE_bool("save_results", True, "Keep every method's result, the originals and the masks, for z2i "
                     "side-by-side, failures and study.", flag_values=values)

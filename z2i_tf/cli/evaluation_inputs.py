@@ -50,7 +50,8 @@ class PairedSet:
                       "hole_ratio": float(example.mask.mean())})
     if problems:
       raise InputError(problems[0] + (f"; and {len(problems) - 1} more such" if len(problems) > 1 else ""))
-    return {"images": entries, "hash": _digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries)}
+    return {"images": entries,
+            "hash": _digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries)}
 
   def examples(self) -> Iterator[Example]:
     """Yields the examples in the order of `images`."""

@@ -1,7 +1,8 @@
 """Writes a test set for z2i evaluate: centre crops of a source's images, and one fixed mask of each kind for each.
 
-The paper's: 100 images of Places2's validation and of its test split, 100 of DIV2K's validation split, 256x256. The folder gets
-images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give the same files.
+The paper's: 100 images of Places2's validation and of its test split, 100 of DIV2K's validation split, 256x256. The
+folder gets images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give
+the same files.
 """
 
 import os

@@ -9,6 +9,7 @@ from absl import flags
 from z2i_tf import conventions
 from z2i_tf.cli import flag_groups
 from z2i_tf.cli import stage_runs
+from z2i_tf.cli import training_flags
 from z2i_tf.errors import InputError
 
 _NETWORKS = (conventions.COARSE_NET, conventions.REFINE_NET, conventions.SR_NET)
@@ -24,7 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
                        "others are trained at low resolution alone.", flag_values=values)
   flags.DEFINE_float("weight_vgg", None, f"Weight of the VGG19 feature loss beside L1. Default: {_DEFAULT_WEIGHT_VGG} "
                      "(paper), 0 for sr.", flag_values=values)
-  flag_groups.define_initial_weights_flags(values, _NETWORKS)
+  training_flags.define_initial_weights_flags(values, _NETWORKS)
 
 
 def stage_config(values: flags.FlagValues):
@@ -34,19 +35,19 @@ def stage_config(values: flags.FlagValues):
   is_sr = values.network == conventions.SR_NET
   if values.scale is not None and not is_sr:
     raise InputError(f"--scale={values.scale}: only --network={conventions.SR_NET} zooms")
-  initial_weights = flag_groups.initial_weights(values)
+  initial_weights = training_flags.initial_weights(values)
   for name in initial_weights:
     if name != values.network:
       raise InputError(f"--init_{name}={initial_weights[name]}: --network={values.network} can only start from "
                        f"--init_{values.network}")
-  optimizer = flag_groups.optimizer_config(values)
+  optimizer = training_flags.optimizer_config(values)
   scale = (values.scale if values.scale is not None else flag_groups.DEFAULT_SCALE) if is_sr else 1
   weight_vgg = values.weight_vgg if values.weight_vgg is not None else (0.0 if is_sr else _DEFAULT_WEIGHT_VGG)
   from z2i_tf.training import pretrain_stage
   with flag_groups.usage_errors():
     return pretrain_stage.PretrainStageConfig(
         network=values.network, width=values.width, scale=scale,
-        weight_vgg=0.0 if values.vgg_weights == flag_groups.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
+        weight_vgg=0.0 if values.vgg_weights == training_flags.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
         optimizer=optimizer, seed=values.seed, initial_weights=initial_weights, precision=values.precision,
         jit_compile=values.jit_compile)
 

@@ -8,6 +8,7 @@ from absl import flags
 
 from z2i_tf.cli import data_flags
 from z2i_tf.cli import flag_groups
+from z2i_tf.cli import training_flags
 from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
 
@@ -42,7 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
                       "TensorBoard events, log.csv, model.npz (best measured weights: best/model.npz).",
                       flag_values=values)
   data_flags.define_example_flags(values)
-  flag_groups.define_schedule_flags(values)
+  training_flags.define_schedule_flags(values)
   define_common_flags(values)
 
 
@@ -52,9 +53,9 @@ def define_common_flags(values: flags.FlagValues) -> None:
   data_flags.define_bad_image_flag(values)
   data_flags.define_validation_flags(values)
   data_flags.define_choice_flags(values)
-  flag_groups.define_vgg_weights_flag(values)
-  flag_groups.define_record_flags(values)
-  flag_groups.define_device_flags(values)
+  training_flags.define_vgg_weights_flag(values)
+  training_flags.define_record_flags(values)
+  training_flags.define_device_flags(values)
   flags.DEFINE_bool("allow_config_change", False, "Continue a run although flags that decide about its result were "
                     "others before; the differences are printed.", flag_values=values)
 
@@ -62,7 +63,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
 def check_flags(values: flags.FlagValues) -> None:
   """Raises InputError if a flag is missing or does not go with another one; imports nothing heavy."""
   flag_groups.require(values, "work_dir")
-  flag_groups.check_device_flags(values)
+  training_flags.check_device_flags(values)
   data_flags.check_source_flags(values)
 
 
@@ -96,7 +97,7 @@ def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -
   """Returns all flags but those in `free`, which may change while a stage is continued, and what kind of stage it is."""
   from z2i_tf.training import work_dir
   kind = f"z2i pretrain --network={values.network}" if "network" in values else "z2i train"
-  return {work_dir.COMMAND: kind, **flag_groups.recorded_settings(values, free)}
+  return {work_dir.COMMAND: kind, **training_flags.recorded_settings(values, free)}
 
 
 def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> None:

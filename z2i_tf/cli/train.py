@@ -8,21 +8,22 @@ from absl import flags
 
 from z2i_tf.cli import flag_groups
 from z2i_tf.cli import stage_runs
+from z2i_tf.cli import training_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
   stage_runs.define_flags(values)
   flag_groups.define_model_flags(values)
-  flag_groups.define_initial_weights_flags(values)
-  flag_groups.define_loss_flags(values)
+  training_flags.define_initial_weights_flags(values)
+  training_flags.define_loss_flags(values)
 
 
 def stage_config(values: flags.FlagValues):
   """Returns the JointStageConfig of the flags; raises InputError for flags that do not make one."""
   stage_runs.check_flags(values)
-  weights = flag_groups.loss_weights(values)
-  optimizer = flag_groups.optimizer_config(values)
-  initial_weights = flag_groups.initial_weights(values)
+  weights = training_flags.loss_weights(values)
+  optimizer = training_flags.optimizer_config(values)
+  initial_weights = training_flags.initial_weights(values)
   model = flag_groups.model_config(values)
   from z2i_tf.training import joint_stage
   width = values.width if values.discriminator_width is None else values.discriminator_width

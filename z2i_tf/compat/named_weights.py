@@ -32,7 +32,8 @@ def read_named_weights(path: str) -> Dict[str, np.ndarray]:
     raise InputError(f"{path}: not an .npz file of arrays, or damaged") from error
   for name, array in arrays.items():
     if name.partition("/")[0] not in _NETWORKS:
-      raise InputError(f"{path}: the array {name!r} belongs to none of the networks {', '.join(_NETWORKS)}; leave it out")
+      raise InputError(f"{path}: the array {name!r} belongs to none of the networks {', '.join(_NETWORKS)}; leave it "
+                       "out")
     if array.dtype.kind != "f" or not np.isfinite(array).all():
       raise InputError(f"{path}: {name} has values that are not finite numbers")
   return {name: array for name, array in arrays.items() if not _is_v(name)}

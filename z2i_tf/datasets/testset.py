@@ -62,6 +62,6 @@ def write_testset(source: ImageSource, folder: str, kinds: Mapping[str, MaskMixt
     if len(written) == count:
       break
   if len(written) < max(count, 1):
-    raise InputError(f"{len(written)} of the {len(source)} images are usable, {count or 'some'} are needed; give a lower "
-                     "--count or --crop_size")
+    raise InputError(f"{len(written)} of the {len(source)} images are usable, {count or 'some'} are needed; give a "
+                     "lower --count or --crop_size")
   return written

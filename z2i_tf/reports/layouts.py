@@ -12,8 +12,9 @@ from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 # Metric -> digits after the point, in the order of the tables (those of the paper's).
-METRICS = {"PSNR": 2, "SSIM": 4, "MS-SSIM": 4, "L1": 5, "LPIPS": 4, "FID": 2, "hole PSNR": 2, "hole L1": 5, "hole SSIM": 4,
-           "SSIM high": 4, "SSIM mid": 4, "SSIM low": 4}
+METRICS = {
+    "PSNR": 2, "SSIM": 4, "MS-SSIM": 4, "L1": 5, "LPIPS": 4, "FID": 2, "hole PSNR": 2, "hole L1": 5, "hole SSIM": 4,
+    "SSIM high": 4, "SSIM mid": 4, "SSIM low": 4}
 LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "hole L1")
 # The metrics of the paper's tables of ablations and scales.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
@@ -92,7 +93,8 @@ def _wide(record, title, heading, key, with_parameters) -> Table:
   for method in record["methods"]:
     entry = record["methods"][method]
     cells = [method, str(entry.get(key, NONE)), *(
-        number(mean_of(record, test_set, method, metric).value, metric) for test_set in sets for metric in PAPER_METRICS)]
+        number(mean_of(record, test_set, method, metric).value, metric)
+        for test_set in sets for metric in PAPER_METRICS)]
     rows.append(cells + ([parameters(entry)] if with_parameters else []))
   notes = [note for test_set in sets for note in notes_on(record, test_set, PAPER_METRICS)]
   return Table(title, columns + (["Parameters"] if with_parameters else []), rows, list(dict.fromkeys(notes)))
@@ -113,7 +115,8 @@ def _frequency(record) -> List[Table]:
       rows.append([heading, *(number(value, metric) for value in values.values()),
                    *(number(values[method] - values[first], metric) for method in others)])
     made.append(Table(
-        f"SSIM by frequency, {test_set} masks", ["Frequency range", *record["methods"], *(f"{name} - {first}" for name in others)],
+        f"SSIM by frequency, {test_set} masks",
+        ["Frequency range", *record["methods"], *(f"{name} - {first}" for name in others)],
         rows, notes_on(record, test_set, [metric for metric, _ in BANDS])))
   return made
 
@@ -148,10 +151,11 @@ def left_out_of_means(record: Mapping[str, Any], test_set: str, metrics: Sequenc
     for method in record["methods"]:
       found = mean_of(record, test_set, method, metric)
       if found.infinite:
-        notes.append(f"{metric} of {method}: {found.infinite} images equal the original (infinite) and are not in the mean.")
+        notes.append(f"{metric} of {method}: {found.infinite} images equal the original (infinite) and are not in the "
+                     "mean.")
       if found.undefined:
-        notes.append(f"{metric}: not defined for {found.undefined} of the images with {test_set} masks, which are not in "
-                     "the mean.")
+        notes.append(f"{metric}: not defined for {found.undefined} of the images with {test_set} masks, which are "
+                     "not in the mean.")
   return list(dict.fromkeys(notes))
 
 

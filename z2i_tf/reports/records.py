@@ -95,8 +95,8 @@ def read_scores(path: str) -> Dict[str, Any]:
     if SCORES not in record:
       raise InputError(f"{path}: a record of another kind ({record['analysis']}); one of z2i evaluate is needed")
     return record
-  found = [record for name in sorted(os.listdir(path)) if name.endswith(".json") and _is_record(os.path.join(path, name))
-           for record in [read_record(os.path.join(path, name))] if SCORES in record]
+  files = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".json")]
+  found = [record for record in map(read_record, filter(_is_record, files)) if SCORES in record]
   if len(found) != 1:
     raise InputError(f"{path}: {len(found)} records of z2i evaluate in it; give the file of one")
   return found[0]
