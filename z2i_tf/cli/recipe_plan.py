@@ -9,7 +9,6 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli import flag_groups
 from z2i_tf.cli import pretrain
 from z2i_tf.cli import stage_runs
 from z2i_tf.cli import train

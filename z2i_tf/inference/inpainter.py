@@ -5,7 +5,6 @@ from typing import Dict, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf import memory
 from z2i_tf.errors import InputError
