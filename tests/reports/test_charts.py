@@ -35,3 +35,11 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch, tmp_path)
   with pytest.raises(InputError, match=r"pip install 'z2i_tf\[evaluation\]'"):
     charts.bar_chart(str(tmp_path / "a.png"), "", ["a"], {"x": [1]}, "")
   assert not list(tmp_path.iterdir())
+
+
+def test_a_name_with_an_underscore_is_in_the_legend(tmp_path):
+  pixels = []
+  for name in ("_y", "__"):
+    charts.line_chart(str(tmp_path / "lines.png"), "", [1, 2], {"x": [1, 2], name: [2, 1]}, "", "")
+    pixels.append(np.asarray(Image.open(tmp_path / "lines.png")).tobytes())
+  assert pixels[0] != pixels[1]

@@ -130,8 +130,8 @@ def baseline_method(name: str) -> EvaluatedMethod:
   if name not in baselines.METHODS:
     raise InputError(f"--baseline={name}: expected {', '.join(baselines.METHODS)}")
   method = baselines.METHODS[name]
-  return EvaluatedMethod(lambda example: method(example.masked, example.mask),
-                         {"kind": "baseline", "radius_px": baselines.RADIUS_PX})
+  settings = {"radius_px": baselines.RADIUS_PX} if name in baselines.WITH_RADIUS else {}
+  return EvaluatedMethod(lambda example: method(example.masked, example.mask), {"kind": "baseline", **settings})
 
 
 def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool) -> EvaluatedMethod:

@@ -28,3 +28,5 @@ def mean_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 METHODS = {"mean": mean_fill, "telea": telea, "navier_stokes": navier_stokes}
+# Those that look `RADIUS_PX` far.
+WITH_RADIUS = ("telea", "navier_stokes")

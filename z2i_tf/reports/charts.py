@@ -48,7 +48,7 @@ def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str,
     for number, (name, values) in enumerate(series.items()):
       values = np.where(np.isfinite(values), values, np.nan)
       offset = (number - (len(series) - 1) / 2) * width
-      bars = (axes.barh if horizontal else axes.bar)(places + offset, values, width, label=name,
+      bars = (axes.barh if horizontal else axes.bar)(places + offset, values, width, label=_label(name),
                                                      color=_COLOURS[number % len(_COLOURS)])
       if value_format:
         axes.bar_label(bars, [value_format.format(value) if np.isfinite(value) else "" for value in values],
@@ -78,7 +78,7 @@ def line_chart(path: str, title: str, positions: Sequence[float], series: Mappin
   """
   def draw(axes):
     for number, (name, values) in enumerate(series.items()):
-      axes.plot(positions, values, marker=_MARKERS[number % len(_MARKERS)], label=name,
+      axes.plot(positions, values, marker=_MARKERS[number % len(_MARKERS)], label=_label(name),
                 color=_COLOURS[number % len(_COLOURS)])
     axes.set_xticks(positions, [f"{position:g}" for position in positions])
     axes.set_xlabel(xlabel)
@@ -101,7 +101,7 @@ def histogram(path: str, title: str, edges: Sequence[float], series: Mapping[str
     for number, (name, values) in enumerate(series.items()):
       colour = _COLOURS[number % len(_COLOURS)]
       axes.stairs(values, edges, fill=True, alpha=0.35, color=colour)
-      axes.stairs(values, edges, color=colour, label=name)
+      axes.stairs(values, edges, color=colour, label=_label(name))
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
     axes.set_xlabel(xlabel)
@@ -109,6 +109,11 @@ def histogram(path: str, title: str, edges: Sequence[float], series: Mapping[str
     axes.grid(alpha=0.3)
 
   _write(path, title, draw)
+
+
+def _label(name: str) -> str:
+  """Matplotlib leaves names that begin with an underscore out of legends."""
+  return f" {name}" if name.startswith("_") else name
 
 
 def _legend(figure, axes):
