@@ -40,7 +40,7 @@ def atomic_folder(path: str) -> Iterator[str]:
   it was.
   Raises: OSError if folders cannot be made or renamed.
   """
-  path = os.path.abspath(path)
+  path = os.path.realpath(path)  # A link stays one.
   parent, name = os.path.split(path)
   temporary, former = (tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX)
                        for _ in range(2))

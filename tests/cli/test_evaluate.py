@@ -6,6 +6,7 @@ import os
 import shutil
 
 import numpy as np
+from PIL import Image
 import pytest
 
 from z2i_tf import image_io
@@ -88,6 +89,9 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
 @pytest.mark.parametrize("options, message", [
     (["--count=7"], "5 of the 5 images are usable, 7 are needed"),
     (["--kinds=huge"], "--kinds=huge: unknown kind"),
+    (["--kinds=folder"], "--kinds=folder: unknown kind"),
+    (["--kinds=small:0.5"], "--kinds=small:0.5: unknown kind"),
+    (["--split=test"], "only TensorFlow Datasets have splits"),
     (["--kinds=rect,rect"], "a kind is there twice"),
     (["--crop_size=200"], "0 of the 5 images are usable")])
 def test_testset_that_cannot_be_made_leaves_nothing(testset, tmp_path, capsys, options, message):
@@ -127,7 +131,7 @@ def test_kept_results_score_the_same_as_their_method(testset, evaluation, tmp_pa
   record = _record(tmp_path / "run")
   for scores in record["scores"].values():
     assert scores["copied"] == scores["telea"] != scores["mean"]
-  assert not list((tmp_path / "run" / "results").iterdir())
+  assert not (tmp_path / "run" / "results").exists()
 
 
 def test_known_pixels_of_results_are_the_originals_unless_told(testset, evaluation, tmp_path, capsys):
@@ -176,6 +180,12 @@ def _twice(folder):
   return "1 images have several results (00001)"
 
 
+def _truncated(folder):
+  path = folder / "small" / "00003.png"
+  path.write_bytes(path.read_bytes()[:1000])
+  return "00003.png: not an image that can be read"
+
+
 def _wrong_size(folder):
   image_io.write_rgb(str(folder / "small" / "00003.png"), np.zeros((_SIZE, 16, 3), np.uint8))
   return f"00003.png: {_SIZE}x16 pixels (height x width), but the image has {_SIZE}x{_SIZE}"
@@ -186,12 +196,12 @@ def _no_folder(folder):
   return "rect: no such folder"
 
 
-@pytest.mark.parametrize("spoil", [_missing, _misnamed, _extra, _twice, _wrong_size, _no_folder])
+@pytest.mark.parametrize("spoil", [_missing, _misnamed, _extra, _twice, _truncated, _wrong_size, _no_folder])
 def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, capsys, spoil):
   message = spoil(shutil.copytree(evaluation / "results" / "telea", tmp_path / "results"))
   assert _evaluate(testset, tmp_path / "run", f"--result_dir=spoilt={tmp_path / 'results'}") == 2
   error = capsys.readouterr().err
-  assert message in error and error.count("\n") == 1 and not _files(tmp_path / "run")
+  assert message in error and error.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("options, message", [
@@ -200,6 +210,7 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
     (["--baseline=telea,telea"], "telea is there twice"),
     (["--result_dir=mask=x"], "mask is kept for other pictures"),
     (["--result_dir=x"], "--result_dir=x: expected NAME=PATH"),
+    (["--lpips_linear=x"], "--lpips_linear=x: only with --lpips_net"),
     (["--image_dir=x"], "--testset says where images and masks are"),
     (["--model=nowhere"], "--model=nowhere: no such folder")])
 def test_flags_that_do_not_go_together(testset, tmp_path, capsys, options, message):
@@ -225,6 +236,101 @@ def test_folders_of_ones_own_and_what_is_wrong_with_them(testset, tmp_path, caps
   assert _files(tmp_path / "run") == before
 
 
+def _tree(folder):
+  return sorted(os.path.relpath(os.path.join(parent, name), folder) for parent, _, names in os.walk(folder)
+                for name in names)
+
+
+@pytest.mark.parametrize("output, results", [
+    (".", "run/results/telea"), ("run", "run/results/telea"), ("run/results/telea/x", "run/results/telea"),
+    ("set", "run/results/telea"), ("set/images", "run/results/telea"), ("set/masks/rect/x", "run/results/telea"),
+    ("results", "results/mine"), ("results/mine", "results/mine")])
+def test_inputs_are_never_replaced(testset, evaluation, tmp_path, capsys, output, results):
+  shutil.copytree(testset, tmp_path / "set")
+  shutil.copytree(evaluation, tmp_path / "run")
+  shutil.copytree(evaluation / "results" / "telea", tmp_path / "results" / "mine")
+  before = _files(tmp_path)
+  assert main(["evaluate", f"--testset={tmp_path / 'set'}", f"--output_dir={tmp_path / output}", "--model=",
+               "--baseline=", f"--result_dir=mine={tmp_path / results}", "--save_results=false"]) == 2
+  assert "give a folder of its own" in capsys.readouterr().err and _files(tmp_path) == before
+
+
+def test_only_a_former_run_of_the_analysis_is_replaced(testset, evaluation, tmp_path, capsys):
+  run = shutil.copytree(evaluation, tmp_path / "run")
+  assert _evaluate(testset, run, "--baseline=mean") == 0
+  assert "results/mean/rect/00000.png" in _tree(run) and not any("telea" in name for name in _tree(run))
+  before = _files(run)
+  assert _evaluate(testset, run, "--analysis=frequency") == 2
+  assert "holds what is not of a z2i evaluate --analysis=frequency" in capsys.readouterr().err
+  (run / "notes.txt").touch()
+  assert _evaluate(testset, run) == 2
+  assert "(notes.txt) and would be replaced" in capsys.readouterr().err
+  (run / "notes.txt").unlink()
+  assert _files(run) == before
+  (tmp_path / "elsewhere").mkdir()
+  (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+  assert _evaluate(testset, tmp_path / "link") == 0
+  assert (tmp_path / "link").is_symlink() and _tree(tmp_path / "elsewhere") == _tree(evaluation)
+
+
+def test_a_run_that_fails_late_leaves_the_former_one(testset, evaluation, tmp_path, monkeypatch):
+  run = shutil.copytree(evaluation, tmp_path / "run")
+
+  def fail(*_):
+    raise KeyError
+
+  monkeypatch.setattr("z2i_tf.reports.records.write_record", fail)
+  with pytest.raises(KeyError):
+    _evaluate(testset, run, "--baseline=mean")
+  assert _files(run) == _files(evaluation) and os.listdir(tmp_path) == ["run"]
+
+
+def test_names_that_are_not_utf_8(testset, tmp_path):
+  for folder, name in (("images", "00000.png"), ("masks", "rect/00000.png")):
+    (tmp_path / folder).mkdir()
+    shutil.copy(testset / folder / name, os.path.join(os.fsencode(tmp_path / folder), b"\xff\xfe.png"))
+  assert main(["evaluate", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}", "--model=",
+               "--baseline=mean,telea", f"--output_dir={tmp_path / 'run'}"]) == 0
+  assert os.fsencode(_record(tmp_path / "run")["test_sets"]["masks"]["images"][0]["name"]) == b"\xff\xfe"
+
+
+def test_results_of_16_bits_equal_the_image_they_are(testset, tmp_path):
+  deep = np.random.default_rng(0).integers(0, 2**16, (_SIZE, _SIZE), np.uint16)
+  for folder in ("images", "results"):
+    (tmp_path / folder).mkdir()
+    Image.fromarray(deep).save(tmp_path / folder / "00000.png")
+  (tmp_path / "masks").mkdir()
+  shutil.copy(testset / "masks" / "rect" / "00000.png", tmp_path / "masks")
+  assert main(["evaluate", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}", "--model=",
+               "--baseline=", f"--result_dir=same={tmp_path / 'results'}", f"--output_dir={tmp_path / 'run'}"]) == 0
+  assert _record(tmp_path / "run")["scores"]["masks"]["same"]["PSNR"] == ["inf"]
+
+
+@pytest.mark.parametrize("spoil, message", [
+    (lambda folder: shutil.rmtree(folder / "masks"), "rect: no such folder"),
+    (lambda folder: _edit(folder / "testset.json", lambda record: record.pop("images")), "its testset.json is damaged"),
+    (lambda folder: _edit(folder / "testset.json", lambda record: record["manifest"].clear()), "testset.json is damaged"),
+    (lambda folder: (folder / "testset.json").unlink(), "testset.json: cannot be read")])
+def test_damaged_testsets_are_refused(testset, tmp_path, capsys, spoil, message):
+  changed = shutil.copytree(testset, tmp_path / "set")
+  spoil(changed)
+  assert _evaluate(changed, tmp_path / "run") == 2
+  error = capsys.readouterr().err
+  assert (message in error or "small: no such folder" in error) and error.count("\n") == 1
+
+
+def _edit(path, change):
+  record = json.loads(path.read_text())
+  change(record)
+  path.write_text(json.dumps(record))
+
+
+def test_strangers_beside_the_masks_do_no_harm(testset, tmp_path):
+  changed = shutil.copytree(testset, tmp_path / "set")
+  (changed / "masks" / ".DS_Store").touch()
+  assert _evaluate(changed, tmp_path / "run", "--baseline=mean") == 0
+
+
 def test_changed_testset_is_refused(testset, tmp_path, capsys):
   changed = shutil.copytree(testset, tmp_path / "set")
   image_io.write_mask(str(changed / "masks" / "rect" / "00002.png"), np.eye(_SIZE))
@@ -240,7 +346,8 @@ def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_pa
   assert f"left out: LPIPS: --lpips_features={missing}" in error
   assert f"left out: FID: --inception_graph={tmp_path / 'graph.pb'}" in error
   record = _record(tmp_path / "run")
-  assert "LPIPS" not in record["scores"]["small"]["mean"] and len(record["notes"]) == 2
+  assert "LPIPS" not in record["scores"]["small"]["mean"] and str(tmp_path) not in json.dumps(record)
+  assert record["notes"] == [f"{name} is left out: its weights could not be had" for name in ("LPIPS", "FID")]
   assert np.isfinite(record["scores"]["small"]["mean"]["PSNR"]).all()
 
 
@@ -273,7 +380,9 @@ def test_compare_shows_paired_differences(testset, evaluation, tmp_path, capsys)
 def test_compare_refuses(testset, evaluation, tmp_path, capsys):
   assert _make(testset.parent / "images", tmp_path / "set", "--kinds=small,rect", "--seed=7") == 0
   assert _evaluate(tmp_path / "set", tmp_path / "other") == 0
-  same, other = str(evaluation), str(tmp_path / "other")
+  same, other, damaged = str(evaluation), str(tmp_path / "other"), tmp_path / "damaged.json"
+  shutil.copy(evaluation / "comparison.json", damaged)
+  _edit(damaged, lambda record: record.pop("test_sets"))
   for arguments, message in (
       ([same, other, "--methods=telea,telea"], "are of different test sets: 4 images or masks of 'small' differ"),
       ([same, same], "has several methods: choose one of telea, navier_stokes"),
@@ -282,6 +391,7 @@ def test_compare_refuses(testset, evaluation, tmp_path, capsys):
       ([same, same, "--methods=telea,telea", "--metrics=LPIPS"], "--metrics=LPIPS: not in both"),
       ([same, str(testset / "testset.json")], "a record of another kind (testset)"),
       ([same, str(testset / "images" / "00000.png")], "00000.png"),
+      ([same, str(damaged)], "damaged.json: a damaged record of z2i evaluate"),
       ([same], "B.json is missing"),
       ([same, same, same], "unexpected argument")):
     capsys.readouterr()

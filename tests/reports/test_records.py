@@ -39,7 +39,8 @@ def test_records_are_found_below_a_folder(tmp_path):
     records.write_record(str(tmp_path / name), "kind", {"name": name, records.SCORES: {}})
   (tmp_path / "a" / "other.json").write_text("{}")
   assert [record["name"] for _, record in records.find_records(str(tmp_path))] == ["a", "b"]
-  assert records.read_scores(str(tmp_path / "a"))["name"] == "a"
+  with pytest.raises(InputError, match="a: a damaged record of z2i evaluate: it does not say of which analysis"):
+    records.read_scores(str(tmp_path / "a"))
   with pytest.raises(InputError, match="0 records of z2i evaluate"):
     records.read_scores(str(tmp_path))
 

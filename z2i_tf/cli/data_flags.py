@@ -1,6 +1,6 @@
 """The flags that say what images there are and what examples are made of them; and the objects made of them."""
 
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from absl import flags
 
@@ -48,6 +48,14 @@ def open_source(values: flags.FlagValues, scale: int):
   check_source_flags(values)
   from z2i_tf.datasets import sources
   return sources.open_source(values.source, values.data_dir, split(values), scale)
+
+
+def open_sources(values: flags.FlagValues, scale: int) -> List["ImageSource"]:
+  """As `open_source`, for --split with several splits between commas: one source for each."""
+  check_source_flags(values)
+  from z2i_tf.datasets import sources
+  splits = [part.strip() for part in split(values).split(",")] if split(values) else [None]
+  return [sources.open_source(values.source, values.data_dir, part, scale) for part in splits]
 
 
 def split(values: flags.FlagValues) -> Optional[str]:

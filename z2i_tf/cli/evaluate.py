@@ -6,8 +6,6 @@ bytes repeat), scores.csv with a row per image, tables.md, charts, and the resul
 z2i report gathers many.
 """
 
-import os
-
 from absl import flags
 
 from z2i_tf.cli import flag_groups
@@ -49,7 +47,8 @@ def define_flags(values: flags.FlagValues) -> None:
                       flag_values=values)
   flags.DEFINE_bool("save_results", True, "Keep every method's result, the originals and the masks, for z2i "
                     "side-by-side, failures and study.", flag_values=values)
-  flags.DEFINE_string("output_dir", None, "Folder for what is measured, created if missing.", flag_values=values)
+  flags.DEFINE_string("output_dir", None, "New folder for what is measured, or that of a former run of the same analysis, "
+                      "which is replaced.", flag_values=values)
   flag_groups.define_inference_flags(values)
 
 
@@ -66,14 +65,17 @@ def run(values: flags.FlagValues) -> bool:
                        + "; give it a name of its own (NAME=PATH)")
   if not names:
     raise InputError("nothing to evaluate: give --model, --result_dir or --baseline")
+  for name in ("lpips_features", "lpips_linear"):
+    if values[name].present and values.lpips_net == _NO_LPIPS:
+      raise InputError(f"--{name}={values[name].value}: only with --lpips_net=alex or vgg")
   flag_groups.max_memory(values)
-  from z2i_tf import image_io
   from z2i_tf.cli import evaluation_inputs as inputs
   from z2i_tf.cli import evaluation_run
   from z2i_tf.reports import charts
   charts.require_matplotlib()
-  sets = inputs.open_sets(values, os.path.join(values.output_dir, evaluation_run.RESULTS))
-  image_io.create_folder(values.output_dir)
+  sets = inputs.open_sets(values)
+  evaluation_run.check_output(values.output_dir, values.analysis, [
+      path for each in sets for path in each.folders] + list(folders.values()))
   methods = {name: inputs.baseline_method(name) for name in values.baseline}
   methods.update({name: inputs.result_method(name, folder, sets, values.blend_results)
                   for name, folder in folders.items()})

@@ -24,12 +24,18 @@ _NAMED = 3
 
 
 class PairedSet:
-  """A folder of images with a folder of masks of the same names."""
+  """A folder of images with a folder of masks of the same names.
 
-  def __init__(self, name: str, image_dir: str, mask_dir: str, output_dir: str):
-    """Lists the folders; raises InputError as `FolderPairs`."""
-    self.name = name
-    self._pairs = pairs.FolderPairs(image_dir, mask_dir, output_dir)
+  Attributes:
+    name: of the set.
+    folders: of the images and of the masks.
+    images: name -> path.
+  """
+
+  def __init__(self, name: str, image_dir: str, mask_dir: str):
+    """Lists the folders; raises InputError if one has no images."""
+    self.name, self.folders = name, (image_dir, mask_dir)
+    self._pairs = pairs.FolderPairs(image_dir, mask_dir, output_dir=None)
     self.images = {pairs.stem(path): path for path in self._pairs.images}
 
   def describe(self) -> Dict[str, Any]:
@@ -58,7 +64,7 @@ class PairedSet:
     return map(self._read, self._pairs.images)
 
   def _read(self, path):
-    photo, mask, _ = self._pairs.read(path)
+    photo, mask, _ = self._pairs.read(path)  # As `_read` below, and the mask.
     return Example(self.name, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
 
 
@@ -76,19 +82,33 @@ class EvaluatedMethod:
   remarks: Callable[[], Sequence[str]] = tuple
 
 
-def open_sets(values: flags.FlagValues, output_dir: str) -> List[PairedSet]:
+def open_sets(values: flags.FlagValues) -> List[PairedSet]:
   """Opens the sets of --testset, or of --image_dir and --mask_dir; raises InputError if they cannot be used."""
   image_dir, mask_dirs = values.image_dir, flag_groups.named_paths(values, "mask_dir", names_needed=False)
   if values.testset:
     if image_dir or mask_dirs:
       raise InputError("--testset says where images and masks are; leave out --image_dir and --mask_dir")
-    records.read_record(os.path.join(values.testset, f"{records.TESTSET}.json"))
     image_dir = os.path.join(values.testset, testset.IMAGES)
-    masks = os.path.join(values.testset, testset.MASKS)
-    mask_dirs = {kind: os.path.join(masks, kind) for kind in sorted(os.listdir(masks), reverse=True)}
+    mask_dirs = {kind: os.path.join(values.testset, testset.MASKS, kind) for kind in _kinds(values.testset)}
   elif not (image_dir and mask_dirs):
     raise InputError("--testset is missing, a folder of z2i make-testset; or --image_dir and --mask_dir")
-  return [PairedSet(name, image_dir, mask_dir, output_dir) for name, mask_dir in mask_dirs.items()]
+  return [PairedSet(name, image_dir, mask_dir) for name, mask_dir in mask_dirs.items()]
+
+
+def _kinds(folder) -> List[str]:
+  """Returns the kinds of masks of a test set of z2i make-testset, in the order in which they were asked for."""
+  try:
+    return list(_testset_record(folder)["manifest"]["settings"]["kinds"])
+  except (KeyError, TypeError) as error:
+    raise _damaged(folder) from error
+
+
+def _testset_record(folder):
+  return records.read_record(os.path.join(folder, f"{records.TESTSET}.json"))
+
+
+def _damaged(folder):
+  return InputError(f"{folder}: its {records.TESTSET}.json is damaged; make the test set again")
 
 
 def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
@@ -99,10 +119,13 @@ def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) ->
     entries: of its sets, as `PairedSet.describe` returns them.
   Raises: InputError if files are missing, new, or others than they were.
   """
-  record = records.read_record(os.path.join(folder, f"{records.TESTSET}.json"))
+  record = _testset_record(folder)
   for kind, entry in entries.items():
-    expected = {os.path.splitext(image["name"])[0]: (image["sha256"], image["masks_sha256"].get(kind))
-                for image in record["images"]}
+    try:
+      expected = {os.path.splitext(image["name"])[0]: (image["sha256"], image["masks_sha256"][kind])
+                  for image in record["images"]}
+    except (KeyError, TypeError, AttributeError) as error:
+      raise _damaged(folder) from error
     found = {image["name"]: (image["image"], image["mask"]) for image in entry["images"]}
     changed = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
     if changed:
@@ -151,7 +174,7 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
   changed = set()
 
   def fill(example):
-    result = image_io.read_rgb(paths[example.test_set][example.name])
+    result = _read(paths[example.test_set][example.name])
     known = example.mask == 0
     if not np.array_equal(result[known], example.original[known]):
       changed.add((example.test_set, example.name))
@@ -184,13 +207,19 @@ def _results_of(each, folder) -> Dict[str, str]:
       (twice, f"{len(twice)} images have several results ({_some(twice)})")) if names]
   if problems:
     raise InputError(f"{folder}: {', '.join(problems)}; a result has the name of its image")
-  results = {name: files[0] for name, files in found.items()}
+  results = {name: found[name][0] for name in each.images}
   for name, image in each.images.items():
-    expected, header = image_io.read_header(image), image_io.read_header(results[name])
-    if (header.height, header.width) != (expected.height, expected.width):
-      raise InputError(f"{results[name]}: {header.height}x{header.width} pixels (height x width), but the image has "
+    expected = image_io.read_header(image)
+    height, width = _read(results[name]).shape[:2]  # Decoded now: a damaged one is said before hours of work.
+    if (height, width) != (expected.height, expected.width):
+      raise InputError(f"{results[name]}: {height}x{width} pixels (height x width), but the image has "
                        f"{expected.height}x{expected.width}; results are never resized")
-  return {name: results[name] for name in each.images}
+  return results
+
+
+def _read(path) -> np.ndarray:
+  """Reads a picture as (H, W, 3) uint8, of 16 bits rounded."""
+  return photo_io.to_8_bits(photo_io.read_photo(path).rgb)
 
 
 def _some(names) -> str:

@@ -2,13 +2,12 @@
 
 import os
 import sys
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
 from absl import flags
 
 from z2i_tf import image_io
 from z2i_tf.atomic_files import atomic_folder
-from z2i_tf.atomic_files import atomic_write
 from z2i_tf.cli.evaluation_inputs import EvaluatedMethod
 from z2i_tf.cli.evaluation_inputs import PairedSet
 from z2i_tf.cli.progress import progress
@@ -16,18 +15,22 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import evaluate
 from z2i_tf.evaluation import fid
 from z2i_tf.evaluation import lpips
+from z2i_tf.reports import analysis_folder
 from z2i_tf.reports import layouts
 from z2i_tf.reports import pictures
 from z2i_tf.reports import records
 from z2i_tf.reports import tables
+from z2i_tf.reports.analysis_folder import TABLES_FILE
+from z2i_tf.reports.run_folder import MASK
+from z2i_tf.reports.run_folder import ORIGINAL
+from z2i_tf.reports.run_folder import RESULTS
 
-RESULTS = "results"
-_ORIGINAL, _MASK = "original", "mask"
+_SCORES = "scores.csv"
 
 
 def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[str, Mapping[str, Any]],
         made_as: Optional[Mapping[str, Any]], methods: Mapping[str, EvaluatedMethod]) -> bool:
-  """Evaluates and writes; nothing of a former evaluation is touched before all is scored.
+  """Evaluates and writes; a former run in the folder is replaced when the new one is whole.
 
   Args:
     values: of the flags of z2i evaluate.
@@ -36,42 +39,81 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
     made_as: manifest of the folder of z2i make-testset, where they are from one.
     methods: by name.
   Returns: whether a metric had to be left out.
+  Raises: InputError if a file cannot be read any more.
   """
   distance, inception, notes, left_out = _weighted_metrics(values)
   count = sum(len(entry["images"]) for entry in test_sets.values())
   print(f"{len(methods)} methods, " + ", ".join(f"{len(test_sets[each.name]['images'])} images with {each.name} masks"
                                                 for each in sets))
-  with atomic_folder(os.path.join(values.output_dir, RESULTS)) as folder, progress(count, "image") as advance:
-    keep = _Keeper(folder, [*methods, _ORIGINAL, _MASK], [each.name for each in sets]) if values.save_results else None
-
-    def examples():
-      for each in sets:
-        for example in each.examples():
-          yield example
-          advance()
-
-    scores = evaluate.evaluate({name: method.fill for name, method in methods.items()}, examples(), distance,
-                               inception, keep or (lambda *_: None))
-  for method in methods.values():
-    notes.extend(method.remarks())
-  for each in sets:
-    images = len(test_sets[each.name]["images"])
-    if inception and images < 2:
-      left_out.append(f"FID of the {each.name} masks: it needs at least 2 images")
-    elif inception:
-      notes.extend(filter(None, [fid.remark_on_count(images, inception.dimensions)]))
-  record = {
-      "manifest": {"versions": records.versions(), "settings": {
-          "analysis": values.analysis, "blend_results": values.blend_results, "max_memory": values.max_memory},
-                   "metrics": {name: metric.description for name, metric in (
-                       (evaluate.LPIPS, distance), (evaluate.FID, inception)) if metric},
-                   "resize": "none", "test_set": made_as},
-      "test_sets": test_sets, "methods": {name: method.entry for name, method in methods.items()},
-      "scores": scores.per_image, "set_scores": scores.per_set, "notes": notes + left_out}
-  _write(values, record)
+  with atomic_folder(values.output_dir) as folder:
+    keep = (lambda *_: None) if not values.save_results else _Keeper(
+        os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
+    with progress(count, "image") as advance:
+      scores = evaluate.evaluate(
+          {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distance, inception,
+          keep)
+    for method in methods.values():
+      notes.extend(method.remarks())
+    for each in sets:
+      images = len(test_sets[each.name]["images"])
+      if inception and images < 2:
+        notes.append(f"FID of the {each.name} masks is left out: it needs at least 2 images")
+        left_out.append(notes[-1])
+      elif inception:
+        notes.extend(filter(None, [fid.remark_on_count(images, inception.dimensions)]))
+    shown = _write(folder, values.analysis, {
+        "manifest": {"versions": records.versions(), "settings": _settings(values),
+                     "metrics": {name: metric.description for name, metric in (
+                         (evaluate.LPIPS, distance), (evaluate.FID, inception)) if metric},
+                     "resize": "none", "test_set": made_as},
+        "test_sets": test_sets, "methods": {name: method.entry for name, method in methods.items()},
+        "scores": scores.per_image, "set_scores": scores.per_set, "notes": notes})
+  print("\n\n".join(map(tables.to_text, shown)))
+  print(values.output_dir)
   for line in left_out:
     print(f"left out: {line}", file=sys.stderr)
   return bool(left_out)
+
+
+def check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
+  """Raises InputError unless a run may replace the folder.
+
+  Args:
+    folder: of the run: new, empty, or with nothing in it but a former run of the same analysis.
+    analysis: of the run.
+    inputs: folders that are read; none may lie in it, and it in none.
+  """
+  real = os.path.realpath(folder)
+  for path in map(os.path.realpath, inputs):
+    if os.path.commonpath([real, path]) in (real, path):
+      raise InputError(f"--output_dir={folder}: it must neither hold nor lie in what is evaluated ({path}); give a "
+                       "folder of its own")
+  image_io.check_writable_folder(os.path.dirname(real))
+  if not os.path.exists(real):
+    return
+  image_io.check_writable_folder(real)
+  found = set(os.listdir(real))
+  try:
+    record = records.read_record(os.path.join(real, f"{analysis}.json")) if found else {}
+    ours = {f"{analysis}.json", RESULTS, _SCORES, TABLES_FILE, *record.get("pictures", ())}
+  except InputError:
+    ours = set()
+  if found - ours:
+    raise InputError(f"--output_dir={folder}: it holds what is not of a z2i evaluate --analysis={analysis} "
+                     f"({min(found - ours)}) and would be replaced; give a new folder")
+
+
+def _examples(sets, advance):
+  for each in sets:
+    for example in each.examples():
+      yield example
+      advance()
+
+
+def _settings(values) -> Dict[str, Any]:
+  """The flags that decide about the record, beside what it says of sets, methods and metrics."""
+  return {"analysis": values.analysis, "blend_results": values.blend_results, "max_memory": values.max_memory,
+          "lpips_net": values.lpips_net, "with_fid": bool(values.inception_graph), "save_results": values.save_results}
 
 
 def _weighted_metrics(values):
@@ -86,8 +128,9 @@ def _weighted_metrics(values):
       try:
         metric = load()
         notes.append(f"{name}: {metric.description}")
-      except InputError as error:
+      except InputError as error:  # Its text names files of this machine, which no record does.
         left_out.append(f"{name}: {error}")
+        notes.append(f"{name} is left out: its weights could not be had")
     found.append(metric)
   return (*found, notes, left_out)
 
@@ -107,19 +150,17 @@ class _Keeper:
 
     image_io.write_rgb(path(method), result)
     if self._last != (example.test_set, example.name):
-      image_io.write_rgb(path(_ORIGINAL), example.original)
-      image_io.write_mask(path(_MASK), example.mask)
+      image_io.write_rgb(path(ORIGINAL), example.original)
+      image_io.write_mask(path(MASK), example.mask)
       self._last = (example.test_set, example.name)
 
 
-def _write(values, record: Dict[str, Any]):
-  """Writes what was measured and prints its tables."""
-  shown = layouts.tables_of(values.analysis, record)
-  for name, text in (("scores.csv", layouts.scores_csv(record)),
-                     ("tables.md", "\n\n".join(map(tables.to_markdown, shown)) + "\n")):
-    with atomic_write(os.path.join(values.output_dir, name)) as file:
-      file.write(text.encode("utf-8"))
-  record["pictures"] = pictures.pictures_of(values.analysis, record, values.output_dir)
-  records.write_record(values.output_dir, values.analysis, record)
-  print("\n\n".join(map(tables.to_text, shown)))
-  print(values.output_dir)
+def _write(folder: str, analysis: str, record: Dict[str, Any]) -> Sequence[tables.Table]:
+  """Writes what was measured; returns its tables."""
+  shown = layouts.tables_of(analysis, record)
+  with open(os.path.join(folder, _SCORES), "wb") as file:
+    file.write(layouts.scores_csv(record).encode("utf-8", "backslashreplace"))
+  analysis_folder.write_tables(folder, shown)
+  record["pictures"] = pictures.pictures_of(analysis, record, folder)
+  records.write_record(folder, analysis, record)
+  return shown

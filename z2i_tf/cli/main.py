@@ -75,6 +75,9 @@ def main(argv: Optional[List[str]] = None) -> int:
                        "there is one)")
   except Stopped as stop:
     return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
+  except BrokenPipeError:  # Who reads our output has enough of it; nothing more can be said there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _EXIT_SIGNAL + signal.SIGPIPE
   except KeyboardInterrupt:
     return _fail(argv, "interrupted", _EXIT_SIGNAL + signal.SIGINT)
 

@@ -1,7 +1,7 @@
 """Writes a test set for z2i evaluate: centre crops of a source's images, and one fixed mask of each kind for each.
 
-The paper's: 100 images of Places2's validation and of its test split, 100 of DIV2K's validation split, 256x256. The
-folder gets images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give
+The paper's: 100 images of Places2's validation and 100 of its test split (--source=places365_small
+--split=validation,test), 100 of DIV2K's validation split (--source=div2k --split=validation), 256x256. The folder gets images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give
 the same files.
 """
 
@@ -17,7 +17,7 @@ from z2i_tf.errors import InputError
 
 def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values)
-  flags.DEFINE_integer("count", 100, "Number of images, drawn at random by --seed; 0 = all.", lower_bound=0,
+  flags.DEFINE_integer("count", 100, "Number of images of each split, drawn at random by --seed; 0 = all.", lower_bound=0,
                        flag_values=values)
   flags.DEFINE_integer("crop_size", 256, "Side of the images, pixels.", lower_bound=16, flag_values=values)
   flags.DEFINE_integer("shrink", 1, "The centre crop has so many times that side and is shrunk to it (bicubic, "
@@ -38,21 +38,26 @@ def run(values: flags.FlagValues) -> None:
   image_io.check_writable_folder(os.path.dirname(folder))
   if len(set(values.kinds)) < len(values.kinds):
     raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
+  from z2i_tf.masks.specs import SPECS
+  for kind in values.kinds:
+    if kind not in SPECS:
+      raise InputError(f"--kinds={kind}: unknown kind of mask; known are {', '.join(SPECS)}")
   kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in values.kinds}
-  source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
+  sources = data_flags.open_sources(values, flag_groups.DEFAULT_SCALE)
   from z2i_tf.cli.progress import progress
   from z2i_tf.datasets import testset
   from z2i_tf.reports import records
-  with atomic_folder(folder) as new, progress(values.count or len(source), "image") as advance:
-    images = testset.write_testset(source, new, kinds, values.count, values.crop_size, values.shrink, values.seed,
+  total = sum(values.count or len(source) for source in sources)
+  with atomic_folder(folder) as new, progress(total, "image") as advance:
+    images = testset.write_testset(sources, new, kinds, values.count, values.crop_size, values.shrink, values.seed,
                                    data_flags.bad_images(values), advance)
     for image in images:
       image["sha256"] = records.sha256(os.path.join(new, testset.IMAGES, image["name"]))
       image["masks_sha256"] = {kind: records.sha256(os.path.join(new, testset.MASKS, kind, image["name"]))
                                for kind in kinds}
     records.write_record(new, records.TESTSET, {"images": images, "manifest": {
-        "versions": records.versions(), "source": source.content(), "resize": _resize(values),
-        "settings": {"source": values.source, "split": data_flags.split(values), "count": len(images),
+        "versions": records.versions(), "sources": [source.content() for source in sources], "resize": _resize(values),
+        "settings": {"source": values.source, "split": data_flags.split(values), "count": values.count, "images": len(images),
                      "crop_size": values.crop_size, "kinds": values.kinds, "seed": values.seed}}})
   for kind in kinds:
     ratios = [image["hole_ratios"][kind] for image in images]

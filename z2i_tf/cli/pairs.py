@@ -39,14 +39,14 @@ def read_pair(image_path: str, mask_path: str,
 class FolderPairs:
   """The images of a folder, each with its mask: the one of its name in another folder, or one for all."""
 
-  def __init__(self, image_dir: str, mask_dir: Optional[str], output_dir: str, mask: Optional[str] = None,
+  def __init__(self, image_dir: str, mask_dir: Optional[str], output_dir: Optional[str], mask: Optional[str] = None,
                result_extension: Optional[str] = ".png"):
     """Lists the folders.
 
     Args:
       image_dir: folder of the images.
       mask_dir: folder of their masks; None with `mask`.
-      output_dir: folder for the results.
+      output_dir: folder for the results; None if there are none to be written.
       mask: file of the one mask for all; should it lie in `image_dir`, it is none of the images.
       result_extension: of every result's file; None: that of its image.
     Raises: InputError if a folder has no images, the one mask cannot be read, or the results would overwrite images
@@ -64,7 +64,7 @@ class FolderPairs:
         raise InputError(f"{image_dir}: no images in it but the mask")
     self._images_with = _by_name(self.images, self._result_name)
     for folder in filter(None, (image_dir, mask_dir)):
-      if os.path.realpath(folder) == os.path.realpath(output_dir):
+      if output_dir is not None and os.path.realpath(folder) == os.path.realpath(output_dir):
         raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
                          "of their own")
     if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in self.images):

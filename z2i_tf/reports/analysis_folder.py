@@ -34,4 +34,4 @@ def write_tables(folder: str, of_tables: Sequence[tables.Table]) -> None:
   """Writes tables to `folder`/tables.md."""
   text = "\n\n".join(map(tables.to_markdown, of_tables))
   with atomic_write(os.path.join(folder, TABLES_FILE)) as file:
-    file.write((text + "\n").encode("utf-8"))
+    file.write((text + "\n").encode("utf-8", "backslashreplace"))

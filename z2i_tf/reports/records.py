@@ -17,6 +17,7 @@ import numpy as np
 from z2i_tf import __version__
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
+from z2i_tf.reports import record_shapes
 
 FORMAT = "z2i_tf record 1"
 # What every version's begins with, and within how many bytes of the file.
@@ -67,7 +68,8 @@ def write_record(folder: str, analysis: str, content: Mapping[str, Any]) -> str:
   record = {"format": FORMAT, "analysis": analysis, **content}
   text = json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False)
   with atomic_write(path) as file:
-    file.write((text + "\n").encode("utf-8"))
+    # Names of files need not be UTF-8; what JSON has for such letters is read back as they were.
+    file.write((text + "\n").encode("utf-8", "backslashreplace"))
   return path
 
 
@@ -89,12 +91,21 @@ def read_record(path: str) -> Dict[str, Any]:
 
 
 def read_scores(path: str) -> Dict[str, Any]:
-  """Returns the record of a z2i evaluate, given its file or its folder; raises InputError if there is not one."""
-  if not os.path.isdir(path):
-    record = read_record(path)
-    if SCORES not in record:
-      raise InputError(f"{path}: a record of another kind ({record['analysis']}); one of z2i evaluate is needed")
-    return record
+  """Returns the record of a z2i evaluate, given its file or its folder.
+
+  Raises: InputError if there is not one, or it is damaged.
+  """
+  record = read_record(path) if not os.path.isdir(path) else _only_scores_in(path)
+  if SCORES not in record:
+    raise InputError(f"{path}: a record of another kind ({record.get('analysis')}); one of z2i evaluate is needed")
+  is_known = record.get("analysis") in record_shapes.SHAPES
+  problem = record_shapes.problem_of(record) if is_known else "it does not say of which analysis"
+  if problem:
+    raise InputError(f"{path}: a damaged record of z2i evaluate: {problem}")
+  return record
+
+
+def _only_scores_in(path) -> Dict[str, Any]:
   files = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".json")]
   found = [record for record in map(read_record, filter(_is_record, files)) if SCORES in record]
   if len(found) != 1:

@@ -9,7 +9,8 @@ from z2i_tf import image_io
 from z2i_tf.errors import InputError
 from z2i_tf.reports import records
 
-_RESULTS, _ORIGINAL, _MASK = "results", "original", "mask"
+# Folder of the pictures; those of originals and masks lie beside the methods'.
+RESULTS, ORIGINAL, MASK = "results", "original", "mask"
 
 
 class RunFolder:
@@ -33,7 +34,7 @@ class RunFolder:
     self.hash = records.sha256(path)
     self.methods: List[str] = list(self._record["methods"])
     self.test_sets: List[str] = list(self._record["test_sets"])
-    if not os.path.isdir(os.path.join(folder, _RESULTS)):
+    if not os.path.isdir(os.path.join(folder, RESULTS)):
       raise InputError(f"{folder}: no pictures of results in it; run z2i evaluate with --save_results")
 
   def chosen_methods(self, names: Sequence[str]) -> List[str]:
@@ -58,18 +59,18 @@ class RunFolder:
 
   def original(self, test_set: str, name: str) -> np.ndarray:
     """Returns (H, W, 3) uint8; raises InputError if the file is missing or damaged."""
-    return image_io.read_rgb(self._path(_ORIGINAL, test_set, name))
+    return image_io.read_rgb(self._path(ORIGINAL, test_set, name))
 
   def mask(self, test_set: str, name: str) -> np.ndarray:
     """Returns (H, W) uint8, 1 = hole; raises as `original`."""
-    return image_io.read_mask(self._path(_MASK, test_set, name))
+    return image_io.read_mask(self._path(MASK, test_set, name))
 
   def result(self, test_set: str, name: str, method: str) -> np.ndarray:
     """Returns what a method made of an image, (H, W, 3) uint8; raises as `original`."""
     return image_io.read_rgb(self._path(method, test_set, name))
 
   def _path(self, kind, test_set, name):
-    return os.path.join(self._folder, _RESULTS, kind, test_set, f"{name}.png")
+    return os.path.join(self._folder, RESULTS, kind, test_set, f"{name}.png")
 
 
 def _chosen(flag, names, known, folder):
