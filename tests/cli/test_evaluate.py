@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from tests.datasets import stand_ins
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
 from z2i_tf.reports import gathering
@@ -97,6 +98,19 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
 def test_testset_that_cannot_be_made_leaves_nothing(testset, tmp_path, capsys, options, message):
   assert _make(testset.parent / "images", tmp_path / "set", *options) == 2
   assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_testset_of_several_splits_has_so_many_of_each(tmp_path):
+  splits = {name: [stand_ins.coded_image(number, 40, 44) for number in range(first, first + 3)]
+            for first, name in ((0, "validation"), (5, "test"))}
+  stand_ins.write_tfds("div2k/bicubic_x2", tmp_path / "data", splits)
+  assert main(["make-testset", "--source=div2k", f"--data_dir={tmp_path / 'data'}", "--split=validation,test",
+               "--count=2", f"--crop_size={_SIZE}", "--kinds=small", f"--output_dir={tmp_path / 'set'}"]) == 0
+  names = [f"{number:05d}.png" for number in range(4)]
+  reds = [image_io.read_rgb(str(tmp_path / "set" / "images" / name))[0, 0, 0] // 20 for name in names]
+  assert len(set(reds)) == 4 and max(reds[:2]) < 3 and min(reds[2:]) >= 5
+  masks = {image_io.read_mask(str(tmp_path / "set" / "masks" / "small" / name)).tobytes() for name in names}
+  assert len(masks) == 4
 
 
 def test_testset_does_not_overwrite(testset, capsys):
