@@ -49,5 +49,8 @@ def test_tables():
   assert tables.to_text(table) == "Title\nMethod  PSNR\na|b     1.25\nlonger  10.5\nNote."
   assert tables.to_markdown(table) == (
       "### Title\n\n| Method | PSNR |\n|---|---:|\n| a\\|b | 1.25 |\n| longer | 10.5 |\n\nNote.")
+  odd = tables.Table("<i>*a*</i>", ["`b`"], [["[c](d)"], ["_e_ f_g"]], ["<b>h\ni", "# j"])
+  assert tables.to_markdown(odd) == (
+      "### \\<i\\>\\*a\\*\\</i\\>\n\n| \\`b\\` |\n|---|\n| \\[c\\](d) |\n| \\_e\\_ f_g |\n\n\\<b\\>h i\n\n\\# j")
   with pytest.raises(ValueError, match="1 cells for 2 columns"):
     tables.Table("Title", ["a", "b"], [["1"]])
