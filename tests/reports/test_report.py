@@ -163,7 +163,8 @@ def test_cells_name_the_papers_table_and_the_metrics_network(page):
       assert [name for name, said in report_records.METRICS_WITH_WEIGHTS.items() if said in title] == [metric]
   assert not [title for title in titles["compact", "PSNR"] if "LPIPS" in title or "Inception" in title]
   ablation = page.tables["Ablations (Tables 3 and 6)"]
-  sources = {tuple(cell[1] for cell in row[:2]): row[2][2]["title"] for row in ablation if row[1:] and row[2][0] == "td"}
+  sources = {tuple(cell[1] for cell in row[:2]): row[2][2]["title"] for row in ablation
+             if row[1:] and row[2][0] == "td"}
   assert sources["SR zoom+", "64"].startswith("paper, Tables 3 and 6: ")
   assert sources["No zoom", "70"].startswith("paper, Table 6: ")
   assert sources["Bicubic zoom", "70"].startswith("paper, Table 6: ")

@@ -57,7 +57,8 @@ def _table(table: CitedTable) -> Iterator[str]:
   rows = [[group.title, row.name, *(cell.text for cell in row.cells),
            " ".join(f"[{mark}]" for mark in table.marks(row))]
           for group in table.groups for row in group.rows]
-  yield "\n".join([markdown_row(columns), "|---|---" + "|---:" * (len(columns) - 3) + "|---|", *map(markdown_row, rows)])
+  line = "|---|---" + "|---:" * (len(columns) - 3) + "|---|"
+  yield "\n".join([markdown_row(columns), line, *map(markdown_row, rows)])
   yield "\n".join(f"* {markdown_text(f'[{mark}] {source}')}" for mark, source in enumerate(table.source_notes(), 1))
   if table.notes:
     yield "\n".join(f"* {markdown_text(note)}" for note in table.notes)

@@ -57,9 +57,9 @@ TABLE_1: Dict[Tuple[str, str], Rows] = {
         EdgeConnect  | 26.87 | 0.9036 | 0.9291 | 0.01494
         Ours         | 27.07 | 0.9094 | 0.9346 | 0.01462""")}
 
-# The tables that TABLE_1's values are in, by data set; and what the row's name does not say of a method, in these tables
-# and in Table 10.
+# The tables that TABLE_1's values are in, by data set.
 TABLES_WITH_TABLE_1 = {PLACES2: "Tables 1 and 8", DIV2K: "Table 1"}
+# What the rows' names do not say of methods in these tables and in Table 10.
 REMARKS_ON_SCORES = {
     "HiFill": "images were enlarged to the size that it was trained on, and its outputs shrunk again (section 4.1)"}
 
