@@ -94,6 +94,16 @@ def test_what_is_infinite_or_undefined_is_in_no_mean_and_is_counted(tmp_path):
   assert only[2] == "-"
 
 
+def test_methods_whose_headings_are_the_same_keep_their_columns(tmp_path):
+  record = records.read_record(stand_ins.write_run(tmp_path))
+  record["methods"]["first hole"] = {"kind": "results"}
+  for scores in record["scores"].values():
+    scores["first hole"] = {"PSNR": [1.0] * stand_ins.COUNT, "hole PSNR": [2.0] * stand_ins.COUNT}
+  records.write_record(str(tmp_path), "comparison", record)
+  table = results_beside.make_table(RunFolder(str(tmp_path)), "small", [0], ["first", "first hole"], "one")
+  assert table.rows[0][2:] == ("20.00", "10.00", "1.00", "2.00")
+
+
 def test_a_record_may_be_given_and_a_damaged_one_is_one_line(run, tmp_path, capsys):
   path = os.path.join(run, "comparison.json")
   whole, of_file = RunFolder(run), RunFolder(path)

@@ -5,7 +5,7 @@ at the scores.
 """
 
 import os
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -55,20 +55,21 @@ def make_table(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Se
   Means are over the values that are finite; notes say how many others there are. `what` says which images they are.
   """
   images = run.images(test_set)
-  scores = {f"{method} {metric}": run.scores(test_set, method, metric) for method in methods for metric in _METRICS}
+  # Pairs: a method may be called "NAME hole", so headings need not differ.
+  scores = [(f"{method} {metric}", run.scores(test_set, method, metric)) for method in methods for metric in _METRICS]
   chosen = list(chosen)
   ratios = np.array([image["hole_ratio"] for image in images])
 
   def mean_row(name, numbers):
-    means = (statistics.mean(values[numbers]).value for values in scores.values())
+    means = (statistics.mean(values[numbers]).value for _, values in scores)
     return (name, f"{100 * ratios[numbers].mean():.2f}%",
             *(f"{mean:.2f}" if np.isfinite(mean) else NONE for mean in means))
 
   rows = [(images[number]["name"], f"{100 * ratios[number]:.2f}%",
-           *(NONE if np.isnan(values[number]) else f"{values[number]:.2f}" for values in scores.values()))
+           *(NONE if np.isnan(values[number]) else f"{values[number]:.2f}" for _, values in scores))
           for number in chosen]
   rows += [mean_row("mean of these", chosen), mean_row(f"mean of all {len(images)}", list(range(len(images))))]
-  return Table(f"{test_set}: {what}", ("image", "hole", *scores), rows,
+  return Table(f"{test_set}: {what}", ("image", "hole", *(heading for heading, _ in scores)), rows,
                ("PSNR in dB, over the whole image and over the hole.", *_left_out_of_means(scores, chosen)))
 
 
@@ -124,10 +125,10 @@ def write(folder: str, analysis: str, run: RunFolder, chosen: Mapping[str, Seque
   return of_tables
 
 
-def _left_out_of_means(scores: Mapping[str, np.ndarray], chosen: List[int]) -> List[str]:
+def _left_out_of_means(scores: Sequence[Tuple[str, np.ndarray]], chosen: List[int]) -> List[str]:
   """Returns a line for each column with values that are not in its means."""
   notes = []
-  for column, values in scores.items():
+  for column, values in scores:
     these, everything = statistics.mean(values[chosen]), statistics.mean(values)
     if everything.infinite:
       notes.append(f"{column}: {these.infinite} of these and {everything.infinite} of all images equal the original "
