@@ -405,7 +405,7 @@ def test_compare_refuses(testset, evaluation, tmp_path, capsys):
       ([same, same, "--methods=telea,telea", "--metrics=LPIPS"], "--metrics=LPIPS: not in both"),
       ([same, str(testset / "testset.json")], "a record of another kind (testset)"),
       ([same, str(testset / "images" / "00000.png")], "00000.png"),
-      ([same, str(damaged)], "damaged.json: a damaged record of z2i evaluate"),
+      ([same, str(damaged)], "damaged.json: the record has no 'test_sets'; run z2i evaluate again"),
       ([same], "B.json is missing"),
       ([same, same, same], "unexpected argument")):
     capsys.readouterr()

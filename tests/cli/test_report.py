@@ -1,9 +1,14 @@
+import importlib
 import os
+import re
 
+from absl import flags
 import pytest
 
 from tests.reports import report_records
+from z2i_tf.cli.main import COMMANDS
 from z2i_tf.cli.main import main
+from z2i_tf.reports import sections
 
 
 @pytest.fixture(name="runs")
@@ -55,3 +60,32 @@ def test_nothing_readable_is_bad_input_and_leaves_nothing(tmp_path, capsys):
 def test_a_folder_that_cannot_be_written_is_bad_input(runs, capsys):
   assert main(["report", f"--runs={runs}", f"--output_dir={runs / 'no' / 'such'}"]) == 2
   assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_files_that_are_not_of_a_report_stay(runs, capsys):
+  output = runs / "out"
+  (output / "report_files").mkdir(parents=True)
+  (output / "report_files" / "theirs.png").write_text("theirs")
+  (output / "report.html").write_text("another program's")
+  assert main(["report", f"--runs={runs}", f"--output_dir={output}"]) == 2
+  error = capsys.readouterr().err
+  assert f"--output_dir={output}: report_files in it is not of a report" in error and error.count("\n") == 1
+  assert [path.name for path in (output / "report_files").iterdir()] == ["theirs.png"] and not list(output.glob("*.md"))
+  (output / "report_files" / "theirs.png").unlink()
+  assert main(["report", f"--runs={runs}", f"--output_dir={output}"]) == 0  # An empty folder is nobody's.
+  for name in ("report.html", "report.md"):  # Either says whose the files are.
+    (output / name).unlink()
+    assert main(["report", f"--runs={runs}", f"--output_dir={output}"]) == 0
+
+
+def test_commands_that_the_report_prints_have_these_flags():
+  commands = [found for section in sections.build([], [], lambda ours, other: None).sections
+              for found in re.findall(r"z2i ([\w-]+)((?: --[^\s]+)*)", section.command)]
+  assert len(commands) == 11  # One per section, and a second one of the study.
+  for name, arguments in commands:
+    values = flags.FlagValues()
+    importlib.import_module(f"z2i_tf.cli.{COMMANDS[name][0]}").define_flags(values)
+    given = [argument.rstrip(",") for argument in arguments.split()]
+    assert given and values([name, *given]) == [name]
+    for argument in given:  # absl takes beginnings of flags, too; what is printed is whole.
+      assert argument[2:].partition("=")[0] in values, argument

@@ -45,6 +45,9 @@ def test_scores_by_numpy_and_skimage(size):
     expected["hole SSIM"] = ssim_map[hole[5:-5, 5:-5]].mean()
   assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-6)
   assert tuple(scores) == image_scores.IMAGE_METRICS
+  assert image_scores.psnr(result, original) == scores["PSNR"]
+  with pytest.raises(ValueError, match="expected two"):
+    image_scores.psnr(result, original[1:])
 
 
 def test_training_measures_the_same():

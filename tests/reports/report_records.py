@@ -10,6 +10,7 @@ from z2i_tf.reports.analysis_folder import write_analysis
 from z2i_tf.reports.layouts import METRICS
 from z2i_tf.reports.tables import Table
 
+METRICS_WITH_WEIGHTS = {"LPIPS": "LPIPS v0.1 on AlexNet: a.pth", "FID": "FID on the Inception in b.pb"}
 MODELS = {"No zoom": ("none", 1), "Bicubic zoom": ("bicubic", 2), "SR zoom": ("sr", 2)}
 
 
@@ -26,8 +27,8 @@ def scores_record(methods, sets=("small", "large"), count=4, seed=0):
   names = [metric for metric in METRICS if metric != "FID"]
   return {
       "manifest": {"versions": {"z2i_tf": "1.0", "tensorflow": "2.15.1", "machine": "x86_64"},
-                   "settings": {"analysis": "comparison", "blend_results": True}, "metrics": {}, "resize": "none",
-                   "test_set": {"settings": {"source": "div2k", "split": "validation"}}},
+                   "settings": {"analysis": "comparison", "blend_results": True}, "metrics": METRICS_WITH_WEIGHTS,
+                   "resize": "none", "test_set": {"settings": {"source": "div2k", "split": "validation"}}},
       "test_sets": {name: {"hash": f"{seed:02d}{index}" * 22, "images": [
           {"name": f"image{place}", "image": "aa", "mask": "bb", "height": 256, "width": 256,
            "hole_ratio": 0.04 + 0.04 * place * (index + 1)} for place in range(count)]}

@@ -37,8 +37,8 @@ def write_run(folder):
                         for place, method in enumerate(METHODS)}
   scores["small"]["second"]["PSNR"][2] = "inf"
   return records.write_record(str(folder), "comparison", {
-      "manifest": {"versions": {}, "settings": {}}, "test_sets": test_sets, "scores": scores, "set_scores": {},
-      "methods": {method: {"kind": "results"} for method in METHODS}, "notes": [], "pictures": []})
+      "manifest": {"versions": {"z2i_tf": "1.0"}, "settings": {}}, "test_sets": test_sets, "scores": scores,
+      "set_scores": {}, "methods": {method: {"kind": "results"} for method in METHODS}, "notes": [], "pictures": []})
 
 
 def original(number):

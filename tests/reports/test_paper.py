@@ -1,6 +1,45 @@
+"""The paper's numbers against sums of what it prints, made apart from our tables, and against what its text says."""
+
+from decimal import Decimal
+
 import pytest
 
 from z2i_tf.reports import paper
+
+# Of every column as the paper prints it: the sum of place (1 for the first row) times value. A wrong digit changes it,
+# two that are swapped within a row or a column do, too.
+_SUMS_1 = {
+    (paper.SMALL, paper.PLACES2): "509.49 14.5730 14.7537 0.06652",
+    (paper.SMALL, paper.DIV2K): "498.54 14.6133 14.7783 0.06384",
+    (paper.LARGE, paper.PLACES2): "406.58 13.7083 14.0097 0.22092",
+    (paper.LARGE, paper.DIV2K): "396.51 13.5187 13.8716 0.24691"}
+_SUMS_10 = {
+    (paper.SMALL, paper.PLACES2): "0.2895 376.55", (paper.SMALL, paper.DIV2K): "0.2631 364.84",
+    (paper.LARGE, paper.PLACES2): "0.9365 632.87", (paper.LARGE, paper.DIV2K): "1.0101 800.41"}
+_SUMS_6 = {paper.SMALL: "698.48 20.4881 20.6843 0.07960", paper.LARGE: "557.20 18.9952 19.4662 0.33341"}
+_SUMS_12 = {paper.SMALL: "303.39 9.4175 9.6368 0.08997", paper.LARGE: "240.72 8.2662 8.6741 0.28777"}
+_SUMS_7, _SUMS_7_DIFFERENCES = "5.8340 5.8533 5.8613 5.8722", "0.0193 0.0273 0.0382"
+_PERCENTAGES = {paper.SMALL: "75.49 89.13 69.23 64.21 74.51", paper.LARGE: "63.38 71.38 30.67 34.4 49.96"}  # Table 2.
+
+
+def _sums(rows):
+  """Returns the sums of the columns of rows, which are heading -> text."""
+  rows = list(rows)
+  return " ".join(str(sum(place * Decimal(row[heading]) for place, row in enumerate(rows, 1))) for heading in rows[0])
+
+
+def test_columns_add_up_to_what_the_paper_prints():
+  assert {key: _sums(rows.values()) for key, rows in paper.TABLE_1.items()} == _SUMS_1
+  assert {key: _sums(rows.values()) for key, rows in paper.TABLE_10.items()} == _SUMS_10
+  for table, sums in ((paper.TABLE_6, _SUMS_6), (paper.TABLE_12, _SUMS_12)):
+    assert {masks: _sums(scores[masks] for scores in table.values()) for masks in sums} == sums
+  assert _sums([{"parameters": text.removesuffix("M")} for text in paper.PARAMETERS_6.values()]) == "95.11"
+  assert _sums(paper.TABLE_7.values()) == _SUMS_7 and _sums(paper.TABLE_7_DIFFERENCES.values()) == _SUMS_7_DIFFERENCES
+  copied = " ".join(text for scores in paper.TABLE_8_COPIED.values() for text in scores.values())
+  assert copied == "- - 0.8840 0.05439 - - - - - - - 0.09100 27.95 0.9200 - 0.01500"
+  assert " ".join(found.parameters for found in paper.TABLE_5.values()) == "2.7M 6M 4.1M 21.53M 4.5M"
+  assert " ".join(found.time for found in paper.TABLE_5.values()) == "127 ms 37 ms 71 ms 21 ms 293 ms"
+  assert paper.TABLE_4 == {"small": ("5.61", "19.16"), "large": ("15.12", "50.24")}
 
 
 def test_tables_of_scores_repeat_one_another():
@@ -26,7 +65,8 @@ def test_percentages_of_table_2_follow_from_the_counts_of_table_11():
   for masks, by_opponent in paper.TABLE_11.items():
     totals = tuple(map(sum, zip(*by_opponent.values())))
     assert sum(totals) == paper.PARTICIPANTS[masks] * paper.PAIRS
-    for (other, ours), percentage in zip([*by_opponent.values(), totals], paper.TABLE_2[masks]):
+    assert len(_PERCENTAGES[masks].split()) == len(by_opponent) + 1
+    for (other, ours), percentage in zip([*by_opponent.values(), totals], _PERCENTAGES[masks].split()):
       assert f"{100 * ours / (ours + other):.{len(percentage.partition('.')[2])}f}" == percentage
 
 

@@ -29,8 +29,8 @@ def test_what_is_no_record_is_refused(tmp_path, text):
   path.write_text(text)
   with pytest.raises(InputError, match="x.json: not a record"):
     records.read_record(str(path))
-  with pytest.raises(InputError, match="no records in it"):
-    records.find_records(str(tmp_path))
+  assert records.scan_records(str(tmp_path), ()) == ([], [])
+  assert len(records.scan_records(str(tmp_path), ["x"])[1]) == 1
 
 
 def test_records_are_found_below_a_folder(tmp_path):
@@ -38,8 +38,9 @@ def test_records_are_found_below_a_folder(tmp_path):
     (tmp_path / name).mkdir()
     records.write_record(str(tmp_path / name), "kind", {"name": name, records.SCORES: {}})
   (tmp_path / "a" / "other.json").write_text("{}")
-  assert [record["name"] for _, record in records.find_records(str(tmp_path))] == ["a", "b"]
-  with pytest.raises(InputError, match="a: a damaged record of z2i evaluate: it does not say of which analysis"):
+  found, problems = records.scan_records(str(tmp_path), ())
+  assert [record["name"] for _, record in found] == ["a", "b"] and not problems
+  with pytest.raises(InputError, match="a: an analysis that this version does not know"):
     records.read_scores(str(tmp_path / "a"))
   with pytest.raises(InputError, match="0 records of z2i evaluate"):
     records.read_scores(str(tmp_path))
@@ -50,5 +51,8 @@ def test_tables():
   assert tables.to_text(table) == "Title\nMethod  PSNR\na|b     1.25\nlonger  10.5\nNote."
   assert tables.to_markdown(table) == (
       "### Title\n\n| Method | PSNR |\n|---|---:|\n| a\\|b | 1.25 |\n| longer | 10.5 |\n\nNote.")
+  odd = tables.Table("<i>*a*</i>", ["`b`"], [["[c](d)"], ["_e_ f_g"]], ["<b>h\ni", "# j"])
+  assert tables.to_markdown(odd) == (
+      "### \\<i\\>\\*a\\*\\</i\\>\n\n| \\`b\\` |\n|---|\n| \\[c\\](d) |\n| \\_e\\_ f_g |\n\n\\<b\\>h i\n\n\\# j")
   with pytest.raises(ValueError, match="1 cells for 2 columns"):
     tables.Table("Title", ["a", "b"], [["1"]])

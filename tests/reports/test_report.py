@@ -139,6 +139,37 @@ def test_comparison_has_the_runs_and_the_paper_in_the_same_columns(report, page)
   assert {group for group, _ in _rows(page.tables["Comparison, rect masks"])} == {"This run: places2"}
 
 
+def _titles(table):
+  """Returns (row's name, column) -> titles of such cells."""
+  columns, found = [cell[1] for cell in table[0]], {}
+  for row in table:
+    for column, (tag, _, attributes) in zip(columns, row):
+      if tag == "td" and "title" in attributes:
+        found.setdefault((row[0][1], column), []).append(attributes["title"])
+  return found
+
+
+def test_cells_name_the_papers_table_and_the_metrics_network(page):
+  titles = _titles(page.tables["Comparison, small masks"])
+  for metric in ("PSNR", "SSIM", "MS-SSIM", "L1"):
+    places2, div2k = titles["HiFill", metric]
+    assert "paper, Tables 1 and 8: 200 images" in places2 and "paper, Table 1: 100 center crops" in div2k
+    assert all("enlarged" in title and "shrunk" in title and "section 4.1" in title for title in (places2, div2k))
+    assert not [title for title in titles["Ours", metric] if "enlarged" in title]
+  for metric in ("LPIPS", "FID"):
+    assert all("paper, Table 10: " in title for title in titles["HiFill", metric] + titles["Ours", metric])
+    assert all("enlarged" in title for title in titles["HiFill", metric])
+    for title in titles["compact", metric]:
+      assert [name for name, said in report_records.METRICS_WITH_WEIGHTS.items() if said in title] == [metric]
+  assert not [title for title in titles["compact", "PSNR"] if "LPIPS" in title or "Inception" in title]
+  ablation = page.tables["Ablations (Tables 3 and 6)"]
+  sources = {tuple(cell[1] for cell in row[:2]): row[2][2]["title"] for row in ablation
+             if row[1:] and row[2][0] == "td"}
+  assert sources["SR zoom+", "64"].startswith("paper, Tables 3 and 6: ")
+  assert sources["No zoom", "70"].startswith("paper, Table 6: ")
+  assert sources["Bicubic zoom", "70"].startswith("paper, Table 6: ")
+
+
 def test_other_tables_have_the_runs_and_the_paper(page):
   ablation = _rows(page.tables["Ablations (Tables 3 and 6)"])
   assert ablation["Paper", "SR zoom+"] == "64 34.08 0.9787 0.9886 0.00329 27.07 0.9094 0.9346 0.01462 4.48M".split()
@@ -185,8 +216,12 @@ def test_study_has_a_column_for_every_opponent(page):
 def test_markdown_says_the_same(report):
   files = report[1].picture_files()
   text = markdown_page.render(report[1], files, "report_files")
-  assert ("| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | \\[4\\] |\n" in text)
-  assert "* \\[4\\] paper, Tables 1 and 10: 100 center crops of DIV2K's validation set, 256x256" in text
+  assert ("| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | \\[9\\] \\[10\\] |\n"
+          in text)
+  crops = "100 center crops of DIV2K's validation set, 256x256"
+  assert f"* \\[9\\] PSNR, SSIM, MS-SSIM, L1: paper, Table 1: {crops}" in text
+  assert f"* \\[10\\] LPIPS, FID: paper, Table 10: {crops}" in text
+  assert "* Paper, HiFill: images were enlarged to the size that it was trained on" in text
   assert "small masks: PSNR" in text  # Two lines of headings become one.
   assert re.findall(r"\]\(report_files/(\S+)\)", text) == list(files) and len(files) == 9
   for line in text.splitlines():

@@ -75,10 +75,69 @@ def test_what_is_infinite_stays_so(run):
   assert results_beside.draw(evaluated, "small", [2], ["second"], "auto").ndim == 3
 
 
+def test_what_is_infinite_or_undefined_is_in_no_mean_and_is_counted(tmp_path):
+  path = stand_ins.write_run(tmp_path)
+  record = records.read_record(path)
+  record["scores"]["small"]["first"]["hole PSNR"][0] = "nan"
+  records.write_record(str(tmp_path), "comparison", record)
+  table = results_beside.make_table(RunFolder(str(tmp_path)), "small", [0, 2, 4], ["first", "second"], "three")
+  assert table.columns[2:] == ("first PSNR", "first hole PSNR", "second PSNR", "second hole PSNR")
+  rows = {row[0]: row[2:] for row in table.rows}
+  assert rows["photo0"] == ("20.00", "-", "21.00", "11.00") and rows["photo2"][2] == "inf"
+  assert rows["mean of these"] == ("22.00", "13.00", "23.00", "13.00")  # (21 + 25) / 2: without photo2's.
+  assert rows["mean of all 5"] == ("22.00", "12.50", "23.00", "13.00")
+  assert [note for note in table.notes if "means" in note] == [
+      "first hole PSNR: not defined for 1 of these and 1 of all images, which are not in the means.",
+      "second PSNR: 1 of these and 1 of all images equal the original (infinite) and are not in the means."]
+  (only,) = [row for row in results_beside.make_table(
+      RunFolder(str(tmp_path)), "small", [2], ["second"], "one").rows if row[0] == "mean of these"]
+  assert only[2] == "-"
+
+
+def test_methods_whose_headings_are_the_same_keep_their_columns(tmp_path):
+  record = records.read_record(stand_ins.write_run(tmp_path))
+  record["methods"]["first hole"] = {"kind": "results"}
+  for scores in record["scores"].values():
+    scores["first hole"] = {"PSNR": [1.0] * stand_ins.COUNT, "hole PSNR": [2.0] * stand_ins.COUNT}
+  records.write_record(str(tmp_path), "comparison", record)
+  table = results_beside.make_table(RunFolder(str(tmp_path)), "small", [0], ["first", "first hole"], "one")
+  assert table.rows[0][2:] == ("20.00", "10.00", "1.00", "2.00")
+
+
+def test_a_record_may_be_given_and_a_damaged_one_is_one_line(run, tmp_path, capsys):
+  path = os.path.join(run, "comparison.json")
+  whole, of_file = RunFolder(run), RunFolder(path)
+  assert (of_file.hash, of_file.methods) == (whole.hash, whole.methods)
+  assert of_file.original("small", "photo0").shape == (stand_ins.SIDE, stand_ins.SIDE, 3)
+  record = records.read_record(path)
+  del record["methods"]
+  records.write_record(str(tmp_path), "comparison", record)
+  for given in (tmp_path, tmp_path / "comparison.json"):
+    assert main(["failures", f"--run={given}", f"--output_dir={tmp_path / 'out'}"]) == 2
+    error = capsys.readouterr().err
+    assert "comparison.json: the record has no 'methods'" in error and error.count("\n") == 1
+  assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command, other", [("failures", "side_by_side"), ("side-by-side", "failures")])
+def test_a_folder_of_another_analysis_stays_as_it_is(run, tmp_path, capsys, command, other):
+  (tmp_path / "tables.md").write_text("theirs")
+  records.write_record(str(tmp_path), other, {})
+  assert main([command, f"--run={run}", f"--output_dir={tmp_path}"]) == 2
+  error = capsys.readouterr().err
+  assert f"--output_dir={tmp_path} holds a record of {other} ({other}.json); give a folder of its own" in error
+  assert sorted(os.listdir(tmp_path)) == [f"{other}.json", "tables.md"]
+  assert (tmp_path / "tables.md").read_text() == "theirs"
+
+
 @pytest.mark.parametrize("command, flags, message", [
     ("failures", ["--methods=third"], "--methods: third is not in"),
     ("failures", ["--test_sets=huge"], "--test_sets: huge is not in"),
     ("side-by-side", ["--names=photo9"], "--names: photo9 is not in the test set"),
+    ("failures", ["--methods=first,first"], "--methods=first,first: first is there twice"),
+    ("failures", ["--test_sets=small,large,small"], "small is there twice"),
+    ("side-by-side", ["--methods=second,first,second"], "second is there twice"),
+    ("side-by-side", ["--names=photo1,photo1"], "--names=photo1,photo1: photo1 is there twice"),
     ("side-by-side", ["--names=photo1", "--seed=3"], "leave out --count and --seed"),
     ("side-by-side", ["--run="], "--run is missing")])
 def test_bad_input_is_one_line(run, tmp_path, capsys, command, flags, message):
@@ -91,7 +150,7 @@ def test_bad_input_is_one_line(run, tmp_path, capsys, command, flags, message):
 def test_a_folder_that_is_no_run_and_a_missing_picture(run, tmp_path, capsys):
   command = ["failures", f"--output_dir={tmp_path / 'out'}"]
   assert main([*command, f"--run={tmp_path}"]) == 2
-  assert "no records in it" in capsys.readouterr().err
+  assert "0 records of z2i evaluate in it" in capsys.readouterr().err
   record = stand_ins.write_run(tmp_path / "run")
   os.unlink(tmp_path / "run" / "results" / "second" / "large" / "photo0.png")
   assert main([*command, f"--run={tmp_path / 'run'}"]) == 2
@@ -101,4 +160,4 @@ def test_a_folder_that_is_no_run_and_a_missing_picture(run, tmp_path, capsys):
   assert "--save_results" in capsys.readouterr().err
   os.rename(record, tmp_path / "elsewhere" / "comparison.json")
   assert main([*command, f"--run={tmp_path}"]) == 2
-  assert "no records of z2i evaluate" in capsys.readouterr().err
+  assert "0 records of z2i evaluate" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from z2i_tf.study import preparation
 from z2i_tf.study import results
 from z2i_tf.study import server as servers
 from z2i_tf.study import store
+from z2i_tf.study.answers import PAGE_FILES
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -115,7 +116,7 @@ def test_nothing_gives_a_method_away(tmp_path):
   store.create(study_dir, record)
   secret = [word.encode() for word in (*stand_ins.METHODS, *stand_ins.KINDS, *stand_ins.IMAGES)]
   with _serving(study_dir) as server:
-    answers = [_request(server, "GET", path) for path in servers._PAGE_FILES]
+    answers = [_request(server, "GET", path) for path in PAGE_FILES]
     answers.append(_request(server, "POST", "/api/join", '{"name": "anna"}', _JSON))
     token = json.loads(answers[-1][2])["token"]
     pictures = [_request(server, "GET", f"/picture/{token}/{position}/{side}")
@@ -137,7 +138,7 @@ def test_nothing_gives_a_method_away(tmp_path):
 
 
 def test_the_page_loads_nothing_from_elsewhere(server):
-  for path in servers._PAGE_FILES:
+  for path in PAGE_FILES:
     status, headers, body = _request(server, "GET", path)
     assert status == 200 and b"://" not in body
     assert dict(headers)["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")

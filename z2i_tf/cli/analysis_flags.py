@@ -15,7 +15,8 @@ def define_zoom_crop_flag(values: flags.FlagValues) -> None:
 
 def define_run_flags(values: flags.FlagValues) -> None:
   """What is shown of a run of `z2i evaluate`, and where that goes."""
-  flags.DEFINE_string("run", None, "Folder of a run of z2i evaluate, with its pictures.", flag_values=values)
+  flags.DEFINE_string("run", None, "Folder of a run of z2i evaluate, with its pictures; or the record in it.",
+                      flag_values=values)
   flags.DEFINE_list("methods", [], "Methods of the run, in the order of the columns. Default: all.", flag_values=values)
   flags.DEFINE_list("test_sets", [], "Test sets of the run. Default: all.", flag_values=values)
   flags.DEFINE_integer("count", 8, "How many images of each test set.", lower_bound=1, flag_values=values)

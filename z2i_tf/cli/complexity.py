@@ -42,12 +42,16 @@ def run(values: flags.FlagValues) -> None:
     folders = {}
   config = flag_groups.model_config(values) if is_configured else None
   from z2i_tf import image_io
+  from z2i_tf.cli import pairs
+  from z2i_tf.reports import analysis_folder
   from z2i_tf.reports import charts
   from z2i_tf.reports import complexity
   from z2i_tf.reports import tables
   charts.require_matplotlib()
+  pairs.check_is_apart(values.output_dir, values.image_dir)
   examples, images = _examples(values, *size)
   image_io.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, complexity.ANALYSIS)
 
   from z2i_tf.cli import measured_models
   from z2i_tf.cli.progress import progress

@@ -18,6 +18,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "run", "output_dir")
   from z2i_tf import image_io
+  from z2i_tf.reports import analysis_folder
   from z2i_tf.reports import results_beside
   from z2i_tf.reports import tables
   from z2i_tf.reports.run_folder import RunFolder
@@ -26,6 +27,7 @@ def run(values: flags.FlagValues) -> None:
   chosen = {name: results_beside.images_with_largest_holes(evaluated, name, values.count)
             for name in evaluated.chosen_test_sets(values.test_sets)}
   image_io.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, results_beside.FAILURES)
   for table in results_beside.write(values.output_dir, results_beside.FAILURES, evaluated, chosen, methods,
                                     values.zoom_crop, {"count": values.count}, "images with the largest holes"):
     print(tables.to_text(table) + "\n")

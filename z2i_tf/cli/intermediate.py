@@ -29,6 +29,8 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf import image_io
   from z2i_tf import photo_io
   from z2i_tf.cli import pairs
+  from z2i_tf.reports import analysis_folder
+  from z2i_tf.reports import intermediate
   from z2i_tf.reports import records
   from z2i_tf.reports import tables
   max_memory = flag_groups.max_memory(values)
@@ -36,10 +38,10 @@ def run(values: flags.FlagValues) -> None:
   paths = folder.images[:values.count]
   read = [folder.read(path) for path in paths]
   image_io.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, intermediate.ANALYSIS)
 
   from z2i_tf.inference import model_store
   from z2i_tf.inference.inpainter import Inpainter
-  from z2i_tf.reports import intermediate
   predictor = model_store.load_predictor(values.model, values.precision)
   inpainter = Inpainter(predictor, max_memory)
   examples = [_example(inpainter, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
@@ -57,8 +59,9 @@ def run(values: flags.FlagValues) -> None:
 def _example(inpainter, name, image, mask):
   from z2i_tf import conventions
   from z2i_tf import image_ops
+  from z2i_tf.evaluation.evaluate import without_hole
   from z2i_tf.reports import intermediate
-  masked = image * (1 - mask[..., None])
+  masked = without_hole(image, mask)
   stages = inpainter.stages(masked, mask)
   pictures = {stage: image_ops.to_levels(stages[stage]) for stage in intermediate.STAGES}
   for stage in (conventions.COARSE, conventions.RESULT):  # Known pixels bit for bit, as users get them.

@@ -25,6 +25,7 @@ def run(values: flags.FlagValues) -> None:
   height, width = flag_groups.size(values)
   from z2i_tf import image_io
   from z2i_tf.masks.specs import SPECS
+  from z2i_tf.reports import analysis_folder
   from z2i_tf.reports import charts
   from z2i_tf.reports import mask_statistics
   from z2i_tf.reports import tables
@@ -35,6 +36,7 @@ def run(values: flags.FlagValues) -> None:
       raise InputError(f"--kinds: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
   charts.require_matplotlib()
   image_io.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, mask_statistics.ANALYSIS)
   drawn = {kind: mask_statistics.draw(kind, values.count, height, width, values.seed) for kind in values.kinds}
   for table in mask_statistics.write(values.output_dir, drawn, height, width, values.seed):
     print(tables.to_text(table) + "\n")

@@ -36,6 +36,14 @@ def read_pair(image_path: str, mask_path: str,
   return photo, mask, text
 
 
+def check_is_apart(output_dir: str, *folders: Optional[str]) -> None:
+  """Raises InputError if --output_dir is one of the folders that images and masks are read from; None is none."""
+  for folder in filter(None, folders):
+    if os.path.realpath(folder) == os.path.realpath(output_dir):
+      raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
+                       "of their own")
+
+
 class FolderPairs:
   """The images of a folder, each with its mask: the one of its name in another folder, or one for all."""
 
@@ -63,10 +71,8 @@ class FolderPairs:
       if not self.images:
         raise InputError(f"{image_dir}: no images in it but the mask")
     self._images_with = _by_name(self.images, self._result_name)
-    for folder in filter(None, (image_dir, mask_dir)):
-      if output_dir is not None and os.path.realpath(folder) == os.path.realpath(output_dir):
-        raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
-                         "of their own")
+    if output_dir is not None:
+      check_is_apart(output_dir, image_dir, mask_dir)
     if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in self.images):
       raise InputError(f"--output_dir={output_dir}: a result would overwrite --mask={mask}; give a folder of their own")
 

@@ -12,8 +12,11 @@ import sys
 from absl import flags
 
 from z2i_tf.cli import flag_groups
+from z2i_tf.errors import InputError
 
 _HTML, _MARKDOWN, _FILES = "report.html", "report.md", "report_files"
+# Within how many characters a report says its title.
+_HEAD = 1000
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -35,6 +38,7 @@ def run(values: flags.FlagValues) -> bool:
   runs, left_out = gathering.gather(values.runs)
   report = sections.build(runs, left_out, _interval)
   folder = values.output_dir or os.path.join(values.runs, "report")
+  _check_files_are_a_reports(folder)
   image_io.create_folder(folder)
   pictures = report.picture_files()
   with atomic_folder(os.path.join(folder, _FILES)) as files:
@@ -48,6 +52,23 @@ def run(values: flags.FlagValues) -> bool:
     print(f"left out: {line}", file=sys.stderr)
   print(os.path.join(folder, _HTML))
   return bool(left_out)
+
+
+def _check_files_are_a_reports(folder) -> None:
+  """Raises InputError if report_files/, which is replaced, has something in it and there is no report beside it."""
+  from z2i_tf.reports import record_text
+  files = os.path.join(folder, _FILES)
+  if not os.path.lexists(files) or (os.path.isdir(files) and not os.listdir(files)):
+    return
+  for name in (_HTML, _MARKDOWN):
+    try:
+      with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+        if record_text.TITLE in file.read(_HEAD):
+          return
+    except OSError:  # Then it is not the one that says so.
+      pass
+  raise InputError(f"--output_dir={folder}: {_FILES} in it is not of a report of z2i, and would be replaced; move it, "
+                   "or give another folder")
 
 
 def _interval(ours, other):

@@ -23,6 +23,7 @@ def run(values: flags.FlagValues) -> None:
   if values.names and (values["count"].present or values["seed"].present):
     raise InputError("--names says which images are shown; leave out --count and --seed")
   from z2i_tf import image_io
+  from z2i_tf.reports import analysis_folder
   from z2i_tf.reports import results_beside
   from z2i_tf.reports import tables
   from z2i_tf.reports.run_folder import RunFolder
@@ -36,6 +37,7 @@ def run(values: flags.FlagValues) -> None:
     chosen = {name: results_beside.random_images(evaluated, name, values.count, values.seed) for name in test_sets}
     settings, what = {"count": values.count, "seed": values.seed}, "images drawn at random"
   image_io.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, results_beside.SIDE_BY_SIDE)
   for table in results_beside.write(values.output_dir, results_beside.SIDE_BY_SIDE, evaluated, chosen, methods,
                                     values.zoom_crop, settings, what):
     print(tables.to_text(table) + "\n")

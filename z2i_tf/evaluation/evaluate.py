@@ -29,7 +29,12 @@ class Example:
   @property
   def masked(self) -> np.ndarray:
     """The image with its hole set to 0: what a method may see."""
-    return self.original * (1 - self.mask[..., np.newaxis])
+    return without_hole(self.original, self.mask)
+
+
+def without_hole(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Returns the (H, W, 3) uint8 image with its hole, where the (H, W) uint8 mask is 1, set to 0."""
+  return image * (1 - mask[..., np.newaxis])
 
 
 # Example -> its result, (H, W, 3) uint8. Only `masked` and `mask` are for methods that compute one.

@@ -78,6 +78,12 @@ def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> D
   return scores
 
 
+def psnr(result: np.ndarray, original: np.ndarray) -> float:
+  """Returns the PSNR alone, as `score_image`; no other score is computed."""
+  _check(result, original, np.empty(original.shape[:2], np.uint8))
+  return _pixel_scores(result, original, None)[0]
+
+
 def _check(result, original, mask):
   if result.shape != original.shape or result.shape != mask.shape + (3,) or any(
       array.dtype != np.uint8 for array in (result, original, mask)):

@@ -5,10 +5,29 @@ import os
 from typing import Any, Dict, Mapping, Sequence
 
 from z2i_tf.atomic_files import atomic_write
+from z2i_tf.errors import InputError
 from z2i_tf.reports import records
 from z2i_tf.reports import tables
 
 TABLES_FILE = "tables.md"
+
+
+def check_is_free(folder: str, analysis: str) -> None:
+  """Raises InputError if an existing folder has the record of another analysis, whose tables.md would be overwritten.
+
+  To be called before anything long starts. An analysis' own former record may be replaced; a test set's record is not
+  an analysis' one, and has no tables.
+  """
+  for name in sorted(os.listdir(folder)):
+    if not name.endswith(".json"):
+      continue
+    path = os.path.join(folder, name)
+    try:
+      found = records.read_record(path).get("analysis")
+    except InputError:  # Not a record: other JSON files are not overwritten.
+      continue
+    if found not in (analysis, records.TESTSET):
+      raise InputError(f"--output_dir={folder} holds a record of {found} ({name}); give a folder of its own")
 
 
 def write_analysis(folder: str, analysis: str, settings: Mapping[str, Any], content: Mapping[str, Any],

@@ -7,10 +7,10 @@ from z2i_tf.reports import provenance
 from z2i_tf.reports.document import Cell
 from z2i_tf.reports.document import cite
 from z2i_tf.reports.document import CitedTable
-from z2i_tf.reports.document import NONE
 from z2i_tf.reports.document import Row
 from z2i_tf.reports.document import RowGroup
 from z2i_tf.reports.document import Run
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 # How often ours, and how often the other one, was preferred -> share that preferred ours, lower and upper end of its

@@ -8,13 +8,16 @@ import numpy as np
 
 from z2i_tf import image_io
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation.evaluate import Method
+from z2i_tf.evaluation.evaluate import without_hole
 from z2i_tf.reports import charts
 from z2i_tf.reports.analysis_folder import write_analysis
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 # An original (H, W, 3) uint8 and its mask (H, W) uint8, 1 = hole.
 Example = Tuple[np.ndarray, np.ndarray]
+# Image with its hole set to 0, and mask, as of `Example` -> the filled image.
+Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 ANALYSIS = "complexity"
 _PICTURE = "latency.png"
@@ -41,7 +44,7 @@ def warm_up(methods: Mapping[str, Method], examples: Sequence[Example]) -> None:
   """Lets every method fill the first examples, untimed."""
   for method in methods.values():
     for image, mask in examples[:_WARM_UP]:
-      method(_masked(image, mask), mask)
+      method(without_hole(image, mask), mask)
 
 
 def measure(methods: Mapping[str, Method], examples: Sequence[Example], advance: Callable[[], None],
@@ -59,7 +62,7 @@ def measure(methods: Mapping[str, Method], examples: Sequence[Example], advance:
   """
   seconds: Dict[str, List[float]] = {name: [] for name in methods}
   for image, mask in examples:
-    masked = _masked(image, mask)
+    masked = without_hole(image, mask)
     for name, method in methods.items():
       start = clock()
       method(masked, mask)
@@ -116,10 +119,6 @@ def write(folder: str, models: Mapping[str, Mapping[str, Any]], seconds: Mapping
   return of_tables
 
 
-def _masked(image, mask):
-  return image * (1 - mask[..., np.newaxis])
-
-
 def _statistics(seconds) -> Dict[str, float]:
   """Milliseconds."""
   return {"mean": 1000 * float(np.mean(seconds)), "median": 1000 * float(np.median(seconds)),
@@ -127,8 +126,8 @@ def _statistics(seconds) -> Dict[str, float]:
 
 
 def _millions(count):
-  return "-" if count is None else f"{count / 1e6:.2f}M" if count >= 1e6 else f"{count / 1e6:.3f}M"
+  return NONE if count is None else f"{count / 1e6:.2f}M" if count >= 1e6 else f"{count / 1e6:.3f}M"
 
 
 def _billions(count):
-  return "-" if count is None else f"{count / 1e9:.1f}"
+  return NONE if count is None else f"{count / 1e9:.1f}"

@@ -3,10 +3,8 @@
 import dataclasses
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
-
-# Text of a cell that has no value.
-NONE = "-"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,8 +26,7 @@ def gather(folder: str) -> Tuple[List[Run], List[str]]:
   for path, record in found:
     if record["analysis"] in _NOT_REPORTED:
       continue
-    problem = (record_shapes.problem_of(record) if record["analysis"] in record_shapes.SHAPES
-               else f"an analysis that this version does not know ({record['analysis']})")
+    problem = record_shapes.problem_of(record)
     if problem:
       left_out.append(f"{path}: {problem}")
       continue

@@ -8,7 +8,7 @@ import numpy as np
 
 from z2i_tf import conventions
 from z2i_tf import image_io
-from z2i_tf.evaluation import metrics
+from z2i_tf.evaluation import image_scores
 from z2i_tf.reports import comparison_sheet
 from z2i_tf.reports import picture_rows
 from z2i_tf.reports.analysis_folder import write_analysis
@@ -82,6 +82,4 @@ def write(folder: str, examples: Sequence[Example], scale: int, zoom_crop: str,
 
 
 def _psnr(example):
-  original = example.original[np.newaxis] / np.float32(255)
-  return {stage: float(metrics.psnr(example.stages[stage][np.newaxis] / np.float32(255), original)[0])
-          for stage in _COMPARED}
+  return {stage: image_scores.psnr(example.stages[stage], example.original) for stage in _COMPARED}

@@ -13,17 +13,16 @@ from z2i_tf.masks.specs import SPECS
 from z2i_tf.masks.specs import StrokeSpec
 from z2i_tf.reports import charts
 from z2i_tf.reports import comparison_sheet
+from z2i_tf.reports import paper
 from z2i_tf.reports.analysis_folder import write_analysis
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 ANALYSIS = "mask_statistics"
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
-# The paper's Table 4: mean and largest hole ratio of 10,000 masks of 256x256, in percent.
-_PAPER = {"small": (5.61, 19.16), "large": (15.12, 50.24)}
 _SHARES, _BINS = 10, 100
 _EXAMPLES, _EXAMPLES_PER_ROW = 16, 8
 _EXAMPLES_PICTURE, _HISTOGRAM_PICTURE = "mask_examples.png", "hole_ratio.png"
-_NONE = "-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> List[Tab
       ("masks", "strokes", "vertices per stroke", "length of a segment", "thickness, px", "angle of a vertex",
        "every other angle", "hole, mean / max", "paper, mean / max"),
       [(kind, *_parameters(kind), f"{100 * of.ratios.mean():.2f}% / {100 * of.ratios.max():.2f}%",
-        "{:.2f}% / {:.2f}%".format(*_PAPER[kind]) if kind in _PAPER else _NONE) for kind, of in drawn.items()],
+        "{}% / {}%".format(*paper.TABLE_4[kind]) if kind in paper.TABLE_4 else NONE) for kind, of in drawn.items()],
       ("U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures "
        "are of 10,000 masks of 256x256.",))
   percentiles = Table(
@@ -114,9 +113,9 @@ def _parameters(kind):
   if isinstance(spec, StrokeSpec):
     low_high = ("U[{}, {}]".format(*bounds) for bounds in (spec.strokes, spec.vertices, spec.thickness_px))
     strokes, vertices, thickness = low_high
-    return strokes, vertices, spec.length_text, thickness, spec.angle_text, spec.other_angle_text or _NONE
+    return strokes, vertices, spec.length_text, thickness, spec.angle_text, spec.other_angle_text or NONE
   low, high = spec.side_fractions
-  return "one rectangle", _NONE, f"sides U({low}, {high}) of the image's", _NONE, _NONE, _NONE
+  return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
 
 
 def _histogram(ratios, bins):

@@ -30,7 +30,7 @@ IMAGES = {
 MASKS = {SMALL: "the paper's masks (our small ones)", LARGE: "the paper's large masks"}
 _FOUR = ("PSNR", "SSIM", "MS-SSIM", "L1")
 
-# (masks, data set) -> method -> metric -> value. PLACES2 is also in Table 8.
+# (masks, data set) -> method -> metric -> value.
 TABLE_1: Dict[Tuple[str, str], Rows] = {
     (SMALL, PLACES2): _rows(_FOUR, """
         HiFill       | 31.12 | 0.9586 | 0.9742 | 0.00744
@@ -57,12 +57,16 @@ TABLE_1: Dict[Tuple[str, str], Rows] = {
         EdgeConnect  | 26.87 | 0.9036 | 0.9291 | 0.01494
         Ours         | 27.07 | 0.9094 | 0.9346 | 0.01462""")}
 
+# The tables that TABLE_1's values are in, by data set.
+TABLES_WITH_TABLE_1 = {PLACES2: "Tables 1 and 8", DIV2K: "Table 1"}
+# What the rows' names do not say of methods in these tables and in Table 10.
+REMARKS_ON_SCORES = {
+    "HiFill": "images were enlarged to the size that it was trained on, and its outputs shrunk again (section 4.1)"}
+
 # Participants and counts: masks -> opponent -> how often it, and how often ours, was preferred.
 TABLE_11 = {
     SMALL: {"HiFill": (239, 736), "Pluralistic": (106, 869), "DeepFill-v2": (300, 675), "EdgeConnect": (349, 626)},
     LARGE: {"HiFill": (412, 713), "Pluralistic": (322, 803), "DeepFill-v2": (780, 345), "EdgeConnect": (738, 387)}}
-# Percentage that preferred ours, the total last; Table 2 has those of the small masks.
-TABLE_2 = {SMALL: ("75.49", "89.13", "69.23", "64.21", "74.51"), LARGE: ("63.38", "71.38", "30.67", "34.4", "49.96")}
 PARTICIPANTS, PAIRS = {SMALL: 13, LARGE: 15}, 300
 QUESTION = "Which of these images looks better?"
 
@@ -95,7 +99,8 @@ TABLE_5 = {
     "Ours": Complexity("4.5M", "293 ms", "all networks and the bicubic downscaling")}
 TABLE_5_MEASURED_ON = f"paper, Table 5: mean over {IMAGES[DIV2K]}, without file I/O, on an NVIDIA Tesla T4"
 
-# Model and channels -> cells; Table 3 has those of 64 channels without the parameters.
+# Model and channels -> cells; Table 3 has those of CHANNELS_3 without the parameters.
+CHANNELS_3 = "64"
 TABLE_6: Dict[Tuple[str, str], Mapping[str, Mapping[str, str]]] = {}
 PARAMETERS_6: Dict[Tuple[str, str], str] = {}
 for _name, _cells in _rows(("parameters", *((masks, metric) for masks in (SMALL, LARGE) for metric in _FOUR)), """

@@ -1,7 +1,7 @@
 """What cells were measured on, and of what, in words."""
 
 import re
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 from z2i_tf.reports import layouts
 from z2i_tf.reports.document import Run
@@ -14,12 +14,13 @@ _SAID = {"zoom": "zoom {}", "scale": "scale {}", "width": "width {}", "precision
 _VERSIONS = {"z2i_tf": "z2i_tf", "tensorflow": "TensorFlow", "machine": ""}
 
 
-def of_test_set(run: Run, test_set: str) -> str:
-  """Returns what the scores of a test set are of."""
+def of_test_set(run: Run, test_set: str, metric: Optional[str] = None) -> str:
+  """Returns what the scores of a test set are of; with a metric also the network that it is measured with, if any."""
   made_as = run.record["manifest"].get("test_set")
   settings = made_as.get("settings", {}) if isinstance(made_as, dict) else {}
   source = f"source {settings['source']} {settings.get('split') or ''}".rstrip() if "source" in settings else ""
-  return _joined(run, layouts.measured_on(run.record, test_set), source,
+  return _joined(run, run.record["manifest"].get("metrics", {}).get(metric), layouts.measured_on(run.record, test_set),
+                 source,
                  f"test set {run.record['test_sets'][test_set]['hash'][:_HASH_DIGITS]}")
 
 

@@ -20,14 +20,16 @@ class Each:
 
 
 _TABLE = {"title": str, "columns": [str], "rows": [[str]], "notes": [str]}
-_COMMON = {"manifest": {"versions": Each(str), "settings": Each(object, True)}, "pictures": [str]}
+_MANIFEST = {"versions": Each(str), "settings": Each(object, True)}
+_COMMON = {"manifest": _MANIFEST, "pictures": [str]}
 _SCORES = {
+    "manifest": {**_MANIFEST, "metrics?": Each(str, True)},
     "test_sets": Each({"hash": str, "images": [{"name": str, "height": int, "width": int, "hole_ratio": Number}]}),
     "methods": Each({"kind": str, "hash?": str, "parameters?": int, "zoom?": str, "scale?": int, "width?": int,
                      "precision?": str, "radius_px?": int}),
     "scores": Each(Each(Each([Number]))), "set_scores": Each(Each(Each(Number, True), True), True), "notes": [str]}
 _WITH_TABLES = {"tables": [_TABLE]}
-# Analysis -> what its record has beside _COMMON; a key that ends in "?" may be missing.
+# Analysis -> what its record has beside, or instead of what is in, _COMMON; a key that ends in "?" may be missing.
 SHAPES = {
     "comparison": _SCORES, "ablation": _SCORES, "frequency": _SCORES, "scale_study": _SCORES,
     "study": {"kinds": Each(Each({"ours": int, "other": int})), "participants": int},
@@ -38,8 +40,11 @@ SHAPES = {
 
 
 def problem_of(record: Mapping[str, Any]) -> Optional[str]:
-  """Returns what is wrong with a record of one of the analyses in SHAPES, or None."""
-  shape = SHAPES[record["analysis"]]
+  """Returns what is wrong with a record, or None."""
+  analysis = record.get("analysis")
+  if not isinstance(analysis, str) or analysis not in SHAPES:
+    return f"an analysis that this version does not know ({analysis})"
+  shape = SHAPES[analysis]
   return (_problem(record, {**_COMMON, **shape}, "")
           or (_problem_of_scores(record) if shape is _SCORES else None)
           or (_problem_of_tables(record) if "tables" in shape else None))

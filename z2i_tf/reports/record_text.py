@@ -26,6 +26,7 @@ def introduction(report: Report) -> List[str]:
 
 
 def caption(run: Run, picture: Picture) -> str:
+  """Returns what a picture shows, as its file's name says it, and which run it is of."""
   stem = picture.name.rpartition(".")[0] or picture.name
   return f"{stem.replace('_', ' ')} ({run.folder}, {picture.name})"
 

@@ -98,10 +98,9 @@ def read_scores(path: str) -> Dict[str, Any]:
   record = read_record(path) if not os.path.isdir(path) else _only_scores_in(path)
   if SCORES not in record:
     raise InputError(f"{path}: a record of another kind ({record.get('analysis')}); one of z2i evaluate is needed")
-  is_known = record.get("analysis") in record_shapes.SHAPES
-  problem = record_shapes.problem_of(record) if is_known else "it does not say of which analysis"
+  problem = record_shapes.problem_of(record)
   if problem:
-    raise InputError(f"{path}: a damaged record of z2i evaluate: {problem}")
+    raise InputError(f"{path}: {problem}; run z2i evaluate again")
   return record
 
 
@@ -116,17 +115,6 @@ def _only_scores_in(path) -> Dict[str, Any]:
 def numbers(values: List[Any]) -> np.ndarray:
   """Returns a record's list of numbers as (N,) float64; the texts "inf", "-inf", "nan" become what they name."""
   return np.array([float(value) for value in values], np.float64)
-
-
-def find_records(folder: str) -> List[Tuple[str, Dict[str, Any]]]:
-  """Returns (path, record) of every record in a folder and below it, in order of their paths.
-
-  Raises: InputError if the folder is none, or no record is in it.
-  """
-  found, _ = scan_records(folder, ())
-  if not found:
-    raise InputError(f"{folder}: no records in it; z2i evaluate --output_dir={os.path.join(folder, 'NAME')} writes one")
-  return found
 
 
 def scan_records(folder: str, kinds: Collection[str]) -> Tuple[List[Tuple[str, Dict[str, Any]]], List[str]]:

@@ -5,20 +5,25 @@ at the scores.
 """
 
 import os
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from z2i_tf import image_io
 from z2i_tf.errors import InputError
+from z2i_tf.evaluation import statistics
+from z2i_tf.evaluation.image_scores import HOLE_PSNR
+from z2i_tf.evaluation.image_scores import PSNR
 from z2i_tf.reports import comparison_sheet
 from z2i_tf.reports import picture_rows
 from z2i_tf.reports.analysis_folder import write_analysis
+from z2i_tf.reports.run_folder import check_are_different
 from z2i_tf.reports.run_folder import RunFolder
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 
 SIDE_BY_SIDE, FAILURES = "side_by_side", "failures"
-PSNR, HOLE_PSNR = "PSNR", "hole PSNR"
+_METRICS = (PSNR, HOLE_PSNR)
 
 
 def random_images(run: RunFolder, test_set: str, count: int, seed: int) -> List[int]:
@@ -28,12 +33,13 @@ def random_images(run: RunFolder, test_set: str, count: int, seed: int) -> List[
 
 
 def named_images(run: RunFolder, test_set: str, names: Sequence[str]) -> List[int]:
-  """Returns the numbers of a test set's images of these names; raises InputError if one is not in it."""
+  """Returns the numbers of a test set's images of these names; raises InputError if one is not in it, or twice."""
   numbers = {image["name"]: number for number, image in enumerate(run.images(test_set))}
   for name in names:
     if name not in numbers:
       raise InputError(f"--names: {name} is not in the test set {test_set}; its first images are "
                        f"{', '.join(list(numbers)[:3])}")
+  check_are_different("names", names)
   return [numbers[name] for name in names]
 
 
@@ -46,20 +52,25 @@ def images_with_largest_holes(run: RunFolder, test_set: str, count: int) -> List
 def make_table(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Sequence[str], what: str) -> Table:
   """Returns hole ratio, PSNR and PSNR over the hole of every method for images of a test set, and their means.
 
-  `what` says which images they are.
+  Means are over the values that are finite; notes say how many others there are. `what` says which images they are.
   """
   images = run.images(test_set)
-  scores = [run.scores(test_set, method, metric) for method in methods for metric in (PSNR, HOLE_PSNR)]
+  # Pairs: a method may be called "NAME hole", so headings need not differ.
+  scores = [(f"{method} {metric}", run.scores(test_set, method, metric)) for method in methods for metric in _METRICS]
+  chosen = list(chosen)
   ratios = np.array([image["hole_ratio"] for image in images])
 
-  def row(name, numbers):
-    return (name, f"{100 * ratios[numbers].mean():.2f}%", *(f"{of[numbers].mean():.2f}" for of in scores))
+  def mean_row(name, numbers):
+    means = (statistics.mean(values[numbers]).value for _, values in scores)
+    return (name, f"{100 * ratios[numbers].mean():.2f}%",
+            *(f"{mean:.2f}" if np.isfinite(mean) else NONE for mean in means))
 
-  rows = [row(images[number]["name"], [number]) for number in chosen]
-  rows += [row("mean of these", list(chosen)), row(f"mean of all {len(images)}", list(range(len(images))))]
-  return Table(f"{test_set}: {what}",
-               ("image", "hole", *(f"{method} {metric}" for method in methods for metric in (PSNR, HOLE_PSNR))), rows,
-               ("PSNR in dB, over the whole image and over the hole.",))
+  rows = [(images[number]["name"], f"{100 * ratios[number]:.2f}%",
+           *(NONE if np.isnan(values[number]) else f"{values[number]:.2f}" for _, values in scores))
+          for number in chosen]
+  rows += [mean_row("mean of these", chosen), mean_row(f"mean of all {len(images)}", list(range(len(images))))]
+  return Table(f"{test_set}: {what}", ("image", "hole", *(heading for heading, _ in scores)), rows,
+               ("PSNR in dB, over the whole image and over the hole.", *_left_out_of_means(scores, chosen)))
 
 
 def draw(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Sequence[str], zoom_crop: str) -> np.ndarray:
@@ -114,8 +125,22 @@ def write(folder: str, analysis: str, run: RunFolder, chosen: Mapping[str, Seque
   return of_tables
 
 
+def _left_out_of_means(scores: Sequence[Tuple[str, np.ndarray]], chosen: List[int]) -> List[str]:
+  """Returns a line for each column with values that are not in its means."""
+  notes = []
+  for column, values in scores:
+    these, everything = statistics.mean(values[chosen]), statistics.mean(values)
+    if everything.infinite:
+      notes.append(f"{column}: {these.infinite} of these and {everything.infinite} of all images equal the original "
+                   "(infinite) and are not in the means.")
+    if everything.undefined:
+      notes.append(f"{column}: not defined for {these.undefined} of these and {everything.undefined} of all images, "
+                   "which are not in the means.")
+  return notes
+
+
 def _entries(run, test_set, chosen, methods) -> List[Dict[str, Any]]:
   images = run.images(test_set)
   return [{"name": images[number]["name"], "hole_ratio": images[number]["hole_ratio"],
-           "scores": {method: {metric: run.scores(test_set, method, metric)[number] for metric in (PSNR, HOLE_PSNR)}
+           "scores": {method: {metric: run.scores(test_set, method, metric)[number] for metric in _METRICS}
                       for method in methods}} for number in chosen]

@@ -22,16 +22,18 @@ class RunFolder:
     test_sets: names of the test sets.
   """
 
-  def __init__(self, folder: str):
-    """Reads the record; raises InputError unless the folder has one of an evaluation, and pictures of results."""
-    self._folder = folder
-    found = [(path, record) for path, record in records.find_records(folder)
-             if os.path.dirname(path) == folder.rstrip(os.sep) and "scores" in record and "test_sets" in record]
-    if len(found) != 1:
-      raise InputError(f"{folder}: {len(found) or 'no'} records of z2i evaluate in it; give the --output_dir of one "
-                       "run")
-    path, self._record = found[0]
-    self.hash = records.sha256(path)
+  def __init__(self, path: str):
+    """Reads the record.
+
+    Args:
+      path: the folder, or the record's file in it, for a folder with several evaluations.
+    Raises: InputError unless there is one undamaged record of an evaluation, and pictures of results beside it.
+    """
+    self._record = records.read_scores(path)
+    folder, file = os.path.split(path) if os.path.isfile(path) else (path, f"{self._record['analysis']}.json")
+    self._folder = folder = folder or os.curdir
+    file = os.path.join(folder, file)
+    self.hash = records.sha256(file)
     self.methods: List[str] = list(self._record["methods"])
     self.test_sets: List[str] = list(self._record["test_sets"])
     if not os.path.isdir(os.path.join(folder, RESULTS)):
@@ -73,8 +75,16 @@ class RunFolder:
     return os.path.join(self._folder, RESULTS, kind, test_set, f"{name}.png")
 
 
+def check_are_different(flag: str, names: Sequence[str]) -> None:
+  """Raises InputError if a name is in a flag twice: it would be shown, and averaged, twice."""
+  for name in names:
+    if names.count(name) > 1:
+      raise InputError(f"--{flag}={','.join(names)}: {name} is there twice; name it once")
+
+
 def _chosen(flag, names, known, folder):
   for name in names:
     if name not in known:
       raise InputError(f"--{flag}: {name} is not in {folder}; there are {', '.join(known)}")
+  check_are_different(flag, names)
   return list(names) or known

@@ -8,10 +8,10 @@ from z2i_tf.reports import provenance
 from z2i_tf.reports.document import Cell
 from z2i_tf.reports.document import cite
 from z2i_tf.reports.document import CitedTable
-from z2i_tf.reports.document import NONE
 from z2i_tf.reports.document import Row
 from z2i_tf.reports.document import RowGroup
 from z2i_tf.reports.document import Run
+from z2i_tf.reports.tables import NONE
 
 _NO_PAPER = "The paper has no numbers for these masks."
 _BANDS = dict(zip(dict(layouts.BANDS), (paper.LOW, paper.MID, paper.HIGH)))
@@ -33,19 +33,22 @@ def comparison(runs: Sequence[Run]) -> List[CitedTable]:
     metrics = [metric for metric in layouts.METRICS if metric in measured and metric not in _BANDS]
     groups = [_ours(run, [masks], metrics) for run in with_masks]
     groups += [_comparison_of_paper(*key, metrics) for key in of_paper]
+    remarks = [f"Paper, {method}: {remark}." for method, remark in paper.REMARKS_ON_SCORES.items() if of_paper]
     made.append(CitedTable(f"Comparison, {masks} masks", ["Method", *metrics], groups,
-                           _notes(with_masks, [masks], metrics, of_paper)))
+                           _notes(with_masks, [masks], metrics, of_paper) + remarks))
   return [*made, _other_publications()]
 
 
 def ablation(runs: Sequence[Run]) -> List[CitedTable]:
-  """Returns the layout of Table 6, which has all of Table 3."""
+  """Returns the layout of Table 6, which has all of Table 3 and the rows of 70 channels."""
   def of_paper(sets):
-    source = {masks: f"paper, Tables 3 and 6: {paper.IMAGES[paper.DIV2K]}, {said}"
-              for masks, said in paper.MASKS.items()}
-    return [Row(name, [Cell(channels, _MODEL_ITSELF), *_cells_of_paper(sets, scores, source),
-                       Cell(paper.PARAMETERS_6[name, channels], _MODEL_ITSELF)])
-            for (name, channels), scores in paper.TABLE_6.items()]
+    rows = []
+    for (name, channels), scores in paper.TABLE_6.items():
+      tables = "Tables 3 and 6" if channels == paper.CHANNELS_3 else "Table 6"
+      source = {masks: f"paper, {tables}: {paper.IMAGES[paper.DIV2K]}, {said}" for masks, said in paper.MASKS.items()}
+      rows.append(Row(name, [Cell(channels, _MODEL_ITSELF), *_cells_of_paper(sets, scores, source),
+                             Cell(paper.PARAMETERS_6[name, channels], _MODEL_ITSELF)]))
+    return rows
 
   return [_wide("Ablations (Tables 3 and 6)", runs, "ch.", "width", True, of_paper)]
 
@@ -114,10 +117,10 @@ def _ours(run, sets, metrics, key=None, with_parameters=False) -> RowGroup:
     texts, sources = [], []
     for masks in sets:
       is_there = masks in run.record["test_sets"]
-      source = provenance.of_test_set(run, masks) if is_there else f"this run ({run.folder}) has no {masks} masks"
       texts += [layouts.number(layouts.mean_of(run.record, masks, method, metric).value, metric) if is_there else NONE
                 for metric in metrics]
-      sources += [source] * len(metrics)
+      sources += [provenance.of_test_set(run, masks, metric) if is_there
+                  else f"this run ({run.folder}) has no {masks} masks" for metric in metrics]
     if key:
       texts.insert(0, str(entry.get(key, NONE)))
       sources.insert(0, _MODEL_ITSELF)
@@ -134,13 +137,13 @@ def _row(method, entry, texts, sources) -> Row:
 
 
 def _comparison_of_paper(masks, images, metrics) -> RowGroup:
-  tables = "Tables 1, 8 and 10" if images == paper.PLACES2 else "Tables 1 and 10"
-  source = f"paper, {tables}: {paper.IMAGES[images]}, {paper.MASKS[masks]}"
   rows = []
   for method in paper.TABLE_1[masks, images]:
-    scores = {**paper.TABLE_1[masks, images][method], **paper.TABLE_10[masks, images][method]}
-    rows.append(Row(method, [Cell(scores[metric], source) if metric in scores else Cell(NONE, _NOT_IN_PAPER)
-                             for metric in metrics]))
+    cells = {metric: Cell(text, f"paper, {tables}: {paper.IMAGES[images]}, {paper.MASKS[masks]}",
+                          paper.REMARKS_ON_SCORES.get(method, ""))
+             for tables, scores in ((paper.TABLES_WITH_TABLE_1[images], paper.TABLE_1), ("Table 10", paper.TABLE_10))
+             for metric, text in scores[masks, images][method].items()}
+    rows.append(Row(method, [cells.get(metric, Cell(NONE, _NOT_IN_PAPER)) for metric in metrics]))
   return RowGroup(f"Paper: {images}", True, rows)
 
 

@@ -64,7 +64,7 @@ def _kinds(interval) -> List[_Kind]:
       _Kind("scale_study", "Scale study", "Table 12 and Figure 13", _EVALUATE.format("scale_study"),
             score_sections.scale_study, by_hole_size),
       _Kind("failures", "Failures on the largest holes", "Figure 12",
-            "z2i failures --run=RUNS/COMPARISON --method=NAME --output_dir=RUNS/NAME", _none, own),
+            "z2i failures --run=RUNS/COMPARISON --methods=NAME,... --output_dir=RUNS/NAME", _none, own),
       _Kind("intermediate", "Intermediate results", "Figures 2 and 16",
             "z2i intermediate --model=MODEL --image_dir=IMAGES --mask_dir=MASKS --output_dir=RUNS/NAME", _none, own)]
 

@@ -1,9 +1,13 @@
 """A table of text cells, for the terminal and as Markdown."""
 
 import dataclasses
+import re
 from typing import Sequence
+
 # A cell without a value.
 NONE = "-"
+# What may begin a link, emphasis, HTML, a cell, a list or a heading in Markdown; an underscore within a word does not.
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|#~&!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +40,20 @@ def to_text(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
   """Returns the table as Markdown, its title as a heading of the third level."""
-  lines = [_markdown_row(table.columns), "|---" + "|---:" * (len(table.columns) - 1) + "|",
-           *map(_markdown_row, table.rows)]
-  return "\n\n".join([f"### {table.title}", "\n".join(lines), *table.notes])
+  lines = [markdown_row(table.columns), "|---" + "|---:" * (len(table.columns) - 1) + "|",
+           *map(markdown_row, table.rows)]
+  return "\n\n".join([f"### {markdown_text(table.title)}", "\n".join(lines), *map(markdown_text, table.notes)])
+
+
+def markdown_row(cells: Sequence[str]) -> str:
+  """Returns a line of a table in Markdown, of texts that are shown as they are."""
+  return "| " + " | ".join(map(markdown_text, cells)) + " |"
+
+
+def markdown_text(text: str) -> str:
+  """Returns Markdown that shows a text, on one line, as it is: nothing in it formats."""
+  return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def _aligned(cells, widths) -> str:
   return "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])]).rstrip()
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-  return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -33,6 +33,7 @@ class StudyRecord:
   images: Dict[str, Dict[str, Dict[str, str]]]
 
   def to_json(self) -> str:
+    """Returns the text that `from_json` reads."""
     return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)})
 
   @classmethod

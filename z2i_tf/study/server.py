@@ -1,13 +1,10 @@
-"""The study's page and its answers, over HTTP on this machine only.
+"""The study's answers, over HTTP on this machine only: connections, hosts, headers, the form of requests.
 
-Blinding: pages, answers, addresses and headers name neither methods nor images nor kinds. A picture's address is the
-participant's token, a position and a side; all pictures come from PNG files of one maker.
+Headers name no methods either; what is answered, `answers` says.
 """
 
 import contextlib
-import dataclasses
 import http.server
-import importlib.resources
 import json
 import re
 import socket
@@ -16,15 +13,15 @@ import sqlite3
 import sys
 from typing import Any, Dict, Set
 
-from z2i_tf import image_io
 from z2i_tf.errors import InputError
 from z2i_tf.study import preparation
 from z2i_tf.study import store as stores
+from z2i_tf.study.answers import Answer
+from z2i_tf.study.answers import Answers
+from z2i_tf.study.answers import as_json
+from z2i_tf.study.answers import Refusal
 
 ADDRESS = "127.0.0.1"
-_PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/study.js": ("study.js", "text/javascript"),
-               "/api.js": ("api.js", "text/javascript"), "/study.css": ("study.css", "text/css")}
-_PICTURE = re.compile(r"/picture/([\w-]{1,64})/([0-9]{1,9})/([ab])", re.ASCII)
 # A name of 100 characters, each escaped as JSON may, fits easily.
 _LARGEST_BODY = 4096
 # Nothing is kept by browsers (an answer from a cache would be an old one), nothing comes from elsewhere.
@@ -52,8 +49,7 @@ class StudyServer(http.server.ThreadingHTTPServer):
     preparation.check_pictures(store.record, study_dir)
     self.study_dir, self.store = study_dir, store
     self._connections: Set[socket.socket] = set()
-    page = importlib.resources.files("z2i_tf.study") / "page"
-    self.page_files = {path: ((page / name).read_bytes(), kind) for path, (name, kind) in _PAGE_FILES.items()}
+    self.answers = Answers(study_dir, store)
     try:
       super().__init__((ADDRESS, port), _Handler)
     except OSError as error:
@@ -93,14 +89,6 @@ class StudyServer(http.server.ThreadingHTTPServer):
       super().handle_error(request, client_address)
 
 
-class _Refusal(Exception):
-  """An answer that is none of the page's business: a status, and what to tell a person."""
-
-  def __init__(self, status: int, message: str, **headers: str):
-    super().__init__(message)
-    self.status, self.headers = status, headers
-
-
 class _Handler(http.server.BaseHTTPRequestHandler):
   """One connection."""
 
@@ -132,7 +120,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       self._check_host()
       body, kind = respond()
       self._send(200, body, kind)
-    except _Refusal as refusal:
+    except Refusal as refusal:
       self._send_error(refusal.status, str(refusal), **refusal.headers)
     except stores.UnknownParticipant:
       self._send_error(404, "This study does not know you; please give your name again.")
@@ -148,84 +136,37 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     requests without reading the answers: then Origin is that page's.
     """
     if self.headers.get("Host") not in self.server.hosts:
-      raise _Refusal(421, f"This server answers at {self.server.url} only.")
+      raise Refusal(421, f"This server answers at {self.server.url} only.")
     origin = self.headers.get("Origin")
     if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
-      raise _Refusal(403, "Requests of other sites are not answered.")
+      raise Refusal(403, "Requests of other sites are not answered.")
 
-  def _get(self):
-    if self.path in self.server.page_files:
-      return self.server.page_files[self.path]
-    picture = _PICTURE.fullmatch(self.path)
-    if picture is None:
-      raise self._unknown_path()
-    token, position, side = picture.groups()
-    try:
-      showing = self.server.store.showing(token, int(position))
-    except IndexError as error:
-      raise _Refusal(404, "There is no such pair.") from error
-    file_hash = self.server.store.record.file_hash(showing.pair, ours=showing.ours_is_a == (side == "a"))
-    try:
-      return image_io.read_bytes(preparation.picture_path(self.server.study_dir, file_hash)), "image/png"
-    except InputError as error:
-      print(f"z2i study: {error}", file=sys.stderr)
-      raise _Refusal(500, "This picture cannot be read; please tell the person in charge.") from error
+  def _get(self) -> Answer:
+    return self.server.answers.get(self.path)
 
-  def _post(self):
-    respond = {"/api/join": self._join, "/api/progress": self._report_progress,
-               "/api/choice": self._choose}.get(self.path)
-    if respond is None:
-      raise self._unknown_path()
-    return respond(self._read_json())
+  def _post(self) -> Answer:
+    return self.server.answers.post(self.path, self._read_json)
 
   def _refuse_method(self):
-    raise _Refusal(405, "Only GET, HEAD and POST are understood.", Allow="GET, HEAD, POST")
-
-  def _unknown_path(self) -> _Refusal:
-    if self.path in self.server.page_files or _PICTURE.fullmatch(self.path):
-      return _Refusal(405, "This can be read only.", Allow="GET, HEAD")
-    if self.path in ("/api/join", "/api/progress", "/api/choice"):
-      return _Refusal(405, "This takes POST.", Allow="POST")
-    return _Refusal(404, "There is nothing here.")
-
-  def _join(self, fields: Dict[str, Any]):
-    try:
-      return self._progress(self.server.store.join(_text(fields, "name")))
-    except InputError as error:
-      raise _Refusal(400, str(error)) from error
-
-  def _report_progress(self, fields: Dict[str, Any]):
-    return self._progress(self.server.store.progress(_text(fields, "token")))
-
-  def _choose(self, fields: Dict[str, Any]):
-    position, choice = fields.get("position"), fields.get("choice")
-    if not isinstance(position, int) or isinstance(position, bool) or choice not in ("a", "b"):
-      raise _Refusal(400, "A choice needs a position and a side.")
-    try:
-      return self._progress(self.server.store.choose(_text(fields, "token"), position, choice == "a"))
-    except stores.NotNext as error:
-      raise _Refusal(409, "This pair was answered before.") from error
-
-  def _progress(self, progress: stores.Progress):
-    return _json({**dataclasses.asdict(progress), "question": self.server.store.record.question})
+    raise Refusal(405, "Only GET, HEAD and POST are understood.", Allow="GET, HEAD, POST")
 
   def _read_json(self) -> Dict[str, Any]:
     length = self.headers.get("Content-Length", "")
     if not re.fullmatch("[0-9]{1,18}", length, re.ASCII) or "Transfer-Encoding" in self.headers:
       self.close_connection = True  # Where the next request would begin is not known.
-      raise _Refusal(411, "A length is needed.")
+      raise Refusal(411, "A length is needed.")
     if int(length) > _LARGEST_BODY:
       self.close_connection = True
-      raise _Refusal(413, "That is too long.")
+      raise Refusal(413, "That is too long.")
     body = self.rfile.read(int(length))
     if self.headers.get_content_type() != "application/json":  # Others can be sent by any site's forms.
-      raise _Refusal(415, "Only JSON is understood.")
+      raise Refusal(415, "Only JSON is understood.")
     try:
       fields = json.loads(body)
     except (ValueError, RecursionError) as error:
-      raise _Refusal(400, "That is no JSON.") from error
+      raise Refusal(400, "That is no JSON.") from error
     if not isinstance(fields, dict):
-      raise _Refusal(400, "A JSON object is needed.")
+      raise Refusal(400, "A JSON object is needed.")
     return fields
 
   def _send(self, status: int, body: bytes, kind: str, **headers: str) -> None:
@@ -241,19 +182,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
   def _send_error(self, status: int, message: str, **headers: str) -> None:
     if self.command not in ("GET", "HEAD"):
       self.close_connection = True  # A body that was not read would be taken for the next request.
-    self._send(status, *_json({"error": message}), **headers)
-
-
-def _text(fields: Dict[str, Any], name: str) -> str:
-  value = fields.get(name)
-  if not isinstance(value, str):
-    raise _Refusal(400, f"A text is needed: {name}.")
-  try:
-    value.encode("utf-8")
-  except UnicodeEncodeError as error:  # JSON can write halves of characters.
-    raise _Refusal(400, "That is no text.") from error
-  return value
-
-
-def _json(fields: Dict[str, Any]):
-  return json.dumps(fields).encode("ascii"), "application/json"
+    self._send(status, *as_json({"error": message}), **headers)

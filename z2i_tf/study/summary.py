@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Dict, List, Optional
 
+from z2i_tf.reports.tables import NONE
 from z2i_tf.reports.tables import Table
 from z2i_tf.study.store import Store
 
@@ -46,6 +47,7 @@ class Summary:
 
 
 def summarize(store: Store) -> Summary:
+  """Returns what the choices stored so far amount to; who joined and chose nothing is not counted."""
   record = store.record
   counts = {kind: {opponent: Count() for opponent in record.opponents} for kind in record.kinds}
   for place, prefers_ours in store.outcomes():
@@ -92,7 +94,7 @@ def tables(summary: Summary) -> List[Table]:
 def _preference_text(count: Count) -> str:
   found = preference(count)
   if found is None:
-    return "-"
+    return NONE
   share, low, high = (f"{100 * value:.2f}" for value in dataclasses.astuple(found))
   return f"{share}% [{low}, {high}]"
 
