@@ -48,7 +48,7 @@ def _evaluate(testset, folder, *options):
 
 
 def _record(folder):
-  return records.read_scores(str(folder))
+  return records.read_scores(records.scores_file(str(folder)))
 
 
 def _files(folder):

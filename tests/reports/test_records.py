@@ -40,10 +40,11 @@ def test_records_are_found_below_a_folder(tmp_path):
   (tmp_path / "a" / "other.json").write_text("{}")
   found, problems = records.scan_records(str(tmp_path), ())
   assert [record["name"] for _, record in found] == ["a", "b"] and not problems
-  with pytest.raises(InputError, match="a: an analysis that this version does not know"):
-    records.read_scores(str(tmp_path / "a"))
+  assert records.scores_file(str(tmp_path / "a")) == str(tmp_path / "a" / "kind.json")
+  with pytest.raises(InputError, match="kind.json: an analysis that this version does not know"):
+    records.read_scores(str(tmp_path / "a" / "kind.json"))
   with pytest.raises(InputError, match="0 records of z2i evaluate"):
-    records.read_scores(str(tmp_path))
+    records.scores_file(str(tmp_path))
 
 
 def test_tables():

@@ -26,7 +26,7 @@ def run(values: flags.FlagValues, first: str, second: str) -> None:
   from z2i_tf.reports import comparison
   from z2i_tf.reports import records
   from z2i_tf.reports import tables
-  paths = (first, second)
+  paths = [records.scores_file(path) for path in (first, second)]
   found = [records.read_scores(path) for path in paths]
   comparison.check_are_of_the_same(paths, found)
   if values.methods is not None and len(values.methods) != 2:

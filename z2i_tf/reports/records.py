@@ -90,26 +90,26 @@ def read_record(path: str) -> Dict[str, Any]:
   return record
 
 
-def read_scores(path: str) -> Dict[str, Any]:
-  """Returns the record of a z2i evaluate, given its file or its folder.
+def scores_file(path: str) -> str:
+  """Returns the file of the record of a z2i evaluate, given it or its folder; raises InputError if there is not one."""
+  if not os.path.isdir(path):
+    return path
+  files = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".json")]
+  found = [file for file in filter(_is_record, files) if SCORES in read_record(file)]
+  if len(found) != 1:
+    raise InputError(f"{path}: {len(found)} records of z2i evaluate in it; give the file of one")
+  return found[0]
 
-  Raises: InputError if there is not one, or it is damaged.
-  """
-  record = read_record(path) if not os.path.isdir(path) else _only_scores_in(path)
+
+def read_scores(path: str) -> Dict[str, Any]:
+  """Returns the record of a z2i evaluate; raises InputError if the file `path` is none, or damaged."""
+  record = read_record(path)
   if SCORES not in record:
     raise InputError(f"{path}: a record of another kind ({record.get('analysis')}); one of z2i evaluate is needed")
   problem = record_shapes.problem_of(record)
   if problem:
     raise InputError(f"{path}: {problem}; run z2i evaluate again")
   return record
-
-
-def _only_scores_in(path) -> Dict[str, Any]:
-  files = [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(".json")]
-  found = [record for record in map(read_record, filter(_is_record, files)) if SCORES in record]
-  if len(found) != 1:
-    raise InputError(f"{path}: {len(found)} records of z2i evaluate in it; give the file of one")
-  return found[0]
 
 
 def numbers(values: List[Any]) -> np.ndarray:

@@ -29,10 +29,9 @@ class RunFolder:
       path: the folder, or the record's file in it, for a folder with several evaluations.
     Raises: InputError unless there is one undamaged record of an evaluation, and pictures of results beside it.
     """
-    self._record = records.read_scores(path)
-    folder, file = os.path.split(path) if os.path.isfile(path) else (path, f"{self._record['analysis']}.json")
-    self._folder = folder = folder or os.curdir
-    file = os.path.join(folder, file)
+    file = records.scores_file(path)
+    self._record = records.read_scores(file)
+    self._folder = folder = os.path.dirname(file) or os.curdir
     self.hash = records.sha256(file)
     self.methods: List[str] = list(self._record["methods"])
     self.test_sets: List[str] = list(self._record["test_sets"])
