@@ -47,8 +47,8 @@ def define_flags(values: flags.FlagValues) -> None:
                       flag_values=values)
   flags.DEFINE_bool("save_results", True, "Keep every method's result, the originals and the masks, for z2i "
                     "side-by-side, failures and study.", flag_values=values)
-  flags.DEFINE_string("output_dir", None, "New folder for what is measured, or that of a former run of the same analysis, "
-                      "which is replaced.", flag_values=values)
+  flags.DEFINE_string("output_dir", None, "New folder for what is measured, or that of a former run of the same "
+                      "analysis, which is replaced.", flag_values=values)
   flag_groups.define_inference_flags(values)
 
 

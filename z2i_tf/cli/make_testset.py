@@ -1,8 +1,9 @@
 """Writes a test set for z2i evaluate: centre crops of a source's images, and one fixed mask of each kind for each.
 
 The paper's: 100 images of Places2's validation and 100 of its test split (--source=places365_small
---split=validation,test), 100 of DIV2K's validation split (--source=div2k --split=validation), 256x256. The folder gets images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give
-the same files.
+--split=validation,test), 100 of DIV2K's validation split (--source=div2k --split=validation), 256x256. The folder gets
+images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give the same
+files.
 """
 
 import os
@@ -17,8 +18,8 @@ from z2i_tf.errors import InputError
 
 def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values)
-  flags.DEFINE_integer("count", 100, "Number of images of each split, drawn at random by --seed; 0 = all.", lower_bound=0,
-                       flag_values=values)
+  flags.DEFINE_integer("count", 100, "Number of images of each split, drawn at random by --seed; 0 = all.",
+                       lower_bound=0, flag_values=values)
   flags.DEFINE_integer("crop_size", 256, "Side of the images, pixels.", lower_bound=16, flag_values=values)
   flags.DEFINE_integer("shrink", 1, "The centre crop has so many times that side and is shrunk to it (bicubic, "
                        "antialiased); 1 = paper.", lower_bound=1, flag_values=values)
@@ -57,7 +58,8 @@ def run(values: flags.FlagValues) -> None:
                                for kind in kinds}
     records.write_record(new, records.TESTSET, {"images": images, "manifest": {
         "versions": records.versions(), "sources": [source.content() for source in sources], "resize": _resize(values),
-        "settings": {"source": values.source, "split": data_flags.split(values), "count": values.count, "images": len(images),
+        "settings": {"source": values.source, "split": data_flags.split(values), "count": values.count,
+                     "images": len(images),
                      "crop_size": values.crop_size, "kinds": values.kinds, "seed": values.seed}}})
   for kind in kinds:
     ratios = [image["hole_ratios"][kind] for image in images]

@@ -78,5 +78,5 @@ def _write(folder, name, image, masks, origin) -> Dict[str, Any]:
 
 
 def _too_few(usable, source, count) -> InputError:
-  return InputError(f"{usable} of the {len(source)} images are usable, {count or 'some'} are needed; give a lower --count "
-                    "or --crop_size")
+  return InputError(f"{usable} of the {len(source)} images are usable, {count or 'some'} are needed; give a lower "
+                    "--count or --crop_size")
