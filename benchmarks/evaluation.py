@@ -8,11 +8,13 @@ metrics: images per second of the scores alone; nothing is read or filled meanwh
   SSIM with its map, PSNR and L1 of image and hole, and SSIM of the levels of a Laplacian pyramid (OpenCV's). The paths
   take turns, image by image, so that whatever else the machine does hits all of them; how far their scores are apart is
   printed, too.
-memory: peak memory of processes that run `z2i evaluate` (the bundled model and Telea, all results kept) on more and
-  more images, the largest number 200.
+memory: peak memory of processes that run `z2i evaluate` (the bundled model and Telea, all results kept) on 25 images, and
+  on these again and again up to 200 (other images have larger holes, which take more), so that what grows is what piles
+  up.
 """
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
@@ -123,12 +125,13 @@ def _largest_difference(scores, others):
 def _measure_memory(arguments):
   print("\n| images | peak memory, MiB | seconds |")
   print("|" + "---|" * 3)
+  examples = _examples(_COUNTS[0], arguments.side)
   with tempfile.TemporaryDirectory() as folder:
     for count in _COUNTS:
       images, masks, run = (os.path.join(folder, f"{name}_{count}") for name in ("images", "masks", "run"))
       os.mkdir(images)
       os.mkdir(masks)
-      for number, (_, original, mask) in enumerate(_examples(count, arguments.side)):
+      for number, (_, original, mask) in enumerate(itertools.islice(itertools.cycle(examples), count)):
         image_io.write_rgb(os.path.join(images, f"{number:03d}.png"), original)
         image_io.write_mask(os.path.join(masks, f"{number:03d}.png"), mask)
       start = time.perf_counter()

@@ -15,8 +15,6 @@ _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
 # Of `evaluation.weight_files`, which must not be imported to print help.
 _DOWNLOAD = "default"
-# Names of pictures that are kept beside those of the methods.
-_RESERVED = ("original", "mask")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -58,8 +56,9 @@ def run(values: flags.FlagValues) -> bool:
   models = flag_groups.named_paths(values, "model", names_needed=False)
   folders = flag_groups.named_paths(values, "result_dir")
   names = [*models, *folders, *values.baseline]
+  from z2i_tf.reports import run_folder
   for name in names:
-    if names.count(name) > 1 or name in _RESERVED:
+    if names.count(name) > 1 or name in (run_folder.ORIGINAL, run_folder.MASK):
       raise InputError(f"--model, --result_dir, --baseline: {name} is "
                        + ("there twice" if names.count(name) > 1 else "kept for other pictures")
                        + "; give it a name of its own (NAME=PATH)")
