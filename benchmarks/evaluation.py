@@ -8,9 +8,9 @@ metrics: images per second of the scores alone; nothing is read or filled meanwh
   SSIM with its map, PSNR and L1 of image and hole, and SSIM of the levels of a Laplacian pyramid (OpenCV's). The paths
   take turns, image by image, so that whatever else the machine does hits all of them; how far their scores are apart is
   printed, too.
-memory: peak memory of processes that run `z2i evaluate` (the bundled model and Telea, all results kept) on 25 images, and
-  on these again and again up to 200 (other images have larger holes, which take more), so that what grows is what piles
-  up.
+memory: peak memory of processes that run `z2i evaluate` (the bundled model and Telea, all results kept) on 25 images,
+  and on these again and again up to 200 (other images have larger holes, which take more), so that what grows is what
+  piles up.
 """
 
 import argparse
