@@ -1,11 +1,15 @@
 """Result folders whose pictures say by their colour which method filled which image, and studies made of them."""
 
+import contextlib
+import threading
+
 import numpy as np
 
 from z2i_tf import image_io
 from z2i_tf.study import preparation
 from z2i_tf.study import results
 from z2i_tf.study import store
+from z2i_tf.study.server import StudyServer
 
 # Words that occur nowhere in the page.
 OURS, OPPONENTS = "zoomulus", ("hifillus", "pluralus")
@@ -53,3 +57,19 @@ def answer(study, name, rule):
   for position in range(progress.answered, progress.total):
     showing = study.showing(progress.token, position)
     study.choose(progress.token, position, rule(study.record.pairs[showing.pair]) == showing.ours_is_a)
+
+
+@contextlib.contextmanager
+def serving(study_dir, port=0):
+  """Serves a study in a thread; yields the StudyServer."""
+  study = store.Store(study_dir)
+  server = StudyServer(study_dir, study, port)
+  thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+  thread.start()
+  try:
+    yield server
+  finally:
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    study.close()

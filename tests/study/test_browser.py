@@ -3,11 +3,9 @@
 Skipped, with the command that installs it, where there is no browser.
 """
 
-import contextlib
 import io
 import os
 import shutil
-import threading
 
 import numpy as np
 from PIL import Image
@@ -15,7 +13,6 @@ import pytest
 
 from tests.study import stand_ins
 from z2i_tf.study import preparation
-from z2i_tf.study import server as servers
 from z2i_tf.study import store
 from z2i_tf.study import summary
 
@@ -48,21 +45,6 @@ def _browser(tmp_path_factory):
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
     yield browser
     browser.quit()
-
-
-@contextlib.contextmanager
-def _serving(study_dir, port=0):
-  study = store.Store(study_dir)
-  server = servers.StudyServer(study_dir, study, port)
-  thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-  thread.start()
-  try:
-    yield server
-  finally:
-    server.shutdown()
-    server.server_close()
-    thread.join()
-    study.close()
 
 
 class _Page:
@@ -126,7 +108,7 @@ def test_a_whole_study(tmp_path, browser):
   page = _Page(browser)
   shown = []
   browser.get_log("browser")  # Of tests before.
-  with _serving(study_dir) as server:
+  with stand_ins.serving(study_dir) as server:
     port = server.server_port
     browser.get(server.url)
     page.join("anna")
@@ -180,7 +162,7 @@ def test_a_whole_study(tmp_path, browser):
   page.press("a")
   page.wait_for_text("error", "Your choice could not be saved. The study's server does not answer.")
   assert page.find("counter").text == f"4 of {_PAIRS}"
-  with _serving(study_dir, port) as server:
+  with stand_ins.serving(study_dir, port) as server:
     page.press("a")
     page.chosen.append(fourth)
     shown += other_order
@@ -226,7 +208,7 @@ def test_pictures_that_do_not_come(tmp_path, browser, capsys):
     showing = server.store.showing(server.store.join("cora").token, position)
     return preparation.picture_path(study_dir, server.store.record.file_hash(showing.pair, ours=True))
 
-  with _serving(study_dir) as server:
+  with stand_ins.serving(study_dir) as server:
     away = picture_of_next(server, 1)
     os.rename(away, away + ".away")
     browser.get(server.url)
@@ -256,7 +238,7 @@ def test_everything_fits_the_window(tmp_path, browser, width, height, side):
   browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
                           {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
   page = _Page(browser)
-  with _serving(stand_ins.make_study(tmp_path, size=(256, 256))) as server:
+  with stand_ins.serving(stand_ins.make_study(tmp_path, size=(256, 256))) as server:
     browser.get(server.url)
     page.join("anna")
     page.wait_for_pair(1, total=8)

@@ -1,12 +1,10 @@
 """The study over real HTTP: what it answers, what it refuses, and that it gives nothing away."""
 
-import contextlib
 import http.client
 import io
 import json
 import os
 import sqlite3
-import threading
 
 import numpy as np
 from PIL import Image
@@ -24,24 +22,9 @@ from z2i_tf.study.answers import PAGE_FILES
 _JSON = {"Content-Type": "application/json"}
 
 
-@contextlib.contextmanager
-def _serving(study_dir):
-  study = store.Store(study_dir)
-  server = servers.StudyServer(study_dir, study, 0)
-  thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-  thread.start()
-  try:
-    yield server
-  finally:
-    server.shutdown()
-    server.server_close()
-    thread.join()
-    study.close()
-
-
 @pytest.fixture(name="server", scope="module")
 def _server(tmp_path_factory):
-  with _serving(stand_ins.make_study(tmp_path_factory.mktemp("server"))) as server:
+  with stand_ins.serving(stand_ins.make_study(tmp_path_factory.mktemp("server"))) as server:
     yield server
 
 
@@ -115,7 +98,7 @@ def test_nothing_gives_a_method_away(tmp_path):
   preparation.copy_pictures(found, record, study_dir, lambda: None)
   store.create(study_dir, record)
   secret = [word.encode() for word in (*stand_ins.METHODS, *stand_ins.KINDS, *stand_ins.IMAGES)]
-  with _serving(study_dir) as server:
+  with stand_ins.serving(study_dir) as server:
     answers = [_request(server, "GET", path) for path in PAGE_FILES]
     answers.append(_request(server, "POST", "/api/join", '{"name": "anna"}', _JSON))
     token = json.loads(answers[-1][2])["token"]
@@ -254,11 +237,11 @@ def test_a_port_that_is_taken(server):
 
 def test_a_restart_goes_on(tmp_path):
   study_dir = stand_ins.make_study(tmp_path)
-  with _serving(study_dir) as server:
+  with stand_ins.serving(study_dir) as server:
     token = _ask(server, "/api/join", name="anna")[1]["token"]
     _ask(server, "/api/choice", token=token, position=0, choice="a")
     second = _request(server, "GET", f"/picture/{token}/1/a")[2]
     outcomes = server.store.outcomes()
-  with _serving(study_dir) as server:
+  with stand_ins.serving(study_dir) as server:
     assert _ask(server, "/api/progress", token=token)[1]["answered"] == 1
     assert _request(server, "GET", f"/picture/{token}/1/a")[2] == second and server.store.outcomes() == outcomes
