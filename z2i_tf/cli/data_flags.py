@@ -102,8 +102,6 @@ def define_choice_flags(values: flags.FlagValues) -> None:
                        "scale pixels. 1 = paper.", flag_values=values)
   flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
                     "random; none = paper.", flag_values=values)
-  flags.DEFINE_bool("vary_colours", False, "Let the channels of a crop change places at random, and multiply its "
-                    "saturation by 0 to 2; off = paper.", flag_values=values)
   flag_groups.define_seed_flag(values)
 
 
@@ -119,7 +117,7 @@ def example_config(values: flags.FlagValues, scale: int, with_masks: bool = True
   from z2i_tf.datasets.pipelines import ExampleConfig
   with flag_groups.usage_errors():
     return ExampleConfig(crop_size=values.crop_size, scale=scale, masks=masks, seed=values.seed,
-                         crops_per_image=values.crops_per_image, flips=values.flips, vary_colours=values.vary_colours)
+                         crops_per_image=values.crops_per_image, flips=values.flips)
 
 
 def _masks(values):

@@ -37,8 +37,6 @@ _NOTHING = (np.zeros([0], np.uint8), np.zeros([0], np.uint8))
 
 # Name -> axes of (height, width) that may be mirrored.
 FLIPS = {"none": (), "horizontal": (1,), "both": (0, 1)}
-# Largest factor of a crop's saturation where colours are varied; the least is 0, gray.
-_LARGEST_SATURATION = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +52,6 @@ class ExampleConfig:
     crops_per_image: so many examples, at most 32, are cut from an image each time it is decoded (paper: 1). For
       N > 1, two of one decoding are more than 128 // N examples apart.
     flips: in which directions a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
-    vary_colours: whether a crop's channels change places at random, and its saturation is multiplied by 0 to 2 (paper:
-      no; narrow networks learn late to carry colours into the hole, as most of a photograph has few).
   Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
   crop_size: int
@@ -64,7 +60,6 @@ class ExampleConfig:
   seed: int
   crops_per_image: int = 1
   flips: str = "none"
-  vary_colours: bool = False
 
   def __post_init__(self):
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
@@ -242,14 +237,7 @@ def _random_crop(picture, config, rng):
   for axis in FLIPS[config.flips]:
     if rng.random() < 0.5:
       crop = np.flip(crop, axis)
-  return _with_varied_colours(crop, rng) if config.vary_colours else crop
-
-
-def _with_varied_colours(crop, rng):
-  crop = crop[..., rng.permutation(3)].astype(np.float32)
-  gray = crop.mean(axis=-1, keepdims=True)
-  crop = gray + rng.uniform(0, _LARGEST_SATURATION) * (crop - gray)
-  return np.rint(np.clip(crop, 0, 255)).astype(np.uint8)
+  return crop
 
 
 def _in_rounds(block, crops, config, images):
