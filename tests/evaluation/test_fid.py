@@ -6,9 +6,9 @@ import pytest
 import scipy.linalg
 import tensorflow as tf
 
+from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import fid as fid_module
-from z2i_tf.evaluation import weight_files
 from z2i_tf.evaluation.fid import InceptionFeatures
 from z2i_tf.evaluation.fid import fid
 from z2i_tf.evaluation.fid import frechet_distance
@@ -123,7 +123,7 @@ def test_features_of_a_frozen_graph(tmp_path, graph_bytes, suffix):
   np.testing.assert_allclose(inception(image), expected, rtol=1e-5)
   with pytest.raises(ValueError, match="uint8"):
     inception(image / 255)
-  assert f"graph{suffix} (sha256 {weight_files.sha256(path)[:12]})" in inception.description
+  assert f"graph{suffix} (sha256 {file_hash.sha256(path)[:12]})" in inception.description
   assert "ResizeBilinear to 6x6, align_corners=False, half_pixel_centers=False" in inception.description
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import lpips
-from z2i_tf.evaluation import weight_files
 from z2i_tf.evaluation.lpips import Lpips
 
 _CHANNELS = {"alex": [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)],
@@ -54,7 +54,7 @@ def test_equals_the_authors(net_files):
   np.testing.assert_array_equal(distance(first, first), [0, 0])
   assert distance.description == "LPIPS v0.1 on torchvision's {}: {}".format(
       {"alex": "AlexNet", "vgg": "VGG16"}[net],
-      ", ".join(f"{name}.npz (sha256 {weight_files.sha256(path)[:12]})" for name, path in
+      ", ".join(f"{name}.npz (sha256 {file_hash.sha256(path)[:12]})" for name, path in
                 zip(("features", "linear"), paths)))
   side = distance.smallest_side
   small, smaller = (np.zeros((2, 64, length, 3), np.uint8) for length in (side, side - 1))

@@ -59,7 +59,7 @@ class InceptionFeatures:
     except (ValueError, tf.errors.OpError) as error:
       raise InputError(f"{where} cannot be run: it is not the Inception of 2015-12-05 ({_GRAPH_NAME})") from error
     resize = ", ".join(f"{name}={nodes[_RESIZE].attr[name].b}" for name in ("align_corners", "half_pixel_centers"))
-    self.description = (f"FID on the Inception in {weight_files.describe(path, weight_files.sha256(path))}, "
+    self.description = (f"FID on the Inception in {weight_files.describe(path)}, "
                         f"{_FEATURES}; resize: the graph's {nodes[_RESIZE].op} to {side}x{side}, {resize}")
 
   def __call__(self, image: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ class Lpips:
                      tf.constant(arrays[f"features.{conv.index}.bias"]))
         for block in self._net.blocks for conv in block}
     self._linear = _read_linear(linear, self._net)
-    files = ", ".join(weight_files.describe(path, weight_files.sha256(path)) for path in (features, linear))
+    files = ", ".join(weight_files.describe(path) for path in (features, linear))
     self.description = f"LPIPS v{VERSION} on {self._net.title}: {files}"
     self.smallest_side = self._net.smallest_side
     self._distances = tf.function(self._distances, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2)

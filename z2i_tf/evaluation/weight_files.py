@@ -4,20 +4,19 @@ Two files of one name need not be the same network: what a score is printed with
 """
 
 import dataclasses
-import hashlib
 import os
 import zipfile
 from typing import Dict, Mapping, Tuple
 
 import numpy as np
 
+from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import get_file
 
 # Instead of a path: the published file, downloaded once into Keras' cache.
 DEFAULT = "default"
 _PRINTED_DIGITS = 12
-_READ_BYTES = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,24 +49,15 @@ def local_path(given: str, published: PublishedFile, flag: str) -> str:
   except Exception as error:  # Keras turns every network failure into a bare Exception.
     raise InputError(f"{flag}={DEFAULT}: the download of {published.url} failed; get the file where there is a "
                      f"network and give it with {flag}=FILE") from error
-  if not sha256(path).startswith(published.sha256_start):
+  if not file_hash.sha256(path).startswith(published.sha256_start):
     raise InputError(f"{flag}={DEFAULT}: {path} is not the published file, whose SHA-256 begins with "
                      f"{published.sha256_start}; delete it to have it downloaded again, or give one with {flag}=FILE")
   return path
 
 
-def sha256(path: str) -> str:
-  """Returns the SHA-256 of a file in hexadecimal digits."""
-  digest = hashlib.sha256()
-  with open(path, "rb") as file:
-    for block in iter(lambda: file.read(_READ_BYTES), b""):
-      digest.update(block)
-  return digest.hexdigest()
-
-
-def describe(path: str, digest: str) -> str:
+def describe(path: str) -> str:
   """Returns the file's short name with the first digits of its SHA-256."""
-  return f"{os.path.basename(path)} (sha256 {digest[:_PRINTED_DIGITS]})"
+  return f"{os.path.basename(path)} (sha256 {file_hash.sha256(path)[:_PRINTED_DIGITS]})"
 
 
 def read_arrays(path: str, shapes: Mapping[str, Tuple[int, ...]], prefix: str, flag: str) -> Dict[str, np.ndarray]:

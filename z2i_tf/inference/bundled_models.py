@@ -5,10 +5,10 @@ The expected SHA-256 of every file is in assets/SHA256SUMS, in the format of `sh
 """
 
 import dataclasses
-import hashlib
 import os
 from typing import Dict, List, Optional
 
+from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 
 BUNDLED = ("compact",)
@@ -56,8 +56,7 @@ def check_models(assets: str = ASSETS) -> List[CheckedModel]:
       raise InputError(f"{assets}: {SUMS_FILE} does not name {name}/{_MODEL_FILE}; install the package again")
     expected, found, problem = sums[f"{name}/{_MODEL_FILE}"], None, ""
     try:
-      with open(path, "rb") as file:
-        found = hashlib.sha256(file.read()).hexdigest()
+      found = file_hash.sha256(path)
     except OSError as error:
       problem = f"cannot be read: {error.strerror}"
     else:

@@ -5,6 +5,7 @@ import os
 from typing import Optional, Union
 
 from z2i_tf import checkpoints
+from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import BUNDLED
 from z2i_tf.inference.bundled_models import DEFAULT
@@ -62,21 +63,14 @@ def content_hash(model: str) -> str:
   Raises: InputError if they cannot be read.
   """
   folder = model_folder(model) if model in BUNDLED else model
-  digest = hashlib.sha256()
   try:
     if not os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
-      with open(os.path.join(folder, checkpoints.MODEL_FILE), "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-    for parent, folders, names in os.walk(folder):
-      folders.sort()
-      for name in sorted(names):
-        path = os.path.join(parent, name)
-        digest.update(os.path.relpath(path, folder).encode())
-        with open(path, "rb") as file:
-          digest.update(file.read())
+      return file_hash.sha256(os.path.join(folder, checkpoints.MODEL_FILE))
+    paths = sorted(os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    lines = [f"{os.path.relpath(path, folder)} {file_hash.sha256(path)}" for path in paths]
   except OSError as error:
     raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
-  return digest.hexdigest()
+  return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _read(model):

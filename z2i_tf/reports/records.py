@@ -5,7 +5,6 @@ measured) and what that analysis adds. It has neither dates nor folders of the m
 analysis of the same files leaves the same bytes.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -15,6 +14,7 @@ from typing import Any, Collection, Dict, List, Mapping, Tuple
 import numpy as np
 
 from z2i_tf import __version__
+from z2i_tf import file_hash
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.reports import record_shapes
@@ -45,14 +45,10 @@ def versions() -> Dict[str, str]:
 
 def sha256(path: str) -> str:
   """Returns a file's hash in hexadecimal; raises InputError if it cannot be read."""
-  digest = hashlib.sha256()
   try:
-    with open(path, "rb") as file:
-      for block in iter(lambda: file.read(1 << 20), b""):
-        digest.update(block)
+    return file_hash.sha256(path)
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-  return digest.hexdigest()
 
 
 def write_record(folder: str, analysis: str, content: Mapping[str, Any]) -> str:
