@@ -122,7 +122,7 @@ def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) ->
   record = _testset_record(folder)
   for kind, entry in entries.items():
     try:
-      expected = {os.path.splitext(image["name"])[0]: (image["sha256"], image["masks_sha256"][kind])
+      expected = {pairs.stem(image["name"]): (image["sha256"], image["masks_sha256"][kind])
                   for image in record["images"]}
     except (KeyError, TypeError, AttributeError) as error:
       raise _damaged(folder) from error
@@ -195,9 +195,7 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
 
 def _results_of(each, folder) -> Dict[str, str]:
   """Returns name -> path of the results of a set; raises InputError unless they are complete and of the right size."""
-  found: Dict[str, List[str]] = {}
-  for path in image_io.list_images(folder):
-    found.setdefault(pairs.stem(path), []).append(path)
+  found = pairs.by_name(image_io.list_images(folder), pairs.stem)
   missing = [name for name in each.images if name not in found]
   extra = [name for name in found if name not in each.images]
   twice = [name for name, files in found.items() if len(files) > 1]

@@ -54,11 +54,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _export_saved_model(values):
-  from z2i_tf import image_io
-  folder = os.path.abspath(values.output)
-  if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
-    raise InputError(f"--output={values.output} is there already; give a new folder")
-  image_io.check_writable_folder(os.path.dirname(folder))
+  folder = flag_groups.new_folder(values, "output")
   if values.warmup:
     from z2i_tf.inference import serving_warmup
     serving_warmup.check_serving_is_installed()

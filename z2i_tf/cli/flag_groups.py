@@ -35,6 +35,19 @@ def require(values: flags.FlagValues, *names: str) -> None:
       raise InputError(f"--{name} is missing: {values[name].help}")
 
 
+def new_folder(values: flags.FlagValues, name: str) -> str:
+  """Returns the absolute path of the folder that a flag names, new or empty, in one that can be written to.
+
+  Raises: InputError if it is none such.
+  """
+  folder = os.path.abspath(values[name].value)
+  if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
+    raise InputError(f"--{name}={values[name].value} is there already; give a new folder")
+  from z2i_tf import image_io
+  image_io.check_writable_folder(os.path.dirname(folder))
+  return folder
+
+
 def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) -> Dict[str, str]:
   """Returns a list flag's NAME=PATH entries as name -> path, in their order.
 

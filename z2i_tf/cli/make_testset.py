@@ -32,11 +32,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir", "kinds")
-  folder = os.path.abspath(values.output_dir)
-  if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
-    raise InputError(f"--output_dir={values.output_dir} is there already; give a new folder")
-  from z2i_tf import image_io
-  image_io.check_writable_folder(os.path.dirname(folder))
+  folder = flag_groups.new_folder(values, "output_dir")
   if len(set(values.kinds)) < len(values.kinds):
     raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
   from z2i_tf.masks.specs import SPECS

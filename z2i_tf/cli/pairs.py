@@ -63,14 +63,14 @@ class FolderPairs:
     self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir
     self._result_extension = result_extension
     self.images = image_io.list_images(image_dir)
-    self._masks_called = {} if mask else _by_name(image_io.list_images(mask_dir), stem)
+    self._masks_called = {} if mask else by_name(image_io.list_images(mask_dir), stem)
     if mask:
       if not os.path.isfile(mask):
         raise InputError(f"{mask}: no such file")
       self.images = [path for path in self.images if os.path.realpath(path) != os.path.realpath(mask)]
       if not self.images:
         raise InputError(f"{image_dir}: no images in it but the mask")
-    self._images_with = _by_name(self.images, self._result_name)
+    self._images_with = by_name(self.images, self._result_name)
     if output_dir is not None:
       check_is_apart(output_dir, image_dir, mask_dir)
     if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in self.images):
@@ -102,7 +102,7 @@ class FolderPairs:
     return os.path.basename(image_path) if self._result_extension is None else stem(image_path) + self._result_extension
 
 
-def _by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, List[str]]:
+def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, List[str]]:
   """Returns name -> the paths with it."""
   grouped = {}
   for path in paths:

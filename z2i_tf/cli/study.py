@@ -11,7 +11,6 @@ import threading
 
 from absl import flags
 
-from z2i_tf.atomic_files import atomic_write
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
@@ -123,6 +122,7 @@ def _serve(store, study_dir, port) -> None:
 
 
 def _summarize(store, study_dir) -> None:
+  from z2i_tf.reports import analysis_folder
   from z2i_tf.reports import records
   from z2i_tf.reports import tables
   from z2i_tf.study import summary
@@ -134,8 +134,7 @@ def _summarize(store, study_dir) -> None:
       "methods": [record.ours, *record.opponents], "ours": record.ours, "images": record.images}}
   try:
     path = records.write_record(study_dir, "study", {"manifest": manifest, "pictures": [], **summary.content(found)})
-    with atomic_write(os.path.join(study_dir, "tables.md")) as file:
-      file.write(("\n\n".join(map(tables.to_markdown, shown)) + "\n").encode("utf-8"))
+    analysis_folder.write_tables(study_dir, shown)
   except OSError as error:
     raise InputError(f"{study_dir}: cannot be written ({error.strerror})") from error
   print("\n\n".join(map(tables.to_text, shown)) + "\n")
