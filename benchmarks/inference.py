@@ -42,7 +42,6 @@ from z2i_tf import memory
 from z2i_tf import processor
 from z2i_tf.inference import model_store
 from z2i_tf.inference import saved_model
-from z2i_tf.inference.bundled_models import BUNDLED
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.models.zoom_inpainter import ModelConfig
@@ -79,8 +78,7 @@ def _holes(kind, count):
 def _weights(arguments):
   """Returns the configuration and the arrays of the weights that are measured."""
   if arguments.model:
-    arrays, config = checkpoints.read_model_file(
-        model_folder(arguments.model) if arguments.model in BUNDLED else arguments.model)
+    arrays, config = checkpoints.read_model_file(model_folder(arguments.model))
     return ModelConfig(**config["model"]), arrays
   config = ModelConfig(width=arguments.width)
   holes = [hole for kind in _KINDS for hole in _holes(kind, 2)]

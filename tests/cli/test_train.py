@@ -136,10 +136,11 @@ def test_a_run_does_not_go_on_with_other_images(finished, tmp_path, capsys):
 
 @pytest.mark.usefixtures("eager_functions")
 def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
-  """The data goes on where it was, whatever the batch size."""
+  """The data goes on where it was, whatever the batch size; falling learning rates may become constant."""
   run = tmp_path / "run"
   shutil.copytree(finished, run)
-  assert main(_COMMAND + [f"--work_dir={run}", "--iterations=4", "--batch_size=3", "--allow_config_change"]) == 0
+  assert main(_COMMAND + [f"--work_dir={run}", "--iterations=4", "--batch_size=3", "--allow_config_change",
+                           "--learning_rates=1e-3", "--decay_fractions="]) == 0
   assert "changed: --batch_size was 2, is 3\n" in capsys.readouterr().out
   record = _checkpoint(run, 4)[1]
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)

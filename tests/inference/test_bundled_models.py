@@ -1,5 +1,6 @@
 """The files of the bundled models are the released ones, and others are noticed."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,13 +21,13 @@ def _assets(tmp_path):
 
 def test_every_bundled_model_is_the_released_one():
   models = bundled_models.check_models()
-  assert [model.name for model in models] == list(bundled_models.BUNDLED)
+  assert [model.name for model in models] == bundled_models.bundled_names()
   assert not [model.problem for model in models if model.problem]
   with open(os.path.join(bundled_models.ASSETS, bundled_models.SUMS_FILE), encoding="utf-8") as file:
     named = {line.split()[1] for line in file}
   folders = {name for name in os.listdir(bundled_models.ASSETS) if name != bundled_models.SUMS_FILE}
   assert named == {f"{name}/model.npz" for name in folders}
-  assert folders == set(bundled_models.BUNDLED)
+  assert folders == set(bundled_models.bundled_names())
 
 
 def test_a_changed_and_a_missing_file_are_noticed(assets):
@@ -36,9 +37,21 @@ def test_a_changed_and_a_missing_file_are_noticed(assets):
   path.write_bytes(content)
   model, = bundled_models.check_models(str(assets))
   assert "not the released file" in model.problem and model.found not in (None, model.expected)
+  with pytest.raises(InputError, match="compact/model.npz is not the released file"):
+    bundled_models.model_folder("compact", str(assets))
   path.unlink()
   model, = bundled_models.check_models(str(assets))
   assert "No such file" in model.problem and model.found is None
+
+
+def test_a_model_joins_by_a_line_of_the_sums(assets):
+  (assets / "full").mkdir()
+  (assets / "full" / "model.npz").write_bytes(b"weights")
+  assert bundled_models.model_folder("full", str(assets)) == "full"
+  with open(assets / bundled_models.SUMS_FILE, "a", encoding="utf-8") as file:
+    file.write(f"{hashlib.sha256(b'weights').hexdigest()}  full/model.npz\n")
+  assert bundled_models.bundled_names(str(assets)) == ["compact", "full"]
+  assert bundled_models.model_folder("full", str(assets)) == str(assets / "full")
 
 
 @pytest.mark.parametrize("content, message", [

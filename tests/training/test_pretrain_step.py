@@ -14,6 +14,7 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
+from z2i_tf.training import quality
 from z2i_tf.training.pretrain_step import PretrainStep
 
 _BUILD = {"coarse": lambda: coarse_net(4), "refine": lambda: refinement_net(4),
@@ -70,8 +71,8 @@ def test_evaluation_does_not_train():
   step = PretrainStep("refine", network, None, 0.0, optimizers.SGD(0.1), 2)
   batch = {key: tf.constant(value) for key, value in _batch().items()}
   before = checkpoints.read_arrays({"refine": network})
-  stages, quality = step.evaluate(batch)
-  assert set(stages) == {"refined"} and quality["psnr/refined"].shape == (2,)
+  stages, values = step.evaluate(batch)
+  assert set(stages) == {"refined"} and values["psnr/refined"].shape == (2,)
   known = batch["image_lr"] * (1 - batch["mask_lr"])
   np.testing.assert_array_equal(stages["refined"], network(tf.concat([known, batch["mask_lr"]], -1), training=False))
   for key, value in checkpoints.read_arrays({"refine": network}).items():
@@ -102,3 +103,11 @@ def test_two_and_four_replicas_make_adam_s_step_of_one(two_devices, four_devices
 def test_a_positive_vgg_weight_needs_features():
   with pytest.raises(ValueError, match="feature model"):
     PretrainStep("coarse", None, None, 0.01, None, 1)
+
+
+def test_an_example_without_error_leaves_means_finite():
+  image = tf.fill([2, 16, 16, 3], 0.5)
+  batch = {"image_lr": image, "mask_lr": tf.ones([2, 16, 16, 1])}
+  values = quality.validation_quality({"coarse": "image_lr"}, {"coarse": image + [[[[0.0]]], [[[0.1]]]]}, batch)
+  np.testing.assert_allclose(values["psnr/coarse"], [100.0, 20.0], rtol=1e-5)
+  np.testing.assert_allclose(values["hole_psnr/coarse"], [100.0, 20.0], rtol=1e-5)

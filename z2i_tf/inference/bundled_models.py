@@ -1,7 +1,8 @@
 """The models that come with the package, and whether their files are as they were released. Needs no TensorFlow.
 
-The expected SHA-256 of every file is in assets/SHA256SUMS, in the format of `sha256sum`: in that folder,
-`sha256sum -c SHA256SUMS` checks the same, and `sha256sum */model.npz > SHA256SUMS` is how a new release makes it.
+assets/SHA256SUMS names them, with the expected SHA-256 of every file, in the format of `sha256sum`: in that folder,
+`sha256sum -c SHA256SUMS` checks the same, and `sha256sum */model.npz > SHA256SUMS` is how a new release makes it, or
+a new model joins.
 """
 
 import dataclasses
@@ -11,7 +12,6 @@ from typing import Dict, List, Optional
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 
-BUNDLED = ("compact",)
 DEFAULT = "compact"
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
 SUMS_FILE = "SHA256SUMS"
@@ -36,9 +36,26 @@ class CheckedModel:
   problem: str
 
 
-def model_folder(name: str, assets: str = ASSETS) -> str:
-  """Returns the folder of a bundled model."""
-  return os.path.join(assets, name)
+def model_folder(model: str, assets: str = ASSETS) -> str:
+  """Returns the folder of a model: of a bundled one by its name, any other name is taken for a folder.
+
+  Args:
+    model: a bundled model's name, or a folder that need not exist.
+    assets: the folder of the bundled models and of SHA256SUMS.
+  Raises: InputError if SHA256SUMS cannot be read, or the file of a bundled model is not as released.
+  """
+  sums = _read_sums(assets)
+  if model not in sums:
+    return model
+  checked = _check(model, sums[model], assets)
+  if checked.problem:
+    raise InputError(f"{checked.path} {checked.problem}; install z2i_tf again")
+  return os.path.dirname(checked.path)
+
+
+def bundled_names(assets: str = ASSETS) -> List[str]:
+  """Returns the names of the bundled models; raises InputError if SHA256SUMS cannot be read."""
+  return sorted(_read_sums(assets))
 
 
 def check_models(assets: str = ASSETS) -> List[CheckedModel]:
@@ -46,33 +63,34 @@ def check_models(assets: str = ASSETS) -> List[CheckedModel]:
 
   Args:
     assets: the folder of the models and of SHA256SUMS.
-  Raises: InputError if SHA256SUMS cannot be read, or lacks a model.
+  Raises: InputError if SHA256SUMS cannot be read.
   """
-  sums = _read_sums(os.path.join(assets, SUMS_FILE))
-  models = []
-  for name in BUNDLED:
-    path = os.path.join(model_folder(name, assets), _MODEL_FILE)
-    if f"{name}/{_MODEL_FILE}" not in sums:
-      raise InputError(f"{assets}: {SUMS_FILE} does not name {name}/{_MODEL_FILE}; install the package again")
-    expected, found, problem = sums[f"{name}/{_MODEL_FILE}"], None, ""
-    try:
-      found = file_hash.sha256(path)
-    except OSError as error:
-      problem = f"cannot be read: {error.strerror}"
-    else:
-      if found != expected:
-        problem = "is not the released file (another SHA-256)"
-    models.append(CheckedModel(name, path, expected, found, problem))
-  return models
+  return [_check(name, expected, assets) for name, expected in sorted(_read_sums(assets).items())]
 
 
-def _read_sums(path) -> Dict[str, str]:
-  """Returns file name -> SHA-256, of lines "<64 hexadecimal digits>  <name>"."""
+def _check(name, expected, assets):
+  path, found, problem = os.path.join(assets, name, _MODEL_FILE), None, ""
+  try:
+    found = file_hash.sha256(path)
+  except OSError as error:
+    problem = f"cannot be read: {error.strerror}"
+  else:
+    if found != expected:
+      problem = "is not the released file (another SHA-256)"
+  return CheckedModel(name, path, expected, found, problem)
+
+
+def _read_sums(assets) -> Dict[str, str]:
+  """Returns model -> SHA-256 of its file, of lines "<64 hexadecimal digits>  <model>/model.npz"."""
+  path = os.path.join(assets, SUMS_FILE)
   try:
     with open(path, encoding="utf-8") as file:
       lines = file.read().splitlines()
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+    sums = {os.path.split(name): digest for digest, name in (line.split(maxsplit=1) for line in lines)}
   except OSError as error:
-    raise InputError(f"{path}: cannot be read ({error.strerror}); install the package again") from error
+    raise InputError(f"{path}: cannot be read ({error.strerror}); install z2i_tf again") from error
   except ValueError as error:
-    raise InputError(f"{path}: not what sha256sum writes; install the package again") from error
+    raise InputError(f"{path}: not what sha256sum writes; install z2i_tf again") from error
+  if (DEFAULT, _MODEL_FILE) not in sums:
+    raise InputError(f"{path}: does not name {DEFAULT}/{_MODEL_FILE}; install z2i_tf again")
+  return {folder: digest for (folder, file), digest in sums.items() if file == _MODEL_FILE}

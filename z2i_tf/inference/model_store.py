@@ -7,8 +7,8 @@ from typing import Optional, Union
 from z2i_tf import checkpoints
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
-from z2i_tf.inference.bundled_models import BUNDLED
 from z2i_tf.inference.bundled_models import DEFAULT
+from z2i_tf.inference.bundled_models import bundled_names
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictor import Predictor
@@ -23,7 +23,8 @@ def load_model(model: str) -> ZoomInpainter:
 
   Args:
     model: name of a bundled model, or a folder with `model.npz`.
-  Raises: InputError if there is no such model, or its file is damaged or incomplete.
+  Raises: InputError if there is no such model, its file is damaged or incomplete, or a bundled one's is not the
+    released one.
   """
   config, arrays, folder = _read(model)
   inpainter = ZoomInpainter(config)
@@ -62,7 +63,7 @@ def content_hash(model: str) -> str:
     model: as of `load_predictor`. Of a SavedModel all files count, with their names.
   Raises: InputError if they cannot be read.
   """
-  folder = model_folder(model) if model in BUNDLED else model
+  folder = model_folder(model)
   try:
     if not os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
       return file_hash.sha256(os.path.join(folder, checkpoints.MODEL_FILE))
@@ -75,9 +76,9 @@ def content_hash(model: str) -> str:
 
 def _read(model):
   """Returns the configuration, the arrays and the folder of a model."""
-  folder = model_folder(model) if model in BUNDLED else model
+  folder = model_folder(model)
   if not os.path.isdir(folder):
-    raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(BUNDLED)})")
+    raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
   if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
     raise InputError(f"{folder}: a SavedModel, which can only fill holes; give the model that it was exported from")
   arrays, config = checkpoints.read_model_file(folder)

@@ -9,6 +9,9 @@ from z2i_tf.evaluation import metrics
 
 Tensors = Mapping[str, tf.Tensor]
 
+# What an example without error counts as, dB, so that a mean stays finite (a small hole in white sky, say).
+_HIGHEST_PSNR = 100.0
+
 
 def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> Dict[str, tf.Tensor]:
   """Returns what costs next to nothing: PSNR, and the hole's share of the low-resolution image where there are holes.
@@ -17,9 +20,10 @@ def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors)
     labels: stage -> the batch's image that it is compared with.
     stages: images (B, H, W, 3) by stage, clipped to [0, 1] here.
     batch: as the step takes it.
-  Returns: "psnr/STAGE" in dB and "hole_ratio", each (B,).
+  Returns: "psnr/STAGE" in dB, at most 100, and "hole_ratio", each (B,).
   """
-  quality = {f"psnr/{stage}": metrics.psnr(_clipped(stages[stage]), batch[label]) for stage, label in labels.items()}
+  quality = {f"psnr/{stage}": tf.minimum(metrics.psnr(_clipped(stages[stage]), batch[label]), _HIGHEST_PSNR)
+             for stage, label in labels.items()}
   if conventions.ZOOMED not in labels:
     quality["hole_ratio"] = tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])
   return quality
@@ -40,7 +44,7 @@ def validation_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensor
     quality[f"l1/{stage}"] = metrics.l1_error(image, target)
     if label == conventions.IMAGE_LR:
       mask = batch[conventions.MASK_LR]
-      quality[f"hole_psnr/{stage}"] = metrics.hole_psnr(image, target, mask)
+      quality[f"hole_psnr/{stage}"] = tf.minimum(metrics.hole_psnr(image, target, mask), _HIGHEST_PSNR)
       quality[f"hole_l1/{stage}"] = metrics.hole_l1_error(image, target, mask)
   return quality
 
