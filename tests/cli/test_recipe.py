@@ -68,7 +68,8 @@ def _differences(path, paper):
 def test_every_flagfile_belongs_to_a_recipe():
   assert {stage for path in _RECIPES for stage in _recipe_values(path).stages} == set(_STAGES) - {"flags/overfit.cfg"}
   assert {os.path.relpath(path, "flags") for path in _RECIPES} == {
-      "paper.cfg", "compact.cfg", *(f"ablation/{name}.cfg" for name in (
+      "paper.cfg", "compact.cfg", *(f"compact/ablation/{name}.cfg" for name in (
+          "no_zoom", "bicubic_zoom", "sr_zoom", "sr_zoom_plus")), *(f"ablation/{name}.cfg" for name in (
           "no_zoom", "bicubic_zoom", "no_zoom_width_64", "bicubic_zoom_width_64", "sr_zoom", "sr_zoom_plus",
           "large_masks_directly")), *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4))}
 
@@ -189,16 +190,17 @@ def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages
 def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   stages = _plan("flags/compact.cfg")
   assert [(stage.name, stage.values.iterations, stage.values.batch_size) for stage in stages] == [
-      ("pretrain_coarse", 5500, 16), ("pretrain_refine", 4000, 16), ("pretrain_sr", 3000, 16),
-      ("train_small_masks", 2000, 8), ("train_mixture", 4500, 8)]
+      ("pretrain_coarse", 16000, 4), ("pretrain_refine", 3000, 4), ("pretrain_sr", 2000, 16),
+      ("train_small_masks", 600, 4), ("train_mixture", 3000, 4)]
   assert [stage.values.mask_kind for stage in stages if stage.config.with_masks] == [
-      "small:0.7,large:0.3", "small:0.7,large:0.3", "small", "small:0.6,large:0.4"]
+      "small:0.5,large:0.5", "small:0.5,large:0.5", "small", "small:0.5,large:0.5"]
   for stage in stages:
-    assert {size["width"] for size in stage.config.networks.values()} == {16} and "disc" not in stage.config.networks
-    assert stage.config.used_vgg_weights is None and stage.values.crop_size == 64
+    assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
+    assert stage.config.used_vgg_weights is None
+    assert stage.values.crop_size == (128 if stage.config.with_masks else 64)
     assert stage.config.optimizer.gradient_clip_norm == 1
     assert stage.values.mask_reference_size == (256 if stage.config.with_masks else None)
-  assert stages[-1].config.optimizer.learning_rates == (7e-4, 3e-4, 1e-4)
+  assert stages[-1].config.optimizer.learning_rates == (5e-4, 2e-4, 5e-5)
   assert stages[-1].config.optimizer.decay_fractions == (0.45, 0.8)
 
 
