@@ -191,7 +191,7 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   stages = _plan("flags/compact.cfg")
   assert [(stage.name, stage.values.iterations, stage.values.batch_size) for stage in stages] == [
       ("pretrain_coarse", 16000, 4), ("pretrain_refine", 3000, 4), ("pretrain_sr", 2000, 16),
-      ("train_small_masks", 600, 4), ("train_mixture", 3000, 4)]
+      ("train_small_masks", 600, 4), ("train_mixture", 2400, 4)]
   assert [stage.values.mask_kind for stage in stages if stage.config.with_masks] == [
       "small:0.5,large:0.5", "small:0.5,large:0.5", "small", "small:0.5,large:0.5"]
   for stage in stages:
@@ -201,7 +201,7 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
     assert stage.config.optimizer.gradient_clip_norm == 1
     assert stage.values.mask_reference_size == (256 if stage.config.with_masks else None)
   assert stages[-1].config.optimizer.learning_rates == (5e-4, 2e-4, 5e-5)
-  assert stages[-1].config.optimizer.decay_fractions == (0.45, 0.8)
+  assert stages[-1].config.optimizer.decay_fractions == (0.5, 0.8)
 
 
 _TINY = ["--width=4", "--crop_size=16", "--batch_size=2", "--iterations=1", "--learning_rates=1e-3",
