@@ -1,4 +1,4 @@
-"""The hash by which a file is known again, in records, for bundled models and downloaded weights. Needs nothing heavy."""
+"""The hash by which a file is known again: in records, of bundled models and downloaded weights. Nothing heavy."""
 
 import hashlib
 

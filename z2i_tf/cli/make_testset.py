@@ -55,7 +55,8 @@ def run(values: flags.FlagValues) -> None:
     records.write_record(new, records.TESTSET, {"images": images, "manifest": {
         "versions": records.versions(), "sources": [source.content() for source in sources], "resize": _resize(values),
         "settings": {"source": values.source, "split": data_flags.split(values), "count": values.count,
-                     "images": len(images), "crop_size": values.crop_size, "kinds": values.kinds, "seed": values.seed}}})
+                     "images": len(images), "crop_size": values.crop_size, "kinds": values.kinds,
+                     "seed": values.seed}}})
   for kind in kinds:
     ratios = [image["hole_ratios"][kind] for image in images]
     print(f"{kind} masks: hole {100 * sum(ratios) / len(ratios):.2f}% on average, {100 * max(ratios):.2f}% at most")
