@@ -43,16 +43,48 @@ def test_run_leaves_events_checkpoints_and_weights(pretrained, network):
   assert (pretrained / network / "checkpoints" / "ckpt-1.index").exists()
 
 
+_NO_RATE = ["--learning_rates=1e-30", "--decay_fractions="]  # Next to nothing: kernels stay what they are.
+
+
+def _statistics_that_moved(folder, pretrained, network):
+  """Whether those of a network's batch norms are other ones than before, in all of them or in none."""
+  arrays, _ = checkpoints.read_model_file(str(folder))
+  former, _ = checkpoints.read_model_file(str(pretrained / network))
+  moved = {not np.array_equal(arrays[name], array) for name, array in former.items() if name.endswith(("mean", "var"))}
+  assert len(moved) == 1
+  return moved.pop()
+
+
 @pytest.mark.usefixtures("eager_functions")
 def test_the_joint_stage_starts_from_the_three(pretrained, tmp_path):
-  """At a learning rate of next to nothing, kernels stay what they are."""
-  assert main(["train", "--width=4", f"--work_dir={tmp_path / 'run'}", "--learning_rates=1e-30", "--decay_fractions=",
+  assert main(["train", "--width=4", f"--work_dir={tmp_path / 'run'}", *_NO_RATE, "--freeze_batch_norm=coarse",
                "--weight_adversarial=0", *(f"--init_{name}={pretrained / name}" for name in _STAGES)] + _SMALL) == 0
   arrays, _ = checkpoints.read_model_file(str(tmp_path / "run"))
   for network in _STAGES:
     for name, array in checkpoints.read_model_file(str(pretrained / network))[0].items():
       if not name.endswith(("mean", "var")):
         np.testing.assert_array_equal(arrays[name], array)
+  assert not _statistics_that_moved(tmp_path / "run", pretrained, "coarse")
+  assert _statistics_that_moved(tmp_path / "run", pretrained, "refine")
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_batch_norms_of_a_network_alone_are_frozen(pretrained, tmp_path):
+  for frozen in ("", "refine"):
+    run = tmp_path / f"run{frozen}"
+    assert main(["pretrain", "--network=refine", "--width=4", f"--init_refine={pretrained / 'refine'}", *_NO_RATE,
+                 f"--freeze_batch_norm={frozen}", f"--work_dir={run}"] + _SMALL) == 0
+    assert _statistics_that_moved(run, pretrained, "refine") == (not frozen)
+
+
+@pytest.mark.parametrize("network, frozen, message", [
+    ("sr", "sr", "only coarse and refine have batch norms"), ("coarse", "refine", "Received: freeze_batch_norm=refine"),
+    ("coarse", "coarse", "it starts from no trained weights. Received: freeze_batch_norm=coarse")])
+def test_batch_norms_that_cannot_be_frozen(network, frozen, message, tmp_path, capsys):
+  assert main(["pretrain", f"--network={network}", "--width=4", f"--freeze_batch_norm={frozen}",
+               f"--work_dir={tmp_path / 'run'}"] + _SMALL) == 2
+  assert message in capsys.readouterr().err
+  assert not (tmp_path / "run").exists()
 
 
 def test_a_network_alone_is_no_model(pretrained, tmp_path, capsys):

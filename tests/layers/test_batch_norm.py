@@ -119,3 +119,23 @@ def test_compiles():
   with stand_ins.eagerly():
     expected = gradient(tf.constant(x))
   np.testing.assert_allclose(tf.function(gradient, jit_compile=True)(tf.constant(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_with_frozen_statistics_training_is_inference_and_trains_gamma_and_beta(policy):
+  x, weights, d_outputs = _case()
+  layer = SynchronizedBatchNorm(epsilon=_EPSILON, dtype=policy)
+  layer.build([None, None, None, x.shape[-1]])
+  layer.set_weights(weights)
+  layer.statistics_are_frozen = True
+  with tf.GradientTape() as tape:
+    outputs = layer(x, training=True)
+  assert outputs.dtype == layer.compute_dtype
+  np.testing.assert_array_equal(outputs, layer(x, training=False))
+  d_gamma, d_beta = tape.gradient(outputs, [layer.gamma, layer.beta], tf.cast(d_outputs, outputs.dtype))
+  tolerance = 1e-5 if policy == "float32" else 0.05
+  mean, variance = weights[2:]
+  np.testing.assert_allclose(d_beta, d_outputs.sum((0, 1, 2)), rtol=tolerance, atol=tolerance * x.size ** 0.5)
+  np.testing.assert_allclose(d_gamma, (d_outputs * (x - mean) / np.sqrt(variance + _EPSILON)).sum((0, 1, 2)),
+                             rtol=tolerance, atol=tolerance * x.size ** 0.5)
+  np.testing.assert_array_equal(layer.get_weights()[2:], weights[2:])

@@ -49,7 +49,7 @@ def stage_config(values: flags.FlagValues):
         network=values.network, width=values.width, scale=scale,
         weight_vgg=0.0 if values.vgg_weights == training_flags.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
         optimizer=optimizer, seed=values.seed, initial_weights=initial_weights, precision=values.precision,
-        jit_compile=values.jit_compile)
+        jit_compile=values.jit_compile, freeze_batch_norm=tuple(values.freeze_batch_norm))
 
 
 def run(values: flags.FlagValues) -> None:

@@ -44,6 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
                       flag_values=values)
   data_flags.define_example_flags(values)
   training_flags.define_schedule_flags(values)
+  training_flags.define_batch_norm_flag(values)
   define_common_flags(values)
 
 

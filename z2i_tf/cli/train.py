@@ -31,7 +31,8 @@ def stage_config(values: flags.FlagValues):
     return joint_stage.JointStageConfig(
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
         vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights,
-        precision=values.precision, jit_compile=values.jit_compile)
+        precision=values.precision, jit_compile=values.jit_compile,
+        freeze_batch_norm=tuple(values.freeze_batch_norm))
 
 
 def run(values: flags.FlagValues) -> None:

@@ -79,6 +79,12 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
                      "discriminator) is scaled down to; 0 = never (paper).", flag_values=values)
 
 
+def define_batch_norm_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_list("freeze_batch_norm", [], "Networks (coarse, refine) whose batch norms normalise by the statistics "
+                    "of their initial weights, which stay as they are, in place of each batch's: those of small "
+                    "batches are noisy. Default: none (paper).", flag_values=values)
+
+
 def define_record_flags(values: flags.FlagValues) -> None:
   """How often to save, log and measure."""
   flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)

@@ -16,7 +16,7 @@ class SynchronizedBatchNorm(layers.BatchNormalization):
   1e-3 of the output, and published weights were trained with this one. Keras' fused layer is faster but rounds
   otherwise, cannot be synchronised and keeps another (unbiased) moving variance.
 
-  Statistics are float32 whatever the inputs. Outside training it is Keras' layer.
+  Statistics are float32 whatever the inputs. Outside training, and with `statistics_are_frozen` set, it is Keras' layer.
 
   Call arguments:
     inputs: (B, H, W, C); B the replica's share.
@@ -26,8 +26,11 @@ class SynchronizedBatchNorm(layers.BatchNormalization):
 
   def __init__(self, **kwargs):
     super().__init__(**{**kwargs, "synchronized": True})
+    self.statistics_are_frozen = False
 
   def call(self, inputs, training=None):
+    if self.statistics_are_frozen:
+      training = False
     if training is not True or not self.trainable:
       return super().call(inputs, training=training)
     outputs, mean, variance = _normalise(inputs, self.gamma, self.beta, self.epsilon)

@@ -8,6 +8,7 @@ from typing import Sequence, Tuple
 
 import tensorflow as tf
 
+from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
 from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
 from z2i_tf.layers.gated_conv import GatedConv2D
@@ -32,6 +33,16 @@ def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1, upscaled: bo
   """
   x = GatedConv2D(filters, dilation_rate=dilation_rate, upscaled=upscaled)(x)
   return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON)(x)
+
+
+def freeze_batch_norms(network: Model) -> None:
+  """Makes a network's batch norms normalise by their moving statistics in training too, and leave these as they are.
+
+  Gamma and beta are still trained. To be called before the network is traced; nothing of it is saved.
+  """
+  for layer in network.layers:
+    if isinstance(layer, SynchronizedBatchNorm):
+      layer.statistics_are_frozen = True
 
 
 def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int], upscaled: bool = False) -> tf.Tensor:

@@ -1,13 +1,29 @@
 """Frozen records of hyper-parameters, validated on construction."""
 
 import dataclasses
-from typing import Tuple
+from typing import Collection, Mapping, Tuple
+
+from z2i_tf import conventions
+
+_WITH_BATCH_NORM = (conventions.COARSE_NET, conventions.REFINE_NET)
 
 
 def check_loss_weight(name: str, value: float) -> None:
   """Raises ValueError unless the weight is finite and not negative."""
   if not 0.0 <= value < float("inf"):
     raise ValueError(f"A loss weight must be finite and not negative. Received: {name}={value}")
+
+
+def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],
+                            initial_weights: Mapping[str, str]) -> None:
+  """Raises ValueError unless each network in `frozen` is trained, has batch norms, and statistics to start with."""
+  for name in frozen:
+    if name not in networks or name not in _WITH_BATCH_NORM:
+      raise ValueError(f"Of the networks trained here, only {' and '.join(_WITH_BATCH_NORM)} have batch norms to "
+                       f"freeze. Received: freeze_batch_norm={name}")
+    if not {name, conventions.ALL_NETWORKS} & set(initial_weights):
+      raise ValueError(f"The batch norms of {name!r} have no statistics to keep, for it starts from no trained weights. "
+                       f"Received: freeze_batch_norm={name}")
 
 
 @dataclasses.dataclass(frozen=True)

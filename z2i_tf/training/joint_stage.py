@@ -1,16 +1,18 @@
 """The joint stage: networks, discriminator, optimizers and their step."""
 
 import dataclasses
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.losses.perceptual import vgg19_features
 from z2i_tf.models.blocks import check_width
+from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.training.config import check_frozen_batch_norm
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.joint_step import JointStep
@@ -42,6 +44,8 @@ class JointStageConfig:
       a new run starts from; weights only, no optimizer state.
     precision: of the generator's networks, one of `precision.PRECISIONS`.
     jit_compile: whether the step is compiled with XLA; for one device.
+    freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
+      them, in place of each batch's.
   """
   model: ModelConfig
   discriminator_width: int
@@ -52,10 +56,12 @@ class JointStageConfig:
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
   precision: str = FLOAT32
   jit_compile: bool = False
+  freeze_batch_norm: Tuple[str, ...] = ()
 
   def __post_init__(self):
     check_width(self.discriminator_width)
     check_precision(self.precision)
+    check_frozen_batch_norm(self.freeze_batch_norm, self.networks, self.initial_weights)
     counted = dataclasses.asdict(self.loss_weights)
     if self.model.zoom != "sr":
       counted.pop("weight_l1_sr")
@@ -99,6 +105,8 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
   with strategy.scope():
     with networks_in(config.precision):
       inpainter = ZoomInpainter(config.model)
+    for name in config.freeze_batch_norm:
+      freeze_batch_norms(inpainter.networks[name])
     discriminator = patch_discriminator(config.discriminator_width) if weights.use_discriminator else None
     networks = dict(inpainter.networks)
     optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer), config.precision)}

@@ -1,17 +1,19 @@
 """A pretraining stage: one network, its optimizer and its step."""
 
 import dataclasses
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.losses.perceptual import vgg19_features
 from z2i_tf.models.blocks import check_width
+from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import SCALES
 from z2i_tf.models.super_resolution_net import super_resolution_net
+from z2i_tf.training.config import check_frozen_batch_norm
 from z2i_tf.training.config import check_loss_weight
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.loop import LoopConfig
@@ -40,6 +42,8 @@ class PretrainStageConfig:
     initial_weights: {network: model folder whose weights a new run starts from}, or empty; weights only.
     precision: of the network, one of `precision.PRECISIONS`.
     jit_compile: whether the step is compiled with XLA; for one device.
+    freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
+      them, in place of each batch's.
   Raises: ValueError for an odd width, a negative weight, or a scale that does not go with the network.
   """
   network: str
@@ -52,10 +56,12 @@ class PretrainStageConfig:
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
   precision: str = FLOAT32
   jit_compile: bool = False
+  freeze_batch_norm: Tuple[str, ...] = ()
 
   def __post_init__(self):
     check_width(self.width)
     check_precision(self.precision)
+    check_frozen_batch_norm(self.freeze_batch_norm, self.networks, self.initial_weights)
     scales = SCALES if self.network == conventions.SR_NET else (1,)
     if self.scale not in scales:
       raise ValueError(f"The network {self.network!r} is trained at a scale in {scales}. Received: scale={self.scale}")
@@ -90,6 +96,8 @@ def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.d
       network = {conventions.COARSE_NET: lambda: coarse_net(config.width),
                  conventions.SR_NET: lambda: super_resolution_net(config.width, config.scale),
                  conventions.REFINE_NET: lambda: refinement_net(config.width)}[config.network]()
+    if config.freeze_batch_norm:
+      freeze_batch_norms(network)
     optimizer = with_loss_scale(adam(config.optimizer), config.precision)
     optimizer.build(network.trainable_variables)
     step = PretrainStep(
