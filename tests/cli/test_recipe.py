@@ -189,19 +189,22 @@ def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages
 
 def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   stages = _plan("flags/compact.cfg")
-  assert [(stage.name, stage.values.iterations, stage.values.batch_size) for stage in stages] == [
-      ("pretrain_coarse", 16000, 4), ("pretrain_refine", 3000, 4), ("pretrain_sr", 2000, 16),
-      ("train_small_masks", 600, 4), ("train_mixture", 2400, 4)]
-  assert [stage.values.mask_kind for stage in stages if stage.config.with_masks] == [
-      "small:0.5,large:0.5", "small:0.5,large:0.5", "small", "small:0.5,large:0.5"]
+  mixture = "small:0.5,large:0.5"
+  assert [(stage.name, stage.values.iterations, stage.values.batch_size, stage.values.mask_kind,
+           stage.values.freeze_batch_norm) for stage in stages if stage.config.with_masks] == [
+               ("pretrain_coarse", 13000, 4, mixture, []),
+               ("pretrain_coarse_longer", 11600, 8, mixture, ["coarse"]),
+               ("pretrain_refine", 4000, 4, mixture, []),
+               ("train_small_masks", 200, 4, "small", ["coarse"]),
+               ("train_mixture", 1750, 4, mixture, ["coarse", "refine"])]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
     assert stage.config.used_vgg_weights is None
     assert stage.values.crop_size == (128 if stage.config.with_masks else 64)
     assert stage.config.optimizer.gradient_clip_norm == 1
-    assert stage.values.mask_reference_size == (256 if stage.config.with_masks else None)
-  assert stages[-1].config.optimizer.learning_rates == (5e-4, 2e-4, 5e-5)
-  assert stages[-1].config.optimizer.decay_fractions == (0.5, 0.8)
+    assert stage.values.precision == "mixed_bfloat16"
+  sr, = (stage for stage in stages if not stage.config.with_masks)
+  assert (sr.name, sr.values.iterations, sr.values.batch_size) == ("pretrain_sr", 2000, 16)
 
 
 _TINY = ["--width=4", "--crop_size=16", "--batch_size=2", "--iterations=1", "--learning_rates=1e-3",
