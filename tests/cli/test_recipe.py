@@ -202,7 +202,10 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
     assert stage.config.used_vgg_weights is None
     assert stage.values.crop_size == (128 if stage.config.with_masks else 64)
     assert stage.config.optimizer.gradient_clip_norm == 1
+    assert stage.values.mask_reference_size is None  # Masks are drawn at the crop's size.
     assert stage.values.precision == "mixed_bfloat16"
+  assert stages[-1].config.optimizer.learning_rates == (4e-4, 3e-4, 2e-4, 1e-4, 3e-5)
+  assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   sr, = (stage for stage in stages if not stage.config.with_masks)
   assert (sr.name, sr.values.iterations, sr.values.batch_size) == ("pretrain_sr", 2000, 16)
 

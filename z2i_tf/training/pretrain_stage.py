@@ -44,7 +44,8 @@ class PretrainStageConfig:
     jit_compile: whether the step is compiled with XLA; for one device.
     freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
       them, in place of each batch's.
-  Raises: ValueError for an odd width, a negative weight, or a scale that does not go with the network.
+  Raises: ValueError for an odd width, a negative weight, a scale that does not go with the network, or batch norms
+    that cannot be frozen (`config.check_frozen_batch_norm`).
   """
   network: str
   width: int
