@@ -69,7 +69,8 @@ def test_every_flagfile_belongs_to_a_recipe():
   assert {stage for path in _RECIPES for stage in _recipe_values(path).stages} == set(_STAGES) - {"flags/overfit.cfg"}
   assert {os.path.relpath(path, "flags") for path in _RECIPES} == {
       "paper.cfg", "compact.cfg", *(f"compact/ablation/{name}.cfg" for name in (
-          "no_zoom", "bicubic_zoom", "sr_zoom", "sr_zoom_plus")), *(f"ablation/{name}.cfg" for name in (
+          "no_zoom", "no_zoom_equal_time", "bicubic_zoom", "bicubic_zoom_equal_time", "sr_zoom",
+          "sr_zoom_plus")), *(f"ablation/{name}.cfg" for name in (
           "no_zoom", "bicubic_zoom", "no_zoom_width_64", "bicubic_zoom_width_64", "sr_zoom", "sr_zoom_plus",
           "large_masks_directly")), *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4))}
 
@@ -187,6 +188,15 @@ def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages
     assert _differences(flagfile, paper) == differences, flagfile
 
 
+@pytest.mark.parametrize("name, differences", [
+    ("sr_zoom_plus", {}), ("sr_zoom", {"weight_gradient": 0}), ("bicubic_zoom", _BICUBIC), ("no_zoom", _NO_ZOOM),
+    ("bicubic_zoom_equal_time", {**_BICUBIC, "iterations": 575}), ("no_zoom_equal_time", {**_NO_ZOOM, "iterations": 1700})])
+def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differences):
+  path = _recipe_values(f"flags/compact/ablation/{name}.cfg").stages[-1]
+  assert _differences(path, "compact/ablation/stages/compact_sr_zoom_plus") == differences
+  assert ("sr" in _by_hand(path).config.networks) == ("sr_zoom" in name)
+
+
 def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   stages = _plan("flags/compact.cfg")
   mixture = "small:0.5,large:0.5"
@@ -194,9 +204,12 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
            stage.values.freeze_batch_norm) for stage in stages if stage.config.with_masks] == [
                ("pretrain_coarse", 13000, 4, mixture, []),
                ("pretrain_coarse_longer", 11600, 8, mixture, ["coarse"]),
+               ("pretrain_coarse_longer_still", 11000, 8, mixture, ["coarse"]),
+               ("pretrain_coarse_longest", 9800, 8, mixture, ["coarse"]),
                ("pretrain_refine", 4000, 4, mixture, []),
-               ("train_small_masks", 200, 4, "small", ["coarse"]),
-               ("train_mixture", 1750, 4, mixture, ["coarse", "refine"])]
+               ("pretrain_refine_longer", 2400, 8, mixture, ["refine"]),
+               ("train_small_masks", 200, 4, "small", ["coarse", "refine"]),
+               ("train_mixture", 700, 4, mixture, ["coarse", "refine"])]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
     assert stage.config.used_vgg_weights is None
@@ -204,7 +217,7 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
     assert stage.config.optimizer.gradient_clip_norm == 1
     assert stage.values.mask_reference_size is None  # Masks are drawn at the crop's size.
     assert stage.values.precision == "mixed_bfloat16"
-  assert stages[-1].config.optimizer.learning_rates == (4e-4, 3e-4, 2e-4, 1e-4, 3e-5)
+  assert stages[-1].config.optimizer.learning_rates == (1.5e-4, 8e-5, 4e-5, 2e-5, 1e-5)
   assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   sr, = (stage for stage in stages if not stage.config.with_masks)
   assert (sr.name, sr.values.iterations, sr.values.batch_size) == ("pretrain_sr", 2000, 16)
