@@ -19,6 +19,7 @@ from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import train
 from z2i_tf.cli import training_flags
 from z2i_tf.cli.main import main
+from z2i_tf.errors import InputError
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
@@ -190,10 +191,14 @@ def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages
 
 @pytest.mark.parametrize("name, differences", [
     ("sr_zoom_plus", {}), ("sr_zoom", {"weight_gradient": 0}), ("bicubic_zoom", _BICUBIC), ("no_zoom", _NO_ZOOM),
-    ("bicubic_zoom_equal_time", {**_BICUBIC, "iterations": 560}), ("no_zoom_equal_time", {**_NO_ZOOM, "iterations": 1700})])
+    ("bicubic_zoom_equal_time", {**_BICUBIC, "iterations": 560}),
+    ("no_zoom_equal_time", {**_NO_ZOOM, "iterations": 1700})])
 def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differences):
   path = _recipe_values(f"flags/compact/ablation/{name}.cfg").stages[-1]
   assert _differences(path, "compact/ablation/stages/compact_sr_zoom_plus") == differences
+  assert _differences("flags/compact/ablation/stages/compact_sr_zoom_plus.cfg", "compact/train_small_masks") == {
+      "mask_kind": "small:0.5,large:0.5", "iterations": 500, "learning_rates": ["3e-4", "1e-4", "3e-5"],
+      "decay_fractions": ["0.4", "0.75"]}
   assert ("sr" in _by_hand(path).config.networks) == ("sr_zoom" in name)
 
 
@@ -389,6 +394,21 @@ def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_name
       "1. runs/joint: z2i train, 1 steps, coarse from coarse_again, refine from ELSEWHERE, sr from ELSEWHERE, "
       "disc from ELSEWHERE")
   assert last.config.initial_weights == dict.fromkeys(("coarse", "sr", "refine", "disc"), "runs/joint")
+
+
+def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
+  (tmp_path / "tiny.flags").write_text("\n".join(_TINY + _DATA) + "\n")
+  stages = [_write(tmp_path, "coarse", "--network=coarse"),
+            _write(tmp_path, "again", "--network=coarse", "--freeze_batch_norm=coarse"),
+            _write(tmp_path, "joint", "--freeze_batch_norm=coarse")]
+  _, again, joint = recipe_plan.plan(stages, "runs", [])
+  assert again.config.initial_weights == {"coarse": "runs/coarse"}
+  assert joint.config.initial_weights == {"coarse": "runs/again"}
+  stages.append(_write(tmp_path, "refused", "--freeze_batch_norm=refine,sr"))
+  with pytest.raises(InputError, match="refused.cfg: .*freeze_batch_norm=sr"):
+    recipe_plan.plan(stages, "runs", [])
+  with pytest.raises(InputError, match="again.cfg: .*no trained weights.*freeze_batch_norm=coarse"):
+    recipe_plan.plan(stages[1:], "runs", [])
 
 
 @pytest.mark.parametrize("lines, message", [

@@ -128,13 +128,17 @@ def test_with_frozen_statistics_training_is_inference_and_trains_gamma_and_beta(
   layer.build([None, None, None, x.shape[-1]])
   layer.set_weights(weights)
   layer.statistics_are_frozen = True
+  x = tf.constant(x)
   with tf.GradientTape() as tape:
+    tape.watch(x)
     outputs = layer(x, training=True)
   assert outputs.dtype == layer.compute_dtype
   np.testing.assert_array_equal(outputs, layer(x, training=False))
-  d_gamma, d_beta = tape.gradient(outputs, [layer.gamma, layer.beta], tf.cast(d_outputs, outputs.dtype))
+  d_x, d_gamma, d_beta = tape.gradient(outputs, [x, layer.gamma, layer.beta], tf.cast(d_outputs, outputs.dtype))
   tolerance = 1e-5 if policy == "float32" else 0.05
-  mean, variance = weights[2:]
+  gamma, _, mean, variance = weights
+  np.testing.assert_allclose(d_x, d_outputs * gamma / np.sqrt(variance + _EPSILON), rtol=tolerance, atol=tolerance)
+  x = x.numpy()
   np.testing.assert_allclose(d_beta, d_outputs.sum((0, 1, 2)), rtol=tolerance, atol=tolerance * x.size ** 0.5)
   np.testing.assert_allclose(d_gamma, (d_outputs * (x - mean) / np.sqrt(variance + _EPSILON)).sum((0, 1, 2)),
                              rtol=tolerance, atol=tolerance * x.size ** 0.5)

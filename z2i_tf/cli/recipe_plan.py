@@ -12,6 +12,7 @@ from z2i_tf import conventions
 from z2i_tf.cli import pretrain
 from z2i_tf.cli import stage_runs
 from z2i_tf.cli import train
+from z2i_tf.cli import training_flags
 from z2i_tf.errors import InputError
 
 _EXTENSION = ".cfg"
@@ -78,6 +79,7 @@ def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> 
   latest: Dict[str, PlannedStage] = {}
   for stage in stages:
     with stage.errors():
+      _name_handed_over_statistics(stage, latest)
       stage.config = stage.command.stage_config(stage.values)
       _take_over(stage, latest)
     latest.update(dict.fromkeys(stage.config.networks, stage))
@@ -191,6 +193,15 @@ def _read(flagfile, work_dir, overriding) -> PlannedStage:
     if rest:
       raise InputError(f"unexpected line {rest[0]!r}; every option is a flag, as --name=value")
   return PlannedStage(name, flagfile, command, values)
+
+
+def _name_handed_over_statistics(stage, latest: Dict[str, PlannedStage]) -> None:
+  """Sets --init_* of networks that keep the statistics of what an earlier stage leaves: a stage by hand must name it."""
+  values = stage.values
+  own = training_flags.initial_weights(values)
+  for name in set(values.freeze_batch_norm) & set(latest) - set(own):
+    if _ALL not in own and (stage.command is train or values.network == name):
+      values[f"init_{name}"].value = latest[name].folder
 
 
 def _take_over(stage, latest: Dict[str, PlannedStage]) -> None:

@@ -101,8 +101,8 @@ def define_record_flags(values: flags.FlagValues) -> None:
 def define_device_flags(values: flags.FlagValues) -> None:
   """How the devices compute. Which ones: all visible GPUs, or the CPU; of all workers with TF_CONFIG."""
   flags.DEFINE_enum("precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "Arithmetic of the three "
-                    "networks; losses, attention weights, VGG19 and discriminator stay float32. mixed_float16 scales "
-                    "the loss.", flag_values=values)
+                    "networks; gates, losses, attention weights, VGG19 and discriminator stay float32. mixed_float16 "
+                    "scales the loss.", flag_values=values)
   flags.DEFINE_bool("jit_compile", False, "Compile the step with XLA; for one device.", flag_values=values)
   flags.DEFINE_bool("deterministic", None, "Repeat results bit for bit, on the same devices. Default: on a CPU without "
                     "--jit_compile.", flag_values=values)

@@ -16,7 +16,8 @@ class SynchronizedBatchNorm(layers.BatchNormalization):
   1e-3 of the output, and published weights were trained with this one. Keras' fused layer is faster but rounds
   otherwise, cannot be synchronised and keeps another (unbiased) moving variance.
 
-  Statistics are float32 whatever the inputs. Outside training, and with `statistics_are_frozen` set, it is Keras' layer.
+  Statistics are float32 whatever the inputs. Outside training, and with `statistics_are_frozen` set, it is Keras'
+  layer.
 
   Call arguments:
     inputs: (B, H, W, C); B the replica's share.

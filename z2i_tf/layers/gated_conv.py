@@ -11,7 +11,8 @@ _KERNEL_SIZE = 3
 class GatedConv2D(layers.Layer):
   """A 'same' 3x3 convolution whose output channels are half features, half gates.
 
-  The convolution gives `filters` channels (a, g), split in halves; the result is elu(a) * sigmoid(g).
+  The convolution gives `filters` channels (a, g), split in halves; the result is elu(a) * sigmoid(g),
+  computed in float32 (our own decision) and returned in the layer's type.
 
   Call arguments:
     inputs: (B, H, W, C).
@@ -52,8 +53,8 @@ class GatedConv2D(layers.Layer):
       convolved = tf.nn.bias_add(conv_of_upscaled(inputs, tf.convert_to_tensor(self.conv.kernel)), self.conv.bias)
     else:
       convolved = self.conv(inputs)
-    # In float32 also where the layer computes in bfloat16: on CPUs TensorFlow takes several times as
-    # long for these two in bfloat16, more than the convolutions save.
+    # In float32 also where the layer computes in 16 bits: on CPUs TensorFlow takes several times as long for
+    # these two in bfloat16, more than the convolutions save.
     features, gates = tf.split(tf.cast(convolved, tf.float32), 2, axis=-1)
     return tf.cast(tf.nn.elu(features) * tf.sigmoid(gates), convolved.dtype)
 

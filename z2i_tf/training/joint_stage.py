@@ -46,6 +46,8 @@ class JointStageConfig:
     jit_compile: whether the step is compiled with XLA; for one device.
     freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
       them, in place of each batch's.
+  Raises: ValueError for an odd width, an unknown precision, a loss weight that has nothing to weigh, or batch norms
+    that cannot be frozen (`config.check_frozen_batch_norm`).
   """
   model: ModelConfig
   discriminator_width: int
