@@ -91,8 +91,8 @@ def define_example_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("train_mask_dir", None, "Folder of masks of your own, white = hole, for the kind folder; each "
                       "is scaled to cover the crop and cropped at random.", flag_values=values)
   flags.DEFINE_integer("mask_reference_size", None, "Draw masks at this side, pixels, and use a random crop "
-                       "of them, so that small crops see strokes as long for their thickness as at test time. Default: masks "
-                       "are drawn at the size of the crop.", lower_bound=1, flag_values=values)
+                       "of them, so that small crops see strokes as long for their thickness as at test time. "
+                       "Default: masks are drawn at the size of the crop.", lower_bound=1, flag_values=values)
 
 
 def define_choice_flags(values: flags.FlagValues) -> None:

@@ -19,7 +19,7 @@ def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],
   """Raises ValueError unless each network in `frozen` is trained, has batch norms, and statistics to start with."""
   for name in frozen:
     if name not in networks or name not in _WITH_BATCH_NORM:
-      trained = [name for name in _WITH_BATCH_NORM if name in networks]
+      trained = [network for network in _WITH_BATCH_NORM if network in networks]
       raise ValueError(f"Of the networks trained here, {' and '.join(trained) or 'none'} can keep its batch norms' "
                        f"statistics. Received: freeze_batch_norm={name}")
     if not {name, conventions.ALL_NETWORKS} & set(initial_weights):
