@@ -9,7 +9,7 @@ import pytest
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PACKAGE = os.path.join(_ROOT, "z2i_tf")
-_OPEN = {"atomic_files", "conventions", "errors", "file_hash", "keras_api", "memory", "processor"}
+_OPEN = {"atomic_files", "conventions", "errors", "file_hash", "folder_lock", "keras_api", "memory", "processor"}
 _ALLOWED = {
     "__init__": {"*"},
     "__main__": {"cli"},
@@ -17,6 +17,7 @@ _ALLOWED = {
     "conventions": set(),
     "errors": set(),
     "file_hash": set(),
+    "folder_lock": set(),
     "keras_api": set(),
     "memory": set(),
     "processor": set(),

@@ -78,8 +78,8 @@ def test_batch_norms_of_a_network_alone_are_frozen(pretrained, tmp_path):
 
 
 @pytest.mark.parametrize("network, frozen, message", [
-    ("sr", "sr", "Of the networks trained here, none can keep its batch norms' statistics"),
-    ("coarse", "refine", "trained here, coarse can keep its batch norms' statistics. Received: freeze_batch_norm=refine"),
+    ("sr", "sr", "trained here whose batch norms can keep their statistics: none. Received: freeze_batch_norm=sr"),
+    ("coarse", "refine", "whose batch norms can keep their statistics: coarse. Received: freeze_batch_norm=refine"),
     ("coarse", "coarse", "it starts from no trained weights. Received: freeze_batch_norm=coarse")])
 def test_batch_norms_that_cannot_be_frozen(network, frozen, message, tmp_path, capsys):
   assert main(["pretrain", f"--network={network}", "--width=4", f"--freeze_batch_norm={frozen}",

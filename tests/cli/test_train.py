@@ -15,6 +15,7 @@ from tests.datasets import stand_ins as data_sets
 from tests.training import stand_ins
 from tests.training.test_loop import read_events
 from z2i_tf import checkpoints
+from z2i_tf import folder_lock
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
 
@@ -205,6 +206,16 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
   assert main(command) == 2
   error = capsys.readouterr().err
   assert "ckpt-3: neither this checkpoint nor one before" in error and error.count("\n") == 1
+
+
+def test_two_runs_in_one_folder_at_once_are_refused(finished, tmp_path, capsys):
+  shutil.copytree(finished, tmp_path / "run")
+  command = _COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
+  with folder_lock.locked_folder(str(tmp_path / "run"), "run.lock", ""):
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'run'}: another run is training here" in error and error.count("\n") == 1
+  assert main(command) == 0 and not (tmp_path / "run" / "run.lock").exists()
 
 
 def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):

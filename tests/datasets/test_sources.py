@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tests.datasets import stand_ins
+from z2i_tf import folder_lock
 from z2i_tf import image_io
 from z2i_tf.datasets import parallel
 from z2i_tf.datasets import prepared
@@ -143,7 +144,7 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
     prepare(tile_size=16)
   with pytest.raises(InputError, match="prepared otherwise .content"):
     prepare(source=sources.FolderSource(str(images / "more")))
-  with prepared._locked(str(tmp_path)):
+  with folder_lock.locked_folder(str(tmp_path), "prepare.lock", ""):
     with pytest.raises(InputError, match="another z2i prepare is writing here"):
       prepare()
   prepare()

@@ -143,3 +143,18 @@ def test_with_frozen_statistics_training_is_inference_and_trains_gamma_and_beta(
   np.testing.assert_allclose(d_gamma, (d_outputs * (x - mean) / np.sqrt(variance + _EPSILON)).sum((0, 1, 2)),
                              rtol=tolerance, atol=tolerance * x.size ** 0.5)
   np.testing.assert_array_equal(layer.get_weights()[2:], weights[2:])
+
+
+def test_with_frozen_statistics_two_replicas_do_what_one_does(two_devices):
+  def frozen(**kwargs):
+    layer = SynchronizedBatchNorm(**kwargs)
+    layer.statistics_are_frozen = True
+    return layer
+
+  x, weights, d_outputs = _case()
+  x[:2] += 3.0
+  alone, shared = (_run(strategy, frozen, x, weights, d_outputs) for strategy in (
+      tf.distribute.get_strategy(), two_devices))
+  for name, value in alone.items():
+    np.testing.assert_allclose(shared[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+  np.testing.assert_array_equal(shared["weights"], weights)

@@ -6,16 +6,10 @@ Places2, are quick to decode anyway. `dataset.json` lists the shards, and says w
 they are complete.
 """
 
-import contextlib
 import glob
 import json
 import os
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional
-
-try:
-  import fcntl
-except ImportError:  # Windows has no such locks.
-  fcntl = None
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import tensorflow as tf
 
@@ -36,6 +30,7 @@ from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.datasets.sources import naming
 from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
+from z2i_tf.folder_lock import locked_folder
 
 MANIFEST_FILE = "dataset.json"
 _LOCK_FILE = "prepare.lock"
@@ -122,30 +117,8 @@ def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], 
   Raises: InputError if the folder holds something else, cannot be written, another process is filling it, or images
     were skipped earlier that `bad_images` does not let pass.
   """
-  with _locked(folder):
+  with locked_folder(folder, _LOCK_FILE, "another z2i prepare is writing here; wait for it"):
     return _fill(source, folder, origin, tile_size, shard_count, bad_images, progress)
-
-
-@contextlib.contextmanager
-def _locked(folder) -> Iterator[None]:
-  """Keeps other processes from filling the folder, where the file system has locks."""
-  path = os.path.join(folder, _LOCK_FILE)
-  try:
-    file = open(path, "wb")
-  except OSError as error:
-    raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
-  with file:
-    try:
-      if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise InputError(f"{folder}: another z2i prepare is writing here; wait for it") from error
-    except OSError:  # Some network file systems have none.
-      pass
-    try:
-      yield
-    finally:
-      os.unlink(path)
 
 
 def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):

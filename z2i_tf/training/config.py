@@ -20,8 +20,8 @@ def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],
   for name in frozen:
     if name not in networks or name not in _WITH_BATCH_NORM:
       trained = [network for network in _WITH_BATCH_NORM if network in networks]
-      raise ValueError(f"Of the networks trained here, {' and '.join(trained) or 'none'} can keep its batch norms' "
-                       f"statistics. Received: freeze_batch_norm={name}")
+      raise ValueError("Networks trained here whose batch norms can keep their statistics: "
+                       f"{', '.join(trained) or 'none'}. Received: freeze_batch_norm={name}")
     if not {name, conventions.ALL_NETWORKS} & set(initial_weights):
       raise ValueError(f"The batch norms of {name!r} have no statistics to keep, for it starts from no trained weights. "
                        f"Received: freeze_batch_norm={name}")

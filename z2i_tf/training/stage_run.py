@@ -14,6 +14,7 @@ from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
+from z2i_tf.folder_lock import locked_folder
 from z2i_tf.training import devices
 from z2i_tf.training.guarded_step import guarded_step
 from z2i_tf.training.interruption import asked_to_stop
@@ -35,6 +36,7 @@ from z2i_tf.training.work_dir import writing_errors
 
 # So many images of the validation data are shown.
 MAX_PICTURES = 4
+_LOCK_FILE = "run.lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +90,11 @@ class StageRun(StageActions):
   def run(self, reporter: Reporter) -> None:
     """Trains to the end of the stage, beginning at the last checkpoint if there is one.
 
-    Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, the folder cannot be
-      written, or another worker is gone; Stopped after a signal.
+    Raises: InputError if another run is in the folder, the last checkpoint cannot be restored, initial weights cannot be
+      had, the folder cannot be written, or another worker is gone; Stopped after a signal.
     """
     stage, record = self._stage, self._record
-    with self._needing_other_workers(), asked_to_stop() as interruption:
+    with self._needing_other_workers(), self._alone(), asked_to_stop() as interruption:
       self._restore()
       if record.step >= stage.loop.iterations:
         print(f"{self._work_dir} has its {stage.loop.iterations} steps already")
@@ -145,6 +147,17 @@ class StageRun(StageActions):
       scalars[f"learning_rate/{name}"] = float(optimizer.learning_rate.numpy())
       scalars.update({f"loss_scale/{name}": scale for scale in loss_scales(optimizer)})
     return scalars
+
+  @contextlib.contextmanager
+  def _alone(self) -> Iterator[None]:
+    """Keeps other runs out of the folder."""
+    if not self._is_chief:
+      yield
+      return
+    make_folder(self._work_dir)
+    with locked_folder(self._work_dir, _LOCK_FILE,
+                       "another run is training here; wait for its end, or give another --work_dir"):
+      yield
 
   def _restore(self):
     """Restores the last checkpoint, or loads what a new run starts from."""
