@@ -56,13 +56,37 @@ def test_a_lock_on_a_removed_file_is_none(tmp_path, monkeypatch):
         pass
 
 
+def test_whoever_has_locked_the_folder_since_keeps_the_lock(tmp_path):
+  with _locked(tmp_path):
+    os.unlink(tmp_path / "its.lock")  # By somebody who believes that nobody is at work.
+    second = _locked(tmp_path)
+    second.__enter__()
+  with pytest.raises(InputError, match="at work here"):
+    with _locked(tmp_path):
+      pass
+  second.__exit__(None, None, None)
+  assert not os.listdir(tmp_path)
+
+
+def test_an_error_in_the_block_is_the_one_that_is_seen(tmp_path):
+  folder = tmp_path / "folder"
+  folder.mkdir()
+  with pytest.raises(KeyError):
+    with _locked(folder):
+      folder.rename(tmp_path / "gone")
+      raise KeyError
+
+
 def test_folders_without_locks_are_not_refused(tmp_path, monkeypatch):
   def unsupported(file, operation):
     raise OSError(95, "Operation not supported")
 
   monkeypatch.setattr(folder_lock.fcntl, "flock", unsupported)
-  with _locked(tmp_path):
+  with _locked(tmp_path), _locked(tmp_path):
     pass
+  monkeypatch.setattr(folder_lock, "fcntl", None)
+  with _locked(tmp_path), _locked(tmp_path):
+    assert not os.listdir(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

@@ -1,6 +1,7 @@
 """Folders that one process at a time writes in."""
 
 import contextlib
+import errno
 import os
 from typing import BinaryIO, Iterator
 
@@ -12,11 +13,15 @@ except ImportError:  # Windows has no such locks.
 from z2i_tf.errors import InputError
 
 
+# So often somebody may remove the file between opening and locking it.
+_TRIES = 10
+
+
 @contextlib.contextmanager
 def locked_folder(folder: str, lock_file: str, refusal: str) -> Iterator[None]:
   """Keeps others, in this process or another one, out of the same block, where system and file system have locks.
 
-  The lock is that of an open file, so a killed process leaves the file but not the lock. The file is removed in the end.
+  The lock is that of an open file: a killed process leaves the file, but no lock. In the end the file is removed.
 
   Args:
     folder: exists.
@@ -38,19 +43,20 @@ def locked_folder(folder: str, lock_file: str, refusal: str) -> Iterator[None]:
     try:
       yield
     finally:
-      with contextlib.suppress(FileNotFoundError):  # Somebody has emptied the folder.
-        os.unlink(path)
+      with contextlib.suppress(OSError):  # An error on the way here counts more.
+        if _is_at(file, path):
+          os.unlink(path)
 
 
 def _open_locked(path) -> BinaryIO:
-  while True:
+  for _ in range(_TRIES):
     with contextlib.ExitStack() as files:
       file = files.enter_context(open(path, "wb"))
       _lock(file)
-      with contextlib.suppress(FileNotFoundError):  # Its owner removes it in the end: such a lock nobody would find.
-        if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-          files.pop_all()
-          return file
+      if _is_at(file, path):
+        files.pop_all()
+        return file
+  raise OSError(errno.EBUSY, f"{os.path.basename(path)} is removed again and again")
 
 
 def _lock(file):
@@ -60,3 +66,8 @@ def _lock(file):
     raise
   except OSError:  # Some network file systems have none.
     pass
+
+
+def _is_at(file, path) -> bool:
+  """Whether the open file is the one that others find; its former owner may have removed it, or somebody else."""
+  return os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))

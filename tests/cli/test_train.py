@@ -18,6 +18,7 @@ from z2i_tf import checkpoints
 from z2i_tf import folder_lock
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
+from z2i_tf.training.work_dir import LOCK_FILE
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
           "--mask_reference_size=64", "--batch_size=2", "--vgg_weights=none", "--log_every=1",
@@ -211,11 +212,12 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
 def test_two_runs_in_one_folder_at_once_are_refused(finished, tmp_path, capsys):
   shutil.copytree(finished, tmp_path / "run")
   command = _COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
-  with folder_lock.locked_folder(str(tmp_path / "run"), "run.lock", ""):
+  lock = tmp_path / "run" / LOCK_FILE
+  with folder_lock.locked_folder(str(lock.parent), lock.name, ""):
     assert main(command) == 2
     error = capsys.readouterr().err
-    assert f"{tmp_path / 'run'}: another run is training here" in error and error.count("\n") == 1
-  assert main(command) == 0 and not (tmp_path / "run" / "run.lock").exists()
+    assert f"{lock.parent}: another run is training here" in error and str(lock) in error and error.count("\n") == 1
+  assert main(command) == 0 and not lock.exists()
 
 
 def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):

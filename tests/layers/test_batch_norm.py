@@ -152,7 +152,7 @@ def test_with_frozen_statistics_two_replicas_do_what_one_does(two_devices):
     return layer
 
   x, weights, d_outputs = _case()
-  x[:2] += 3.0
+  x[:2] += 3.0  # Each replica's own statistics would be others than those of both.
   alone, shared = (_run(strategy, frozen, x, weights, d_outputs) for strategy in (
       tf.distribute.get_strategy(), two_devices))
   for name, value in alone.items():

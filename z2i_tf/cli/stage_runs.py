@@ -130,22 +130,29 @@ def run(values: flags.FlagValues, config: Any, build: Callable[..., Any]) -> Non
   Raises: InputError for unusable flags, images, work folder, checkpoints or weights; Stopped after a signal.
   """
   import tensorflow as tf
-  from z2i_tf.datasets import pipelines
-  from z2i_tf.datasets import python_calls
   from z2i_tf.training import devices
-  from z2i_tf.training import run_checkpoints
   from z2i_tf.training import work_dir
-  from z2i_tf.training.journal import LineReporter
-  from z2i_tf.training.stage import check_initial_weights
-  from z2i_tf.training.stage_run import MAX_PICTURES
-  from z2i_tf.training.stage_run import StageData
-  from z2i_tf.training.stage_run import StageRun
 
   tf.get_logger().setLevel("ERROR")  # Every stage of a recipe has its own step; TensorFlow would warn of retracing.
   work_dir.check_work_dir(values.work_dir)
   devices.choose_determinism(values.deterministic, values.jit_compile)
   strategy = devices.make_strategy()
   inputs = open_inputs(values, config.scale, config.with_masks)
+  with devices.needing_other_workers(), work_dir.alone_in(values.work_dir, strategy):
+    _train(values, config, build, inputs, strategy)
+
+
+def _train(values, config, build, inputs, strategy):
+  from z2i_tf.datasets import pipelines
+  from z2i_tf.datasets import python_calls
+  from z2i_tf.training import devices
+  from z2i_tf.training import run_checkpoints
+  from z2i_tf.training.journal import LineReporter
+  from z2i_tf.training.stage import check_initial_weights
+  from z2i_tf.training.stage_run import MAX_PICTURES
+  from z2i_tf.training.stage_run import StageData
+  from z2i_tf.training.stage_run import StageRun
+
   loop, examples, source, held_out, settings = inputs
   check_former_run(values, settings)
   if not run_checkpoints.has_checkpoint(values.work_dir):

@@ -23,8 +23,8 @@ def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],
       raise ValueError("Networks trained here whose batch norms can keep their statistics: "
                        f"{', '.join(trained) or 'none'}. Received: freeze_batch_norm={name}")
     if not {name, conventions.ALL_NETWORKS} & set(initial_weights):
-      raise ValueError(f"The batch norms of {name!r} have no statistics to keep, for it starts from no trained weights. "
-                       f"Received: freeze_batch_norm={name}")
+      raise ValueError(f"The batch norms of {name!r} have no statistics to keep, for it starts from no trained "
+                       f"weights. Received: freeze_batch_norm={name}")
 
 
 @dataclasses.dataclass(frozen=True)

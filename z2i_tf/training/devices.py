@@ -1,9 +1,10 @@
 """On which devices a stage runs, and how its arithmetic is done there."""
 
+import contextlib
 import functools
 import json
 import os
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional
 
 import tensorflow as tf
 
@@ -51,6 +52,27 @@ def worker_count(strategy: tf.distribute.Strategy) -> int:
   resolver = strategy.cluster_resolver
   return resolver.cluster_spec().num_tasks("worker") + (
       "chief" in resolver.cluster_spec().jobs) if resolver is not None and resolver.task_type else 1
+
+
+def mean_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
+  """Returns the mean of the workers' values; all of them call it. Alone: the value."""
+  if worker_count(strategy) == 1:
+    return value
+  return float(tf.function(lambda number: strategy.reduce(
+      tf.distribute.ReduceOp.MEAN, strategy.run(tf.identity, args=(number,)), axis=None))(tf.constant(value)))
+
+
+@contextlib.contextmanager
+def needing_other_workers() -> Iterator[None]:
+  """Turns what this worker sees of another one's end into an InputError."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    if not is_lost_worker(error):
+      raise
+    lines = [line for line in error.message.splitlines() if "aborted by" in line] or error.message.splitlines()
+    raise InputError(f"another worker is gone ({lines[0][:200]}); start all of them again: they continue from the last "
+                     "checkpoint") from error
 
 
 def is_lost_worker(error: tf.errors.OpError) -> bool:

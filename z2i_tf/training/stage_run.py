@@ -1,11 +1,10 @@
 """A stage in its work folder: restores, trains, measures, saves. Knows no particular network."""
 
-import contextlib
 import dataclasses
 import functools
 import math
 import os
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +13,6 @@ from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
-from z2i_tf.folder_lock import locked_folder
 from z2i_tf.training import devices
 from z2i_tf.training.guarded_step import guarded_step
 from z2i_tf.training.interruption import asked_to_stop
@@ -36,7 +34,6 @@ from z2i_tf.training.work_dir import writing_errors
 
 # So many images of the validation data are shown.
 MAX_PICTURES = 4
-_LOCK_FILE = "run.lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +68,7 @@ class StageRun(StageActions):
 
     Args:
       stage: what is trained.
-      work_dir: as `check_work_dir` wants it; several workers see the same one.
+      work_dir: exists, and is kept for this run (`work_dir.alone_in`); several workers see the same one.
       settings: what must not change when the run is continued, JSON-compatible.
       shown_settings: those and all others, for people.
       data: what it is trained on.
@@ -90,11 +87,11 @@ class StageRun(StageActions):
   def run(self, reporter: Reporter) -> None:
     """Trains to the end of the stage, beginning at the last checkpoint if there is one.
 
-    Raises: InputError if another run is in the folder, the last checkpoint cannot be restored, initial weights cannot be
-      had, the folder cannot be written, or another worker is gone; Stopped after a signal.
+    Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, the folder cannot be
+      written, or another worker is gone; Stopped after a signal.
     """
     stage, record = self._stage, self._record
-    with self._needing_other_workers(), self._alone(), asked_to_stop() as interruption:
+    with devices.needing_other_workers(), asked_to_stop() as interruption:
       self._restore()
       if record.step >= stage.loop.iterations:
         print(f"{self._work_dir} has its {stage.loop.iterations} steps already")
@@ -111,7 +108,8 @@ class StageRun(StageActions):
     measured = self._means(self._data.validation if self._data.is_held_out else self._data.validation.take(1), step)
     if not self._data.is_held_out:
       return {}
-    quality = self._mean_over_workers(measured[f"validation/psnr/{self._stage.step.main_stage}"])
+    quality = devices.mean_over_workers(
+        self._stage.strategy, measured[f"validation/psnr/{self._stage.step.main_stage}"])
     if math.isfinite(quality) and (self._record.best is None or quality > self._record.best):
       self._record.best = quality
       self._write_model_file(BEST_FOLDER, step, psnr=quality)
@@ -148,17 +146,6 @@ class StageRun(StageActions):
       scalars.update({f"loss_scale/{name}": scale for scale in loss_scales(optimizer)})
     return scalars
 
-  @contextlib.contextmanager
-  def _alone(self) -> Iterator[None]:
-    """Keeps other runs out of the folder."""
-    if not self._is_chief:
-      yield
-      return
-    make_folder(self._work_dir)
-    with locked_folder(self._work_dir, _LOCK_FILE,
-                       "another run is training here; wait for its end, or give another --work_dir"):
-      yield
-
   def _restore(self):
     """Restores the last checkpoint, or loads what a new run starts from."""
     is_continued = self._checkpoints.restore()
@@ -174,16 +161,9 @@ class StageRun(StageActions):
 
   def _check_others_start_here(self):
     """Workers that do not see the same folder would have restored different things."""
-    if self._mean_over_workers(float(self._record.step)) != self._record.step:
+    if devices.mean_over_workers(self._stage.strategy, float(self._record.step)) != self._record.step:
       raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; "
                        "all must see the same folder")
-
-  def _mean_over_workers(self, value: float) -> float:
-    strategy = self._stage.strategy
-    if devices.worker_count(strategy) == 1:
-      return value
-    return float(tf.function(lambda number: strategy.reduce(
-        tf.distribute.ReduceOp.MEAN, strategy.run(tf.identity, args=(number,)), axis=None))(tf.constant(value)))
 
   def _means(self, dataset, step) -> Dict[str, float]:
     """Returns means over all images of the dataset, and writes the pictures of its first batch."""
@@ -209,22 +189,6 @@ class StageRun(StageActions):
       make_folder(path)
       measured = {} if psnr is None else {"validation_psnr": psnr}
       checkpoints.write_model_file(path, arrays, {**self._stage.description, "step": step, **measured})
-
-  @contextlib.contextmanager
-  def _needing_other_workers(self) -> Iterator[None]:
-    try:
-      yield
-    except tf.errors.OpError as error:
-      if not devices.is_lost_worker(error):
-        raise
-      raise InputError(f"another worker is gone ({_reason(error)}); start all of them again: they continue from the "
-                       "last checkpoint") from error
-
-
-def _reason(error) -> str:
-  """Returns the line of TensorFlow's message that says what happened."""
-  lines = [line for line in error.message.splitlines() if "aborted by" in line] or error.message.splitlines() or [""]
-  return lines[0][:200]
 
 
 def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:

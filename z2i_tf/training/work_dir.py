@@ -9,7 +9,10 @@ import tensorflow as tf
 
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
+from z2i_tf.folder_lock import locked_folder
+from z2i_tf.training.devices import is_chief
 from z2i_tf.training.devices import is_lost_worker
+from z2i_tf.training.devices import mean_over_workers
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.csv"
@@ -17,6 +20,7 @@ CHECKPOINT_FOLDER = "checkpoints"
 EVENTS_FOLDER = "events"
 BEST_FOLDER = "best"
 KEPT_FOLDER = "kept"
+LOCK_FILE = "run.lock"
 # The setting that says which kind of stage a folder belongs to.
 COMMAND = "command"
 
@@ -32,6 +36,45 @@ def check_work_dir(work_dir: str) -> None:
     raise InputError(f"--work_dir={work_dir}: cannot write in {existing}")
 
 
+@contextlib.contextmanager
+def alone_in(work_dir: str, strategy: tf.distribute.Strategy) -> Iterator[None]:
+  """Keeps other runs out of the folder, where system and file system have locks.
+
+  A missing folder is created, and goes again if nothing is written in it. All workers call it; the chief has the lock.
+  Raises: InputError, in all workers, if another run is there or the folder cannot be written.
+  """
+  refusal = None
+  with contextlib.ExitStack() as held:
+    if is_chief(strategy):
+      try:
+        held.enter_context(_existing(work_dir))
+        held.enter_context(locked_folder(
+            work_dir, LOCK_FILE, "another run is training here; wait for its end, or give another --work_dir (if there "
+            f"is none on any machine, delete {os.path.join(work_dir, LOCK_FILE)})"))
+      except InputError as error:
+        refusal = error
+    if mean_over_workers(strategy, float(refusal is not None)):
+      raise refusal or InputError(f"--work_dir={work_dir}: the first worker cannot train there, and says why")
+    yield
+
+
+@contextlib.contextmanager
+def _existing(folder):
+  """Creates the folder and those above it where they are missing; in the end, removes them again if they are empty."""
+  missing = []
+  path = os.path.abspath(folder)
+  while not os.path.isdir(path):
+    missing.append(path)
+    path = os.path.dirname(path)
+  make_folder(folder)
+  try:
+    yield
+  finally:
+    for path in missing:
+      with contextlib.suppress(OSError):
+        os.rmdir(path)
+
+
 def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any]) -> List[str]:
   """Returns how settings differ from those of the run that the folder holds, a line each.
 
@@ -45,8 +88,7 @@ def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping
 
 
 def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:
-  """Creates the folder, if missing, and writes its `config.json`; raises InputError if it cannot."""
-  make_folder(work_dir)
+  """Writes the folder's `config.json`; raises InputError if it cannot."""
   try:
     with atomic_write(os.path.join(work_dir, CONFIG_FILE)) as file:
       file.write((json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
