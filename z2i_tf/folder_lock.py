@@ -70,4 +70,7 @@ def _lock(file):
 
 def _is_at(file, path) -> bool:
   """Whether the open file is the one that others find; its former owner may have removed it, or somebody else."""
-  return os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+  try:
+    return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+  except FileNotFoundError:
+    return False
