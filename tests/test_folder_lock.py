@@ -22,6 +22,10 @@ def _locked(folder):
   return folder_lock.locked_folder(str(folder), "its.lock", "another one is at work here")
 
 
+def _refuse(path):
+  raise OSError(30, "Read-only file system", path)
+
+
 def test_another_process_is_kept_out_until_it_ends_or_is_killed(tmp_path):
   for end in (lambda process: process.stdin.close(), lambda process: process.kill()):
     with subprocess.Popen([sys.executable, "-c", _HOLDER, str(tmp_path)], stdin=subprocess.PIPE,
@@ -68,12 +72,16 @@ def test_whoever_has_locked_the_folder_since_keeps_the_lock(tmp_path):
   assert not os.listdir(tmp_path)
 
 
-def test_an_error_in_the_block_is_the_one_that_is_seen(tmp_path):
+def test_an_error_in_the_block_is_the_one_that_is_seen(tmp_path, monkeypatch):
   folder = tmp_path / "folder"
   folder.mkdir()
   with pytest.raises(KeyError):
     with _locked(folder):
       folder.rename(tmp_path / "gone")
+      raise KeyError
+  monkeypatch.setattr(os, "unlink", _refuse)  # A file system that has become read-only.
+  with pytest.raises(KeyError):
+    with _locked(tmp_path):
       raise KeyError
 
 
