@@ -1,6 +1,6 @@
 """Speed and memory of inference on this machine, as ratios within one run.
 
-  python benchmarks/inference.py [--parts=speed,memory,saved_model,sizes,startup] [--width=64] [--masks=20] [--rounds=1]
+  python benchmarks/inference.py [--parts=speed,saved_model,startup] [--width=64] [--masks=20] [--rounds=1]
                                  [--model=compact] [--precision=float32]
 
 speed: photographs of 256x256 with the paper's masks. The plain path is three separate calls of networks of ordinary
@@ -9,18 +9,16 @@ speed: photographs of 256x256 with the paper's masks. The plain path is three se
   whatever else the machine does hits all of them. Seconds are means over masks (and rounds), of wall time and of
   processor time of this process. Differences are from the plain path, in gray levels of 8 bits, over the hole; PSNR is
   that of bfloat16 beside our float32, over the hole and over the image, the lowest of any mask.
-memory: holes of 5% in four places of large images, one process each: prediction of the plan and peak.
-saved_model: peak and time of an exported model, which sees the whole image.
-sizes: time over sizes of hole and image, each filled once before.
+saved_model: peak and time of an exported model that sees the whole of a large image with a hole of 5%.
 startup: wall time of commands from the shell, medians.
 
 Weights are random (see `inference_paths.random_weights`), or those of --model, a bundled model's name or a model
-folder; --width is then the model's. --precision is that of memory and sizes.
+folder; --width is then the model's. --precision is that of saved_model. What a photograph takes, filled
+piece by piece, is measured by `photographs.py`.
 """
 
 import argparse
 import dataclasses
-import json
 import os
 import statistics
 import subprocess
@@ -35,44 +33,31 @@ import tensorflow as tf
 
 import arithmetic
 import inference_paths
+import large_images
+from large_images import SIDE
 from z2i_tf import checkpoints
-from z2i_tf import image_io
 from z2i_tf import image_ops
 from z2i_tf import memory
 from z2i_tf import processor
 from z2i_tf.inference import model_store
 from z2i_tf.inference import saved_model
 from z2i_tf.inference.bundled_models import model_folder
-from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_DATA = os.path.join(os.path.dirname(_HERE), "data")
-_SIDE = 256
+_DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
 _KINDS = ("small", "large")
-# (H, W) and --max_memory.
-_DEFAULT_BOUND = "3GB"
-_MEMORY_CASES = (((1080, 1920), _DEFAULT_BOUND), ((3000, 4000), _DEFAULT_BOUND), ((1080, 1920), "1.5GB"))
-_SAVED_MODEL_SIZES = ((256, 256), (1080, 1920))
-_HOLE_SHARE, _PLACES_PER_SIDE = 0.05, 2
-_IMAGE_SIZES, _HOLE_SIDES = ((512, 512), (1080, 1920), (3000, 4000)), (64, 192, 384)
+_SAVED_MODEL_SIZES = ((256, 256), (1080, 1920))  # Height, width.
 _STARTS = 5
 _PLAIN, _KERAS, _FLOAT32, _BFLOAT16 = "plain", "Keras", "ours, float32", "ours, bfloat16"
 
 
 def _photographs():
-  """(4, 256, 256, 3) float32: the middles of the sample photographs."""
-  crops = []
-  for path in image_io.list_images(os.path.join(_DATA, "images")):
-    photo = image_io.read_rgb(path)
-    top, left = ((length - _SIDE) // 2 for length in photo.shape[:2])
-    crops.append(photo[top:top + _SIDE, left:left + _SIDE])
-  return np.stack(crops) / np.float32(255)
+  """(4, 256, 256, 3) float32 in [0, 1]."""
+  return large_images.small_samples() / np.float32(255)
 
 
 def _holes(kind, count):
-  mixture, rng = MaskMixture.parse(kind), np.random.default_rng(0)
-  return [mixture.draw(_SIDE, _SIDE, rng).astype(bool) for _ in range(count)]
+  return large_images.paper_masks(kind, count) == 1
 
 
 def _weights(arguments):
@@ -81,12 +66,12 @@ def _weights(arguments):
     arrays, config = checkpoints.read_model_file(model_folder(arguments.model))
     return ModelConfig(**config["model"]), arrays
   config = ModelConfig(width=arguments.width)
-  holes = [hole for kind in _KINDS for hole in _holes(kind, 2)]
-  return config, inference_paths.random_weights(config, _photographs(), np.stack(holes))
+  holes = np.concatenate([_holes(kind, 2) for kind in _KINDS])
+  return config, inference_paths.random_weights(config, _photographs(), holes)
 
 
 def _measure_speed(config, arrays, arguments):
-  paths = {_PLAIN: inference_paths.PlainPath(config, arrays, (_SIDE, _SIDE)),
+  paths = {_PLAIN: inference_paths.PlainPath(config, arrays, (SIDE, SIDE)),
            _KERAS: inference_paths.KerasPath(config, arrays),
            _FLOAT32: inference_paths.OurPath(config, arrays, "float32")}
   instructions = processor.bfloat16_instructions()
@@ -96,7 +81,7 @@ def _measure_speed(config, arrays, arguments):
   flops = sum(map(arithmetic.count_flops, paths[_PLAIN].concrete_functions))
   rates = [arithmetic.product_rate()]
   plain_seconds = []
-  print(f"\n{_SIDE}x{_SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
+  print(f"\n{SIDE}x{SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
         f"{processor.usable_cores()} cores of {processor.model_name()} "
         f"(bfloat16: {', '.join(instructions or ()) or 'no instructions'})\n")
   print("| masks | path | seconds | x plain | processor seconds | x plain | largest difference | PSNR of bfloat16, dB: "
@@ -138,66 +123,20 @@ def _fill_all(paths, photos, holes, rounds):
 def _psnr(results, references):
   """Returns the lowest PSNR over a hole, and over an image with it; of lists of the holes' pixels (n, 3) in [0, 1]."""
   squares = [np.square(result - reference) for result, reference in zip(results, references)]
-  errors = max(map(np.mean, squares)), max(map(np.sum, squares)) / (3 * _SIDE**2)
+  errors = max(map(np.mean, squares)), max(map(np.sum, squares)) / (3 * SIDE**2)
   return [-10.0 * np.log10(error) for error in errors]
-
-
-def _in_child(folder, arguments, size, holes, max_memory, warm):
-  """Fills the holes of an image in a process of its own; returns its list (see `large_images`).
-
-  `max_memory` None: as a whole, without bound.
-  """
-  settings = {"model": folder, "precision": arguments.precision, "max_memory": max_memory, "height": size[0],
-              "width": size[1], "holes": holes, "warm": warm}
-  command = [sys.executable, os.path.join(_HERE, "large_images.py"), json.dumps(settings)]
-  return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-
-
-def _few_places(size):
-  """A hole of 5% in a few places, as boxes."""
-  side = round((_HOLE_SHARE * size[0] * size[1])**0.5 / _PLACES_PER_SIDE)
-  tops, lefts = ([(2 * place + 1) * length // (2 * _PLACES_PER_SIDE) - side // 2
-                  for place in range(_PLACES_PER_SIDE)] for length in size)
-  return [_square(top, left, side) for top in tops for left in lefts]
-
-
-def _measure_memory(folder, config, arguments):
-  print(f"\nHole of {_HOLE_SHARE:.0%} in {_PLACES_PER_SIDE**2} places, width {config.width}, {arguments.precision}\n")
-  print("| image | --max_memory | plan | predicted | peak | peak / predicted | seconds |\n|" + "---|" * 7)
-  for size, max_memory in _MEMORY_CASES:
-    result, = _in_child(folder, arguments, size, [_few_places(size)], max_memory, warm=False)
-    print(f"| {size[1]}x{size[0]} | {max_memory} | {result['plan']} | {memory.format_size(result['predicted'])} | "
-          f"{memory.format_size(result['peak'])} | {result['peak'] / result['predicted']:.2f} | "
-          f"{result['seconds']:.1f} |", flush=True)
 
 
 def _measure_saved_model(folder, config, arguments):
   exported = os.path.join(folder, "exported")
   os.mkdir(exported)
-  saved_model.write_saved_model(model_store.load_generator(os.path.join(folder, "model"), arguments.precision), exported,
-                                "benchmark")
-  print(f"\nThe whole image in a SavedModel, hole of {_HOLE_SHARE:.0%} in {_PLACES_PER_SIDE**2} places, width "
-        f"{config.width}, {arguments.precision}\n")
+  generator = model_store.load_generator(os.path.join(folder, "model"), arguments.precision)
+  saved_model.write_saved_model(generator, exported, "benchmark")
+  print(f"\nThe whole image in a SavedModel, hole of 5%, width {config.width}, {arguments.precision}\n")
   print("| image | peak | seconds |\n|---|---|---|")
-  for size in _SAVED_MODEL_SIZES:
-    result, = _in_child(exported, arguments, size, [_few_places(size)], None, warm=False)
-    print(f"| {size[1]}x{size[0]} | {memory.format_size(result['peak'])} | {result['seconds']:.1f} |", flush=True)
-
-
-def _measure_sizes(folder, config, arguments):
-  print(f"\nSeconds (peak of the process so far, hole by hole) of a square hole in the middle, width {config.width}, "
-        f"{arguments.precision}\n")
-  print("| image |" + "".join(f" hole {side}x{side} |" for side in _HOLE_SIDES))
-  print("|" + "---|" * (1 + len(_HOLE_SIDES)))
-  for size in _IMAGE_SIZES:
-    holes = [[_square((size[0] - side) // 2, (size[1] - side) // 2, side)] for side in _HOLE_SIDES]
-    results = _in_child(folder, arguments, size, holes, _DEFAULT_BOUND, warm=True)
-    print(f"| {size[1]}x{size[0]} |" + "".join(
-        f" {result['seconds']:.2f} ({memory.format_size(result['peak'])}) |" for result in results), flush=True)
-
-
-def _square(top, left, side):
-  return [top, top + side, left, left + side]
+  for shape in _SAVED_MODEL_SIZES:
+    _, peak, seconds = large_images.fill_in_child(exported, arguments.precision, shape, native=True)
+    print(f"| {shape[1]}x{shape[0]} | {memory.format_size(peak)} | {seconds:.1f} |", flush=True)
 
 
 def _measure_startup(folder):
@@ -216,14 +155,14 @@ def _measure_startup(folder):
 
 
 def main():
-  parts = ("speed", "memory", "saved_model", "sizes", "startup")
+  parts = ("speed", "saved_model", "startup")
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--parts", default=",".join(parts))
   parser.add_argument("--width", type=int, default=64)
   parser.add_argument("--masks", type=int, default=20, help="of a kind")
   parser.add_argument("--rounds", type=int, default=1)
   parser.add_argument("--model", help="a bundled model's name, or a model folder, instead of random weights")
-  parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of memory and sizes")
+  parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of saved_model")
   arguments = parser.parse_args()
   chosen = arguments.parts.split(",")
   if not set(chosen) <= set(parts):
@@ -236,12 +175,8 @@ def main():
       checkpoints.write_model_file(model, arrays, {"model": dataclasses.asdict(config)})
     if "speed" in chosen:
       _measure_speed(config, arrays, arguments)
-    if "memory" in chosen:
-      _measure_memory(model, config, arguments)
     if "saved_model" in chosen:
       _measure_saved_model(folder, config, arguments)
-    if "sizes" in chosen:
-      _measure_sizes(model, config, arguments)
     if "startup" in chosen:
       _measure_startup(folder)
 

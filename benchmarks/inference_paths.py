@@ -105,11 +105,11 @@ class KerasPath:
 
 
 class OurPath:
-  """What the package's inference does with an image seen whole."""
+  """What the networks do in the package's inference, with an image seen whole."""
 
   def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray], precision: str):
     self._predictor = Predictor(Generator(config, arrays, precision))
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """As `PlainPath`."""
-    return self._predictor.fill(image[np.newaxis], hole[np.newaxis], self._predictor.max_scores)[0]
+    return self._predictor.fill(image[np.newaxis], hole[np.newaxis])[0]

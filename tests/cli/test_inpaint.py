@@ -16,7 +16,9 @@ from PIL.PngImagePlugin import PngInfo
 import pytest
 
 from tests import recordings
+import z2i_tf
 from z2i_tf import image_io
+from z2i_tf import image_ops
 from z2i_tf.cli.main import main
 
 
@@ -65,16 +67,38 @@ def _folder(pairs, model):
 
 def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
   assert main(_one(pairs, model)) == 0
-  lines = capsys.readouterr().out.splitlines()
-  assert lines[0].endswith("masks/a.png: hole 5.6% of the image, 1 region")
-  assert re.fullmatch(
-      r"whole image \(24x31\); attention in chunks of \d+ queries; predicted peak memory .* [MG]B", lines[1])
-  assert lines[2].endswith("out/a.png") and lines[3].startswith("peak memory")
+  assert capsys.readouterr().out == f"{pairs / 'out' / 'a.png'}\n"
   image, result = (image_io.read_rgb(str(pairs / folder / "a.png")) for folder in ("images", "out"))
   mask = image_io.read_mask(str(pairs / "masks" / "a.png"))
   np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
   assert (result[mask == 1] != image[mask == 1]).any()
   assert os.listdir(pairs / "out") == ["a.png"]
+
+
+def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, capsys):
+  a = pairs / "images" / "a.png"
+  assert main(_one(pairs, model, verbose="true")) == 0
+  line, output = capsys.readouterr().out.splitlines()
+  assert line == f"{a}: hole 5.6% of the image, 1 region; 1 piece, the largest in a crop of 24x31"
+  assert output.endswith("out/a.png")
+  assert main(_one(pairs, model, verbose="true", native="true")) == 0
+  assert capsys.readouterr().out.splitlines()[0].endswith("1 region; seen whole")
+  assert main(_folder(pairs, model) + ["--verbose"]) == 0
+  assert f"{a}: hole 5.6% of the image, 1 region; 1 piece" in capsys.readouterr().out
+
+
+def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
+  results = {}
+  for name, changes in (("native", {"native": "true"}), ("none", {"detail": "none"}), ("auto", {}),
+                        ("patches", {"detail": "patches"})):
+    assert main(_one(pairs, model, **changes)) == 0
+    results[name] = image_io.read_rgb(str(pairs / "out" / "a.png"))
+  image, mask = (read(str(pairs / folder / "a.png")) for read, folder in (
+      (image_io.read_rgb, "images"), (image_io.read_mask, "masks")))
+  native = z2i_tf.Inpainter.load(str(model)).stages(image, mask)["result"]
+  np.testing.assert_array_equal(results["native"], image_ops.fill_hole(image, mask, native))
+  assert (results["none"] != results["native"]).any() and (results["patches"] != results["none"]).any()
+  np.testing.assert_array_equal(results["auto"], results["patches"])  # Six pixels thick: not thin.
 
 
 def test_a_folder_is_paired_by_stem_and_gray_and_transparent_images_stay_so(pairs, model, capsys):
@@ -130,15 +154,16 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"model": "{dir}/out"}, "no model here"),
     ({"image_dir": "images"}, "give either --image, --mask and --output"),
     ({"resume": "true"}, "--resume is for folders"),
-    ({"max_memory": "many"}, "--max_memory=many: expected a size such as 3GB"),
-    ({"max_memory": "1MB"}, "--max_memory=1 MB is too little"),
+    ({"native": "true", "detail": "none"}, "--detail has no effect with --native"),
+    ({"detail": "much"}, "--detail"),
     ({"max_pixels": "100"}, "a.png: 31x24 are 744 pixels, more than 100"),
     ({"feather": "3", "dilate": "2"}, "--feather=3 with --dilate=2"),
     ({"dilate": "99"}, "grown by --dilate=99: the mask covers everything"),
     ({"mask_from": "alpha"}, "no alpha channel"),
     ({"mask": "{dir}/gray.png"}, "ambiguous as a mask"),
-    ({"dump_dir": "{dir}/nowhere/dump"}, "cannot create this folder"),
-    ({"dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"}, "which the dump would overwrite"),
+    ({"dump_dir": "{dir}/dump"}, "give --native too"),
+    ({"dump_dir": "{dir}/nowhere/dump", "native": "true"}, "cannot create this folder"),
+    ({"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"}, "which the dump would overwrite"),
     ({"mask": ""}, "give either --image, --mask and --output"),
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
 ])
@@ -160,8 +185,8 @@ def test_a_photograph_keeps_depth_profile_and_text_and_blends_where_asked(pairs,
   text = PngInfo()
   text.add_text("Title", "a tree")
   Image.fromarray(deep).save(pairs / "images" / "deep.png", pnginfo=text, icc_profile=b"profile of a scanner")
-  command = _one(pairs, model, image=pairs / "images" / "deep.png", output=pairs / "out" / "deep.png", dilate=3,
-                 feather=2)
+  command = _one(pairs, model, verbose="true", image=pairs / "images" / "deep.png", output=pairs / "out" / "deep.png",
+                 dilate=3, feather=2)
   assert main(command) == 0
   assert "as grown by 3 pixels" in capsys.readouterr().out
   result = Image.open(pairs / "out" / "deep.png")
@@ -218,7 +243,7 @@ def test_a_folder_is_resumed_and_one_mask_serves_all(pairs, model, capsys):
     shutil.copy(pairs / "images" / "a.png", pairs / "images" / f"{name}.png")
   (pairs / "images" / "b.bmp").unlink()
   command = ["inpaint", f"--image_dir={pairs / 'images'}", f"--mask={pairs / 'masks' / 'a.png'}",
-             f"--output_dir={pairs / 'out'}", f"--model={model}", "--batch_size=2", "--workers=1", "--resume"]
+             f"--output_dir={pairs / 'out'}", f"--model={model}", "--workers=1", "--resume"]
   (pairs / "out" / "c.png").write_bytes(b"done before")
   assert main(command) == 0
   assert "2 of 3 images inpainted, 1 already there" in capsys.readouterr().out
@@ -234,7 +259,7 @@ def test_a_folder_is_resumed_and_one_mask_serves_all(pairs, model, capsys):
 
 
 def test_a_dump_shows_every_stage_and_where_attention_copied_from(pairs, model):
-  assert main(_one(pairs, model, dump_dir=pairs / "dump")) == 0
+  assert main(_one(pairs, model, native="true", dump_dir=pairs / "dump")) == 0
   sizes = {path.name: Image.open(path).size for path in (pairs / "dump").iterdir()}
   assert {name: size for name, size in sizes.items() if name != "contact_sheet.png"} == {
       **dict.fromkeys(("input.png", "mask.png", "coarse.png", "zoomed_out.png", "result.png", "attention_positions.png",

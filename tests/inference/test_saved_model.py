@@ -72,7 +72,7 @@ def _example(height, width, seed=0):
 def _assert_filled(filled, image, mask, inpainter):
   assert filled.dtype == np.uint8
   np.testing.assert_array_equal(filled[mask == 0], image[mask == 0])
-  assert np.abs(filled.astype(int) - inpainter.fill_whole(image, mask)).max() <= 1
+  assert np.abs(filled.astype(int) - inpainter(image, mask, native=True)).max() <= 1
 
 
 def test_it_needs_tensorflow_alone_and_runs_in_its_command_line(exported, inpainter, tmp_path):
@@ -158,7 +158,7 @@ def test_stages_are_those_of_the_python_path(predictor, inpainter):
 
 def test_the_folder_serves_as_a_model(exported, predictor, inpainter):
   image, mask = _example(20, 30)
-  _assert_filled(z2i_tf.Inpainter(predictor).fill_whole(image, mask), image, mask, inpainter)
+  _assert_filled(z2i_tf.Inpainter(predictor)(image, mask, native=True), image, mask, inpainter)
   with pytest.raises(InputError, match="exported with --precision=float32, not bfloat16"):
     model_store.load_predictor(exported, "bfloat16")
 

@@ -1,7 +1,7 @@
 """Inpaints the sample photographs and draws one comparison sheet.
 
-Columns: input with its hole, OpenCV's Telea (radius 5), the coarse network's fill, the result, the
-original. Prints the PSNR of Telea, coarse fill and result for each photograph.
+Columns: input with its hole, OpenCV's Telea (radius 5), the networks' own result, the result with texture and
+blending, the original. Prints the PSNR of Telea, networks and result for each photograph.
 """
 
 import os
@@ -12,7 +12,7 @@ from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
 _SHEET = "comparison.png"
-_TITLES = ("input", "Telea", "coarse", "result", "original")
+_TITLES = ("input", "Telea", "networks", "result", "original")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -55,17 +55,12 @@ def run(values: flags.FlagValues) -> bool:
 
 def _row(inpainter, path, image, mask):
   """Fills one photograph in three ways; prints their PSNR; returns the pictures in the order of the titles."""
-  from z2i_tf import conventions
-  from z2i_tf import image_ops
   from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
   from z2i_tf.evaluation import image_scores
   from z2i_tf.reports import comparison_sheet
   masked = image * (1 - mask[..., None])
-  stages = inpainter.stages(masked, mask)
-  coarse, result = (image_ops.fill_hole(masked, mask, stages[name])
-                    for name in (conventions.COARSE, conventions.RESULT))
-  fills = [baselines.telea(masked, mask), coarse, result]
+  fills = [baselines.telea(masked, mask), inpainter(masked, mask, native=True), inpainter(masked, mask)]
   scores = [image_scores.score_image(fill, image, mask)[image_scores.PSNR] for fill in fills]
   print(f"{pairs.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
   return [comparison_sheet.paint_hole(image, mask), *fills, image]

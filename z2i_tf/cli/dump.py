@@ -32,8 +32,8 @@ def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
   Args:
     folder: existing.
     inpainter: with the model.
-    task: the image; it is seen whole, whatever the plan.
-  Raises: InputError if that does not fit the memory, or a file cannot be written.
+    task: the image; it is seen whole.
+  Raises: InputError if memory does not suffice, or a file cannot be written.
   """
   image = photo_io.to_8_bits(task.photo.rgb)
   stages = inpainter.stages(image, task.hole)

@@ -47,7 +47,10 @@ def define_flags(values: flags.FlagValues) -> None:
                     "side-by-side, failures and study.", flag_values=values)
   flags.DEFINE_string("output_dir", None, "New folder for what is measured, or that of a former run of the same "
                       "analysis, which is replaced.", flag_values=values)
-  flag_groups.define_inference_flags(values)
+  flags.DEFINE_enum("filling", "networks", ["networks", "photograph"], "What of a model is measured: its networks' own "
+                    "result, or what z2i inpaint makes of a photograph.", flag_values=values)
+  flag_groups.define_detail_flag(values)
+  flag_groups.define_precision_flag(values)
 
 
 def run(values: flags.FlagValues) -> bool:
@@ -67,7 +70,8 @@ def run(values: flags.FlagValues) -> bool:
   for name in ("lpips_features", "lpips_linear"):
     if values[name].present and values.lpips_net == _NO_LPIPS:
       raise InputError(f"--{name}={values[name].value}: only with --lpips_net=alex or vgg")
-  flag_groups.max_memory(values)
+  if values["detail"].present and values.filling != "photograph":
+    raise InputError(f"--detail={values.detail}: only with --filling=photograph")
   from z2i_tf.cli import evaluation_inputs as inputs
   from z2i_tf.cli import evaluation_run
   from z2i_tf.reports import charts

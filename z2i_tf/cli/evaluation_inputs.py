@@ -141,11 +141,13 @@ def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
   from z2i_tf.models import complexity
   from z2i_tf.models.zoom_inpainter import ZoomInpainter
   predictor = model_store.load_predictor(model, values.precision)
-  inpainter = Inpainter(predictor, flag_groups.max_memory(values))
+  inpainter = Inpainter(predictor)
   config = predictor.model_config
   entry = {"kind": "model", "hash": model_store.content_hash(model), "precision": predictor.precision,
+           "filling": values.filling,
            "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()), **dataclasses.asdict(config)}
-  return EvaluatedMethod(lambda example: inpainter(example.masked, example.mask), entry)
+  return EvaluatedMethod(lambda example: inpainter(
+      example.masked, example.mask, native=values.filling == "networks", detail=values.detail), entry)
 
 
 def baseline_method(name: str) -> EvaluatedMethod:

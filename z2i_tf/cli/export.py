@@ -5,7 +5,6 @@ A SavedModel takes batches of any number and images of any size, as arrays (serv
 """
 
 import os
-import sys
 
 from absl import flags
 
@@ -108,7 +107,7 @@ def _compared(values, fill, examples):
   """Returns the report of a comparison with the Python path, and says what was found; InputError if they differ."""
   from z2i_tf.inference import verification
   from z2i_tf.inference.inpainter import Inpainter
-  report = verification.compare(fill, Inpainter.load(values.model, values.precision, sys.maxsize), examples)
+  report = verification.compare(fill, Inpainter.load(values.model, values.precision), examples)
   if not report["is_equal"]:
     worst = max(report["examples"], key=lambda entry: entry["largest_difference"])
     raise InputError(f"{values.output}: the export differs from the Python path by {worst['largest_difference']} grey "

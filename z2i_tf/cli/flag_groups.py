@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 import os
 import re
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from absl import flags
 
-from z2i_tf import memory
 from z2i_tf.errors import InputError
 
 # The paper's zoom factor.
@@ -123,25 +122,31 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
                       "such as a training's --work_dir, or with a SavedModel of z2i export.", flag_values=values)
 
 
-def define_inference_flags(values: flags.FlagValues) -> None:
-  """How a model fills holes."""
+def define_filling_flags(values: flags.FlagValues) -> None:
+  """How photographs are filled; see `filling`."""
+  flags.DEFINE_bool("native", False, "Give the networks' own result at the image's own resolution: no pyramid, no "
+                    "texture, no blending.", flag_values=values)
+  define_detail_flag(values)
   define_precision_flag(values)
-  flags.DEFINE_string("max_memory", "3GB", "Bound of the process' memory, as 3GB or 800MB; what is done is planned "
-                      "to stay below.", flag_values=values)
+
+
+def define_detail_flag(values: flags.FlagValues) -> None:
+  """Texture in photographs."""
+  flags.DEFINE_enum("detail", "auto", ["auto", "patches", "none"], "Texture copied from around the hole: into all but "
+                    "thin holes, into all, or into none.", flag_values=values)
+
+
+def filling(values: flags.FlagValues) -> Dict[str, Any]:
+  """Returns the arguments for `Inpainter`; raises InputError if they do not go together."""
+  if values.native and values["detail"].present:
+    raise InputError("--detail has no effect with --native; leave one of them out")
+  return {"native": values.native, "detail": values.detail}
 
 
 def define_precision_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_enum("precision", None, ["float32", "bfloat16"], "Arithmetic of the networks (default: float32, or that "
                     "of a SavedModel); bfloat16 is faster on processors that have it (z2i doctor says so), slower on "
                     "others.", flag_values=values)
-
-
-def max_memory(values: flags.FlagValues) -> int:
-  """Returns the bytes of --max_memory; raises InputError naming it."""
-  try:
-    return memory.parse_size(values.max_memory)
-  except ValueError as error:
-    raise InputError(f"--max_memory={values.max_memory}: {error}") from error
 
 
 def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None):

@@ -20,7 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
   analysis_flags.define_zoom_crop_flag(values)
   flag_groups.define_model_choice_flag(values)
-  flag_groups.define_inference_flags(values)
+  flag_groups.define_precision_flag(values)
   analysis_flags.define_analysis_folder_flag(values)
 
 
@@ -33,7 +33,6 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.reports import intermediate
   from z2i_tf.reports import records
   from z2i_tf.reports import tables
-  max_memory = flag_groups.max_memory(values)
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   paths = folder.images[:values.count]
   read = [folder.read(path) for path in paths]
@@ -43,7 +42,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.inference import model_store
   from z2i_tf.inference.inpainter import Inpainter
   predictor = model_store.load_predictor(values.model, values.precision)
-  inpainter = Inpainter(predictor, max_memory)
+  inpainter = Inpainter(predictor)
   examples = [_example(inpainter, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
               for path, (photo, mask, _) in zip(paths, read)]
   settings = {"model": model_store.content_hash(values.model), "precision": predictor.precision,

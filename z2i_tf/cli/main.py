@@ -3,10 +3,12 @@
 Nothing heavy is imported here: help and flag errors answer at once.
 """
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
+import threading
 from typing import List, Optional
 
 from absl import flags
@@ -63,7 +65,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     if hasattr(stream, "reconfigure"):
       stream.reconfigure(errors="backslashreplace")  # File names need not be UTF-8.
   try:
-    return _dispatch(argv)
+    with _stopped_by_sigterm():
+      return _dispatch(argv)
   except (InputError, flags.Error) as error:
     return _fail(argv, " ".join(str(error).split()))
   except ImportError as error:
@@ -71,8 +74,7 @@ def main(argv: Optional[List[str]] = None) -> int:
       raise
     return _fail(argv, f"OpenCV cannot be loaded ({error}): {LIBGL_REMEDY}")
   except MemoryError:
-    return _fail(argv, "out of memory: close other programs, or give smaller images (or a lower --max_memory, where "
-                       "there is one)")
+    return _fail(argv, "out of memory: close other programs, or give smaller images")
   except Stopped as stop:
     return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
   except BrokenPipeError:  # Who reads our output has enough of it; nothing more can be said there.
@@ -85,6 +87,23 @@ def main(argv: Optional[List[str]] = None) -> int:
 def run_and_exit() -> None:
   """The console command."""
   sys.exit(main())
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm():
+  """Turns SIGTERM into `Stopped`, so that temporary files are removed; training has a handler of its own."""
+  if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    yield
+    return
+
+  def stop(number, _):
+    raise Stopped("terminated", number)
+
+  signal.signal(signal.SIGTERM, stop)
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _dispatch(argv):

@@ -1,6 +1,7 @@
 """The models that `z2i complexity` measures, and what their times depend on."""
 
 import dataclasses
+import functools
 import os
 from typing import Any, Callable, Dict, Tuple
 
@@ -91,4 +92,4 @@ def _with_total(counts):
 
 def _add_methods(name, predictors, methods):
   for predictor in predictors:
-    methods[f"{name}, {predictor.precision}"] = Inpainter(predictor)
+    methods[f"{name}, {predictor.precision}"] = functools.partial(Inpainter(predictor), native=True)

@@ -1,4 +1,4 @@
-"""Progress of work on many files: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of work that takes longer than a moment: a bar on a terminal, a line now and then elsewhere."""
 
 import contextlib
 import sys
@@ -6,14 +6,15 @@ import time
 from typing import Callable, Iterator
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BEFORE_BAR = 2.0
 
 
 @contextlib.contextmanager
 def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
-  """Yields a function to call once per `unit`; files per second and the time left go to stderr."""
+  """Yields a function to call once per `unit`; what is done and the time left go to stderr, after two seconds."""
   import tqdm
   if sys.stderr.isatty():
-    with tqdm.tqdm(total=total, unit=unit, file=sys.stderr) as bar:
+    with tqdm.tqdm(total=total, unit=unit, file=sys.stderr, delay=_SECONDS_BEFORE_BAR) as bar:
       yield bar.update
     return
   done, started = 0, time.monotonic()

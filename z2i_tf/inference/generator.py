@@ -21,6 +21,7 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 ATTENTION_SOURCES = "attention_sources"
+DEFAULT_MAX_THICKNESS_PX = 56.0
 
 
 class Generator(tf.Module):
@@ -31,7 +32,7 @@ class Generator(tf.Module):
   """
 
   def __init__(self, config: ModelConfig, arrays: Mapping[str, np.ndarray], precision: str = "float32",
-               source: str = "the model"):
+               source: str = "the model", max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX):
     """Wraps weights.
 
     Args:
@@ -39,11 +40,13 @@ class Generator(tf.Module):
       arrays: as of a model file (see `checkpoints`); those of other networks are not looked at.
       precision: "float32" or "bfloat16".
       source: where the arrays come from, for errors.
+      max_thickness_px: up to which thickness the networks fill holes (twice the largest distance to a known pixel).
     Raises: InputError naming the source and an array that is missing, left over or misshapen.
     """
     super().__init__()
     self.model_config = config
     self.precision = precision
+    self.max_thickness_px = max_thickness_px
     dtype = PRECISIONS[precision]
 
     def layers_of(network):

@@ -1,197 +1,143 @@
-"""Fills the holes of images of any size: plan, pad, predict, crop, keep the known pixels."""
+"""Fills holes in photographs of any size.
 
-from typing import Dict, Optional, Sequence
+A photograph is filled piece by piece (see `pieces`): the networks at the scale they learnt (`pyramid`), texture from
+the surroundings (`detail`), and a blend in the gradient domain (`blending`). `native=True` leaves all of that out and
+gives the networks' own result at the image's own resolution.
+"""
 
+from typing import Callable, Dict, List, Optional, Tuple
+
+import cv2
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import image_ops
-from z2i_tf import memory
 from z2i_tf.errors import InputError
+from z2i_tf.inference import blending
+from z2i_tf.inference import detail as texture
 from z2i_tf.inference import model_store
-from z2i_tf.inference import plan as plans
+from z2i_tf.inference import pieces
+from z2i_tf.inference import pyramid
 from z2i_tf.inference.checks import check_pair
-from z2i_tf.inference.footprint import Footprint
+from z2i_tf.inference.pieces import Piece
 
-# Enough for the paper's networks on crops of 800x800; a laptop has it.
-DEFAULT_MAX_MEMORY = 3 * 10**9
-_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-# What a process with TensorFlow has, where the system does not say what this one has.
-_USUAL_RESIDENT_BYTES = 600 * 10**6
+DETAILS = ("auto", "patches", "none")
+# Thinner holes show no texture: "auto" leaves them to the networks.
+_MIN_TEXTURE_THICKNESS_PX = 6
+_STEPS_PER_PIECE = 2  # Networks, then texture with its blending.
+_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError, cv2.error)
 
 
 class Inpainter:
-  """Fills holes with a trained model.
+  """Fills holes with a trained model."""
 
-  What is done is planned first (see `plan`): the image is seen whole, or in crops around its holes, so that a bound of
-  memory is kept.
-  """
-
-  def __init__(self, predictor, max_memory: int = DEFAULT_MAX_MEMORY):
-    """Wraps a `Predictor`, or anything with its methods and attributes.
-
-    Args:
-      predictor: runs the networks; its `max_scores` are those of `Limits`.
-      max_memory: bound of this process' resident memory, bytes.
-    """
+  def __init__(self, predictor):
+    """Wraps a `Predictor`, or anything with its methods and attributes."""
     self._predictor = predictor
-    self._max_memory = max_memory
-    self._footprint = Footprint(predictor.model_config, predictor.precision, predictor.max_scores)
-    # What later runs leave in the process is used again, and must not change the plans.
-    self._resident = memory.resident_bytes() or _USUAL_RESIDENT_BYTES
 
   @classmethod
-  def load(cls, model: str = model_store.DEFAULT, precision: Optional[str] = None,
-           max_memory: int = DEFAULT_MAX_MEMORY) -> "Inpainter":
+  def load(cls, model: str = model_store.DEFAULT, precision: Optional[str] = None) -> "Inpainter":
     """Loads a model.
 
     Args:
       model: a bundled model's name, or a folder with `model.npz` or a SavedModel of `z2i export`.
       precision: "float32" or "bfloat16" (faster on processors that have it); None: float32, or a SavedModel's own.
-      max_memory: bound of this process' resident memory, bytes.
     Raises: InputError if it cannot.
     """
-    return cls(model_store.load_predictor(model, precision), max_memory)
+    return cls(model_store.load_predictor(model, precision))
 
-  def plan(self, image: np.ndarray, mask: np.ndarray) -> plans.Plan:
-    """Returns how an image will be filled; arguments and errors as `__call__`."""
-    return self._plan(np.asarray(image), check_pair(image, mask), self._max_memory)
+  def plan(self, image: np.ndarray, mask: np.ndarray) -> List[Piece]:
+    """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
+    return pieces.divide(check_pair(image, mask), self._predictor.max_thickness_px)
 
-  def __call__(self, image: np.ndarray, mask: np.ndarray, plan: Optional[plans.Plan] = None) -> np.ndarray:
+  def count_steps(self, plan: Optional[List[Piece]]) -> int:
+    """Returns how often `__call__` will call `advance`; `plan` None stands for `native`."""
+    return _STEPS_PER_PIECE * len(plan) if plan else 1
+
+  def __call__(self, image: np.ndarray, mask: np.ndarray, native: bool = False, detail: str = "auto",
+               plan: Optional[List[Piece]] = None, advance: Callable[[], None] = lambda: None) -> np.ndarray:
     """Fills the hole.
 
     Args:
-      image: (H, W, 3) uint8 or uint16; what is under the hole is not looked at.
+      image: (H, W, 3) uint8 or uint16; pixels under the hole are ignored.
       mask: (H, W) or (H, W, 1), hole = anything but 0, known = 0; bool, 0/1 or 0/255.
+      native: whether to return the networks' own result at the image's own resolution.
+      detail: "auto" copies texture into all but thin holes, "patches" into all, "none" into none.
       plan: what `plan` returned for them, if it was called.
+      advance: called after each step, on progress.
     Returns: (H, W, 3) of the image's type; known pixels are those of `image`, bit for bit.
-    Raises: InputError if shapes or types are others, the mask has no hole or no known pixel, or memory does not
-      suffice.
+    Raises:
+      InputError: shapes or types are others, the mask has no hole or no known pixel, or memory does not suffice.
+      ValueError: there is no such detail.
     """
+    if detail not in DETAILS:
+      raise ValueError(f"detail must be one of {', '.join(DETAILS)}. Received: {detail}")
     image, hole = np.asarray(image), check_pair(image, mask)
-    plan = plan or self._plan(image, hole, self._max_memory)
     try:
-      return self._fill_planned(image, hole, plan)
-    except _OUT_OF_MEMORY:
-      pass  # Once more with less; outside of this block, so that nothing of the first try is kept.
-    smaller_bound = (plan.peak_bytes + self._resident) // 2
-    try:
-      smaller = self._plan(image, hole, smaller_bound)
-    except InputError as error:
-      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and there is no plan "
-                       f"that takes less than {memory.format_size(smaller_bound)}: close other programs") from error
-    try:
-      return self._fill_planned(image, hole, smaller)
+      if native:
+        filled = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis])[0]
+        advance()
+        return image_ops.fill_hole(image, hole, filled)
+      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
+      return self._fill_pieces(image, hole, plan, detail, advance)
     except _OUT_OF_MEMORY as error:
-      raise InputError(f"out of memory at --max_memory={memory.format_size(self._max_memory)}, and again at "
-                       f"{memory.format_size(smaller.peak_bytes)}: close other programs, or give a lower --max_memory"
-                       ) from error
-
-  def fill_batch(self, images: np.ndarray, masks: np.ndarray,
-                 chosen: Optional[Sequence[plans.Plan]] = None) -> np.ndarray:
-    """Fills several images of one size, together if each is seen whole and all fit the memory.
-
-    Args: as `__call__`, with a first axis; `chosen` are their plans.
-    Returns: (N, H, W, 3) of the images' type.
-    Raises: as `__call__`.
-    """
-    if not len(images) or len(images) != len(masks):
-      raise InputError(f"there must be a mask for each image, and an image: not {len(masks)} for {len(images)}")
-    holes = np.stack([check_pair(image, mask) for image, mask in zip(images, masks)])
-    chosen = chosen or [self._plan(image, hole, self._max_memory) for image, hole in zip(images, holes)]
-    needed = chosen[0].peak_bytes + (len(holes) - 1) * self._footprint.working_bytes(holes[0].size)
-    if len(holes) > 1 and all(plan.is_whole for plan in chosen) and needed <= self._max_memory:
-      try:
-        return _with_known(images, holes, self._predictor.fill(_as_float(images), holes, chosen[0].max_scores))
-      except _OUT_OF_MEMORY:
-        pass
-    return np.stack([self(*parts) for parts in zip(images, holes, chosen)])
-
-  def fill_whole(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fills the hole of an image seen whole, even where crops would do; arguments, result and errors as `__call__`."""
-    image, hole = np.asarray(image), check_pair(image, mask)
-    predicted = self._seen_whole(self._predictor.fill, image, hole)
-    return image_ops.fill_hole(image, hole, predicted[0])
+      raise _out_of_memory(image, error) from error
 
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
-    """Returns every stage for an image seen whole.
+    """Returns every stage of the networks at the image's own resolution.
 
     Args: as `__call__`.
     Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and
       "attention_sources" as of `Generator.stages`.
-    Raises: as `__call__`; InputError if the whole image does not fit the memory.
+    Raises: InputError as `__call__`.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
-    stages = self._seen_whole(self._predictor.stages, image, hole)
+    try:
+      stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis])
+    except _OUT_OF_MEMORY as error:
+      raise _out_of_memory(image, error) from error
     return {name: stage[0] for name, stage in stages.items()}
 
-  def _seen_whole(self, method, image, hole):
-    size = memory.format_size(self._max_memory)
-    needed = self._needed_for_all(image)
-    if needed > self._max_memory:
-      raise InputError(f"an image of {hole.shape[0]}x{hole.shape[1]} seen whole takes about "
-                       f"{memory.format_size(needed)}, more than --max_memory={size}")
-    try:
-      return method(_as_float(image)[np.newaxis], hole[np.newaxis], self._footprint.max_scores)
-    except _OUT_OF_MEMORY as error:
-      raise InputError(f"out of memory at --max_memory={size}: an image of {hole.shape[0]}x{hole.shape[1]} cannot be "
-                       "seen whole; close other programs, or give a smaller one") from error
+  def _fill_pieces(self, image, hole, plan, detail, advance):
+    darkest, brightest = _range(image, hole)
+    result, left = image.copy(), hole.copy()
+    for piece in plan:
+      crop, crop_hole = result[piece.crop], left[piece.crop]
+      values = (crop.astype(np.float32) - darkest) / np.float32(max(1, brightest - darkest))
+      filled = np.clip(self._filled(values, crop_hole, piece, detail, advance), 0.0, 1.0)
+      levels = np.rint(filled * np.float32(brightest - darkest) + darkest).astype(image.dtype)
+      core = piece.core_in_crop
+      result[piece.core] = np.where(crop_hole[core][..., np.newaxis], levels[core], crop[core])
+      left[piece.core] = False
+    return result
 
-  def fits_whole(self, image: np.ndarray) -> bool:
-    """Returns whether an image (H, W, 3) can be seen whole within the bound of the memory, as `stages` sees it."""
-    return self._needed_for_all(np.asarray(image)) <= self._max_memory
-
-  def _needed_for_all(self, image):
-    pixels = image.shape[0] * image.shape[1]
-    return (self._resident + self._footprint.idle_bytes + self._footprint.image_bytes(image.nbytes, pixels)
-            + self._footprint.working_bytes(pixels))
-
-  def _plan(self, image, hole, max_memory):
-    return plans.make_plan(hole, self._footprint, max_memory, self._resident, image.nbytes)
-
-  def _fill_planned(self, image, hole, plan):
-    canvas = _Canvas(image, hole, plan.blend_px)
-    for window in plan.windows:
-      if canvas.hole[window.core].any():  # A crop before may have filled it.
-        predicted = self._predictor.fill(
-            _as_float(canvas.image[window.crop])[np.newaxis], canvas.hole[window.crop][np.newaxis], plan.max_scores)
-        canvas.paste(window, predicted[0])
-    return canvas.image
+  def _filled(self, image, hole, piece, detail, advance):
+    """Fills a crop (H, W, 3) float32 in [0, 1]."""
+    is_gray = _is_gray(image[~hole])
+    smooth = pyramid.fill(self._predictor, image, hole, piece.halvings)
+    if is_gray:
+      smooth = np.where(hole[..., np.newaxis], smooth.mean(axis=-1, keepdims=True), image)
+    advance()
+    has_texture = detail == "patches" or detail == "auto" and piece.thickness_px >= _MIN_TEXTURE_THICKNESS_PX
+    filled = texture.add_texture(image, hole, smooth) if has_texture else smooth
+    blended = blending.blend(image, hole, filled, colours=smooth)
+    advance()
+    return blended
 
 
-class _Canvas:
-  """An image whose hole is closed window by window.
+def _range(image, hole) -> Tuple[int, int]:
+  """Returns the least and the greatest value of the known pixels, over all channels.
 
-  Where two windows of one hole meet, the second one's pixels go over into what the first has found beyond its core.
+  The networks see this range as 0 to 1, so files that use part of their bits are filled like any other.
   """
+  known = (~hole).astype(np.uint8)
+  extremes = [cv2.minMaxLoc(cv2.extractChannel(image, channel), known)[:2] for channel in range(3)]
+  return int(min(low for low, _ in extremes)), int(max(high for _, high in extremes))
 
-  def __init__(self, image, hole, blend_px):
-    self.image, self.hole = image.copy(), hole.copy()
-    self._blend_px = blend_px
-    # Sums of colours times weights, and of weights. The system gives memory for what is written.
-    self._beyond = np.zeros(image.shape, np.float32) if blend_px else None
-    self._weights = np.zeros(hole.shape, np.float32) if blend_px else None
 
-  def paste(self, window, predicted):
-    """Takes the core's hole pixels from (h, w, 3) floats, those of the window's crop."""
-    filling = predicted[window.core_in_crop]
-    if self._blend_px:
-      filling = self._beyond[window.core] + (1.0 - self._weights[window.core][..., np.newaxis]) * filling
-    self.image[window.core] = image_ops.fill_hole(self.image[window.core], self.hole[window.core], filling)
-    self.hole[window.core] = False
-    if self._blend_px:
-      self._keep_beyond(window, predicted)
-
-  def _keep_beyond(self, window, predicted):
-    distances = [np.maximum(0, np.maximum(core.start - line, line - core.stop + 1))
-                 for core, line in zip(window.core, (np.arange(crop.start, crop.stop) for crop in window.crop))]
-    weights = 1.0 - np.maximum(distances[0][:, np.newaxis], distances[1]) / (self._blend_px + 1)
-    # Under the layers of the windows before: they fade out, and so does the border between any two of them.
-    weights = np.where(self.hole[window.crop], weights, 0.0) * (1.0 - self._weights[window.crop])
-    weights = np.maximum(0.0, weights).astype(np.float32)
-    strip = weights > 0  # Elsewhere nothing is written, so that no memory is taken.
-    self._beyond[window.crop][strip] += weights[strip, np.newaxis] * predicted[strip]
-    self._weights[window.crop][strip] += weights[strip]
+def _is_gray(pixels) -> bool:
+  """Whether R = G = B in (n, 3) pixels."""
+  return bool((pixels[:, 0] == pixels[:, 1]).all() and (pixels[:, 1] == pixels[:, 2]).all())
 
 
 def _as_float(image):
@@ -199,5 +145,8 @@ def _as_float(image):
   return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
-def _with_known(images, holes, predicted):
-  return np.stack([image_ops.fill_hole(*parts) for parts in zip(images, holes, predicted)])
+def _out_of_memory(image, error):
+  if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+    raise error
+  return InputError(f"out of memory: an image of {image.shape[0]}x{image.shape[1]}; close other programs, or give a "
+                    "smaller one")

@@ -4,18 +4,24 @@ import hashlib
 import os
 from typing import Optional, Union
 
+import numpy as np
+
 from z2i_tf import checkpoints
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import DEFAULT
 from z2i_tf.inference.bundled_models import bundled_names
 from z2i_tf.inference.bundled_models import model_folder
+from z2i_tf.inference.generator import DEFAULT_MAX_THICKNESS_PX
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictor import Predictor
 from z2i_tf.inference.saved_model import SAVED_MODEL_FILE
 from z2i_tf.inference.saved_model import SavedModelPredictor
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
+
+# Entry of a model file that is a `Generator`'s `max_thickness_px`.
+_MAX_THICKNESS_PX = "max_thickness_px"
 
 
 def load_model(model: str) -> ZoomInpainter:
@@ -26,7 +32,7 @@ def load_model(model: str) -> ZoomInpainter:
   Raises: InputError if there is no such model, its file is damaged or incomplete, or a bundled one's is not the
     released one.
   """
-  config, arrays, folder = _read(model)
+  config, _, arrays, folder = _read(model)
   inpainter = ZoomInpainter(config)
   checkpoints.assign_arrays(inpainter.networks, arrays, folder)
   return inpainter
@@ -39,8 +45,8 @@ def load_generator(model: str, precision: str = "float32") -> Generator:
     model: name of a bundled model, or a folder with `model.npz`.
     precision: "float32" or "bfloat16".
   """
-  config, arrays, folder = _read(model)
-  return Generator(config, arrays, precision, folder)
+  config, max_thickness_px, arrays, folder = _read(model)
+  return Generator(config, arrays, precision, folder, max_thickness_px)
 
 
 def load_predictor(model: str, precision: Optional[str] = None) -> Union[Predictor, SavedModelPredictor]:
@@ -74,8 +80,21 @@ def content_hash(model: str) -> str:
   return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def store_max_thickness(folder: str, max_thickness_px: float) -> None:
+  """Writes into a model file up to which thickness its networks fill holes.
+
+  Args:
+    folder: with `model.npz`, which is written anew.
+    max_thickness_px: at least 1.
+  Raises: InputError if the folder has no model file, or cannot be written.
+  """
+  arrays, config = checkpoints.read_model_file(folder)
+  config.pop("format_version")
+  checkpoints.write_model_file(folder, arrays, {**config, _MAX_THICKNESS_PX: float(max_thickness_px)})
+
+
 def _read(model):
-  """Returns the configuration, the arrays and the folder of a model."""
+  """Returns the configuration, the largest thickness of holes, the arrays and the folder of a model."""
   folder = model_folder(model)
   if not os.path.isdir(folder):
     raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
@@ -85,6 +104,9 @@ def _read(model):
   if "pretrained" in config:
     raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")
   try:
-    return ModelConfig(**config["model"]), arrays, folder
+    max_thickness_px = float(config.get(_MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX))
+    if not 1.0 <= max_thickness_px < np.inf:
+      raise ValueError(f"{_MAX_THICKNESS_PX} is {max_thickness_px}, not at least 1")
+    return ModelConfig(**config["model"]), max_thickness_px, arrays, folder
   except (KeyError, TypeError, ValueError) as error:
     raise InputError(f"{folder}: the model's configuration cannot be used: {error}") from error

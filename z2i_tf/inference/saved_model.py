@@ -88,7 +88,7 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with open(path, "w", encoding="utf-8") as file:
     json.dump({"name": name, "model": dataclasses.asdict(generator.model_config), "precision": generator.precision,
-               "z2i_tf": __version__, "tensorflow": tf.__version__}, file, indent=2, sort_keys=True)
+               "max_thickness_px": generator.max_thickness_px, "z2i_tf": __version__, "tensorflow": tf.__version__}, file, indent=2, sort_keys=True)
 
 
 def warmup_requests(image: np.ndarray, mask: np.ndarray) -> List[Tuple[str, Dict[str, np.ndarray]]]:
@@ -111,11 +111,9 @@ class SavedModelPredictor:
   Attributes:
     model_config: of its networks.
     precision: of its networks.
-    max_scores: of attention, at once.
+    max_thickness_px: of the holes that it can fill.
     signatures: its functions by name (see `write_saved_model`).
   """
-
-  max_scores = _LIMITS.max_scores
 
   def __init__(self, folder: str, precision: Optional[str] = None):
     """Loads the SavedModel; raises InputError if it cannot be loaded, or has another precision or other signatures."""
@@ -123,6 +121,7 @@ class SavedModelPredictor:
       with open(os.path.join(folder, _DESCRIPTION), encoding="utf-8") as file:
         description = json.load(file)
       self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
+      self.max_thickness_px = float(description["max_thickness_px"])
       if precision in (None, self.precision):
         self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
@@ -135,14 +134,16 @@ class SavedModelPredictor:
       if name not in self.signatures or set(self.signatures[name].structured_input_signature[1]) != {"image", "mask"}:
         raise InputError(f"{folder}: a SavedModel without signature {name} (image, mask); export it with z2i export")
 
-  def fill(self, images: np.ndarray, holes: np.ndarray, max_scores: int) -> np.ndarray:
-    """As `Predictor.fill`; attention's chunks are those of the export."""
-    del max_scores
+  def fill(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """As `Predictor.fill`."""
     return self.signatures[FILL](**_pixels(images, holes))["image"].numpy().astype(np.float32) / 255.0
 
-  def stages(self, images: np.ndarray, holes: np.ndarray, max_scores: int) -> Dict[str, np.ndarray]:
+  def refine(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """As `Predictor.refine`."""
+    return self.stages(images, holes)[conventions.REFINED]
+
+  def stages(self, images: np.ndarray, holes: np.ndarray) -> Dict[str, np.ndarray]:
     """As `Predictor.stages`, without attention's sources."""
-    del max_scores
     return {name: stage.numpy() for name, stage in self.signatures[STAGES](**_pixels(images, holes)).items()}
 
 

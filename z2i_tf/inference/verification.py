@@ -49,7 +49,7 @@ def compare(fill: Fill, inpainter: Inpainter, examples: Iterable[Tuple[np.ndarra
 
   Args:
     fill: the export.
-    inpainter: the Python path, with memory for every example as a whole.
+    inpainter: the Python path.
     examples: images (h, w, 3) uint8 with masks (h, w), 1 = hole.
   Returns: JSON-compatible: "examples", one entry each; "largest_difference" in the holes, grey levels; "is_equal",
     whether that is at most 1 and all known pixels are those of the images.
@@ -57,7 +57,7 @@ def compare(fill: Fill, inpainter: Inpainter, examples: Iterable[Tuple[np.ndarra
   entries = []
   for image, mask in examples:
     filled = fill(image[np.newaxis], mask[np.newaxis, ..., np.newaxis].astype(np.uint8) * np.uint8(255))[0]
-    difference = np.abs(filled.astype(int) - inpainter.fill_whole(image, mask))[mask != 0]
+    difference = np.abs(filled.astype(int) - inpainter(image, mask, native=True))[mask != 0]
     entries.append({
         "height": image.shape[0], "width": image.shape[1], "hole_share": round(float(mask.mean()), 4),
         "largest_difference": int(difference.max()), "share_that_differs": float((difference > 0).mean()),

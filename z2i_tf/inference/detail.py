@@ -1,0 +1,251 @@
+"""Adds texture to a smooth fill by copying patches from its surroundings.
+
+A network that minimises L1 fills with means: colours are right, texture is missing. Patches supply it:
+
+1. Image and fill are halved until the hole is about 30 pixels thick. There, every 7x7 patch that touches the hole
+   finds its nearest known patch by an exact search. The fill is smooth, so the first rounds compare blurred patches
+   on both sides and copy sharp ones; otherwise the search prefers flat places.
+2. The patches vote: a pixel becomes the weighted mean of what the patches over it say.
+3. Sources, doubled, start the next level up. They vote at once, so that the search compares sharp patches, and are
+   mended by one round of propagation from the four neighbours, as in PatchMatch. More rounds, or its random search,
+   make neighbours disagree, and the fill flatter.
+4. Where the patches' colours are far from the fill's, no patch fits; the smooth fill stays.
+
+References: Wexler et al., "Space-Time Completion of Video", PAMI 2007 (search and vote); Barnes et al., "PatchMatch",
+SIGGRAPH 2009. Blurred search, sharp votes and the start by voting are our own, chosen by measuring.
+"""
+
+from concurrent import futures
+import os
+from typing import Callable, List, NamedTuple, Tuple
+
+import cv2
+import numpy as np
+
+from z2i_tf.inference.pyramid import halve
+
+_RADIUS_PX = 3  # Patches are 7x7.
+_PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
+# Of the level with the exact search: thickness of the hole, and pairs of patches that are compared.
+_SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**26
+_SEARCH_BLURS_PX = (3.0, 1.5, 0.0, 0.0)  # Gaussian sigma of both sides, one for each round.
+_COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column of a patch is compared.
+# A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
+_VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
+_START_VOTE_RADIUS_PX = _LAST_VOTE_RADIUS_PX = 1  # At native resolution the inner 3x3 votes.
+# Mean colour difference to the fill, blurred by this sigma: patches fit below the first, and not above the second.
+_FIT_BLUR_PX, _FITS, _DOES_NOT_FIT = 2.0, 0.12, 0.2
+_CHUNK = 2**15  # Pixels whose patches are compared at once; what belongs to them stays in the caches.
+_PIXEL = np.complex128  # Any type of 16 bytes: one `take` moves four float32 channels.
+
+
+class _Sources(NamedTuple):
+  """Where patches copy from.
+
+  Attributes:
+    place: (n,) int32 flat indices of the patches' centres in the level's padded image.
+    distance: (n,) float32 sums of squared differences.
+  """
+  place: np.ndarray
+  distance: np.ndarray
+
+
+def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.ndarray:
+  """Returns the fill with texture.
+
+  Args:
+    image: (H, W, 3) float32 in [0, 1]; pixels under the hole are ignored.
+    hole: (H, W) bool, True = hole.
+    fill: (H, W, 3) float32, the smooth fill; known pixels are those of `image`.
+  Returns: (H, W, 3) float32 in [0, 1]; `fill` itself where no patch fits, or no 7x7 patch is known.
+  Cost: time grows with the hole's pixels; the exact search is bounded.
+  """
+  levels = _levels(image, hole, fill)
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    known, small_hole, small_fill = levels.pop()
+    level = _Level(small_fill, small_hole, pool.map)
+    if not level.is_key.any():
+      return fill
+    for blur in _SEARCH_BLURS_PX:
+      sources = level.search(blur)
+      level.vote(sources, _RADIUS_PX)
+    fits = _fit(level.picture, small_fill)
+    while levels:
+      below, below_sources = level, sources
+      known, small_hole, small_fill = levels.pop()
+      larger = cv2.resize(below.picture, small_hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
+      level = _Level(np.where(small_hole[..., np.newaxis], larger, known), small_hole, pool.map)
+      if not level.is_key.any():
+        return fill
+      sources = level.doubled(below, below_sources)
+      level.vote(sources, _START_VOTE_RADIUS_PX)
+      sources = level.mended(sources)
+      level.vote(sources, _RADIUS_PX if levels else _LAST_VOTE_RADIUS_PX)
+  fits = cv2.resize(fits, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
+  return np.clip(fits * level.picture + (1.0 - fits) * fill, 0.0, 1.0)
+
+
+def _levels(image, hole, fill) -> List[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+  """Image, hole and fill at every scale, the largest first."""
+  levels = [(image, hole, fill)]
+  thickness = 2.0 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max()
+  while thickness > _SEARCH_THICKNESS_PX or _pairs(levels[-1][1]) > _MAX_SEARCH_PAIRS:
+    smaller, smaller_hole = halve(*levels[-1][:2])
+    if not smaller_hole.any() or smaller_hole.all():
+      break
+    smaller_fill = cv2.resize(levels[-1][2], smaller_hole.shape[::-1], interpolation=cv2.INTER_AREA)
+    levels.append((smaller, smaller_hole, np.where(smaller_hole[..., np.newaxis], smaller_fill, smaller)))
+    thickness /= 2.0
+  return levels
+
+
+def _pairs(hole):
+  """How many pairs of a patch that touches the hole and a known one there are."""
+  queries = np.count_nonzero(cv2.dilate(hole.astype(np.uint8), _PATCH))
+  return queries * (hole.size - queries)
+
+
+def _fit(picture, fill):
+  """(H, W) float32 in [0, 1]: how well the patches' colours agree with the fill's."""
+  difference = np.abs(cv2.GaussianBlur(picture - fill, (0, 0), _FIT_BLUR_PX)).mean(axis=-1)
+  return np.clip((_DOES_NOT_FIT - difference) / (_DOES_NOT_FIT - _FITS), 0.0, 1.0)
+
+
+class _Level:
+  """One scale: patches that touch the hole, and known ones, as flat indices of a padded image of four channels.
+
+  Attributes:
+    is_key: (P,) bool: is this the centre of a known patch?
+    queries: (n,) int32: centres of the patches that touch the hole.
+  """
+
+  def __init__(self, picture: np.ndarray, hole: np.ndarray, run: Callable):
+    """Pads (H, W, 3) float32 and (H, W) bool; `run` maps a function over chunks."""
+    border = _RADIUS_PX
+    self._run = run
+    inner = np.zeros((*hole.shape, 4), np.float32)
+    inner[..., :3] = picture
+    self._image = cv2.copyMakeBorder(inner, border, border, border, border, cv2.BORDER_REFLECT_101)
+    mask = cv2.copyMakeBorder(hole.astype(np.uint8), border, border, border, border, cv2.BORDER_REFLECT_101)
+    self._height, self._width = mask.shape
+    touched = cv2.dilate(mask, _PATCH) > 0
+    inside = np.zeros_like(touched)
+    inside[border:-border, border:-border] = True
+    self.is_key = (~touched & inside).ravel()
+    self.queries = np.flatnonzero(touched & inside).astype(np.int32)
+    self._hole = np.flatnonzero((mask > 0) & inside).astype(np.int32)
+
+  @property
+  def picture(self) -> np.ndarray:
+    """The (H, W, 3) float32 image as it is now."""
+    border = _RADIUS_PX
+    return self._image[border:-border, border:-border, :3]
+
+  def search(self, blur: float) -> _Sources:
+    """Finds the nearest known patch of every query; both are blurred by this sigma, pixels."""
+    flat = (cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image).reshape(-1, 4)[:, :3]
+    keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(_RADIUS_PX)
+    patches = flat[keys[:, np.newaxis] + window].reshape(len(keys), -1)
+    half_norms = 0.5 * np.einsum("ij,ij->i", patches, patches)
+    nearest, rows = [], max(1, 2**24 // len(keys))
+    for start in range(0, len(self.queries), rows):
+      queries = flat[self.queries[start:start + rows, np.newaxis] + window].reshape(-1, patches.shape[1])
+      nearest.append((queries @ patches.T - half_norms).argmax(axis=1))
+    place = keys[np.concatenate(nearest)]
+    return _Sources(place, self._distances(self.queries, place, stride=1))
+
+  def doubled(self, below: "_Level", sources: _Sources) -> _Sources:
+    """Starts from the sources of the level below; where there is none, from a random one (always the same)."""
+    offsets = np.zeros((2, below._height * below._width), np.int32)
+    is_known = np.zeros(below._height * below._width, bool)
+    offsets[:, below.queries] = np.subtract(np.divmod(sources.place, below._width),
+                                            np.divmod(below.queries, below._width))
+    is_known[below.queries] = True
+    rows, columns = np.divmod(self.queries, self._width)
+    border = _RADIUS_PX
+    beneath = (np.minimum((rows - border) // 2, below._height - 2 * border - 1) + border) * below._width + (
+        np.minimum((columns - border) // 2, below._width - 2 * border - 1) + border)
+    rows = np.clip(rows + 2 * offsets[0, beneath], border, self._height - border - 1)
+    columns = np.clip(columns + 2 * offsets[1, beneath], border, self._width - border - 1)
+    place = rows * self._width + columns
+    is_bad = ~is_known[beneath] | ~self.is_key[place]
+    place[is_bad] = np.random.default_rng(0).choice(np.flatnonzero(self.is_key), np.count_nonzero(is_bad))
+    return _Sources(place.astype(np.int32), np.zeros(len(place), np.float32))
+
+  def mended(self, sources: _Sources) -> _Sources:
+    """Tries the four neighbours' sources, moved by a step; keeps what is nearer."""
+    place = sources.place.copy()
+    best = self._distances(self.queries, place, _COMPARED_STRIDE_PX)
+    number = np.full(len(self.is_key), -1, np.int32)
+    number[self.queries] = np.arange(len(self.queries), dtype=np.int32)
+
+    def attempt(candidates, is_possible):
+      is_possible &= (candidates != place) & (candidates >= 0) & (candidates < len(self.is_key))
+      some = np.flatnonzero(is_possible)
+      some = some[self.is_key[candidates[some]]]
+      distances = self._distances(self.queries[some], candidates[some], _COMPARED_STRIDE_PX)
+      is_better = distances < best[some]
+      better = some[is_better]
+      place[better], best[better] = candidates[better], distances[is_better]
+
+    for step in (1, -1, self._width, -self._width):
+      neighbours = number[self.queries + step]
+      attempt(place[neighbours] - step, neighbours >= 0)
+    return _Sources(place, best)
+
+  def vote(self, sources: _Sources, radius: int) -> None:
+    """Replaces the hole's pixels by the weighted means of what the patches within `radius` say."""
+    usual = np.percentile(sources.distance, _USUAL_PERCENTILE) + 1e-6
+    place, weight = np.zeros(len(self.is_key), np.int32), np.zeros(len(self.is_key), np.float32)
+    place[self.queries] = sources.place
+    weight[self.queries] = np.exp(-_VOTE_SHARPNESS * sources.distance / usual) + 1e-8
+    pixels, window = self._pixels(), self._window(radius)
+    voted = np.empty((len(self._hole), 4), np.float32)
+
+    def run(start):
+      hole = self._hole[start:start + _CHUNK]
+      buffer, sums, weights = np.empty(len(hole), _PIXEL), 0.0, 0.0
+      for offset in window:
+        centres = hole - offset
+        part = weight[centres][:, np.newaxis]
+        sums = sums + part * _take(pixels, place[centres] + offset, buffer)
+        weights = weights + part
+      voted[start:start + _CHUNK] = sums / weights
+
+    self._for_chunks(run, len(self._hole))
+    border = _RADIUS_PX
+    self._image.reshape(-1, 4)[self._hole] = voted
+    self._image = cv2.copyMakeBorder(self._image[border:-border, border:-border], border, border, border, border,
+                                     cv2.BORDER_REFLECT_101)
+
+  def _distances(self, queries, places, stride):
+    """Sums of squared differences of patches, (n,) float32, as if all 49 pixels were compared."""
+    pixels, window = self._pixels(), self._window(_RADIUS_PX, stride)
+    totals = np.zeros(len(queries), np.float32)
+
+    def run(start):
+      query, place, total = (array[start:start + _CHUNK] for array in (queries, places, totals))
+      first, second = np.empty(len(query), _PIXEL), np.empty(len(query), _PIXEL)
+      for offset in window:
+        difference = _take(pixels, query + offset, first)
+        difference -= _take(pixels, place + offset, second)
+        total += np.einsum("ij,ij->i", difference, difference)
+
+    self._for_chunks(run, len(queries))
+    return totals * np.float32((2 * _RADIUS_PX + 1)**2 / len(window))
+
+  def _for_chunks(self, run, count):
+    list(self._run(run, range(0, count, _CHUNK)))
+
+  def _pixels(self):
+    return np.ascontiguousarray(self._image).reshape(-1).view(_PIXEL)
+
+  def _window(self, radius, stride=1):
+    steps = np.arange(-radius, radius + 1, stride, dtype=np.int32)
+    return (steps[:, np.newaxis] * self._width + steps).ravel()
+
+
+def _take(pixels, places, buffer):
+  """Pixels at flat places, (n, 4) float32, in the buffer's memory."""
+  np.take(pixels, places, out=buffer, mode="clip")
+  return buffer.view(np.float32).reshape(-1, 4)

@@ -1,0 +1,176 @@
+"""Divides a hole into pieces: the crop that each is filled in, and how often that crop is halved.
+
+The networks fill holes up to a certain thickness (twice the largest distance to a known pixel). A piece therefore
+carries the number of halvings that brings its hole below that thickness. Pieces are bounded in size, so a scratch
+across a photograph is filled in small crops along it.
+"""
+
+import dataclasses
+from typing import List, Tuple
+
+import cv2
+import numpy as np
+
+# Sides and reaches below are pixels of the halved crop.
+_MAX_CORE_PX = 256  # Longest side of a piece; of thin ones:
+_MIN_SPLIT_PX, _SPLIT_THICKNESSES = 96, 8
+_MIN_CROP_PX = 128  # The networks were trained on crops of this size.
+_MAX_CONTEXT_PX = 96
+_MIN_CONTEXT_PX = 32
+# Context on each side, as a share of the hole's extent, but of at most so many thicknesses.
+_CONTEXT_SHARE, _CONTEXT_THICKNESSES = 0.8, 4
+# Holes closer than two cells form one group.
+_CELL_PX = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+  """A part of the hole, in pixels of the image.
+
+  Attributes:
+    crop: rows and columns that are looked at.
+    core: rows and columns, inside the crop, whose hole pixels are filled.
+    halvings: how often the crop is halved before the networks see it.
+    thickness_px: twice the largest distance of the core's hole pixels to a known one.
+  """
+  crop: Tuple[slice, slice]
+  core: Tuple[slice, slice]
+  halvings: int
+  thickness_px: float
+
+  @property
+  def core_in_crop(self) -> Tuple[slice, slice]:
+    """The core's place in the crop."""
+    return tuple(slice(core.start - crop.start, core.stop - crop.start) for core, crop in zip(self.core, self.crop))
+
+
+def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
+  """Returns the pieces of a hole, the thinnest first.
+
+  Args:
+    hole: (H, W) bool, True = hole; at least one pixel of each kind.
+    max_thickness_px: thickness that the networks can fill.
+  """
+  box = _bounds(hole)
+  inner = hole[box]
+  distances = _distances(hole, box)
+  start = [part.start for part in box]
+  divider = _Divider(inner, distances, max_thickness_px)
+  parts = _join([part for group in _groups(inner) for part in divider.cover(group)], start, hole.shape)
+  return [_piece(part, start, hole.shape) for part in sorted(parts, key=lambda part: part[1:])]
+
+
+def describe(plan: List[Piece]) -> str:
+  """Returns what will be done, in a few words."""
+  largest = max(plan, key=lambda piece: np.prod([part.stop - part.start for part in piece.crop]))
+  height, width = (part.stop - part.start for part in largest.crop)
+  halved = f", halved {largest.halvings} times" if largest.halvings else ""
+  return f"{len(plan)} piece{'s' * (len(plan) > 1)}, the largest in a crop of {height}x{width}{halved}"
+
+
+class _Divider:
+  """Cuts boxes (top, bottom, left, right) of one hole until each is small at its own scale."""
+
+  def __init__(self, hole, distances, max_thickness_px):
+    self._hole, self._distances, self._max_thickness_px = hole, distances, max_thickness_px
+
+  def cover(self, box):
+    """Returns (box, halvings, thickness) for the hole pixels of a box."""
+    rows, columns = slice(*box[:2]), slice(*box[2:])
+    if not self._hole[rows, columns].any():
+      return []
+    tight = _bounds(self._hole[rows, columns])
+    box = np.array([box[0] + tight[0].start, box[0] + tight[0].stop, box[2] + tight[1].start, box[2] + tight[1].stop])
+    thickness = 2.0 * float(self._distances[box[0]:box[1], box[2]:box[3]].max())
+    halvings = max(0, int(np.ceil(np.log2(thickness / self._max_thickness_px))))
+    sides = box[1::2] - box[::2]
+    if sides.max() <= max(_MIN_SPLIT_PX << halvings, min(_MAX_CORE_PX << halvings, _SPLIT_THICKNESSES * thickness)):
+      return [(box, halvings, thickness)]
+    axis = int(sides.argmax())
+    halves = []
+    for first, last in ((0, sides[axis] // 2), (sides[axis] // 2, sides[axis])):
+      half = box.copy()
+      half[2 * axis:2 * axis + 2] = box[2 * axis] + first, box[2 * axis] + last
+      halves += self.cover(half)
+    return halves
+
+
+def _join(parts, start, shape):
+  """Joins parts of one scale as long as the crop around two is not larger than their crops together."""
+  joined = []
+  for halvings in sorted({part[1] for part in parts}):
+    same = [part for part in parts if part[1] == halvings]
+    boxes, thickness = (np.array([part[index] for part in same]) for index in (0, 2))
+    index = 0
+    while index < len(boxes):
+      unions = np.stack([bound(boxes[index], boxes)[:, side] for side, bound in enumerate(
+          (np.minimum, np.maximum, np.minimum, np.maximum))], axis=1)
+      thicker = np.maximum(thickness, thickness[index])
+      areas = _areas(_crops(boxes, thickness, halvings, start, shape))
+      saved = areas[index] + areas - _areas(_crops(unions, thicker, halvings, start, shape))
+      saved[(unions[:, 1::2] - unions[:, ::2]).max(axis=1) > _MAX_CORE_PX << halvings] = -1
+      saved[index] = -1
+      best = int(saved.argmax())
+      if saved[best] < 0:
+        index += 1
+        continue
+      boxes[index] = unions[best]
+      thickness[index] = thicker[best]
+      boxes, thickness = np.delete(boxes, best, axis=0), np.delete(thickness, best)
+      index -= best < index  # The same box comes again: larger, it may join with others.
+    joined += [(box, halvings, each) for box, each in zip(boxes, thickness)]
+  return joined
+
+
+def _distances(hole, box):
+  """Distances of a box's pixels to the nearest known one; the row or column around the box counts."""
+  larger = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
+  distances = cv2.distanceTransform(hole[larger].astype(np.uint8), cv2.DIST_L2, 5)
+  return distances[tuple(slice(part.start - large.start, part.stop - large.start)
+                         for part, large in zip(box, larger))]
+
+
+def _bounds(hole):
+  """Bounding box of an (H, W) bool array as slices."""
+  return tuple(slice(int(used[0]), int(used[-1]) + 1)
+               for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))))
+
+
+def _groups(hole):
+  """Boxes (top, bottom, left, right) around groups of holes."""
+  height, width = hole.shape
+  cells = np.logical_or.reduceat(np.logical_or.reduceat(hole, range(0, height, _CELL_PX), axis=0),
+                                 range(0, width, _CELL_PX), axis=1)
+  grown = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8))
+  _, _, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
+  for left, top, columns, rows in boxes[1:, :4] * _CELL_PX:
+    yield np.array([top, min(top + rows, height), left, min(left + columns, width)])
+
+
+def _crops(boxes, thickness, halvings, start, shape):
+  """Boxes (n, 4) of holes of some thickness (n,) with context, in pixels of the image, aligned to the halved grid."""
+  unit, crops = 1 << halvings, []
+  extent = (boxes[:, 1::2] - boxes[:, ::2]).max(axis=1)
+  extent = np.minimum(extent, _CONTEXT_THICKNESSES * thickness)
+  reach = np.clip(_CONTEXT_SHARE * extent, _MIN_CONTEXT_PX * unit, _MAX_CONTEXT_PX * unit).astype(int)
+  for axis, length in enumerate(shape):
+    first, last = boxes[:, 2 * axis] + start[axis], boxes[:, 2 * axis + 1] + start[axis]
+    missing = np.maximum(0, _MIN_CROP_PX * unit - (last - first) - 2 * reach)
+    first, last = first - reach - missing // 2, last + reach + missing - missing // 2
+    # Context beyond one border of the image is taken from the other side.
+    first, last = first - np.maximum(0, last - length), last + np.maximum(0, -first)
+    first, last = np.maximum(0, first), np.minimum(length, last)
+    crops += [first // unit * unit, np.minimum(length, -(-last // unit) * unit)]
+  return np.stack(crops, axis=1)
+
+
+def _areas(boxes):
+  return (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 2])
+
+
+def _piece(part, start, shape):
+  box, halvings, thickness = part
+  crop = _crops(box[np.newaxis], np.array([thickness]), halvings, start, shape)[0]
+  core = box + np.repeat(start, 2)
+  return Piece(*(tuple(slice(int(sides[2 * axis]), int(sides[2 * axis + 1])) for axis in (0, 1))
+                 for sides in (crop, core)), halvings, float(thickness))

@@ -1,0 +1,106 @@
+"""Fills a hole at the scale the networks learnt, then goes back up to the photograph's resolution.
+
+1. Image and hole are halved, averaging known pixels only, until the hole is thin enough.
+2. There the coarse network fills it. Its fill is zoomed in and refined, as in the paper: that is the next level up.
+3. Where the surroundings are smooth, so is the fill: it stays near an interpolation of the known pixels, within what
+   is usual around it. Networks alone leave mottled boxes in skies.
+4. Further levels are bicubic: the refinement network would see ever larger images, and its gain was in the first step.
+5. At every level the known pixels are that level's own, and the fill is blended into them (see `blending`); at the
+   photograph's resolution this is left to the caller, who may add texture before.
+"""
+
+from typing import List, Tuple
+
+import cv2
+import numpy as np
+
+from z2i_tf.inference import blending
+
+# The fill may differ from the interpolated known pixels by so many standard deviations.
+_USUAL_DEVIATIONS = 2.0
+_LEVEL_FACTOR = 2  # Between the sides of neighbouring levels.
+
+
+def fill(predictor, image: np.ndarray, hole: np.ndarray, halvings: int) -> np.ndarray:
+  """Fills a crop.
+
+  Args:
+    predictor: as `Predictor`.
+    image: (H, W, 3) float32 in [0, 1]; pixels under the hole are ignored.
+    hole: (H, W) bool, True = hole.
+    halvings: how often the crop is halved before the networks see it.
+  Returns: (H, W, 3) float32 in [0, 1]; known pixels are those of `image`.
+  """
+  levels = _levels(image, hole, halvings)
+  filled = _near_known(_network_fill(predictor, levels), *levels[-1])
+  while levels:
+    known, hole = levels.pop()
+    if filled.shape != known.shape:
+      filled = np.clip(cv2.resize(filled, known.shape[1::-1], interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
+    filled = blending.blend(known, hole, filled) if levels else np.where(hole[..., np.newaxis], filled, known)
+  return filled
+
+
+def halve(image: np.ndarray, hole: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+  """Halves an image with a hole.
+
+  Args:
+    image: (H, W, 3) float32.
+    hole: (H, W) bool.
+  Returns:
+    (ceil(H / 2), ceil(W / 2), 3) float32, means over known pixels, 0 where there is none;
+    (ceil(H / 2), ceil(W / 2)) bool, True where less than half of the area is known.
+  """
+  size = tuple(-(-side // 2) for side in hole.shape[::-1])
+  known = 1.0 - hole.astype(np.float32)
+  total = cv2.resize(image * known[..., np.newaxis], size, interpolation=cv2.INTER_AREA)
+  share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+  means = total / np.maximum(share, 1e-6)[..., np.newaxis]
+  return np.where(share[..., np.newaxis] > 0, means, 0.0).astype(np.float32), share < 0.5
+
+
+def _near_known(filled, image, hole):
+  """Bounds how far a fill lies from the interpolated known pixels, by their standard deviation nearby."""
+  thickness = 2.0 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max()
+  side = 2 * int(np.ceil(thickness)) + 1  # The window around any pixel has known ones.
+  known = (~hole).astype(np.float32)[..., np.newaxis]
+
+  def mean(values):
+    return cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+
+  count = np.maximum(mean(known), 1.0)[..., np.newaxis]
+  means = mean(image * known) / count
+  variance = mean(image**2 * known) / count - means**2
+  bound = _USUAL_DEVIATIONS * np.sqrt(np.maximum(variance, 0.0))
+  interpolated = _interpolated(image, hole)
+  return interpolated + np.clip(filled - interpolated, -bound, bound)
+
+
+def _interpolated(image, hole):
+  """Fills the hole by smaller and smaller means of known pixels, and back (pull and push)."""
+  if not hole.any() or min(hole.shape) == 1:
+    return np.where(hole[..., np.newaxis], image[~hole].mean(axis=0) if not hole.all() else 0.0, image)
+  below = _interpolated(*halve(image, hole))
+  return np.where(hole[..., np.newaxis], cv2.resize(below, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), image)
+
+
+def _levels(image, hole, halvings) -> List[Tuple[np.ndarray, np.ndarray]]:
+  """Image and hole at every scale, the largest first."""
+  levels = [(image, hole)]
+  for _ in range(halvings):
+    smaller = halve(*levels[-1])
+    if not smaller[1].any() or smaller[1].all():  # The hole, or all that is known, is too thin for this scale.
+      break
+    levels.append(smaller)
+  return levels
+
+
+def _network_fill(predictor, levels):
+  """Returns the networks' fill at the last level or, refined, at the one above, which then becomes the last."""
+  image, hole = levels[-1]
+  if len(levels) == 1 or predictor.model_config.scale != _LEVEL_FACTOR:
+    return predictor.fill(image[np.newaxis], hole[np.newaxis])[0]
+  levels.pop()
+  refined = predictor.refine(image[np.newaxis], hole[np.newaxis])[0]
+  height, width = levels[-1][1].shape
+  return np.clip(refined[:height, :width], 0.0, 1.0)
