@@ -33,8 +33,8 @@ import tensorflow as tf
 
 import arithmetic
 import inference_paths
-import large_images
-from large_images import SIDE
+import examples
+from examples import SIDE
 from z2i_tf import checkpoints
 from z2i_tf import image_ops
 from z2i_tf import memory
@@ -53,11 +53,11 @@ _PLAIN, _KERAS, _FLOAT32, _BFLOAT16 = "plain", "Keras", "ours, float32", "ours, 
 
 def _photographs():
   """(4, 256, 256, 3) float32 in [0, 1]."""
-  return large_images.small_samples() / np.float32(255)
+  return examples.small_samples() / np.float32(255)
 
 
 def _holes(kind, count):
-  return large_images.paper_masks(kind, count) == 1
+  return examples.paper_masks(kind, count) == 1
 
 
 def _weights(arguments):
@@ -135,7 +135,7 @@ def _measure_saved_model(folder, config, arguments):
   print(f"\nThe whole image in a SavedModel, hole of 5%, width {config.width}, {arguments.precision}\n")
   print("| image | peak | seconds |\n|---|---|---|")
   for shape in _SAVED_MODEL_SIZES:
-    _, peak, seconds = large_images.fill_in_child(exported, arguments.precision, shape, native=True)
+    _, peak, seconds = examples.fill_in_child(exported, arguments.precision, shape, native=True)
     print(f"| {shape[1]}x{shape[0]} | {memory.format_size(peak)} | {seconds:.1f} |", flush=True)
 
 

@@ -29,8 +29,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-import large_images
-from large_images import ALONE, DEFAULT, NAVIER_STOKES, NONE, SIDE, TELEA
+import examples
+from examples import ALONE, DEFAULT, NAVIER_STOKES, NONE, SIDE, TELEA
 from z2i_tf import image_io
 from z2i_tf import memory
 from z2i_tf import processor
@@ -64,11 +64,11 @@ def _seconds(call, *arguments):
 
 
 def _measure_speed(inpainter, arguments):
-  cases = [(TELEA, f"{shape[1]}x{shape[0]}, 5%", [(large_images.sample(shape), large_images.middle_blob(shape))])
+  cases = [(TELEA, f"{shape[1]}x{shape[0]}, 5%", [(examples.sample(shape), examples.middle_blob(shape))])
            for shape in _SPEED_SIZES]
-  cases += [(ALONE, f"{SIDE}x{SIDE}, {kind} masks", list(zip(large_images.small_samples(), large_images.paper_masks(
+  cases += [(ALONE, f"{SIDE}x{SIDE}, {kind} masks", list(zip(examples.small_samples(), examples.paper_masks(
       kind, _PAPER_MASKS)))) for kind in ("small", "large")]
-  methods = large_images.methods(inpainter)
+  methods = examples.methods(inpainter)
   _header(f"Seconds per image, medians of {arguments.rounds} round(s)", "image, hole", "beside", "its seconds", NONE,
           DEFAULT, f"{NONE}, ratio", f"{DEFAULT}, ratio")
   for other, label, examples in cases:
@@ -81,9 +81,9 @@ def _measure_speed(inpainter, arguments):
 def _measure_sizes(inpainter, _):
   _header("Seconds of the default over the hole's thickness", "image", *(f"{thickness} px" for thickness in _DISCS_PX))
   for shape in _SIZES:
-    image, cells = large_images.sample(shape), []
+    image, cells = examples.sample(shape), []
     for thickness in _DISCS_PX:
-      mask, cell = large_images.disc(thickness, shape), "-"
+      mask, cell = examples.disc(thickness, shape), "-"
       if thickness <= min(shape) / 2:
         cell = f"{[_seconds(inpainter, image, mask) for _ in range(2)][1]:.2f}"
       cells.append(cell)
@@ -93,7 +93,7 @@ def _measure_sizes(inpainter, _):
 def _measure_memory(_, arguments):
   _header("Peak memory of a process, hole of 5%", "image", "peak", "before the fill", "seconds, first fill")
   for shape in _MEMORY_SIZES:
-    before, peak, seconds = large_images.fill_in_child(arguments.model, arguments.precision, shape, native=False)
+    before, peak, seconds = examples.fill_in_child(arguments.model, arguments.precision, shape, native=False)
     _row(f"{shape[1]}x{shape[0]}", memory.format_size(peak), memory.format_size(before), f"{seconds:.1f}")
 
 
@@ -146,15 +146,15 @@ def _better_opencv(scores):
 
 
 def _measure_quality(inpainter, arguments):
-  scorer, methods = _Scorer(), large_images.methods(inpainter, arguments.native_max_mp * 1e6)
+  scorer, methods = _Scorer(), examples.methods(inpainter, arguments.native_max_mp * 1e6)
   if arguments.output_dir:
     image_io.create_folder(arguments.output_dir)
   rng, scores = np.random.default_rng(0), {}
-  for name, photo in large_images.photographs(arguments.photos, arguments.count):
-    photo = large_images.reduced(photo)
-    points = large_images.blob(rng) * rng.uniform(*_BLOB_SHARES) * min(photo.shape[:2])
+  for name, photo in examples.photographs(arguments.photos, arguments.count):
+    photo = examples.reduced(photo)
+    points = examples.blob(rng) * rng.uniform(*_BLOB_SHARES) * min(photo.shape[:2])
     reach = points.max(axis=0)
-    mask = large_images.inside(points + rng.uniform(reach, photo.shape[1::-1] - reach), photo.shape[:2])
+    mask = examples.inside(points + rng.uniform(reach, photo.shape[1::-1] - reach), photo.shape[:2])
     damaged = comparison_sheet.paint_hole(photo, mask)
     results = {method: fill(damaged, mask) for method, fill in methods.items()}
     scores[name] = {method: scorer(result, photo, mask) for method, result in results.items()}
@@ -195,12 +195,12 @@ def _write_scores(path, scores):
 
 
 def _measure_thickness(inpainter, arguments):
-  crops = [large_images.centre(photo) for _, photo in large_images.photographs(arguments.photos, arguments.count)
+  crops = [examples.centre(photo) for _, photo in examples.photographs(arguments.photos, arguments.count)
            if min(photo.shape[:2]) >= SIDE]
   _header(f"Hole PSNR, dB, means of {len(crops)} crops of {SIDE}x{SIDE}", "thickness, px", ALONE, TELEA, "lead")
-  methods, leads = large_images.methods(inpainter), {}
+  methods, leads = examples.methods(inpainter), {}
   for thickness in _THICKNESSES_PX:
-    mask = large_images.disc(thickness, (SIDE, SIDE))
+    mask = examples.disc(thickness, (SIDE, SIDE))
     alone, telea = (np.mean([_psnr(methods[name](comparison_sheet.paint_hole(crop, mask), mask), crop, mask)
                              for crop in crops]) for name in (ALONE, TELEA))
     leads[thickness] = alone - telea

@@ -13,11 +13,10 @@ from z2i_tf.reports import records
 class _Predictor:
   """Stages of one gray level each."""
 
-  model_config, precision, max_scores = ModelConfig(width=2), "float32", 2**20
+  model_config, precision, max_thickness_px = ModelConfig(width=2), "float32", 56.0
   levels = {"coarse": 50, "zoomed": 100, "refined": 150, "result": 200}
 
-  def stages(self, images, holes, max_scores):
-    del max_scores
+  def stages(self, images, holes):
     assert not images[holes].any()
     _, height, width, _ = images.shape
     factors = {"zoomed": 2, "refined": 2}
@@ -71,7 +70,7 @@ def test_the_sheet_has_a_row_of_crops_only_if_asked_for():
 
 
 @pytest.mark.parametrize("flags, message", [
-    (["--mask_dir=nowhere"], "nowhere"), (["--model=nowhere"], "nowhere"), (["--max_memory=x"], "--max_memory=x")])
+    (["--mask_dir=nowhere"], "nowhere"), (["--model=nowhere"], "nowhere"), (["--precision=x"], "--precision")])
 def test_bad_input_is_one_line(folders, capsys, flags, message):
   assert _run(folders, *flags) == 2
   error = capsys.readouterr().err

@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg
 
-# Weight of the colours beside that of the gradients: the border's influence halves every 7 pixels.
-ANCHOR_WEIGHT = 0.01
+# Weight of the colours beside that of the gradients: the border's influence halves every 10 pixels.
+ANCHOR_WEIGHT = 0.005
 # Root mean square of the equations' residual, in the image's range; a level of 8 bits is 4e-3.
 _TOLERANCE = 2e-5
 # Conjugate gradients need some 50 iterations at this weight, whatever the size.

@@ -29,6 +29,8 @@ _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
 # Of the level with the exact search: thickness of the hole, and pairs of patches that are compared.
 _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**26
 _SEARCH_BLURS_PX = (3.0, 1.5, 0.0, 0.0)  # Gaussian sigma of both sides, one for each round.
+# A source that continues a neighbour's may be farther by this share.
+_COHERENCE, _COHERENCE_ROUNDS = 1.0, 8
 _COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column of a patch is compared.
 # A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
 _VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
@@ -142,8 +144,13 @@ class _Level:
     return self._image[border:-border, border:-border, :3]
 
   def search(self, blur: float) -> _Sources:
-    """Finds the nearest known patch of every query; both are blurred by this sigma, pixels."""
-    flat = (cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image).reshape(-1, 4)[:, :3]
+    """Finds the nearest known patch of every query; both are blurred by this sigma, pixels.
+
+    A patch that continues a neighbour's is taken instead if it is nearly as near: then pieces of texture are copied,
+    and not one patch again and again.
+    """
+    image = cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image
+    flat = image.reshape(-1, 4)[:, :3]
     keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(_RADIUS_PX)
     patches = flat[keys[:, np.newaxis] + window].reshape(len(keys), -1)
     half_norms = 0.5 * np.einsum("ij,ij->i", patches, patches)
@@ -151,8 +158,28 @@ class _Level:
     for start in range(0, len(self.queries), rows):
       queries = flat[self.queries[start:start + rows, np.newaxis] + window].reshape(-1, patches.shape[1])
       nearest.append((queries @ patches.T - half_norms).argmax(axis=1))
-    place = keys[np.concatenate(nearest)]
+    place = self._coherent(keys[np.concatenate(nearest)], _pixels(image))
     return _Sources(place, self._distances(self.queries, place, stride=1))
+
+  def _coherent(self, place, pixels):
+    """Replaces sources by those that continue more neighbours', as far as they are nearly as near in `pixels`."""
+    steps = (1, -1, self._width, -self._width)
+    allowed = (1.0 + _COHERENCE) * self._distances(self.queries, place, 1, pixels) + 1e-6
+    number = np.full(len(self.is_key), -1, np.int32)
+    number[self.queries] = np.arange(len(self.queries), dtype=np.int32)
+    neighbours = np.stack([number[self.queries + step] for step in steps])
+    is_even = np.add(*np.divmod(self.queries, self._width)) % 2 == 0
+    place = place.copy()
+    for turn in range(2 * _COHERENCE_ROUNDS):
+      offered = np.stack([np.where(row >= 0, place[row] - step, -1) for row, step in zip(neighbours, steps)])
+      agree = np.stack([(offered == each).sum(axis=0) for each in offered])
+      agree[(offered < 0) | ~self.is_key[np.clip(offered, 0, len(self.is_key) - 1)]] = 0
+      best = agree.argmax(axis=0)
+      candidates, support = (np.take_along_axis(each, best[np.newaxis], 0)[0] for each in (offered, agree))
+      some = np.flatnonzero((support > (offered == place).sum(axis=0)) & (is_even == (turn % 2 == 0)))
+      fits = self._distances(self.queries[some], candidates[some], 1, pixels) <= allowed[some]
+      place[some[fits]] = candidates[some[fits]]
+    return place
 
   def doubled(self, below: "_Level", sources: _Sources) -> _Sources:
     """Starts from the sources of the level below; where there is none, from a random one (always the same)."""
@@ -199,7 +226,7 @@ class _Level:
     place, weight = np.zeros(len(self.is_key), np.int32), np.zeros(len(self.is_key), np.float32)
     place[self.queries] = sources.place
     weight[self.queries] = np.exp(-_VOTE_SHARPNESS * sources.distance / usual) + 1e-8
-    pixels, window = self._pixels(), self._window(radius)
+    pixels, window = _pixels(self._image), self._window(radius)
     voted = np.empty((len(self._hole), 4), np.float32)
 
     def run(start):
@@ -218,9 +245,9 @@ class _Level:
     self._image = cv2.copyMakeBorder(self._image[border:-border, border:-border], border, border, border, border,
                                      cv2.BORDER_REFLECT_101)
 
-  def _distances(self, queries, places, stride):
+  def _distances(self, queries, places, stride, pixels=None):
     """Sums of squared differences of patches, (n,) float32, as if all 49 pixels were compared."""
-    pixels, window = self._pixels(), self._window(_RADIUS_PX, stride)
+    pixels, window = _pixels(self._image) if pixels is None else pixels, self._window(_RADIUS_PX, stride)
     totals = np.zeros(len(queries), np.float32)
 
     def run(start):
@@ -237,12 +264,14 @@ class _Level:
   def _for_chunks(self, run, count):
     list(self._run(run, range(0, count, _CHUNK)))
 
-  def _pixels(self):
-    return np.ascontiguousarray(self._image).reshape(-1).view(_PIXEL)
-
   def _window(self, radius, stride=1):
     steps = np.arange(-radius, radius + 1, stride, dtype=np.int32)
     return (steps[:, np.newaxis] * self._width + steps).ravel()
+
+
+def _pixels(image):
+  """(H, W, 4) float32 as (H * W,) items."""
+  return np.ascontiguousarray(image).reshape(-1).view(_PIXEL)
 
 
 def _take(pixels, places, buffer):
