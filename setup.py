@@ -36,7 +36,7 @@ setup(
         "numpy<2",
         "opencv-python<4.12",  # Later ones need NumPy 2.
         "pillow>=11.3",  # Earlier ones know neither the size of turned TIFF nor XMP in JPEG.
-        "scipy",  # Solves the blend's sparse equations.
+        "scipy>=1.12",  # Earlier ones call cg's rtol tol. Solves the blend's sparse equations.
         "tensorflow>=2.15,<2.16",  # The last one with Keras 2 inside.
         "tensorflow-addons==0.23.*",
         # From 4.9.6 on, TFDS needs packages that it does not name (importlib_resources; apache_beam for its command).

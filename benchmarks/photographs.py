@@ -71,8 +71,8 @@ def _measure_speed(inpainter, arguments):
   methods = examples.methods(inpainter)
   _header(f"Seconds per image, medians of {arguments.rounds} round(s)", "image, hole", "beside", "its seconds", NONE,
           DEFAULT, f"{NONE}, ratio", f"{DEFAULT}, ratio")
-  for other, label, examples in cases:
-    rounds = [[[_seconds(methods[name], *example) for name in (other, NONE, DEFAULT)] for example in examples]
+  for other, label, pairs in cases:
+    rounds = [[[_seconds(methods[name], *example) for name in (other, NONE, DEFAULT)] for example in pairs]
               for _ in range(1 + arguments.rounds)]
     seconds = np.median(np.mean(rounds[1:], axis=1), axis=0)  # Without the warm-up.
     _row(label, other, *(f"{each:.2f}" for each in seconds), *(f"{each:.2f}" for each in seconds[1:] / seconds[0]))

@@ -1,19 +1,15 @@
-"""How much memory there is, and how much this process takes; sizes as people write them.
+"""How much memory there is, and the most that this process took.
 
 What is found out comes from Linux' /proc and control groups (a container's limit); elsewhere the functions say
 None, and nothing is guessed.
 """
 
 import dataclasses
-import decimal
 import os
 import re
 import sys
 from typing import Iterator, Optional
 
-_UNITS = {"": 1, "B": 1, **{f"{prefix}{suffix}": base**power
-                            for suffix, base in (("B", 1000), ("IB", 1024))
-                            for power, prefix in enumerate("KMGT", start=1)}}
 # A control group without a limit says "max" (version 2) or a number near 2**63 (version 1).
 _UNLIMITED = 2**60
 
@@ -34,18 +30,6 @@ class GroupMemory:
     return max(0, self.limit - self.used)
 
 
-def available_bytes(root: str = "/") -> Optional[int]:
-  """Returns what this process can still take: the lower of what the machine and the control group have left.
-
-  Args:
-    root: where /proc and /sys/fs/cgroup are looked for.
-  Returns: bytes; None where neither is told (other systems than Linux).
-  """
-  group = group_memory(root)
-  left = [machine_available_bytes(root), group and group.free]
-  return min((free for free in left if free is not None), default=None)
-
-
 def machine_available_bytes(root: str = "/") -> Optional[int]:
   """Returns what programs can take without swapping, all of them together, bytes; None where it is not told."""
   return _kilobytes(os.path.join(root, "proc", "meminfo"), "MemAvailable")
@@ -57,12 +41,6 @@ def group_memory(root: str = "/") -> Optional[GroupMemory]:
   Both versions of control groups are looked at. Returns None without limit, and where there are no such groups.
   """
   return min(_limited_groups(root), key=lambda group: group.free, default=None)
-
-
-def resident_bytes(root: str = "/") -> Optional[int]:
-  """Returns the memory this process has now (its resident set), bytes; None where /proc does not tell it."""
-  text = _read(os.path.join(root, "proc", "self", "statm"))
-  return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE") if text else None
 
 
 def peak_resident_bytes(root: str = "/") -> Optional[int]:
@@ -78,21 +56,6 @@ def peak_resident_bytes(root: str = "/") -> Optional[int]:
   except ImportError:
     return None
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def parse_size(text: str) -> int:
-  """Returns the bytes of "3GB", "800 MB", "1.5GiB" or "1000000" (bytes).
-
-  kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024; upper and lower case are the same.
-  Raises: ValueError, in one line, for anything else and for less than a byte.
-  """
-  match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
-  if not match or match[2].upper() not in _UNITS:
-    raise ValueError(f"expected a size such as 3GB, 800MB or 2GiB, not {text!r}")
-  size = int(decimal.Decimal(match[1]) * _UNITS[match[2].upper()])
-  if size < 1:
-    raise ValueError(f"a size must be at least one byte, not {text!r}")
-  return size
 
 
 def format_size(size: int) -> str:

@@ -82,9 +82,23 @@ def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, 
   assert line == f"{a}: hole 5.6% of the image, 1 region; 1 piece, the largest in a crop of 24x31"
   assert output.endswith("out/a.png")
   assert main(_one(pairs, model, verbose="true", native="true")) == 0
-  assert capsys.readouterr().out.splitlines()[0].endswith("1 region; seen whole")
+  assert capsys.readouterr().out.splitlines()[0].endswith("; the networks see the whole image")
   assert main(_folder(pairs, model) + ["--verbose"]) == 0
   assert f"{a}: hole 5.6% of the image, 1 region; 1 piece" in capsys.readouterr().out
+
+
+def test_too_little_context_for_texture_is_said(pairs, model, capsys):
+  image_io.write_rgb(str(pairs / "images" / "tiny.png"), np.full((9, 9, 3), 90, np.uint8))
+  mask = np.zeros((9, 9), np.uint8)
+  mask[1:8, 1:8] = 1
+  image_io.write_mask(str(pairs / "masks" / "tiny.png"), mask)
+  tiny = {"image": pairs / "images" / "tiny.png", "mask": pairs / "masks" / "tiny.png"}
+  assert main(_one(pairs, model, **tiny)) == 0
+  assert capsys.readouterr().out.endswith("too little is known around the hole: filled without texture\n")
+  assert main(_folder(pairs, model)) == 0
+  assert "out/tiny.png: too little is known" in capsys.readouterr().out
+  assert main(_one(pairs, model, **tiny, detail="none")) == 0
+  assert "too little" not in capsys.readouterr().out
 
 
 def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
@@ -354,6 +368,25 @@ def test_demo_reports_what_it_cannot_show(pairs, model, capsys):
   assert sorted(os.listdir(pairs / "out")) == ["b.png", "comparison.png"]
   assert main(command + [f"--output_dir={pairs / 'images' / 'a.png'}"]) == 2
   assert "cannot create this folder" in capsys.readouterr().err
+
+
+def test_evaluation_measures_the_networks_or_what_users_get(pairs, model, capsys):
+  command = ["evaluate", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}", "--baseline=",
+             f"--model=ours={model}"]
+  image, mask = image_io.read_rgb(str(pairs / "images" / "a.png")), image_io.read_mask(str(pairs / "masks" / "a.png"))
+  inpainter = z2i_tf.Inpainter.load(str(model))
+  for name, flags, arguments, described in (
+      ("networks", [], {"native": True}, ("networks", None)),
+      ("photograph", ["--filling=photograph"], {}, ("photograph", "auto")),
+      ("smooth", ["--filling=photograph", "--detail=none"], {"detail": "none"}, ("photograph", "none"))):
+    assert main(command + flags + [f"--output_dir={pairs / name}"]) == 0
+    entry = json.loads((pairs / name / "comparison.json").read_text())["methods"]["ours"]
+    assert (entry["filling"], entry.get("detail")) == described
+    np.testing.assert_array_equal(image_io.read_rgb(str(pairs / name / "results" / "ours" / "masks" / "a.png")),
+                                  inpainter(image, mask, **arguments))
+  capsys.readouterr()
+  assert main(command + ["--detail=none", f"--output_dir={pairs / 'no'}"]) == 2
+  assert "--detail=none: only with --filling=photograph" in capsys.readouterr().err
 
 
 def test_evaluation_of_a_model_fills_and_describes_it(pairs, model):

@@ -62,6 +62,19 @@ def test_where_no_patch_has_the_colours_the_fill_stays():
   np.testing.assert_allclose(result[inside], red[inside], atol=0.02)
 
 
+def test_a_hole_that_vanishes_when_halved_is_searched_among_fewer_patches(monkeypatch):
+  image, hole, _ = _textured()
+  hole[:] = False
+  hole[:, ::14] = True
+  fill = np.where(hole[..., np.newaxis], np.float32(0.5), image)
+  unbounded = detail.add_texture(image, hole, fill)
+  monkeypatch.setattr(detail, "_MAX_SEARCH_PAIRS", 10**7)
+  result = detail.add_texture(image, hole, fill)
+  assert (result != unbounded).any()
+  np.testing.assert_array_equal(result[~hole], image[~hole])
+  assert (result[hole] != 0.5).mean() > 0.9
+
+
 @pytest.mark.parametrize("shape", [(1, 9), (5, 5), (7, 8), (6, 300)])
 def test_without_a_known_patch_the_fill_stays(shape):
   image, hole = np.full((*shape, 3), 0.2, np.float32), np.zeros(shape, bool)

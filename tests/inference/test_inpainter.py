@@ -172,8 +172,8 @@ def test_values_of_any_offset_and_range_are_filled_alike(bundled):
 
 
 def test_a_flat_image_is_filled_flat_at_all_borders_and_corners(bundled):
-  for rows, columns in ((np.s_[:16], np.s_[:]), (np.s_[-16:], np.s_[:]), (np.s_[:], np.s_[:16]), (np.s_[:], np.s_[-16:]),
-                        (np.s_[:48], np.s_[:48]), (np.s_[-48:], np.s_[-48:])):
+  for rows, columns in ((np.s_[:16], np.s_[:]), (np.s_[-16:], np.s_[:]), (np.s_[:], np.s_[:16]),
+                        (np.s_[:], np.s_[-16:]), (np.s_[:48], np.s_[:48]), (np.s_[-48:], np.s_[-48:])):
     image, mask = np.full((160, 200, 3), (150, 190, 230), np.uint8), np.zeros((160, 200), np.uint8)
     mask[rows, columns] = 1
     assert np.abs(bundled(image, mask).astype(int) - image).max() <= 6

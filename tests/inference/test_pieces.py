@@ -34,6 +34,8 @@ _HOLES = {
     "scratch": _scratch(), "disc": _disc((1400, 2000), (900, 700), 300), "specks": _specks(),
     "corner": _disc((400, 300), (0, 0), 90), "one pixel": _disc((50, 40), (20, 30), 0),
     "all but a pixel": _all_but((90, 70), 3, 5), "all but a row": _all_but((600, 500), 0),
+    "rings": sum((cv2.circle(np.zeros((900, 900), np.uint8), (450, 450), radius, 1, 3) for radius in (40, 200, 400)),
+                 np.zeros((900, 900), np.uint8)),
     "a rectangle": np.pad(np.ones((200, 100), np.uint8), 60), "row": _all_but((1, 9), 0, 4)}
 
 
@@ -42,6 +44,7 @@ def test_cores_cover_the_hole_inside_crops_inside_the_image(name):
   hole = _HOLES[name].astype(bool)
   covered = np.zeros_like(hole)
   for piece in pieces.divide(hole, _LIMIT_PX):
+    assert (hole & ~covered)[piece.core].any()  # Nothing is filled twice.
     covered[piece.core] = True
     for crop, core, side in zip(piece.crop, piece.core, hole.shape):
       assert 0 <= crop.start <= core.start < core.stop <= crop.stop <= side

@@ -47,8 +47,8 @@ def define_flags(values: flags.FlagValues) -> None:
                     "side-by-side, failures and study.", flag_values=values)
   flags.DEFINE_string("output_dir", None, "New folder for what is measured, or that of a former run of the same "
                       "analysis, which is replaced.", flag_values=values)
-  flags.DEFINE_enum("filling", "networks", ["networks", "photograph"], "What of a model is measured: its networks' own "
-                    "result, or what z2i inpaint makes of a photograph.", flag_values=values)
+  flags.DEFINE_enum("filling", "networks", ["networks", "photograph"], "Which result of a model is measured: that of "
+                    "its networks alone, or that of z2i inpaint.", flag_values=values)
   flag_groups.define_detail_flag(values)
   flag_groups.define_precision_flag(values)
 

@@ -144,7 +144,7 @@ def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
   inpainter = Inpainter(predictor)
   config = predictor.model_config
   entry = {"kind": "model", "hash": model_store.content_hash(model), "precision": predictor.precision,
-           "filling": values.filling,
+           "filling": values.filling, **({"detail": values.detail} if values.filling == "photograph" else {}),
            "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()), **dataclasses.asdict(config)}
   return EvaluatedMethod(lambda example: inpainter(
       example.masked, example.mask, native=values.filling == "networks", detail=values.detail), entry)

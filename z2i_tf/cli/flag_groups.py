@@ -118,7 +118,7 @@ def size(values: flags.FlagValues) -> Tuple[int, int]:
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:
   """Which trained model to use."""
-  flags.DEFINE_string("model", "compact", "Name of a bundled model (compact), or a folder with model.npz, "
+  flags.DEFINE_string("model", "compact", "Name of a bundled model (compact, full), or a folder with model.npz, "
                       "such as a training's --work_dir, or with a SavedModel of z2i export.", flag_values=values)
 
 

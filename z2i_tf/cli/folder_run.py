@@ -1,6 +1,6 @@
 """Work on thousands of images: reading, filling and writing overlap, and memory does not grow with their number.
 
-`fill_all` does not know how an image is read, filled and written. Its caller says so in a `Parts`.
+`fill_all` does not know how an image is read, filled and written. The caller passes these three functions in a `Parts`.
 """
 
 import collections

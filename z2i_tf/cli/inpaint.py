@@ -79,17 +79,25 @@ def _inpaint_one(values):
     print(_description(task, plan), flush=True)
   with progress(inpainter.count_steps(plan), "step") as advance:
     filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan, advance=advance)
-  remark = filling.write(values.output, task, filled)
-  print(f"{values.output}{': ' + remark if remark else ''}")
+  remark = _joined(filling.write(values.output, task, filled), _texture_remark(inpainter, task, plan, values))
+  print(_joined(values.output, remark))
   if values.dump_dir:
     from z2i_tf.cli import dump
     dump.write_dump(values.dump_dir, inpainter, task)
     print(values.dump_dir)
 
 
+def _texture_remark(inpainter, task, plan, values):
+  return inpainter.remark(task.hole, plan) if plan and values.detail != "none" else ""
+
+
+def _joined(*texts):
+  return ": ".join(filter(None, texts))
+
+
 def _description(task, plan):
   from z2i_tf.inference import pieces
-  return f"{task.name}: {task.mask_text}; {pieces.describe(plan) if plan else 'seen whole'}"
+  return f"{task.name}: {task.mask_text}; {pieces.describe(plan) if plan else 'the networks see the whole image'}"
 
 
 def _check_dump(values):
@@ -127,11 +135,12 @@ def _inpaint_folder(values):
       plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
       if values.verbose:
         print(_description(task, plan), flush=True)
-      return inpainter(task.photo.rgb, task.hole, **arguments, plan=plan)
+      return inpainter(task.photo.rgb, task.hole, **arguments, plan=plan), _texture_remark(inpainter, task, plan, values)
 
     def write(item, task, result):
-      remark = filling.write(item.output, task, result)
-      return f"{item.output}: {remark}" if remark else ""
+      filled, texture_remark = result
+      remark = _joined(filling.write(item.output, task, filled), texture_remark)
+      return remark and f"{item.output}: {remark}"
 
     parts = folder_run.Parts(
         lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)

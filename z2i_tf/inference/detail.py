@@ -16,12 +16,12 @@ SIGGRAPH 2009. Blurred search, sharp votes and the start by voting are our own, 
 """
 
 from concurrent import futures
-import os
 from typing import Callable, List, NamedTuple, Tuple
 
 import cv2
 import numpy as np
 
+from z2i_tf import processor
 from z2i_tf.inference.pyramid import halve
 
 _RADIUS_PX = 3  # Patches are 7x7.
@@ -52,6 +52,14 @@ class _Sources(NamedTuple):
   distance: np.ndarray
 
 
+def is_possible(hole: np.ndarray) -> bool:
+  """Returns whether there is a known 7x7 patch to copy from; `hole` is (H, W) bool, True = hole."""
+  border = _RADIUS_PX
+  touched = cv2.dilate(cv2.copyMakeBorder(hole.astype(np.uint8), border, border, border, border, cv2.BORDER_REFLECT_101),
+                       _PATCH)
+  return not touched[border:-border, border:-border].all()
+
+
 def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.ndarray:
   """Returns the fill with texture.
 
@@ -63,7 +71,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   Cost: time grows with the hole's pixels; the exact search is bounded.
   """
   levels = _levels(image, hole, fill)
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with futures.ThreadPoolExecutor(processor.usable_cores()) as pool:
     known, small_hole, small_fill = levels.pop()
     level = _Level(small_fill, small_hole, pool.map)
     if not level.is_key.any():
@@ -152,6 +160,7 @@ class _Level:
     image = cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image
     flat = image.reshape(-1, 4)[:, :3]
     keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(_RADIUS_PX)
+    keys = keys[::-(-len(keys) * len(self.queries) // _MAX_SEARCH_PAIRS)]  # A hole that vanishes cannot be halved.
     patches = flat[keys[:, np.newaxis] + window].reshape(len(keys), -1)
     half_norms = 0.5 * np.einsum("ij,ij->i", patches, patches)
     nearest, rows = [], max(1, 2**24 // len(keys))

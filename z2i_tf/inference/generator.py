@@ -6,7 +6,7 @@ is evaluated in tiles (see `tiles`), so memory is bounded too. The tests hold it
 recorded from the authors' networks.
 """
 
-from typing import Dict, Mapping
+from typing import Any, Dict, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,21 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 ATTENTION_SOURCES = "attention_sources"
-DEFAULT_MAX_THICKNESS_PX = 56.0
+# Key of a `Generator`'s `max_thickness_px` in a model's description, and its value where there is none.
+_MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX = "max_thickness_px", 56.0
+
+
+def with_max_thickness(description: Mapping[str, Any], max_thickness_px: float) -> Dict[str, Any]:
+  """Returns the description of a model with its `max_thickness_px`."""
+  return {**description, _MAX_THICKNESS_PX: float(max_thickness_px)}
+
+
+def max_thickness(description: Mapping[str, Any]) -> float:
+  """Returns the `max_thickness_px` of a model's description; raises ValueError or TypeError if it has a wrong one."""
+  value = float(description.get(_MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX))
+  if not 1.0 <= value < np.inf:
+    raise ValueError(f"{_MAX_THICKNESS_PX} is {value}, not at least 1")
+  return value
 
 
 class Generator(tf.Module):

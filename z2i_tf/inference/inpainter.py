@@ -5,6 +5,7 @@ the surroundings (`detail`), and a blend in the gradient domain (`blending`). `n
 gives the networks' own result at the image's own resolution.
 """
 
+import contextlib
 from typing import Callable, Dict, List, Optional, Tuple
 
 import cv2
@@ -22,10 +23,9 @@ from z2i_tf.inference.checks import check_pair
 from z2i_tf.inference.pieces import Piece
 
 DETAILS = ("auto", "patches", "none")
-# Thinner holes show no texture: "auto" leaves them to the networks.
+# In holes thinner than this no texture is visible, so "auto" copies none.
 _MIN_TEXTURE_THICKNESS_PX = 6
 _STEPS_PER_PIECE = 2  # Networks, then texture with its blending.
-_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError, cv2.error)
 
 
 class Inpainter:
@@ -48,7 +48,15 @@ class Inpainter:
 
   def plan(self, image: np.ndarray, mask: np.ndarray) -> List[Piece]:
     """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
-    return pieces.divide(check_pair(image, mask), self._predictor.max_thickness_px)
+    with _out_of_memory_said(image):
+      return pieces.divide(check_pair(image, mask), self._predictor.max_thickness_px)
+
+  def remark(self, mask: np.ndarray, plan: List[Piece]) -> str:
+    """Returns what the user should know of a fill by this plan, with `detail` other than "none"; "" if nothing."""
+    hole = np.asarray(mask).reshape(np.shape(mask)[:2]) != 0
+    if all(texture.is_possible(hole[piece.crop]) for piece in plan):
+      return ""
+    return "too little is known around the hole: filled without texture"
 
   def count_steps(self, plan: Optional[List[Piece]]) -> int:
     """Returns how often `__call__` will call `advance`; `plan` None stands for `native`."""
@@ -73,15 +81,13 @@ class Inpainter:
     if detail not in DETAILS:
       raise ValueError(f"detail must be one of {', '.join(DETAILS)}. Received: {detail}")
     image, hole = np.asarray(image), check_pair(image, mask)
-    try:
+    with _out_of_memory_said(image):
       if native:
         filled = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis])[0]
         advance()
         return image_ops.fill_hole(image, hole, filled)
       plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
       return self._fill_pieces(image, hole, plan, detail, advance)
-    except _OUT_OF_MEMORY as error:
-      raise _out_of_memory(image, error) from error
 
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
     """Returns every stage of the networks at the image's own resolution.
@@ -92,10 +98,8 @@ class Inpainter:
     Raises: InputError as `__call__`.
     """
     image, hole = np.asarray(image), check_pair(image, mask)
-    try:
+    with _out_of_memory_said(image):
       stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis])
-    except _OUT_OF_MEMORY as error:
-      raise _out_of_memory(image, error) from error
     return {name: stage[0] for name, stage in stages.items()}
 
   def _fill_pieces(self, image, hole, plan, detail, advance):
@@ -145,8 +149,14 @@ def _as_float(image):
   return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
-def _out_of_memory(image, error):
-  if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
-    raise error
-  return InputError(f"out of memory: an image of {image.shape[0]}x{image.shape[1]}; close other programs, or give a "
-                    "smaller one")
+@contextlib.contextmanager
+def _out_of_memory_said(image):
+  """Turns what NumPy, TensorFlow and OpenCV raise without memory into one line for the user."""
+  try:
+    yield
+  except (MemoryError, tf.errors.ResourceExhaustedError, cv2.error) as error:
+    if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+      raise
+    height, width = np.shape(image)[:2]
+    raise InputError(f"out of memory: an image of {height}x{width}; close other programs, or give a smaller one"
+                     ) from error

@@ -4,24 +4,21 @@ import hashlib
 import os
 from typing import Optional, Union
 
-import numpy as np
-
 from z2i_tf import checkpoints
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import DEFAULT
 from z2i_tf.inference.bundled_models import bundled_names
 from z2i_tf.inference.bundled_models import model_folder
-from z2i_tf.inference.generator import DEFAULT_MAX_THICKNESS_PX
 from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.generator import max_thickness
+from z2i_tf.inference.generator import with_max_thickness
 from z2i_tf.inference.predictor import Predictor
 from z2i_tf.inference.saved_model import SAVED_MODEL_FILE
 from z2i_tf.inference.saved_model import SavedModelPredictor
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
-# Entry of a model file that is a `Generator`'s `max_thickness_px`.
-_MAX_THICKNESS_PX = "max_thickness_px"
 
 
 def load_model(model: str) -> ZoomInpainter:
@@ -90,7 +87,7 @@ def store_max_thickness(folder: str, max_thickness_px: float) -> None:
   """
   arrays, config = checkpoints.read_model_file(folder)
   config.pop("format_version")
-  checkpoints.write_model_file(folder, arrays, {**config, _MAX_THICKNESS_PX: float(max_thickness_px)})
+  checkpoints.write_model_file(folder, arrays, with_max_thickness(config, max_thickness_px))
 
 
 def _read(model):
@@ -104,9 +101,6 @@ def _read(model):
   if "pretrained" in config:
     raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")
   try:
-    max_thickness_px = float(config.get(_MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX))
-    if not 1.0 <= max_thickness_px < np.inf:
-      raise ValueError(f"{_MAX_THICKNESS_PX} is {max_thickness_px}, not at least 1")
-    return ModelConfig(**config["model"]), max_thickness_px, arrays, folder
+    return ModelConfig(**config["model"]), max_thickness(config), arrays, folder
   except (KeyError, TypeError, ValueError) as error:
     raise InputError(f"{folder}: the model's configuration cannot be used: {error}") from error

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 # Sides and reaches below are pixels of the halved crop.
-_MAX_CORE_PX = 256  # Longest side of a piece; of thin ones:
+_MAX_CORE_PX = 256  # Longest side of a piece. A thin hole is cut at the larger of these pixels and thicknesses:
 _MIN_SPLIT_PX, _SPLIT_THICKNESSES = 96, 8
 _MIN_CROP_PX = 128  # The networks were trained on crops of this size.
 _MAX_CONTEXT_PX = 96
@@ -57,14 +57,20 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
   start = [part.start for part in box]
   divider = _Divider(inner, distances, max_thickness_px)
   parts = _join([part for group in _groups(inner) for part in divider.cover(group)], start, hole.shape)
-  return [_piece(part, start, hole.shape) for part in sorted(parts, key=lambda part: part[1:])]
+  left, found = inner.copy(), []
+  for box, halvings, thickness in sorted(parts, key=lambda part: part[1:]):
+    core = slice(*box[:2]), slice(*box[2:])
+    if left[core].any():  # Boxes overlap: pieces before may have covered it.
+      found.append(_piece(box, halvings, thickness, start, hole.shape))
+      left[core] = False
+  return found
 
 
 def describe(plan: List[Piece]) -> str:
   """Returns what will be done, in a few words."""
   largest = max(plan, key=lambda piece: np.prod([part.stop - part.start for part in piece.crop]))
   height, width = (part.stop - part.start for part in largest.crop)
-  halved = f", halved {largest.halvings} times" if largest.halvings else ""
+  halved = ("", ", halved once")[largest.halvings] if largest.halvings < 2 else f", halved {largest.halvings} times"
   return f"{len(plan)} piece{'s' * (len(plan) > 1)}, the largest in a crop of {height}x{width}{halved}"
 
 
@@ -168,8 +174,7 @@ def _areas(boxes):
   return (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 2])
 
 
-def _piece(part, start, shape):
-  box, halvings, thickness = part
+def _piece(box, halvings, thickness, start, shape):
   crop = _crops(box[np.newaxis], np.array([thickness]), halvings, start, shape)[0]
   core = box + np.repeat(start, 2)
   return Piece(*(tuple(slice(int(sides[2 * axis]), int(sides[2 * axis + 1])) for axis in (0, 1))

@@ -55,7 +55,7 @@ class Predictor:
     return self._fill(images, holes).numpy()
 
   def refine(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Returns the refined image at high resolution, (B, H*scale, W*scale, 3); right near the hole only.
+    """Returns the refined image at high resolution, (B, H*scale, W*scale, 3); correct only near the hole.
 
     Arguments and errors as `fill`.
     """

@@ -20,6 +20,8 @@ from z2i_tf.inference import pixel_graph
 from z2i_tf.inference.fast_networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.generator import max_thickness
+from z2i_tf.inference.generator import with_max_thickness
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -87,8 +89,9 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   path = os.path.join(folder, _DESCRIPTION)
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with open(path, "w", encoding="utf-8") as file:
-    json.dump({"name": name, "model": dataclasses.asdict(generator.model_config), "precision": generator.precision,
-               "max_thickness_px": generator.max_thickness_px, "z2i_tf": __version__, "tensorflow": tf.__version__}, file, indent=2, sort_keys=True)
+    description = {"name": name, "model": dataclasses.asdict(generator.model_config), "precision": generator.precision,
+                   "z2i_tf": __version__, "tensorflow": tf.__version__}
+    json.dump(with_max_thickness(description, generator.max_thickness_px), file, indent=2, sort_keys=True)
 
 
 def warmup_requests(image: np.ndarray, mask: np.ndarray) -> List[Tuple[str, Dict[str, np.ndarray]]]:
@@ -121,7 +124,7 @@ class SavedModelPredictor:
       with open(os.path.join(folder, _DESCRIPTION), encoding="utf-8") as file:
         description = json.load(file)
       self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
-      self.max_thickness_px = float(description["max_thickness_px"])
+      self.max_thickness_px = max_thickness(description)
       if precision in (None, self.precision):
         self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
