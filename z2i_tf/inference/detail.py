@@ -30,13 +30,15 @@ _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
 _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**26
 _SEARCH_BLURS_PX = (3.0, 1.5, 0.0, 0.0)  # Gaussian sigma of both sides, one for each round.
 # A source that continues a neighbour's may be farther by this share.
-_COHERENCE, _COHERENCE_ROUNDS = 1.0, 8
+_COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
+_PRINCIPAL_DIRECTIONS = 32  # Of a patch's 147 values; the search compares these.
 _COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column of a patch is compared.
 # A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
 _VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
 _START_VOTE_RADIUS_PX = _LAST_VOTE_RADIUS_PX = 1  # At native resolution the inner 3x3 votes.
 # Mean colour difference to the fill, blurred by this sigma: patches fit below the first, and not above the second.
 _FIT_BLUR_PX, _FITS, _DOES_NOT_FIT = 2.0, 0.12, 0.2
+_SCORES_AT_ONCE = 2**20  # Of the exact search; they stay in the caches.
 _CHUNK = 2**15  # Pixels whose patches are compared at once; what belongs to them stays in the caches.
 _PIXEL = np.complex128  # Any type of 16 bytes: one `take` moves four float32 channels.
 
@@ -157,17 +159,22 @@ class _Level:
     A patch that continues a neighbour's is taken instead if it is nearly as near: then pieces of texture are copied,
     and not one patch again and again.
     """
-    image = cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image
-    flat = image.reshape(-1, 4)[:, :3]
+    pixels = _pixels(cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image)
     keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(_RADIUS_PX)
     keys = keys[::-(-len(keys) * len(self.queries) // _MAX_SEARCH_PAIRS)]  # A hole that vanishes cannot be halved.
-    patches = flat[keys[:, np.newaxis] + window].reshape(len(keys), -1)
+    patches = _patches(pixels, keys, window)
+    basis = _principal(patches)
+    patches = patches @ basis
     half_norms = 0.5 * np.einsum("ij,ij->i", patches, patches)
-    nearest, rows = [], max(1, 2**24 // len(keys))
+    patches = np.ascontiguousarray(patches.T)
+    nearest, rows = [], max(1, _SCORES_AT_ONCE // len(keys))
+    scores = np.empty((rows, len(keys)), np.float32)
     for start in range(0, len(self.queries), rows):
-      queries = flat[self.queries[start:start + rows, np.newaxis] + window].reshape(-1, patches.shape[1])
-      nearest.append((queries @ patches.T - half_norms).argmax(axis=1))
-    place = self._coherent(keys[np.concatenate(nearest)], _pixels(image))
+      queries = _patches(pixels, self.queries[start:start + rows], window) @ basis
+      some = np.matmul(queries, patches, out=scores[:len(queries)])
+      some -= half_norms
+      nearest.append(some.argmax(axis=1))
+    place = self._coherent(keys[np.concatenate(nearest)], pixels)
     return _Sources(place, self._distances(self.queries, place, stride=1))
 
   def _coherent(self, place, pixels):
@@ -271,11 +278,23 @@ class _Level:
     return totals * np.float32((2 * _RADIUS_PX + 1)**2 / len(window))
 
   def _for_chunks(self, run, count):
-    list(self._run(run, range(0, count, _CHUNK)))
+    starts = range(0, count, _CHUNK)
+    list(self._run(run, starts) if len(starts) > 1 else map(run, starts))  # Threads cost more than a small chunk.
 
   def _window(self, radius, stride=1):
     steps = np.arange(-radius, radius + 1, stride, dtype=np.int32)
     return (steps[:, np.newaxis] * self._width + steps).ravel()
+
+
+def _patches(pixels, places, window):
+  """Patches around flat places, (n, 4 * 49) float32."""
+  return np.take(pixels, places[:, np.newaxis] + window).view(np.float32).reshape(len(places), -1)
+
+
+def _principal(patches):
+  """Directions (d, k) in which patches (n, d) differ most; distances along them are nearly the whole ones."""
+  _, directions = np.linalg.eigh(patches.T @ patches)
+  return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:])
 
 
 def _pixels(image):
