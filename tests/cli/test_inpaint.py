@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -99,6 +100,17 @@ def test_too_little_context_for_texture_is_said(pairs, model, capsys):
   assert "out/tiny.png: too little is known" in capsys.readouterr().out
   assert main(_one(pairs, model, **tiny, detail="none")) == 0
   assert "too little" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number, message", [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+@pytest.mark.parametrize("command", [_one, _folder])
+def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, number, message, command):
+  handler = signal.getsignal(signal.SIGTERM)
+  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", lambda *_, **__: signal.raise_signal(number))
+  assert main(command(pairs, model)) == 128 + number
+  assert capsys.readouterr().err == f"z2i inpaint: {message}\n"
+  assert not os.listdir(pairs / "out")
+  assert signal.getsignal(signal.SIGTERM) == handler
 
 
 def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
