@@ -46,14 +46,15 @@ def test_it_says_what_there_is_and_that_it_will_do(capsys):
   assert not captured.err
   lines = captured.out.splitlines()
   assert lines[-1].startswith("ready: z2i computes on ")
-  model, = bundled_models.check_models()
+  compact, full = bundled_models.check_models()
   for expected in (rf"^versions +python 3\.\d+\.\d+, z2i_tf {re.escape(z2i_tf.__version__)}, .*, tensorflow 2\.",
                    r"numpy 1\.\d.*, pillow \d.*, opencv \d.*, tensorflow_addons 0\.\d",
                    r"^processor +\S.*, usable cores: \d+; bfloat16 instructions: \w",
                    r"^CUDA +TensorFlow is built with",
                    r"^device +CPU:0: [1-9]\d* GFLOP/s \(3x3 convolution of 256x256 pixels, 64 channels, float32\)$",
                    r"^memory +\S", r"^disk +[\d.]+ [GM]B free in /",
-                   rf"^model +compact: as released; SHA-256 {model.expected}$"):
+                   rf"^model +compact: as released; SHA-256 {compact.expected}$",
+                   rf"^model +full: as released; SHA-256 {full.expected}$"):
     assert any(re.search(expected, line) for line in lines), expected
 
 

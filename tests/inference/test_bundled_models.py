@@ -35,23 +35,24 @@ def test_a_changed_and_a_missing_file_are_noticed(assets):
   content = bytearray(path.read_bytes())
   content[len(content) // 2] ^= 1
   path.write_bytes(content)
-  model, = bundled_models.check_models(str(assets))
+  model, other = bundled_models.check_models(str(assets))
+  assert not other.problem
   assert "not the released file" in model.problem and model.found not in (None, model.expected)
   with pytest.raises(InputError, match="compact/model.npz is not the released file"):
     bundled_models.model_folder("compact", str(assets))
   path.unlink()
-  model, = bundled_models.check_models(str(assets))
+  model, _ = bundled_models.check_models(str(assets))
   assert "No such file" in model.problem and model.found is None
 
 
 def test_a_model_joins_by_a_line_of_the_sums(assets):
-  (assets / "full").mkdir()
-  (assets / "full" / "model.npz").write_bytes(b"weights")
-  assert bundled_models.model_folder("full", str(assets)) == "full"
+  (assets / "new").mkdir()
+  (assets / "new" / "model.npz").write_bytes(b"weights")
+  assert bundled_models.model_folder("new", str(assets)) == "new"
   with open(assets / bundled_models.SUMS_FILE, "a", encoding="utf-8") as file:
-    file.write(f"{hashlib.sha256(b'weights').hexdigest()}  full/model.npz\n")
-  assert bundled_models.bundled_names(str(assets)) == ["compact", "full"]
-  assert bundled_models.model_folder("full", str(assets)) == str(assets / "full")
+    file.write(f"{hashlib.sha256(b'weights').hexdigest()}  new/model.npz\n")
+  assert bundled_models.bundled_names(str(assets)) == ["compact", "full", "new"]
+  assert bundled_models.model_folder("new", str(assets)) == str(assets / "new")
 
 
 @pytest.mark.parametrize("content, message", [

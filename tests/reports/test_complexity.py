@@ -63,7 +63,7 @@ def test_a_configuration_is_measured_with_random_weights(tmp_path, capsys, monke
 
   def inpainter(predictor):
     predictors.append(predictor)
-    return lambda image, mask: image
+    return lambda image, mask, native: image
 
   monkeypatch.setattr("z2i_tf.cli.measured_models.Inpainter", inpainter)  # Making its graph takes seconds.
   (tmp_path / "images").mkdir()
