@@ -1,4 +1,4 @@
-"""Texture comes from the surroundings, repeats, and stays away where nothing fits."""
+"""Tests that texture is copied from around the hole, repeats, and is left out where no patch fits."""
 
 import cv2
 import numpy as np

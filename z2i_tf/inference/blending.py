@@ -16,7 +16,7 @@ from scipy.sparse import linalg
 ANCHOR_WEIGHT = 0.005
 # Root mean square of the equations' residual, in the image's range; a level of 8 bits is 4e-3.
 _TOLERANCE = 2e-5
-# Conjugate gradients need some 50 iterations at this weight, whatever the size.
+# The weight bounds the iterations that conjugate gradients need, whatever the size: 60 at 0.01.
 _MAX_ITERATIONS = 1000
 _CHANNELS = 3
 
@@ -48,8 +48,9 @@ def blend(image: np.ndarray, hole: np.ndarray, fill: np.ndarray, colours: Option
       columns.append(neighbour[inside])
       right_side[number[inside]] += fill[here][inside] - fill[there][inside]  # Each row comes once.
       right_side[number[border]] += image[there][border]  # No gradient is known across the border.
-  matrix = sparse.csr_matrix((np.full(sum(map(len, rows)), -1.0, np.float32), (np.concatenate(rows), np.concatenate(columns))),
-                             (count, count)) + sparse.diags(diagonal)
+  places = np.concatenate(rows), np.concatenate(columns)
+  minus_one = np.full(len(places[0]), -1.0, np.float32)
+  matrix = sparse.csr_matrix((minus_one, places), (count, count)) + sparse.diags(diagonal)
   preconditioner = sparse.diags(1.0 / diagonal)
 
   def solve(channel):

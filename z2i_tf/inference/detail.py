@@ -5,7 +5,7 @@ A network that minimises L1 fills with means: colours are right, texture is miss
 1. Image and fill are halved until the hole is about 30 pixels thick. There, every 7x7 patch that touches the hole
    finds its nearest known patch by an exact search. The fill is smooth, so the first rounds compare blurred patches
    on both sides and copy sharp ones; otherwise the search prefers flat places.
-2. The patches vote: a pixel becomes the weighted mean of what the patches over it say.
+2. Every patch votes for the colours of the pixels it covers. A pixel becomes the weighted mean of its votes.
 3. Sources, doubled, start the next level up. They vote at once, so that the search compares sharp patches, and are
    mended by one round of propagation from the four neighbours, as in PatchMatch. More rounds, or its random search,
    make neighbours disagree, and the fill flatter.
@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from z2i_tf import processor
+from z2i_tf.inference import pieces
 from z2i_tf.inference.pyramid import halve
 
 _RADIUS_PX = 3  # Patches are 7x7.
@@ -36,7 +37,7 @@ _COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column o
 # A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
 _VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
 _START_VOTE_RADIUS_PX = _LAST_VOTE_RADIUS_PX = 1  # At native resolution the inner 3x3 votes.
-# Mean colour difference to the fill, blurred by this sigma: patches fit below the first, and not above the second.
+# Patches fit if their blurred colours differ from the fill's by less than the first; above the second they do not fit.
 _FIT_BLUR_PX, _FITS, _DOES_NOT_FIT = 2.0, 0.12, 0.2
 _SCORES_AT_ONCE = 2**20  # Of the exact search; they stay in the caches.
 _CHUNK = 2**15  # Pixels whose patches are compared at once; what belongs to them stays in the caches.
@@ -56,10 +57,7 @@ class _Sources(NamedTuple):
 
 def is_possible(hole: np.ndarray) -> bool:
   """Returns whether there is a known 7x7 patch to copy from; `hole` is (H, W) bool, True = hole."""
-  border = _RADIUS_PX
-  touched = cv2.dilate(cv2.copyMakeBorder(hole.astype(np.uint8), border, border, border, border, cv2.BORDER_REFLECT_101),
-                       _PATCH)
-  return not touched[border:-border, border:-border].all()
+  return not _unpadded(cv2.dilate(_padded(hole.astype(np.uint8)), _PATCH)).all()
 
 
 def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.ndarray:
@@ -74,7 +72,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   """
   levels = _levels(image, hole, fill)
   with futures.ThreadPoolExecutor(processor.usable_cores()) as pool:
-    known, small_hole, small_fill = levels.pop()
+    _, small_hole, small_fill = levels.pop()
     level = _Level(small_fill, small_hole, pool.map)
     if not level.is_key.any():
       return fill
@@ -100,7 +98,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
 def _levels(image, hole, fill) -> List[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
   """Image, hole and fill at every scale, the largest first."""
   levels = [(image, hole, fill)]
-  thickness = 2.0 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max()
+  thickness = pieces.thickness_px(hole)
   while thickness > _SEARCH_THICKNESS_PX or _pairs(levels[-1][1]) > _MAX_SEARCH_PAIRS:
     smaller, smaller_hole = halve(*levels[-1][:2])
     if not smaller_hole.any() or smaller_hole.all():
@@ -132,26 +130,27 @@ class _Level:
   """
 
   def __init__(self, picture: np.ndarray, hole: np.ndarray, run: Callable):
-    """Pads (H, W, 3) float32 and (H, W) bool; `run` maps a function over chunks."""
-    border = _RADIUS_PX
+    """Pads a picture (H, W, 3) float32 and its hole (H, W) bool. `run` maps a function over chunks, as `map` does."""
     self._run = run
     inner = np.zeros((*hole.shape, 4), np.float32)
     inner[..., :3] = picture
-    self._image = cv2.copyMakeBorder(inner, border, border, border, border, cv2.BORDER_REFLECT_101)
-    mask = cv2.copyMakeBorder(hole.astype(np.uint8), border, border, border, border, cv2.BORDER_REFLECT_101)
+    self._image, mask = _padded(inner), _padded(hole.astype(np.uint8))
     self._height, self._width = mask.shape
     touched = cv2.dilate(mask, _PATCH) > 0
     inside = np.zeros_like(touched)
-    inside[border:-border, border:-border] = True
+    _unpadded(inside)[:] = True
     self.is_key = (~touched & inside).ravel()
     self.queries = np.flatnonzero(touched & inside).astype(np.int32)
     self._hole = np.flatnonzero((mask > 0) & inside).astype(np.int32)
+    self._steps = (1, -1, self._width, -self._width)
+    number = np.full(len(self.is_key), -1, np.int32)
+    number[self.queries] = np.arange(len(self.queries), dtype=np.int32)
+    self._neighbours = np.stack([number[self.queries + step] for step in self._steps])  # -1 where there is no query.
 
   @property
   def picture(self) -> np.ndarray:
     """The (H, W, 3) float32 image as it is now."""
-    border = _RADIUS_PX
-    return self._image[border:-border, border:-border, :3]
+    return _unpadded(self._image)[..., :3]
 
   def search(self, blur: float) -> _Sources:
     """Finds the nearest known patch of every query; both are blurred by this sigma, pixels.
@@ -179,15 +178,12 @@ class _Level:
 
   def _coherent(self, place, pixels):
     """Replaces sources by those that continue more neighbours', as far as they are nearly as near in `pixels`."""
-    steps = (1, -1, self._width, -self._width)
     allowed = (1.0 + _COHERENCE) * self._distances(self.queries, place, 1, pixels) + 1e-6
-    number = np.full(len(self.is_key), -1, np.int32)
-    number[self.queries] = np.arange(len(self.queries), dtype=np.int32)
-    neighbours = np.stack([number[self.queries + step] for step in steps])
     is_even = np.add(*np.divmod(self.queries, self._width)) % 2 == 0
     place = place.copy()
     for turn in range(2 * _COHERENCE_ROUNDS):
-      offered = np.stack([np.where(row >= 0, place[row] - step, -1) for row, step in zip(neighbours, steps)])
+      offered = np.stack([np.where(row >= 0, place[row] - step, -1) 
+                          for row, step in zip(self._neighbours, self._steps)])
       agree = np.stack([(offered == each).sum(axis=0) for each in offered])
       agree[(offered < 0) | ~self.is_key[np.clip(offered, 0, len(self.is_key) - 1)]] = 0
       best = agree.argmax(axis=0)
@@ -198,7 +194,7 @@ class _Level:
     return place
 
   def doubled(self, below: "_Level", sources: _Sources) -> _Sources:
-    """Starts from the sources of the level below; where there is none, from a random one (always the same)."""
+    """Doubles the sources of the level below. Fills gaps with random known patches, by a fixed seed."""
     offsets = np.zeros((2, below._height * below._width), np.int32)
     is_known = np.zeros(below._height * below._width, bool)
     offsets[:, below.queries] = np.subtract(np.divmod(sources.place, below._width),
@@ -216,11 +212,9 @@ class _Level:
     return _Sources(place.astype(np.int32), np.zeros(len(place), np.float32))
 
   def mended(self, sources: _Sources) -> _Sources:
-    """Tries the four neighbours' sources, moved by a step; keeps what is nearer."""
+    """Shifts the four neighbours' sources by a step, and keeps a shifted source if it is nearer."""
     place = sources.place.copy()
     best = self._distances(self.queries, place, _COMPARED_STRIDE_PX)
-    number = np.full(len(self.is_key), -1, np.int32)
-    number[self.queries] = np.arange(len(self.queries), dtype=np.int32)
 
     def attempt(candidates, is_possible):
       is_possible &= (candidates != place) & (candidates >= 0) & (candidates < len(self.is_key))
@@ -231,13 +225,12 @@ class _Level:
       better = some[is_better]
       place[better], best[better] = candidates[better], distances[is_better]
 
-    for step in (1, -1, self._width, -self._width):
-      neighbours = number[self.queries + step]
+    for step, neighbours in zip(self._steps, self._neighbours):
       attempt(place[neighbours] - step, neighbours >= 0)
     return _Sources(place, best)
 
   def vote(self, sources: _Sources, radius: int) -> None:
-    """Replaces the hole's pixels by the weighted means of what the patches within `radius` say."""
+    """Replaces each pixel of the hole by the weighted mean of its votes, from patches within `radius` pixels."""
     usual = np.percentile(sources.distance, _USUAL_PERCENTILE) + 1e-6
     place, weight = np.zeros(len(self.is_key), np.int32), np.zeros(len(self.is_key), np.float32)
     place[self.queries] = sources.place
@@ -256,10 +249,8 @@ class _Level:
       voted[start:start + _CHUNK] = sums / weights
 
     self._for_chunks(run, len(self._hole))
-    border = _RADIUS_PX
     self._image.reshape(-1, 4)[self._hole] = voted
-    self._image = cv2.copyMakeBorder(self._image[border:-border, border:-border], border, border, border, border,
-                                     cv2.BORDER_REFLECT_101)
+    self._image = _padded(_unpadded(self._image))
 
   def _distances(self, queries, places, stride, pixels=None):
     """Sums of squared differences of patches, (n,) float32, as if all 49 pixels were compared."""
@@ -297,12 +288,23 @@ def _principal(patches):
   return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:])
 
 
+def _padded(array):
+  """Mirrors an (H, W, ...) array beyond its border, as wide as a patch reaches."""
+  border = _RADIUS_PX
+  return cv2.copyMakeBorder(array, border, border, border, border, cv2.BORDER_REFLECT_101)
+
+
+def _unpadded(array):
+  """Returns the inner part of what `_padded` returned, as a view."""
+  return array[_RADIUS_PX:-_RADIUS_PX, _RADIUS_PX:-_RADIUS_PX]
+
+
 def _pixels(image):
   """(H, W, 4) float32 as (H * W,) items."""
   return np.ascontiguousarray(image).reshape(-1).view(_PIXEL)
 
 
 def _take(pixels, places, buffer):
-  """Pixels at flat places, (n, 4) float32, in the buffer's memory."""
+  """Reads pixels at flat places into the buffer; returns it as (n, 4) float32."""
   np.take(pixels, places, out=buffer, mode="clip")
   return buffer.view(np.float32).reshape(-1, 4)

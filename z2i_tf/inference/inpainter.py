@@ -52,7 +52,7 @@ class Inpainter:
       return pieces.divide(check_pair(image, mask), self._predictor.max_thickness_px)
 
   def remark(self, mask: np.ndarray, plan: List[Piece]) -> str:
-    """Returns what the user should know of a fill by this plan, with `detail` other than "none"; "" if nothing."""
+    """Returns a warning if a piece has too little context for texture, else ""."""
     hole = np.asarray(mask).reshape(np.shape(mask)[:2]) != 0
     if all(texture.is_possible(hole[piece.crop]) for piece in plan):
       return ""
@@ -130,7 +130,7 @@ class Inpainter:
 
 
 def _range(image, hole) -> Tuple[int, int]:
-  """Returns the least and the greatest value of the known pixels, over all channels.
+  """Returns the minimum and the maximum of the known pixels, over all channels.
 
   The networks see this range as 0 to 1, so files that use part of their bits are filled like any other.
   """

@@ -20,7 +20,6 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 
-
 def load_model(model: str) -> ZoomInpainter:
   """Loads a trained generator as a Keras model.
 

@@ -28,7 +28,7 @@ class Piece:
   """A part of the hole, in pixels of the image.
 
   Attributes:
-    crop: rows and columns that are looked at.
+    crop: rows and columns that the networks and the search for texture see.
     core: rows and columns, inside the crop, whose hole pixels are filled.
     halvings: how often the crop is halved before the networks see it.
     thickness_px: twice the largest distance of the core's hole pixels to a known one.
@@ -64,6 +64,11 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
       found.append(_piece(box, halvings, thickness, start, hole.shape))
       left[core] = False
   return found
+
+
+def thickness_px(hole: np.ndarray) -> float:
+  """Returns twice the largest distance of an (H, W) bool hole's pixels to a known pixel."""
+  return 2.0 * float(_transform(hole).max())
 
 
 def describe(plan: List[Piece]) -> str:
@@ -131,9 +136,12 @@ def _join(parts, start, shape):
 def _distances(hole, box):
   """Distances of a box's pixels to the nearest known one; the row or column around the box counts."""
   larger = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-  distances = cv2.distanceTransform(hole[larger].astype(np.uint8), cv2.DIST_L2, 5)
-  return distances[tuple(slice(part.start - large.start, part.stop - large.start)
-                         for part, large in zip(box, larger))]
+  return _transform(hole[larger])[tuple(slice(part.start - large.start, part.stop - large.start)
+                                        for part, large in zip(box, larger))]
+
+
+def _transform(hole):
+  return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
 
 
 def _bounds(hole):

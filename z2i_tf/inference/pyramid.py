@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from z2i_tf.inference import blending
+from z2i_tf.inference import pieces
 
 # The fill may differ from the interpolated known pixels by so many standard deviations.
 _USUAL_DEVIATIONS = 2.0
@@ -61,8 +62,7 @@ def halve(image: np.ndarray, hole: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
 
 def _near_known(filled, image, hole):
   """Bounds how far a fill lies from the interpolated known pixels, by their standard deviation nearby."""
-  thickness = 2.0 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max()
-  side = 2 * int(np.ceil(thickness)) + 1  # The window around any pixel has known ones.
+  side = 2 * int(np.ceil(pieces.thickness_px(hole))) + 1  # The window around any pixel has known ones.
   known = (~hole).astype(np.float32)[..., np.newaxis]
 
   def mean(values):
