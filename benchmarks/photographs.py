@@ -15,9 +15,9 @@ quality: smooth blobs, 14 to 34% of the short side, anywhere inside --count phot
   High frequencies: mean |gray - blurred gray| (sigma 2) inside the hole, as a share of the original's. "Better" is the
   mean beside the better mean of OpenCV's two. --output_dir gets a picture of each photograph's fills, and scores.txt,
   those photographs first where the default's ST-LPIPS (alex) is worst beside the better of OpenCV's.
-thickness: hole PSNR of the networks alone and of Telea over discs in the middle of 256x256 centre crops of the
-  photographs; and the largest thickness at which half of the networks' best lead is left. --store writes that into the
-  model folder (--model=FOLDER): inference halves images until their holes are thinner.
+thickness: hole PSNR of the default on the same photographs, over the thickness up to which the networks fill a hole
+  (larger ones are halved first). Best is the largest limit within 0.05 dB of the highest PSNR. --store writes it into
+  the model folder (--model=FOLDER).
 """
 
 import argparse
@@ -35,6 +35,7 @@ from z2i_tf import image_io
 from z2i_tf import memory
 from z2i_tf import processor
 from z2i_tf.inference import model_store
+from z2i_tf.inference import pieces
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.reports import comparison_sheet
 
@@ -42,7 +43,7 @@ _DEFAULT_PARTS, _PHOTO_PARTS = ("speed", "sizes", "memory"), ("quality", "thickn
 _SPEED_SIZES, _MEMORY_SIZES = ((1366, 2048), (2880, 3840)), ((3000, 4000), (4000, 6000))  # Height, width.
 _SIZES, _DISCS_PX = ((480, 640), (1366, 2048), (3000, 4000), (4000, 6000)), (32, 100, 320, 1000)
 _PAPER_MASKS = 4  # As many as sample photographs.
-_THICKNESSES_PX, _MIN_PHOTOS_TO_STORE = (8, 16, 24, 32, 40, 56, 80, 112, 160), 30
+_THICKNESSES_PX, _MIN_PHOTOS_TO_STORE, _SAME_QUALITY_DB = (32, 40, 56, 72, 100), 30, 0.05
 _BLOB_SHARES, _SCORED_SIDE = (0.14, 0.34), 512
 _ALEX, _VGG, _PSNR, _FREQUENCIES = "ST-LPIPS alex", "ST-LPIPS vgg", "hole PSNR, dB", "high frequencies"
 
@@ -152,9 +153,7 @@ def _measure_quality(inpainter, arguments):
   rng, scores = np.random.default_rng(0), {}
   for name, photo in examples.photographs(arguments.photos, arguments.count):
     photo = examples.reduced(photo)
-    points = examples.blob(rng) * rng.uniform(*_BLOB_SHARES) * min(photo.shape[:2])
-    reach = points.max(axis=0)
-    mask = examples.inside(points + rng.uniform(reach, photo.shape[1::-1] - reach), photo.shape[:2])
+    mask = _random_blob(rng, photo.shape[:2])
     damaged = comparison_sheet.paint_hole(photo, mask)
     results = {method: fill(damaged, mask) for method, fill in methods.items()}
     scores[name] = {method: scorer(result, photo, mask) for method, result in results.items()}
@@ -170,7 +169,12 @@ def _measure_quality(inpainter, arguments):
 
 
 def _print_quality(scores, title):
-  """Prints the table; `scores` is photograph -> method -> score -> value."""
+  """Prints a row for each method.
+
+  Args:
+    scores: photograph -> method -> score -> value.
+    title: of the table.
+  """
   values = {method: {score: [of_photo[method][score] for of_photo in scores.values()] for score in of_method}
             for method, of_method in next(iter(scores.values())).items()}
   means = {method: {score: np.mean(each) for score, each in columns.items()} for method, columns in values.items()}
@@ -195,26 +199,30 @@ def _write_scores(path, scores):
 
 
 def _measure_thickness(inpainter, arguments):
-  crops = [examples.centre(photo) for _, photo in examples.photographs(arguments.photos, arguments.count)
-           if min(photo.shape[:2]) >= SIDE]
-  _header(f"Hole PSNR, dB, means of {len(crops)} crops of {SIDE}x{SIDE}", "thickness, px", ALONE, TELEA, "lead")
-  methods, leads = examples.methods(inpainter), {}
-  for thickness in _THICKNESSES_PX:
-    mask = examples.disc(thickness, (SIDE, SIDE))
-    alone, telea = (np.mean([_psnr(methods[name](comparison_sheet.paint_hole(crop, mask), mask), crop, mask)
-                             for crop in crops]) for name in (ALONE, TELEA))
-    leads[thickness] = alone - telea
-    _row(thickness, f"{alone:.2f}", f"{telea:.2f}", f"{leads[thickness]:+.2f}")
-  best = max(leads.values())
-  if best <= 0.0:
-    raise SystemExit("The networks are nowhere better than Telea: there is no thickness to find.")
-  thickest = max(thickness for thickness, lead in leads.items() if lead >= best / 2.0)
-  print(f"\nThe largest thickness with half of the best lead, {best:.2f} dB: {thickest} px")
+  rng, pairs = np.random.default_rng(0), []
+  for _, photo in examples.photographs(arguments.photos, arguments.count):
+    photo = examples.reduced(photo)
+    pairs.append((photo, _random_blob(rng, photo.shape[:2])))
+  _header(f"Mean of {len(pairs)} photographs", "networks fill up to, px", _PSNR)
+  quality = {}
+  for limit in _THICKNESSES_PX:
+    quality[limit] = np.mean([_psnr(inpainter(photo, mask, plan=pieces.divide(mask == 1, limit)), photo, mask)
+                              for photo, mask in pairs])
+    _row(limit, f"{quality[limit]:.2f}")
+  best = max(limit for limit in quality if quality[limit] >= max(quality.values()) - _SAME_QUALITY_DB)
+  print(f"\nThe best limit: {best} px")
   if arguments.store:
-    if len(crops) < _MIN_PHOTOS_TO_STORE:
-      raise SystemExit(f"--store needs {_MIN_PHOTOS_TO_STORE} photographs or more, of at least {SIDE}x{SIDE}.")
-    model_store.store_max_thickness(arguments.model, thickest)
+    if len(pairs) < _MIN_PHOTOS_TO_STORE:
+      raise SystemExit(f"--store needs {_MIN_PHOTOS_TO_STORE} photographs or more.")
+    model_store.store_max_thickness(arguments.model, best)
     print(f"Written into {arguments.model}")
+
+
+def _random_blob(rng, shape):
+  """Returns a mask (H, W) uint8, 1 = hole: a blob of a random size at a random place."""
+  points = examples.blob(rng) * rng.uniform(*_BLOB_SHARES) * min(shape)
+  reach = points.max(axis=0)
+  return examples.inside(points + rng.uniform(reach, np.array(shape[::-1]) - reach), shape)
 
 
 def main():
