@@ -471,7 +471,7 @@ def test_of_several_pictures_the_first_is_taken(tmp_path):
     images[0].save(tmp_path / name, save_all=True, append_images=images[1:], **options)
     photo = photo_io.read_photo(str(tmp_path / name))
     np.testing.assert_array_equal(photo.rgb, _RGBA[..., :3])
-    assert photo.remarks == ("only the first of its 2 pictures is kept",)
+    assert photo.remarks == ("only the first of its pictures is kept",)
 
 
 def _with_field(path, photo, tag, value):

@@ -123,7 +123,7 @@ def _inpaint_folder(values):
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   if values.mask:  # Said once, before every image fails.
     from z2i_tf import mask_io
-    mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels)
+    mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
