@@ -25,6 +25,8 @@ _SAVE_OPTIONS = {
     ".webp": {"lossless": True, "exact": True},  # Exact: colours under alpha 0 too.
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
+    ".jpe": {"quality": 95, "subsampling": 0},
+    ".jfif": {"quality": 95, "subsampling": 0},
 }
 # EXIF orientation -> what makes the image upright.
 _TRANSPOSITIONS = {

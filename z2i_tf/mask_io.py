@@ -88,8 +88,13 @@ def match_to_photo(mask: np.ndarray, photo: photo_io.Photo) -> np.ndarray:
     return mask
   if mask.shape == size[::-1] and photo.orientation in opening.TURNED_BY_90_DEGREES:
     return pixels.turn_upright(mask, photo.orientation)
-  raise InputError(f"image ({size[0]}x{size[1]}) and mask ({mask.shape[0]}x{mask.shape[1]}) differ in size (height x "
-                   "width); they must be equal")
+  raise InputError(different_sizes(size, mask.shape))
+
+
+def different_sizes(image: Tuple[int, int], mask: Tuple[int, int]) -> str:
+  """Returns what to say of an image and a mask whose sizes (height, width) differ."""
+  return (f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be "
+          "equal")
 
 
 def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:

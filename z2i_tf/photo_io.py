@@ -88,6 +88,22 @@ def read_photo(path: str, max_pixels: Optional[int] = None) -> Photo:
       return _photo(path, source)
 
 
+def read_size(path: str, max_pixels: Optional[int] = None) -> Tuple[int, int]:
+  """Returns height and width of the upright image by the file's header alone; arguments and errors as `read_photo`."""
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    with _opened(path, image_io.read_bytes(path), max_pixels) as source:
+      height, width = source.image.height, source.image.width
+      # Of TIFF, Pillow gives the upright size already.
+      is_turned = opening.orientation(source.image) in opening.TURNED_BY_90_DEGREES and source.image.format != "TIFF"
+      return (width, height) if is_turned else (height, width)
+
+
+def can_be_written(path: str) -> bool:
+  """Whether the extension of a path is that of a format that `write_photo` writes."""
+  return os.path.splitext(path)[1].lower() in _FORMATS
+
+
 def write_photo(path: str, photo: Photo) -> str:
   """Writes an image file under a temporary name, then renames it; the extension says the format.
 
@@ -124,18 +140,19 @@ def to_gray(rgb: np.ndarray) -> np.ndarray:
 @contextlib.contextmanager
 def _opened(path, encoded, max_pixels) -> Iterator[opening.Opened]:
   """As `opening.opened`; Pillow's own warning and error of too many pixels become one error that names the flag."""
+  def check_size(image):
+    most = limit if max_pixels is None else max_pixels
+    if most is not None and image.width * image.height > most:
+      raise InputError(f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
+                       f"{most:,}; if the file is to be trusted, raise the limit with --max_pixels")
+
   with contextlib.ExitStack() as stack:
     with _PILLOW_LIMIT:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:
-        source = stack.enter_context(opening.opened(path, encoded))
+        source = stack.enter_context(opening.opened(path, encoded, check_size))
       finally:
         Image.MAX_IMAGE_PIXELS = limit
-    limit = limit if max_pixels is None else max_pixels
-    image = source.image
-    if limit is not None and image.width * image.height > limit:
-      raise InputError(f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
-                       f"{limit:,}; if the file is to be trusted, raise the limit with --max_pixels")
     yield source
 
 

@@ -3,7 +3,7 @@
 import io
 import re
 import struct
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -29,8 +29,10 @@ _SOS, _EOI, _WITHOUT_LENGTH = 0xda, 0xd9, (0x01, *range(0xd0, 0xd9))
 _MARKER_BEHIND_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
-def check_declared(image: Image.Image, encoded: bytes) -> None:
+def check_declared(image: Image.Image, encoded: Optional[bytes]) -> None:
   """Raises ValueError for a file with so many scans that decoding would take very long."""
+  if encoded is None:
+    return
   scans = _count_scans(encoded)
   if scans > _MAX_SCANS and scans * image.width * image.height > _MAX_PIXELS_OF_SCANS:
     raise ValueError(f"a progressive JPEG with {scans} scans; save it again")

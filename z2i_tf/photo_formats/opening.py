@@ -33,13 +33,13 @@ class Format:
     name: Pillow's.
     extensions: of its files.
     repair: file -> (the same without metadata that would keep good pixels from being read, remarks).
-    check: (image opened by Pillow, file) -> None; raises ValueError if decoding would take far more memory or time
-      than an image of its size needs.
+    check: (image opened by Pillow, file, or None if only the header will be read) -> None; raises ValueError if
+      decoding would take far more memory or time than an image of its size needs.
   """
   name: str
   extensions: Tuple[str, ...]
   repair: Callable[[bytes], Tuple[bytes, List[str]]] = lambda encoded: (encoded, [])
-  check: Callable[[Image.Image, bytes], None] = lambda image, encoded: None
+  check: Callable[[Image.Image, Optional[bytes]], None] = lambda image, encoded: None
 
 
 _FORMATS = (
@@ -75,12 +75,14 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(path: str, encoded: Optional[bytes]) -> Iterator[Opened]:
+def opened(path: str, encoded: Optional[bytes],
+           check_size: Callable[[Image.Image], None] = lambda image: None) -> Iterator[Opened]:
   """Opens an image, not yet decoded; whatever goes wrong with the file inside the block becomes an InputError.
 
   Args:
     path: of the file, for errors, and to be read if `encoded` is None.
     encoded: its content; None: only the header will be read.
+    check_size: called with the image before all other checks; raises InputError if it is too large.
   """
   try:
     remarks, found = (), None
@@ -92,6 +94,8 @@ def opened(path: str, encoded: Optional[bytes]) -> Iterator[Opened]:
       if image.mode not in _EIGHT_BIT_MODES + SIXTEEN_BIT_GRAY_MODES:
         raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 "
                          "bits")
+      check_size(image)
+      found = found or next((file_format for file_format in _FORMATS if file_format.name == image.format), None)
       if found:
         found.check(image, encoded)
       with tiff.without_lines_of_libtiff() if image.format == "TIFF" else contextlib.nullcontext():

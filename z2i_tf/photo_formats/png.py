@@ -1,7 +1,7 @@
 """PNG files: their chunks, and pixels of 8 and 16 bits."""
 
 import struct
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 import zlib
 
 import numpy as np
@@ -89,8 +89,10 @@ def _inflated(content, limit) -> int:
   return size
 
 
-def check_declared(image: Image.Image, encoded: bytes) -> None:
+def check_declared(image: Image.Image, encoded: Optional[bytes]) -> None:
   """Raises ValueError if so much pixel data as the header declares cannot be in the file."""
+  if encoded is None:
+    return
   compressed = sum(len(content) for kind, content in chunks(encoded) if kind == b"IDAT")
   bits = image.width * bit_depth(encoded) * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(encoded[25], 1)
   if image.height * (bits // 8) > _MAX_EXPANSION * (compressed + 1):

@@ -15,6 +15,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import metadata as metadata_lib
 from z2i_tf.photo_formats import tiff_fields as fields
 
@@ -65,8 +66,8 @@ def repaired(encoded: bytes) -> Tuple[bytes, List[str]]:
   return encoded, [f"{name} of a wrong type left out" for name in dict.fromkeys(wrong.values())]
 
 
-def check_declared(image: Image.Image, encoded: bytes) -> None:
-  """Raises ValueError for tiles far larger than the image, and for pixels that Pillow would misread."""
+def check_declared(image: Image.Image, encoded: Optional[bytes]) -> None:
+  """Raises ValueError for tiles far larger than the image, InputError for pixels that Pillow would misread."""
   del encoded
   tags = image.tag_v2
   tile = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
@@ -78,7 +79,7 @@ def check_declared(image: Image.Image, encoded: bytes) -> None:
       raise ValueError(f"its tiles of {sides[0]}x{sides[1]} pixels are far larger than the image "
                        f"({image.width}x{image.height})")
   if bits_per_sample(image) > 8 and len(image.getbands()) > 1 and tags.get(_PLANAR_CONFIGURATION) == _PLANES_APART:
-    raise ValueError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow takes them for 8-bit ones.
+    raise InputError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow takes them for 8-bit ones.
 
 
 def bits_per_sample(image: Image.Image) -> int:
