@@ -54,7 +54,7 @@ def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
 
 @pytest.mark.parametrize("content, message", [
     ("\n# nothing\n", "list.txt: no files in this list"), (b"\xff\xfe", "list.txt: not a list"),
-    ("gone.png", "gone.png: cannot be read")])
+    ("gone.png", "gone.png: no such file")])
 def test_unusable_lists(tmp_path, content, message):
   (tmp_path / "list.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
   with pytest.raises(InputError, match=message):

@@ -116,6 +116,7 @@ def _check_dump(values):
 
 
 def _inpaint_folder(values):
+  from z2i_tf import atomic_files
   from z2i_tf import image_io
   from z2i_tf.cli import filling
   from z2i_tf.cli import folder_run
@@ -131,6 +132,7 @@ def _inpaint_folder(values):
     from z2i_tf import mask_io
     mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
+  atomic_files.remove_leftovers(values.output_dir, [os.path.basename(item.output) for item in items])
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
   if to_do:

@@ -94,11 +94,7 @@ class FolderSource(EncodedSource):
     return summary(len(self), (name.encode(errors="surrogateescape") for name in names))
 
   def encoded(self, index: int) -> bytes:
-    try:
-      with open(self.paths[index], "rb") as file:
-        return file.read()
-    except OSError as error:
-      raise InputError(f"{self.paths[index]}: cannot be read: {error.strerror}") from error
+    return image_io.read_bytes(self.paths[index])
 
   def header(self, index: int, decode: bool = False) -> image_io.Header:
     if decode:

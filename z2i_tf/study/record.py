@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Dict, Tuple
 
+from z2i_tf import json_files
 from z2i_tf.study.pairs import Pair
 
 _FORMAT = "z2i_tf study 1"
@@ -39,7 +40,7 @@ class StudyRecord:
   @classmethod
   def from_json(cls, text: str) -> "StudyRecord":
     """Raises: ValueError if this is no record of a study, or one of another version."""
-    fields = json.loads(text)
+    fields = json_files.parse(text)
     if fields.pop("format", None) != _FORMAT:
       raise ValueError(f"another version of the format than {_FORMAT!r}")
     fields["pairs"] = tuple(Pair(**pair) for pair in fields["pairs"])
