@@ -93,7 +93,7 @@ def run_and_exit() -> None:
 def _stopped_by_signals():
   """Turns SIGTERM, and SIGHUP of a closed terminal, into `Stopped`, so that temporary files are removed.
 
-  Further ones do not disturb that. Training has a handler of its own.
+  Training has a handler of its own.
   """
   numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
   if threading.current_thread() is not threading.main_thread():
@@ -101,8 +101,6 @@ def _stopped_by_signals():
   numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
 
   def stop(number, _):
-    for other in numbers:
-      signal.signal(other, signal.SIG_IGN)
     raise Stopped("terminated", number)
 
   for number in numbers:

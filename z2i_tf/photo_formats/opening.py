@@ -6,6 +6,7 @@ Pillow knows dozens of formats; some start other programs (EPS), many are hardly
 import contextlib
 import dataclasses
 import io
+import logging
 import os
 from typing import Callable, Iterator, List, Optional, Tuple
 
@@ -21,6 +22,8 @@ from z2i_tf.photo_formats import tiff
 
 SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
 TURNED_BY_90_DEGREES = (5, 6, 7, 8)
+# Pillow would print what it finds in damaged files, beside the one line of our own.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _EXIF_ORIENTATION = 0x0112
 

@@ -45,7 +45,8 @@ _TYPES = {X_RESOLUTION: ("resolution", _NUMBERS), _Y_RESOLUTION: ("resolution", 
           fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED))}
 # Pixels that a tile may have, whatever the image's size; larger ones at most twice as many as the image.
 _MAX_TILE_PIXELS = 2**22
-_LINES_OF_LIBTIFF = re.compile(rb"^(_?TIFF|LZW|ZIP|Zip|Fax|O?JPEG|PackBits|LogL|Pixar|LERC|LZMA|ZSTD|WebP|tempfile\.tif)")
+# A function of its, such as TIFFFillTile or LZWDecode, or the name that Pillow gives it for a file; and ": ".
+_LINES_OF_LIBTIFF = re.compile(rb"(tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): ")
 _STDERR = 2
 _ONE_AT_A_TIME = threading.RLock()
 
