@@ -76,15 +76,20 @@ def test_tiles_somewhat_larger_than_the_image_are_usual(tmp_path):
   assert (photo_io.read_photo(_write(tmp_path / "a.tif", _tiff(entries, data))).rgb == 200).all()
 
 
-def test_nothing_of_libtiff_is_printed_and_what_others_print_is(tmp_path):
+def test_nothing_of_libraries_is_printed_and_what_others_print_is(tmp_path):
   whole = seeds.images()["lzw.tif"]
   _write(tmp_path / "a.tif", whole[:8] + b"\xff" * 60 + whole[68:])
-  script = ("import os, sys\nfrom z2i_tf import photo_io\nfrom z2i_tf.photo_formats import tiff\n"
-            "with tiff.without_lines_of_libtiff():\n  os.write(2, b'skipped: b.png\\nTIFFFillStrip: bad\\nZIPDecode: no\\n')\n"
-            "try:\n  photo_io.read_photo(sys.argv[1])\nexcept ValueError as error:\n  print(error)\n")
-  done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.tif")], capture_output=True, text=True,
-                        check=True)
-  assert "not an image that can be read" in done.stdout and done.stderr == "skipped: b.png\n"
+  deep = png.encode(np.zeros((9, 9, 3), np.uint16), Metadata())[0]
+  start = deep.index(b"IDAT") - 4
+  data = zlib.compress(bytes(99))  # Too little, and its checksum fits.
+  _write(tmp_path / "b.png", deep[:start] + struct.pack(">L", len(data)) + b"IDAT" + data + struct.pack(
+      ">L", zlib.crc32(b"IDAT" + data)) + deep[-12:])
+  script = ("import os, sys\nfrom z2i_tf import photo_io\nfrom z2i_tf.photo_formats import silence\n"
+            "with silence.without_lines_of_libraries():\n  os.write(2, b'skipped: b.png\\nTIFFFillStrip: bad\\nZIPDecode: no\\n')\n"
+            "for path in sys.argv[1:]:\n  try:\n    photo_io.read_photo(path)\n  except ValueError as error:\n    print(error)\n")
+  done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.tif"), str(tmp_path / "b.png")],
+                        capture_output=True, text=True, check=True)
+  assert done.stdout.count("not an image that can be read") == 2 and done.stderr == "skipped: b.png\n"
 
 
 @pytest.mark.parametrize("tag, field, remark", [
@@ -221,6 +226,14 @@ def test_formats_that_are_only_read(tmp_path, extension, tolerance):
   header = image_io.read_header(path)
   assert (header.height, header.width) == (48, 64) == photo_io.read_size(path)
   assert path in image_io.list_images(str(tmp_path)) and not photo_io.can_be_written(path)
+
+
+def test_avif_in_a_file_that_calls_itself_heic(tmp_path):
+  Image.fromarray(_RGB).save(tmp_path / "a.avif", quality=100)
+  encoded = (tmp_path / "a.avif").read_bytes()
+  path = _write(tmp_path / "a.heic", encoded[:8] + b"heic" + encoded[12:])
+  np.testing.assert_array_equal(photo_io.read_photo(path).rgb, photo_io.read_photo(str(tmp_path / "a.avif")).rgb)
+  assert image_io.read_header(path).height == 21
 
 
 def test_heic_without_its_package_is_named(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from z2i_tf.photo_formats import opening
 from z2i_tf.photo_formats import pixels as pixels_lib
 from z2i_tf.photo_formats import png
 from z2i_tf.photo_formats import reading
+from z2i_tf.photo_formats import silence
 from z2i_tf.photo_formats import simple
 from z2i_tf.photo_formats import tiff
 from z2i_tf.photo_formats.metadata import Metadata
@@ -160,7 +161,9 @@ def _photo(path, source):
   """Returns the Photo of an opened file."""
   image, encoded = source.image, source.encoded
   has_more = opening.has_more_pictures(image)
-  pixels = pixels_lib.decode(path, encoded, image)
+  prints = image.format == "TIFF" or image.format == "PNG" and opening.is_deep(image)
+  with silence.without_lines_of_libraries() if prints else contextlib.nullcontext():
+    pixels = pixels_lib.decode(path, encoded, image)
   metadata, remarks = reading.read_metadata(
       image, encoded, *pixels.rgb.shape[:2], is_swapped=pixels.orientation in opening.TURNED_BY_90_DEGREES,
       with_exif=not pixels.has_damaged_exif)

@@ -201,7 +201,7 @@ def run(count: int, seed: int, first: int, findings: str) -> int:
   began = time.monotonic()
   with tempfile.TemporaryDirectory() as folder:
     for number in range(first, first + count):
-      faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True)
+      faulthandler.dump_traceback_later(_HANGS_AFTER_SECONDS, exit=True, file=sys.__stderr__)
       rng = np.random.default_rng([seed, number])
       kind = kinds[number % len(kinds)]
       target = targets[kind]

@@ -52,7 +52,7 @@ _FORMATS = (
     Format("BMP", (".bmp",)),
     Format("TIFF", (".tif", ".tiff"), tiff.repaired, tiff.check_declared),
     Format("GIF", (".gif",)),
-    Format("AVIF", (".avif",)),
+    Format("AVIF", (".avif",), heif.named_avif),
     Format("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf")),
     Format("HEIF", heif.EXTENSIONS, heif.registered))
 
@@ -101,8 +101,7 @@ def opened(path: str, encoded: Optional[bytes],
       found = found or next((file_format for file_format in _FORMATS if file_format.name == image.format), None)
       if found:
         found.check(image, encoded)
-      with tiff.without_lines_of_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
-        yield Opened(image, encoded, tuple(remarks))
+      yield Opened(image, encoded, tuple(remarks))
   except InputError as error:
     raise error if path in str(error) else InputError(f"{path}: {error}") from error
   except Image.DecompressionBombError as error:

@@ -3,13 +3,8 @@
 Written here because Pillow has no pixels of three times 16 bits, and OpenCV no place for metadata.
 """
 
-import contextlib
-import os
-import re
 import sys
-import tempfile
-import threading
-from typing import Iterator, List, Optional, Tuple
+from typing import List, Optional, Tuple
 import zlib
 
 import numpy as np
@@ -45,10 +40,6 @@ _TYPES = {X_RESOLUTION: ("resolution", _NUMBERS), _Y_RESOLUTION: ("resolution", 
           fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED))}
 # Pixels that a tile may have, whatever the image's size; larger ones at most twice as many as the image.
 _MAX_TILE_PIXELS = 2**22
-# A function of its, such as TIFFFillTile or LZWDecode, or the name that Pillow gives it for a file; and ": ".
-_LINES_OF_LIBTIFF = re.compile(rb"(tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): ")
-_STDERR = 2
-_ONE_AT_A_TIME = threading.RLock()
 
 
 def repaired(encoded: bytes) -> Tuple[bytes, List[str]]:
@@ -87,31 +78,6 @@ def bits_per_sample(image: Image.Image) -> int:
   """Returns the largest number of bits of a TIFF image's channels."""
   bits = image.tag_v2.get(_BITS_PER_SAMPLE, (1,))
   return max(bits) if isinstance(bits, tuple) else bits
-
-
-@contextlib.contextmanager
-def without_lines_of_libtiff() -> Iterator[None]:
-  """Keeps off stderr what libtiff itself prints there on damaged files; the error that follows says enough.
-
-  What others print meanwhile comes afterwards.
-  """
-  with _ONE_AT_A_TIME, contextlib.ExitStack() as stack:
-    try:
-      saved = os.dup(_STDERR)
-    except OSError:  # There is none.
-      yield
-      return
-    stack.callback(os.close, saved)
-    printed = stack.enter_context(tempfile.TemporaryFile())
-    os.dup2(printed.fileno(), _STDERR)
-    try:
-      yield
-    finally:
-      os.dup2(saved, _STDERR)
-      printed.seek(0)
-      lines = [line for line in printed if not _LINES_OF_LIBTIFF.match(line)]
-      if lines:
-        os.write(_STDERR, b"".join(lines))
 
 
 def metadata_fields(encoded: bytes) -> Optional[bytes]:
