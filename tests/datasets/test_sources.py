@@ -206,7 +206,11 @@ def test_damaged_prepared_folders(images, tmp_path):
   with pytest.raises(InputError, match="cannot be read: No such file"):
     opened()
   manifest = tmp_path / "records" / "dataset.json"
-  for content in ("nonsense", "[]", "{}", json.dumps({**json.loads(manifest.read_text()), "version": 99})):
+  sound = json.loads(manifest.read_text())
+  shard = sound["shards"][0]
+  for content in ("nonsense", "[]", "{}", "[" * 100_000, json.dumps({**sound, "version": 99}), *(
+      json.dumps({**sound, "shards": [{**shard, **change}]}) for change in (
+          {"records": -5}, {"records": 10**30}, {"bytes": -1}, {"bytes": float("inf")}, {"file": "../x"}))):
     manifest.write_text(content)
     with pytest.raises(InputError, match="not a list of prepared images"):
       opened()

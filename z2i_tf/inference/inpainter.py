@@ -19,6 +19,7 @@ from z2i_tf.inference import detail as texture
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
 from z2i_tf.inference import pyramid
+from z2i_tf.inference import smooth_ground
 from z2i_tf.inference.checks import check_pair
 from z2i_tf.inference.pieces import Piece
 
@@ -121,6 +122,7 @@ class Inpainter:
     is_gray = _is_gray(image[~hole])
     smooth = pyramid.fill(self._predictor, image, hole, piece.halvings)
     _check_finite(smooth, hole)
+    smooth = smooth_ground.fill(image, hole, smooth)
     if is_gray:
       smooth = np.where(hole[..., np.newaxis], smooth.mean(axis=-1, keepdims=True), image)
     advance()
