@@ -100,8 +100,8 @@ def test_areas_painted_below_half_are_not_left_silently(tmp_path, invert):
   strengths[28:36, 40:56] = 110
   Image.fromarray(255 - strengths if invert else strengths).save(tmp_path / "a.png")
   path = str(tmp_path / "a.png")
-  with pytest.raises(InputError, match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, at "
-                     "110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it"):
+  with pytest.raises(InputError, match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
+                     "at 110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it"):
     mask_io.read_mask(path, invert)
   assert mask_io.read_mask(path, invert, threshold=110)[0].tolist() == (strengths > 0).tolist()
   assert mask_io.read_mask(path, invert, threshold=128)[0].tolist() == (strengths > 110).tolist()

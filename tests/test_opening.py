@@ -40,7 +40,8 @@ def _tiff(entries, data=b""):
       tail += value
     else:
       table += struct.pack("<HHLL", tag, kind, count, value)
-  return (b"II*\0" + struct.pack("<L", 8 + len(pixels)) + pixels + struct.pack("<H", len(fields)) + table + bytes(4) + tail)
+  return b"".join([b"II*\0", struct.pack("<L", 8 + len(pixels)), pixels, struct.pack("<H", len(fields)), table, bytes(4),
+                   tail])
 
 
 def _write(path, content):
@@ -85,8 +86,10 @@ def test_nothing_of_libraries_is_printed_and_what_others_print_is(tmp_path):
   _write(tmp_path / "b.png", deep[:start] + struct.pack(">L", len(data)) + b"IDAT" + data + struct.pack(
       ">L", zlib.crc32(b"IDAT" + data)) + deep[-12:])
   script = ("import os, sys\nfrom z2i_tf import photo_io\nfrom z2i_tf.photo_formats import silence\n"
-            "with silence.without_lines_of_libraries():\n  os.write(2, b'skipped: b.png\\nTIFFFillStrip: bad\\nZIPDecode: no\\n')\n"
-            "for path in sys.argv[1:]:\n  try:\n    photo_io.read_photo(path)\n  except ValueError as error:\n    print(error)\n")
+            "with silence.without_lines_of_libraries():\n"
+            "  os.write(2, b'skipped: b.png\\nTIFFFillStrip: bad\\nZIPDecode: no\\n')\n"
+            "for path in sys.argv[1:]:\n"
+            "  try:\n    photo_io.read_photo(path)\n  except ValueError as error:\n    print(error)\n")
   done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.tif"), str(tmp_path / "b.png")],
                         capture_output=True, text=True, check=True)
   assert done.stdout.count("not an image that can be read") == 2 and done.stderr == "skipped: b.png\n"
@@ -100,7 +103,8 @@ def test_nothing_of_libraries_is_printed_and_what_others_print_is(tmp_path):
     (296, (2, 2, b"2\0\0\0"), "resolution of a wrong type left out"),
     (274, (2, 2, b"6\0\0\0"), "orientation of a wrong type left out"), (282, (5, 1, bytes(8)), None)])
 def test_fields_of_a_wrong_type_do_not_spoil_the_picture(tmp_path, tag, field, remark):
-  entries = {283: (5, 1, struct.pack("<LL", 300, 1)), 282: (5, 1, struct.pack("<LL", 300, 1)), 296: (3, 1, 3), tag: field}
+  resolution = (5, 1, struct.pack("<LL", 300, 1))
+  entries = {283: resolution, 282: resolution, 296: (3, 1, 3), tag: field}
   path = _write(tmp_path / "a.tif", _tiff(entries))
   photo = photo_io.read_photo(path)
   np.testing.assert_array_equal(photo.rgb.ravel(), range(48))
@@ -156,7 +160,8 @@ def test_damaged_text_in_png_does_not_spoil_the_picture(tmp_path, text, remark):
 def test_damaged_chunks_in_png_do_not_spoil_the_picture(tmp_path, kind, content, breaks_checksum):
   encoded = png.encode(_RGB, Metadata())[0]
   checksum = struct.pack(">L", zlib.crc32(kind + content) ^ breaks_checksum)
-  path = _write(tmp_path / "a.png", encoded[:33] + struct.pack(">L", len(content)) + kind + content + checksum + encoded[33:])
+  chunk = struct.pack(">L", len(content)) + kind + content + checksum
+  path = _write(tmp_path / "a.png", encoded[:33] + chunk + encoded[33:])
   np.testing.assert_array_equal(photo_io.read_photo(path).rgb, _RGB)
   np.testing.assert_array_equal(image_io.read_rgb(path), _RGB)
   assert image_io.read_header(path).height == 21

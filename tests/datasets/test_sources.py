@@ -240,8 +240,8 @@ def test_sixteen_bits_of_which_few_are_used_are_said(tmp_path, capsys):
   sources.check_source(source, 32)
   assert "warning: " in capsys.readouterr().err
   (warning,) = survey.survey(source, 32, True, lambda: None).dark
-  assert warning.endswith("dark.png: 16 bits, but no level beyond 4095 of 65535: training sees 16 of 256 levels, almost "
-                          "black; scale such images to the full range first")
+  assert warning.endswith("dark.png: 16 bits, but no level beyond 4095 of 65535: training sees 16 of 256 levels, "
+                          "almost black; scale such images to the full range first")
   Image.fromarray(levels * 16).save(tmp_path / "dark.png")
   sources.check_source(source, 32)
   assert not capsys.readouterr().err and not survey.survey(source, 32, True, lambda: None).dark

@@ -233,8 +233,8 @@ def run(count: int, seed: int, first: int, findings: str) -> int:
         print(f"{path}: {problem}", flush=True)
   faulthandler.cancel_dump_traceback_later()
   parts = ", ".join(f"{kind} {outcomes[kind, 'read']} read {outcomes[kind, 'refused']} refused" for kind in _SHARES)
-  print(f"{count} inputs (seed {seed}, from {first}) in {time.monotonic() - began:.0f} s: {parts}; {found} broke a rule; "
-        f"slowest {slowest:.1f} s, most memory {largest / 1e6:.0f} MB")
+  print(f"{count} inputs (seed {seed}, from {first}) in {time.monotonic() - began:.0f} s: {parts}; "
+        f"{found} broke a rule; slowest {slowest:.1f} s, most memory {largest / 1e6:.0f} MB")
   return found
 
 

@@ -122,7 +122,8 @@ def _npz(encoded, rng):
     return encoded
   number = rng.integers(len(entries)) if entries else 0
   file = io.BytesIO()
-  with zipfile.ZipFile(file, "w", _choose(rng, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))) as archive:
+  compression = _choose(rng, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
+  with zipfile.ZipFile(file, "w", compression) as archive:
     for place, (name, content) in enumerate(entries):
       if place == number:
         content = _choose(rng, (

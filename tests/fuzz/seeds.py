@@ -99,7 +99,8 @@ def _tiled_tiff(gray):
 
 def models() -> Dict[str, bytes]:
   """Returns name -> an .npz file: a model of few weights, and arrays for z2i import-weights."""
-  arrays = {"coarse/conv00/kernel": np.ones((3, 3, 4, 8), np.float32), "refine/conv00/kernel": np.eye(4, dtype=np.float32),
+  arrays = {"coarse/conv00/kernel": np.ones((3, 3, 4, 8), np.float32),
+            "refine/conv00/kernel": np.eye(4, dtype=np.float32),
             "sr/conv09/kernel": np.ones((1, 1, 4, 16), np.float32), "sr/conv00/kernel": np.ones(5, np.float32)}
   with tempfile.TemporaryDirectory() as folder:
     checkpoints.write_model_file(folder, arrays, {"model": {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 4}})

@@ -10,7 +10,8 @@ _ROWS, _COLUMNS = np.mgrid[:120, :160].astype(np.float32)
 
 
 def _sky(noise):
-  sky = np.stack([0.2 + 0.3 * (_ROWS / 120)**2, 0.3 + 0.3 * _ROWS / 120 + 0.05 * _COLUMNS / 160, 0.8 - 0.1 * _ROWS / 120], -1)
+  down, across = _ROWS / 120, _COLUMNS / 160
+  sky = np.stack([0.2 + 0.3 * down**2, 0.3 + 0.3 * down + 0.05 * across, 0.8 - 0.1 * down], axis=-1)
   return sky, (sky + np.random.default_rng(0).normal(0, noise, sky.shape)).clip(0, 1).astype(np.float32)
 
 

@@ -76,8 +76,9 @@ def test_a_class_of_browsers_connects_at_once(tmp_path):
   thread = threading.Thread(target=server.serve_forever)
   thread.start()
   try:
+    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\nConnection: close\r\n\r\n"
     for connection in waiting:
-      connection.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\nConnection: close\r\n\r\n".encode())
+      connection.sendall(request.encode())
     for connection in waiting:
       assert connection.recv(12) == b"HTTP/1.1 200"
       connection.close()

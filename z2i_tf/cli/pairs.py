@@ -89,8 +89,8 @@ class FolderPairs:
         self.images = [path for path in self.images if path not in set(masks)]
         if not masks or not self.images:
           raise InputError(f"{image_dir}: images and masks in one folder, and no mask called as its image with "
-                           f"{mask_suffix or '_mask'} behind; rename them, give --mask_suffix, or a --mask_dir of their "
-                           "own")
+                           f"{mask_suffix or '_mask'} behind; rename them, give --mask_suffix, or a --mask_dir of "
+                           "their own")
       else:
         masks = self.images
     self._masks_called = by_name(masks, stem)

@@ -52,8 +52,8 @@ def loss_weights(values: flags.FlagValues):
 def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] = tuple(_INITIAL_WEIGHTS)) -> None:
   """Which trained networks a new run starts from; `names`: of the networks, and "all"."""
   for name in names:
-    flags.DEFINE_string(f"init_{name}", None, f"Folder with model.npz, or name of a bundled model, whose weights {_INITIAL_WEIGHTS[name]} of a new "
-                        "run starts from; weights only, no optimizer state.", flag_values=values)
+    flags.DEFINE_string(f"init_{name}", None, "Folder with model.npz, or name of a bundled model, whose weights "
+                        f"{_INITIAL_WEIGHTS[name]} of a new run starts from; weights only, no optimizer state.", flag_values=values)
 
 
 def initial_weights(values: flags.FlagValues) -> Dict[str, str]:

@@ -136,7 +136,8 @@ class Inpainter:
 def _check_finite(filled, hole):
   """Raises InputError if networks filled a hole with what is no number."""
   if not np.isfinite(filled[hole]).all():
-    raise InputError("the model gives values that are not numbers: its weights are damaged, or too large; train it again")
+    raise InputError("the model gives values that are not numbers: its weights are damaged, or too large; train it "
+                     "again")
 
 
 def _range(image, hole) -> Tuple[int, int]:
