@@ -8,6 +8,7 @@ import sys
 import time
 import zlib
 
+import cv2
 import numpy as np
 from PIL import Image
 from PIL import ImageCms
@@ -21,6 +22,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import heif
 from z2i_tf.photo_formats import opening
 from z2i_tf.photo_formats import png
+from z2i_tf.photo_formats import read_only
 from z2i_tf.photo_formats import tiff_fields
 from z2i_tf.photo_formats.metadata import Metadata
 
@@ -231,6 +233,21 @@ def test_formats_that_are_only_read(tmp_path, extension, tolerance):
   header = image_io.read_header(path)
   assert (header.height, header.width) == (48, 64) == photo_io.read_size(path)
   assert path in image_io.list_images(str(tmp_path)) and not photo_io.can_be_written(path)
+
+
+def test_bits_that_are_not_kept_are_said(tmp_path):
+  deep = (np.arange(64 * 64 * 3).reshape(64, 64, 3) * 5).astype(np.uint16)
+  path = _write(tmp_path / "a.jp2", cv2.imencode(".jp2", deep)[1].tobytes())
+  assert photo_io.read_photo(path).remarks == ("16 bits reduced to 8: JPEG2000",)
+  Image.fromarray(deep[..., 0]).save(path)  # Gray is kept.
+  photo = photo_io.read_photo(path)
+  assert not photo.remarks and (photo.rgb[..., 0] == deep[..., 0]).all()
+  Image.fromarray(_RGB).save(tmp_path / "a.avif")
+  encoded = bytearray((tmp_path / "a.avif").read_bytes())
+  encoded[encoded.index(b"av1C") + 6] |= 0x60  # As of 12 bits.
+  with Image.open(tmp_path / "a.avif") as image:
+    assert read_only.bits_per_sample(image, bytes(encoded)) == 12
+    assert read_only.bits_per_sample(image, (tmp_path / "a.avif").read_bytes()) == 8
 
 
 def test_avif_in_a_file_that_calls_itself_heic(tmp_path):

@@ -17,6 +17,7 @@ from z2i_tf.photo_formats import jpeg
 from z2i_tf.photo_formats import opening
 from z2i_tf.photo_formats import pixels as pixels_lib
 from z2i_tf.photo_formats import png
+from z2i_tf.photo_formats import read_only
 from z2i_tf.photo_formats import reading
 from z2i_tf.photo_formats import silence
 from z2i_tf.photo_formats import simple
@@ -169,6 +170,9 @@ def _photo(path, source):
       with_exif=not pixels.has_damaged_exif)
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
+  bits = read_only.bits_per_sample(image, encoded)
+  if bits > 8 and pixels.rgb.dtype == np.uint8:
+    remarks.append(f"{bits} bits reduced to 8: {image.format}")
   if has_more:
     remarks.append("only the first of its pictures is kept")
   return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata,
