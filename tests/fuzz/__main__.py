@@ -111,9 +111,11 @@ def _read_record(name, content, folder, rng) -> int:
   else:
     command = ["report", f"--runs={runs}", f"--output_dir={folder}/report"]
   printed = io.StringIO()
-  with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-    code = main.main(command)
-  os.unlink(path)
+  try:
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+      code = main.main(command)
+  finally:
+    os.unlink(path)  # The next one is read alone.
   if code == 2:
     raise InputError(printed.getvalue())
   return 0

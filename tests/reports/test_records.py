@@ -93,6 +93,14 @@ def test_hole_ratios_are_shares(tmp_path, value):
     records.read_scores(str(path))
 
 
+@pytest.mark.parametrize("value", [7, None, "div2k", [], {"source": 7}])
+def test_settings_of_test_sets_may_be_anything(tmp_path, value):
+  content = report_records.scores_record({"telea": {"kind": "baseline"}})
+  content["manifest"]["test_set"]["settings"] = value
+  report_records.write_scores(str(tmp_path), "comparison", content)
+  assert main(["report", f"--runs={tmp_path}"]) == 0
+
+
 @pytest.mark.parametrize("value, message", [(10**400, "is no number"), (1e308, "is no number"),
                                             ("many", "is no number"), ("nan", None), ("-inf", None)])
 def test_scores_are_numbers_that_can_be_added(tmp_path, value, message):
