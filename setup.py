@@ -18,6 +18,7 @@ onnx = [
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16"]
 witnesses = ["scikit-image"]  # What the metrics are compared with.
+heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
 evaluation = ["matplotlib"]  # Draws the charts of the analyses.
 
 setup(
@@ -46,10 +47,11 @@ setup(
     ],
     extras_require={
         "evaluation": evaluation,
+        "heif": heif,
         "lpips": ["torch>=2"],  # Reads torchvision's weights; .npz files need nothing.
         "onnx": onnx,
         "serving": serving,
-        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + onnx + serving + witnesses,
+        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + heif + onnx + serving + witnesses,
     },
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -200,3 +200,7 @@ def test_a_folder_that_refuses_files(tmp_path, monkeypatch):
   monkeypatch.setattr(image_io.tempfile, "TemporaryFile", refuse)
   with pytest.raises(InputError, match="cannot write here: Permission denied"):
     image_io.check_writable_file(str(tmp_path / "a.png"))
+
+
+def test_stems_are_composed():
+  assert image_io.stem("a/b/Gru\u0308\u00dfe.tar.png") == "Gr\u00fc\u00dfe.tar"

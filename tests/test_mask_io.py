@@ -55,11 +55,13 @@ def test_one_mask_in_every_encoding(tmp_path, encoding):
   image, name, channel = _ENCODINGS[encoding]
   image.save(tmp_path / name, **{"lossless": True, "exact": True} if name.endswith("webp") else {})
   mask, text = mask_io.read_mask(str(tmp_path / name))
-  expected = cv2.blur(_WHITE, (3, 3)) >= 128 if encoding == "soft" else _HOLE
+  expected = cv2.dilate(_HOLE, np.ones((3, 3), np.uint8)) if encoding == "soft" else _HOLE
   np.testing.assert_array_equal(mask, expected)
   assert mask.dtype == np.uint8
   assert text == (mask_io.describe(mask) if encoding == "soft" else _TEXT) + channel
   inverted, text = mask_io.read_mask(str(tmp_path / name), invert=True)
+  if encoding == "soft":  # The edges belong to what is black now.
+    expected = cv2.erode(_HOLE, np.ones((3, 3), np.uint8), borderValue=0)
   np.testing.assert_array_equal(inverted, 1 - expected)
   assert text.startswith("hole ") and text.endswith(channel + ", inverted")
 
@@ -68,7 +70,8 @@ def test_jpeg_of_low_quality_and_noise_on_black(tmp_path):
   mask = cv2.circle(np.zeros((200, 200), np.uint8), (100, 90), 60, 255, -1)
   Image.fromarray(mask).save(tmp_path / "a.jpg", quality=20)
   read, _ = mask_io.read_mask(str(tmp_path / "a.jpg"))
-  assert (read != mask // 255).mean() < 0.002
+  assert read[mask == 255].all()
+  assert (read != mask // 255).mean() < 0.01  # Of an edge two pixels wide.
   Image.fromarray(np.full((20, 20), 5, np.uint8)).save(tmp_path / "black.png")
   assert mask_io.read_mask(str(tmp_path / "black.png"))[0].sum() == 0
 
@@ -76,7 +79,34 @@ def test_jpeg_of_low_quality_and_noise_on_black(tmp_path):
 def test_soft_brushes_are_masks(tmp_path):
   mask = cv2.GaussianBlur(cv2.circle(np.zeros((256, 256), np.uint8), (128, 128), 50, 255, -1), (0, 0), 4)
   Image.fromarray(mask).save(tmp_path / "a.png")
-  np.testing.assert_array_equal(mask_io.read_mask(str(tmp_path / "a.png"))[0], mask >= 128)
+  read, _ = mask_io.read_mask(str(tmp_path / "a.png"))
+  assert read[mask >= 26].all() and not read[mask < 13].any()
+  assert mask_io.read_mask(str(tmp_path / "a.png"), threshold=128)[0].tolist() == (mask >= 128).tolist()
+
+
+def test_thin_letters_are_taken_in_whole(tmp_path):
+  letters = np.zeros((80, 300), np.uint8)
+  cv2.putText(letters, "Illumination", (8, 50), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 1, cv2.LINE_AA)
+  for name, options in (("a.png", {}), ("a.jpg", {"quality": 80})):
+    Image.fromarray(letters).save(tmp_path / name, **options)
+    read, _ = mask_io.read_mask(str(tmp_path / name))
+    assert read[letters > 40].all()
+    assert not read[cv2.dilate(letters, np.ones((7, 7))) == 0].any()
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_areas_painted_below_half_are_not_left_silently(tmp_path, invert):
+  strengths = np.where(_HOLE, np.uint8(255), np.uint8(0))
+  strengths[28:36, 40:56] = 110
+  Image.fromarray(255 - strengths if invert else strengths).save(tmp_path / "a.png")
+  path = str(tmp_path / "a.png")
+  with pytest.raises(InputError, match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
+                     "at 110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it"):
+    mask_io.read_mask(path, invert)
+  assert mask_io.read_mask(path, invert, threshold=110)[0].tolist() == (strengths > 0).tolist()
+  assert mask_io.read_mask(path, invert, threshold=128)[0].tolist() == (strengths > 110).tolist()
+  Image.fromarray(_HOLE * np.uint8(100)).save(path)  # Ambiguous no more, with a threshold.
+  assert mask_io.read_mask(path, threshold=100)[0].tolist() == _HOLE.tolist()
 
 
 def test_the_channel_can_be_chosen(tmp_path):
@@ -107,7 +137,7 @@ def test_edges_may_differ_between_colours_and_alpha(tmp_path):
 
 @pytest.mark.parametrize("levels, message", [
     (np.random.default_rng(1).integers(0, 256, (40, 60), np.uint8), "neither black nor white"),  # Without areas.
-    (np.tile(np.linspace(0, 255, 60).astype(np.uint8), (40, 1)), "50% of its pixels are neither black nor white"),
+    (np.tile(np.linspace(0, 255, 60).astype(np.uint8), (40, 1)), "48% of its pixels are neither black nor white"),
     (_HOLE * np.uint8(100), "brightest level is 39% of white"),
     (_HOLE * np.uint16(20_000), "brightest level is 31% of white"),
     (_HOLE[:20] * np.uint8(155) + np.uint8(100), "neither black nor white"),

@@ -2,13 +2,20 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Collection, Iterator
+
+try:
+  import fcntl
+except ImportError:  # Windows has no such locks.
+  fcntl = None
 
 TEMPORARY_SUFFIX = ".tmp"
 # A file's name may be as long as the file system allows.
 _PREFIX_LENGTH = 40
+_RANDOM_PART = r"\.[a-z0-9_]{8}"
 
 
 @contextlib.contextmanager
@@ -21,7 +28,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
   """
   folder, name = os.path.split(path)
   with tempfile.NamedTemporaryFile(dir=folder or ".", prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX,
-                                   delete=False) as file:
+                                   delete=False) as file, _locked(file):
     try:
       yield file
       file.close()
@@ -30,6 +37,37 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
     except BaseException:
       os.unlink(file.name)
       raise
+
+
+@contextlib.contextmanager
+def _locked(file) -> Iterator[None]:
+  """Holds a lock on a file, closed or not: so that others see that its owner lives. It goes with the process."""
+  if fcntl is None:
+    yield
+    return
+  descriptor = os.dup(file.fileno())
+  try:
+    with contextlib.suppress(OSError):  # Some network file systems have none.
+      fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    yield
+  finally:
+    os.close(descriptor)
+
+
+def remove_leftovers(folder: str, names: Collection[str]) -> None:
+  """Removes the temporary files that killed processes left of files called so; those of living ones stay.
+
+  Nothing is removed where the system or the file system has no locks.
+  """
+  starts = {name[:_PREFIX_LENGTH] for name in names}
+  for name in os.listdir(folder) if fcntl else ():
+    start = re.sub(_RANDOM_PART + re.escape(TEMPORARY_SUFFIX) + "$", "", name)
+    path = os.path.join(folder, name)
+    if start == name or start not in starts or not os.path.isfile(path):
+      continue
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      os.unlink(path)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,11 @@ One file, so that it is written whole or not at all, and readable with NumPy alo
 import json
 import os
 from typing import Any, Dict, Mapping, Tuple
-import zipfile
-import zlib
 
 import numpy as np
 
+from z2i_tf import array_files
+from z2i_tf import json_files
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import Model
@@ -112,7 +112,8 @@ def read_model_file(folder: str) -> Tuple[Dict[str, np.ndarray], Dict[str, Any]]
   """Reads what `write_model_file` wrote.
 
   Returns: the arrays and the configuration.
-  Raises: InputError if the folder has no model file, or one that is damaged or of another format.
+  Raises: InputError if the folder has no model file, or one that is damaged, of another format, or has weights that
+    are not finite.
   """
   return _read(folder, None)
 
@@ -128,13 +129,14 @@ def _read(folder, names):
   if not os.path.isfile(path):
     raise InputError(f"{folder}: no model here ({MODEL_FILE} is missing)")
   try:
-    with np.load(path, allow_pickle=False) as file:
-      config = dict(json.loads(str(file[_CONFIG_ENTRY])))
-      arrays = {name: file[name] for name in (file.files if names is None else names) if name != _CONFIG_ENTRY}
-  except (OSError, TypeError, AttributeError, ValueError, KeyError, EOFError, zipfile.BadZipFile,
-          zlib.error) as error:  # All that NumPy, zip and JSON raise on damaged files.
+    arrays = array_files.read_npz(path, lambda name: names is None or name == _CONFIG_ENTRY or name in names)
+    config = dict(json_files.parse(str(arrays.pop(_CONFIG_ENTRY))))
+  except (OSError, ValueError, TypeError, KeyError) as error:
     raise InputError(f"{path}: not a model file, or damaged; convert or train it again") from error
   if config.get("format_version") != _FORMAT_VERSION:
     raise InputError(f"{path}: format version {config.get('format_version')}, this program reads "
                      f"{_FORMAT_VERSION}")
+  for name, array in arrays.items():
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+      raise InputError(f"{path}: {name} has values that are not finite numbers; convert or train it again")
   return arrays, config

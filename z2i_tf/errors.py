@@ -9,8 +9,10 @@ class InputError(ValueError):
   """
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
   """A run ended early because it was asked to; what it did so far is saved.
+
+  No `Exception`, as KeyboardInterrupt is none: libraries that go on after any of these must not go on after this.
 
   Attributes:
     signal: the number of the signal that asked.

@@ -1,21 +1,21 @@
 """Image files to 8-bit arrays and back."""
 
-import contextlib
 import dataclasses
-import io
 import os
 import tempfile
-from typing import Iterator, List, Optional
+from typing import List, Optional, Sequence
+import unicodedata
 
 import numpy as np
 from PIL import Image
-from PIL import UnidentifiedImageError
 
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
+from z2i_tf.photo_formats import heif
+from z2i_tf.photo_formats import opening
 
 # Extensions read in folders.
-IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+IMAGE_EXTENSIONS = opening.extensions()
 
 _SAVE_OPTIONS = {
     ".png": {},
@@ -25,17 +25,36 @@ _SAVE_OPTIONS = {
     ".webp": {"lossless": True, "exact": True},  # Exact: colours under alpha 0 too.
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
+    ".jpe": {"quality": 95, "subsampling": 0},
+    ".jfif": {"quality": 95, "subsampling": 0},
 }
-_EXIF_ORIENTATION = 0x0112
 # EXIF orientation -> what makes the image upright.
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90}
-TURNED_BY_90_DEGREES = (5, 6, 7, 8)
-_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION, _PLANES_APART = 258, 284, 2  # TIFF's tags, and a value.
-_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-SIXTEEN_BIT_GRAY_MODES = ("I", "I;16", "I;16B", "I;16L")
+# How many files are named that are left out of a folder.
+_MAX_NAMED = 5
+
+
+def stem(path: str) -> str:
+  """Returns a file's name without folder and extension, in composed Unicode; macOS stores decomposed letters."""
+  return unicodedata.normalize("NFC", os.path.splitext(os.path.basename(path))[0])
+
+
+def left_out(folder: str, recursive: bool = False) -> str:
+  """Returns a line on the files of a folder that are not read as images, "" if there are none.
+
+  Args: as `list_images`, which names what is read. Hidden files are not mentioned.
+  """
+  names = sorted(path for path in _files(folder, recursive) if not opening.with_extension_of(path, IMAGE_EXTENSIONS))
+  if not names:
+    return ""
+  named = ", ".join(os.path.relpath(path, folder) for path in names[:_MAX_NAMED])
+  more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+  needs_heif = any(opening.with_extension_of(path, heif.EXTENSIONS) for path in names)
+  return (f"{folder}: left out {len(names)} file{'s' * (len(names) > 1)} that {'are' if len(names) > 1 else 'is'} not "
+          f"read as images: {named}{more}" + (f"; {heif.REMEDY}" if needs_heif else ""))
 
 
 def list_images(folder: str, recursive: bool = False) -> List[str]:
@@ -44,8 +63,17 @@ def list_images(folder: str, recursive: bool = False) -> List[str]:
   Args:
     folder: where to look.
     recursive: whether to look in its subfolders too; links are followed.
+  Returns: paths; those of hidden files, and of files in hidden folders, are left out.
   Raises: InputError if there is no such folder, no image in it, or a (sub)folder that cannot be read.
   """
+  paths = [path for path in _files(folder, recursive) if opening.with_extension_of(path, IMAGE_EXTENSIONS)]
+  if not paths:
+    raise InputError(left_out(folder, recursive) or f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})")
+  return sorted(paths)
+
+
+def _files(folder, recursive) -> Sequence[str]:
+  """Returns the paths of all files, hidden ones ("._x.png" of macOS, ".DS_Store") and those in hidden folders apart."""
   if not os.path.isdir(folder):
     raise InputError(f"{folder}: no such folder")
   paths = []
@@ -56,12 +84,11 @@ def list_images(folder: str, recursive: bool = False) -> List[str]:
       subfolders.clear()
       continue
     visited.add(real)
-    paths += [os.path.join(parent, name) for name in names if name.lower().endswith(IMAGE_EXTENSIONS)]
+    subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+    paths += [os.path.join(parent, name) for name in names if not name.startswith(".")]
     if not recursive:
       break
-  if not paths:
-    raise InputError(f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})")
-  return sorted(paths)
+  return paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,15 +110,25 @@ class Header:
 
 def read_header(path: str, encoded: Optional[bytes] = None) -> Header:
   """Reads an image's header; arguments and errors as `read_rgb`."""
-  with opened(path, encoded) as image:
+  if encoded is not None:
+    return _header(path, encoded)
+  _check_is_file(path)
+  try:
+    return _header(path, None)
+  except InputError:  # Of PNG and TIFF, damage that the pixels do not feel is mended in memory.
+    return _header(path, read_bytes(path))
+
+
+def _header(path, encoded) -> Header:
+  with opening.opened(path, encoded) as source:
+    image = source.image
     width, height = image.size
-    # (The base class's reader: PNG's own one decodes the pixels first.)
-    orientation = Image.Image.getexif(image).get(_EXIF_ORIENTATION)
+    orientation = opening.orientation(image)
     # Of TIFF, Pillow gives the upright size already.
-    if orientation in TURNED_BY_90_DEGREES and image.format != "TIFF":
+    if orientation in opening.TURNED_BY_90_DEGREES and image.format != "TIFF":
       width, height = height, width
-    mode = image.mode if image.mode in _EIGHT_BIT_MODES else "L"
-    return Header(height, width, mode + (" 16-bit" if is_deep(image) else ""), orientation in _TRANSPOSITIONS)
+    mode = image.mode if image.mode not in opening.SIXTEEN_BIT_GRAY_MODES else "L"
+    return Header(height, width, mode + (" 16-bit" if opening.is_deep(image) else ""), orientation in _TRANSPOSITIONS)
 
 
 def read_bytes(path: str) -> bytes:
@@ -116,9 +153,9 @@ def read_rgb(path: str, encoded: Optional[bytes] = None) -> np.ndarray:
   Returns: (H, W, 3) uint8.
   Raises: InputError if the file is missing, damaged, or has another pixel format (floats).
   """
-  with opened(path, encoded) as image:
-    image = _upright(image)
-    if image.mode in SIXTEEN_BIT_GRAY_MODES:
+  with opening.opened(path, read_bytes(path) if encoded is None else encoded) as source:
+    image = _upright(source.image)
+    if image.mode in opening.SIXTEEN_BIT_GRAY_MODES:
       levels = np.asarray(image)
       if levels.min() < 0 or levels.max() >= 2**16:
         raise InputError(f"{path}: more than 16 bits per channel; convert it to 8 bits")
@@ -202,43 +239,8 @@ def _check_is_file(path):
     raise InputError(f"{path}: no such file")
 
 
-@contextlib.contextmanager
-def opened(path: str, encoded: Optional[bytes] = None) -> Iterator[Image.Image]:
-  """Opens an image (arguments as `read_rgb`), not yet decoded.
-
-  Whatever goes wrong with the file inside the block becomes an InputError.
-  """
-  if encoded is None:
-    _check_is_file(path)
-  try:
-    with Image.open(path if encoded is None else io.BytesIO(encoded)) as image:
-      if image.mode not in _EIGHT_BIT_MODES + SIXTEEN_BIT_GRAY_MODES:
-        raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 "
-                         "bits")
-      if (image.format == "TIFF" and is_deep(image) and len(image.getbands()) > 1
-          and image.tag_v2.get(_PLANAR_CONFIGURATION) == _PLANES_APART):  # Pillow takes the samples for 8-bit ones.
-        raise InputError(f"{path}: channels of 16 bits in separate planes; convert it to PNG")
-      yield image
-  except InputError:
-    raise
-  except Image.DecompressionBombError as error:
-    raise InputError(f"{path}: too many pixels: {error}") from error
-  except Exception as error:  # On damaged files Pillow raises errors of every kind.
-    reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
-    raise InputError(f"{path}: not an image that can be read: {reason}") from error
-
-
 def _upright(image):
   """Decodes an image and applies its EXIF orientation (ImageOps would also rewrite, and stumble over, odd EXIF)."""
   image.load()  # Of TIFF, Pillow applies and forgets the orientation here.
-  transposition = _TRANSPOSITIONS.get(image.getexif().get(_EXIF_ORIENTATION))
+  transposition = _TRANSPOSITIONS.get(opening.orientation(image))
   return image if transposition is None else image.transpose(transposition)
-
-
-def is_deep(image: Image.Image) -> bool:
-  """Whether the file of an image that is not decoded yet has more than 8 bits per channel."""
-  if image.format == "TIFF" and max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8:
-    return True
-  # Pillow opens 16-bit colour as RGB; how it will unpack it tells.
-  unpacking = " ".join(str(tile[-1]) for tile in image.tile)
-  return image.mode in SIXTEEN_BIT_GRAY_MODES or ";16" in unpacking

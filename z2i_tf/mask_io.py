@@ -9,38 +9,45 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 
-from z2i_tf import image_io
 from z2i_tf import photo_io
 from z2i_tf.errors import InputError
+from z2i_tf.photo_formats import opening
 from z2i_tf.photo_formats import pixels
 
-# Shares of full brightness. Below and above, a level is near black and near white; a mask has few between.
-_DARK, _BRIGHT = 0.25, 0.75
-_BLACK = 0.05  # Noise that JPEG leaves on black.
-_HOLE = 0.5
+# Levels of 255. Below and above, a level is near black and near white; a mask has few between.
+_DARK, _BRIGHT = 64, 191
+_BLACK = 13  # Noise that JPEG leaves on black.
+_HOLE = 128
+# Levels, above that of the ground, that belong to a stroke: those joined to it, or within as many pixels (JPEG tears
+# thin ones), and those of its outermost edge, within so many.
+_STROKE, _TORN_PX, _STROKE_EDGE, _STROKE_EDGE_PX = 38, 8, 13, 2
 # More of the pixels than this at levels between is a photograph, no mask: of areas, at least three pixels wide, and
 # of all, to which edges belong that are soft or that JPEG has blurred.
 _MAX_UNCLEAR_AREAS, _MAX_UNCLEAR = 0.05, 0.25
 _EDGE = np.ones((3, 3), np.uint8)
 _ROUNDING = 1e-3  # Of distances in single precision.
-_WHAT_IS_NEEDED = "make the hole white and all else black"
+_WHAT_IS_NEEDED = ("make the hole white and all else black, or say with --mask_threshold from which level of 255 on a "
+                   "pixel is hole")
 
 
-def read_mask(path: str, invert: bool = False, mask_from: str = "auto",
-              max_pixels: Optional[int] = None) -> Tuple[np.ndarray, str]:
+def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixels: Optional[int] = None,
+              threshold: Optional[int] = None) -> Tuple[np.ndarray, str]:
   """Reads a mask file of any kind: 1-bit, gray, colour, palette, with alpha, 8 or 16 bits, 0/1 or full range, JPEG.
 
-  A pixel is hole from half of full brightness on. Of "auto", alpha is read if it varies while the colours do not;
-  luma if alpha says the same (but for edges) or nothing.
+  A pixel is hole from half of full brightness on; so is the rest of a soft or JPEG-compressed stroke. Of "auto", alpha
+  is read if it varies while the colours do not; luma if alpha says the same (but for edges) or nothing.
   Args:
     path: of the file.
     invert: whether the hole is what is black, or transparent.
     mask_from: "auto", "luma" or "alpha".
     max_pixels: as `photo_io.read_photo`.
+    threshold: level of 255 (inverted, if `invert`) from which on a pixel is hole, and no other; nothing is ambiguous
+      then. None: as above.
   Returns:
     (H, W) uint8, 1 = hole, turned upright by the file's own EXIF orientation;
     what was read, such as "hole 7.3% of the image, 3 regions, from alpha".
-  Raises: InputError as `photo_io.read_photo`, if the mask is ambiguous, or has no alpha where it is asked for.
+  Raises: InputError as `photo_io.read_photo`, if the mask is ambiguous, has no alpha where it is asked for, or, without
+    a threshold, areas of its own that are painted below half of full brightness.
   """
   photo = photo_io.read_photo(path, max_pixels)
   luma, alpha = (None if levels is None else _brightness(levels)
@@ -49,11 +56,11 @@ def read_mask(path: str, invert: bool = False, mask_from: str = "auto",
     raise InputError(f"{path}: --mask_from=alpha, but this file has no alpha channel; leave the flag out")
   is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(path, alpha, luma)
   levels = alpha if is_from_alpha else luma
-  unclear = _unclear(levels)
+  unclear = _unclear(levels) if threshold is None else ""
   if unclear:
     raise InputError(f"{path}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
-  mask = (levels >= _HOLE).astype(np.uint8)
-  mask = 1 - mask if invert else mask
+  levels = 255 - levels if invert else levels
+  mask = _strokes(path, levels) if threshold is None else (levels >= threshold).astype(np.uint8)
   return mask, describe(mask) + ", from alpha" * is_from_alpha + ", inverted" * invert
 
 
@@ -79,10 +86,15 @@ def match_to_photo(mask: np.ndarray, photo: photo_io.Photo) -> np.ndarray:
   size = photo.rgb.shape[:2]
   if mask.shape == size:
     return mask
-  if mask.shape == size[::-1] and photo.orientation in image_io.TURNED_BY_90_DEGREES:
+  if mask.shape == size[::-1] and photo.orientation in opening.TURNED_BY_90_DEGREES:
     return pixels.turn_upright(mask, photo.orientation)
-  raise InputError(f"image ({size[0]}x{size[1]}) and mask ({mask.shape[0]}x{mask.shape[1]}) differ in size (height x "
-                   "width); they must be equal")
+  raise InputError(different_sizes(size, mask.shape))
+
+
+def different_sizes(image: Tuple[int, int], mask: Tuple[int, int]) -> str:
+  """Returns what to say of an image and a mask whose sizes (height, width) differ."""
+  return (f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be "
+          "equal")
 
 
 def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:
@@ -113,16 +125,41 @@ def feather_weights(mask: np.ndarray, dilated: np.ndarray, feather_px: int) -> n
 
 
 def _brightness(levels):
-  """Returns levels as shares of full brightness, float32; what holds only 0 and 1, or 8 bits in 16, is stretched."""
+  """Returns levels as uint8; what holds only 0 and 1, or 8 bits in 16, is stretched."""
   greatest = levels.max()
-  full = 1 if greatest <= 1 else 255 if greatest <= 255 else 65535
-  return levels.astype(np.float32) / full
+  if greatest <= 1:
+    return levels.astype(np.uint8) * np.uint8(255)
+  return levels.astype(np.uint8) if greatest <= 255 else photo_io.to_8_bits(levels)
+
+
+def _strokes(path, levels):
+  """Returns the mask of all strokes that are bright somewhere; raises InputError if others are not."""
+  ground = levels[levels < _DARK]
+  ground = int(np.median(ground)) if ground.size else 0
+  painted = (levels >= min(ground + _STROKE, _HOLE)).astype(np.uint8)
+  count, labels = cv2.connectedComponents(painted, connectivity=8)
+  is_stroke = np.zeros(count, bool)
+  is_stroke[np.unique(labels[levels >= _HOLE])] = True
+  is_stroke[0] = False
+  mask = is_stroke[labels].astype(np.uint8)
+  faint = cv2.morphologyEx(painted - mask, cv2.MORPH_OPEN, _EDGE)
+  if faint.any():
+    least = int(levels[faint != 0].min())
+    raise InputError(f"{path}: ambiguous as a mask: {100 * faint.mean():.2g}% of the image is painted below half of "
+                     f"white, at {least} to {int(levels[faint != 0].max())} of 255; --mask_threshold={least} fills it "
+                     f"too, --mask_threshold={_HOLE} leaves it")
+  mask |= _around(mask, _TORN_PX) & painted
+  return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, _HOLE)))
+
+
+def _around(mask, distance_px):
+  return cv2.dilate(mask, np.ones((2 * distance_px + 1,) * 2, np.uint8))
 
 
 def _unclear(levels):
   """Returns why levels cannot be a mask, or ""."""
   if _BLACK < levels.max() < _BRIGHT:
-    return f"its brightest level is {levels.max():.0%} of white"
+    return f"its brightest level is {levels.max() / 255:.0%} of white"
   between = (levels > _DARK) & (levels < _BRIGHT)
   # (Outside the image counts as between.)
   areas = cv2.erode(between.astype(np.uint8), _EDGE).mean()

@@ -14,9 +14,12 @@ from z2i_tf import image_io
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import jpeg
+from z2i_tf.photo_formats import opening
 from z2i_tf.photo_formats import pixels as pixels_lib
 from z2i_tf.photo_formats import png
+from z2i_tf.photo_formats import read_only
 from z2i_tf.photo_formats import reading
+from z2i_tf.photo_formats import silence
 from z2i_tf.photo_formats import simple
 from z2i_tf.photo_formats import tiff
 from z2i_tf.photo_formats.metadata import Metadata
@@ -62,6 +65,7 @@ _PNG = _Format("PNG", png.encode, (1, 2, 3, 4), is_deep=True)
 _TIFF = _Format("TIFF", tiff.encode, (1, 2, 3, 4), is_deep=True)
 _JPEG = _Format("JPEG", jpeg.encode, (1, 3))
 _FORMATS = {".png": _PNG, ".tif": _TIFF, ".tiff": _TIFF, ".jpg": _JPEG, ".jpeg": _JPEG,
+            ".jpe": _JPEG, ".jfif": _JPEG,
             ".webp": _Format("WebP", simple.encode_webp, (3, 4)), ".bmp": _Format("BMP", simple.encode_bmp, (1, 3))}
 
 # Pillow's limit is a variable of its module.
@@ -82,9 +86,24 @@ def read_photo(path: str, max_pixels: Optional[int] = None) -> Photo:
   """
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Pillow finds odd about metadata, where it can go on.
-    encoded = image_io.read_bytes(path)
-    with _opened(path, encoded, max_pixels) as image:
-      return _photo(path, encoded, image)
+    with _opened(path, image_io.read_bytes(path), max_pixels) as source:
+      return _photo(path, source)
+
+
+def read_size(path: str, max_pixels: Optional[int] = None) -> Tuple[int, int]:
+  """Returns height and width of the upright image by the file's header alone; arguments and errors as `read_photo`."""
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    with _opened(path, image_io.read_bytes(path), max_pixels) as source:
+      height, width = source.image.height, source.image.width
+      # Of TIFF, Pillow gives the upright size already.
+      is_turned = opening.orientation(source.image) in opening.TURNED_BY_90_DEGREES and source.image.format != "TIFF"
+      return (width, height) if is_turned else (height, width)
+
+
+def can_be_written(path: str) -> bool:
+  """Whether the extension of a path is that of a format that `write_photo` writes."""
+  return os.path.splitext(path)[1].lower() in _FORMATS
 
 
 def write_photo(path: str, photo: Photo) -> str:
@@ -121,35 +140,43 @@ def to_gray(rgb: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(path, encoded, max_pixels) -> Iterator[Image.Image]:
-  """As `image_io.opened`; Pillow's own warning and error of too many pixels become one error that names the flag."""
+def _opened(path, encoded, max_pixels) -> Iterator[opening.Opened]:
+  """As `opening.opened`; Pillow's own warning and error of too many pixels become one error that names the flag."""
+  def check_size(image):
+    most = limit if max_pixels is None else max_pixels
+    if most is not None and image.width * image.height > most:
+      raise InputError(f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
+                       f"{most:,}; if the file is to be trusted, raise the limit with --max_pixels")
+
   with contextlib.ExitStack() as stack:
     with _PILLOW_LIMIT:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:
-        image = stack.enter_context(image_io.opened(path, encoded))
+        source = stack.enter_context(opening.opened(path, encoded, check_size))
       finally:
         Image.MAX_IMAGE_PIXELS = limit
-    limit = limit if max_pixels is None else max_pixels
-    if limit is not None and image.width * image.height > limit:
-      raise InputError(f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
-                       f"{limit:,}; if the file is to be trusted, raise the limit with --max_pixels")
-    yield image
+    yield source
 
 
-def _photo(path, encoded, image):
+def _photo(path, source):
   """Returns the Photo of an opened file."""
-  frames = getattr(image, "n_frames", 1)
-  pixels = pixels_lib.decode(path, encoded, image)
+  image, encoded = source.image, source.encoded
+  has_more = opening.has_more_pictures(image)
+  prints = image.format == "TIFF" or image.format == "PNG" and opening.is_deep(image)
+  with silence.without_lines_of_libraries() if prints else contextlib.nullcontext():
+    pixels = pixels_lib.decode(path, encoded, image)
   metadata, remarks = reading.read_metadata(
-      image, encoded, *pixels.rgb.shape[:2], is_swapped=pixels.orientation in image_io.TURNED_BY_90_DEGREES,
+      image, encoded, *pixels.rgb.shape[:2], is_swapped=pixels.orientation in opening.TURNED_BY_90_DEGREES,
       with_exif=not pixels.has_damaged_exif)
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
-  if frames > 1:
-    remarks.append(f"only the first of its {frames} pictures is kept")
+  bits = read_only.bits_per_sample(image, encoded)
+  if bits > 8 and pixels.rgb.dtype == np.uint8:
+    remarks.append(f"{bits} bits reduced to 8: {image.format}")
+  if has_more:
+    remarks.append("only the first of its pictures is kept")
   return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata,
-               tuple(pixels.remarks + remarks))
+               tuple(pixels.remarks + list(source.remarks) + remarks))
 
 
 def _encode(file_format: _Format, photo: Photo) -> Tuple[bytes, List[str]]:

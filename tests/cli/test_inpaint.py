@@ -113,6 +113,42 @@ def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, 
   assert signal.getsignal(signal.SIGTERM) == handler
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_not_swallowed_by_what_goes_on_after_any_exception(pairs, model, capsys, monkeypatch, number):
+  def fill(self, image, *_, **__):
+    try:
+      signal.raise_signal(number)
+    except Exception:  # As libraries do.  pylint: disable=broad-except
+      pass
+    return image
+
+  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", fill)
+  assert main(_folder(pairs, model)) == 128 + number
+  assert capsys.readouterr().err == "z2i inpaint: terminated\n" and not os.listdir(pairs / "out")
+
+
+def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs, model, monkeypatch):
+  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", lambda self, image, *_, **__: image)
+  os.rmdir(pairs / "out")
+  assert main(_folder(pairs, model)) == 0 and sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp"]
+  for name in ("a.png.ab12_xyz.tmp", "mine.png.ab12_xyz.tmp"):
+    (pairs / "out" / name).touch()
+  assert main(_folder(pairs, model) + ["--resume"]) == 0
+  assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp", "mine.png.ab12_xyz.tmp"]
+
+
+def test_values_that_are_no_numbers_are_refused(pairs, model, capsys, monkeypatch):
+  from z2i_tf.inference import inpainter
+  predictor = inpainter.model_store.load_predictor(str(model), None)
+  for name in ("fill", "refine"):
+    method = getattr(predictor, name)
+    monkeypatch.setattr(predictor, name, lambda *arrays, method=method: method(*arrays) * np.float32(np.nan))
+  for changes in ({}, {"native": "true"}):
+    assert main(_one(pairs, model, **changes)) == 2
+    assert "the model gives values that are not numbers" in capsys.readouterr().err
+  assert not os.listdir(pairs / "out")
+
+
 def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
   results = {}
   for name, changes in (("native", {"native": "true"}), ("none", {"detail": "none"}), ("auto", {}),
@@ -307,7 +343,7 @@ def test_a_dump_shows_every_stage_and_where_attention_copied_from(pairs, model):
 def test_folders_that_cannot_be_used(pairs, model, capsys):
   (pairs / "none").mkdir()
   for name, folder, message in (("image_dir", "none", "no images in it"), ("mask_dir", "gone", "no such folder"),
-                                ("output_dir", "gone", "create it first"),
+                                ("output_dir", "gone/deeper", "cannot create this folder"),
                                 ("output_dir", "masks", "would overwrite")):
     assert main(_folder(pairs, model) + [f"--{name}={pairs / folder}"]) == 2
     assert message in capsys.readouterr().err
@@ -342,7 +378,7 @@ def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys)
     ("--size=256", "--size=256"), ("--size=0x9", "--size=0x9"), ("--size=1x1", "--size=1x1"),
     ("--size=99999x99999", "--size=99999x99999"), ("--kind=round", "--kind=round"),
     ("--count=0", "count"), ("--seed=-1", "seed"), ("--seed=4294967296", "seed"),
-    ("--output_dir=nowhere", "create it first"),
+    ("--output_dir=nowhere/deeper", "cannot create this folder"),
     ("--output_dir=", "--output_dir is missing")])
 def test_unusable_mask_requests(tmp_path, capsys, flag, message):
   assert main(["masks", f"--output_dir={tmp_path}", flag]) == 2

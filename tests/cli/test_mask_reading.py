@@ -6,6 +6,8 @@ from PIL import Image
 import pytest
 
 from z2i_tf import image_io
+from z2i_tf import photo_io
+from z2i_tf.cli import filling
 from z2i_tf.cli import flag_groups
 from z2i_tf.cli import pairs
 from z2i_tf.errors import InputError
@@ -73,3 +75,49 @@ def test_masks_that_do_not_belong(folders, mask, message):
   image_io.write_mask(str(folders / "b.png"), mask)
   with pytest.raises(InputError, match=f"images/a.png with .*b.png: .*{message}"):
     pairs.read_pair(str(folders / "images" / "a.png"), str(folders / "b.png"))
+
+
+@pytest.mark.parametrize("own_mask", [True, False])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_hole_that_was_erased_to_transparency_becomes_opaque(tmp_path, own_mask, depth):
+  opaque = np.iinfo(depth).max
+  alpha = np.full((12, 16), opaque, depth)
+  alpha[3:8, 4:9] = 0
+  alpha[3:8, 9] = opaque // 2  # A soft eraser.
+  rgb = np.random.default_rng(0).integers(0, opaque, (12, 16, 3), depth)
+  image = str(tmp_path / "erased.png")
+  photo_io.write_photo(image, photo_io.Photo(rgb, alpha))
+  mask = image
+  if not own_mask:
+    mask = str(tmp_path / "mask.png")
+    image_io.write_mask(mask, alpha < opaque)
+  reading = flag_groups.MaskReading(invert=own_mask, mask_from="alpha" if own_mask else "auto", dilate_px=1)
+  task = filling.read(image, mask, reading)
+  filled = np.where(task.hole[..., np.newaxis] != 0, opaque // 3, rgb).astype(depth)
+  assert filling.write(str(tmp_path / "out.png"), task, filled) == "what was transparent in the hole is opaque now"
+  result = photo_io.read_photo(str(tmp_path / "out.png"))
+  assert (result.alpha == opaque).all()
+  np.testing.assert_array_equal(result.rgb, filled)
+
+
+def test_transparency_around_or_in_a_hole_that_was_not_erased_stays(tmp_path):
+  alpha = np.full((12, 16), 255, np.uint8)
+  alpha[:, 8:] = 0  # A cut-out whose edge the hole crosses.
+  alpha[2, 2] = 0
+  photo_io.write_photo(str(tmp_path / "a.png"), photo_io.Photo(np.full((12, 16, 3), 90, np.uint8), alpha))
+  mask = np.zeros((12, 16), np.uint8)
+  mask[2:7, 2:11] = 1
+  image_io.write_mask(str(tmp_path / "mask.png"), mask)
+  task = filling.read(str(tmp_path / "a.png"), str(tmp_path / "mask.png"), flag_groups.MaskReading())
+  assert filling.write(str(tmp_path / "out.png"), task, task.photo.rgb) == ""
+  np.testing.assert_array_equal(photo_io.read_photo(str(tmp_path / "out.png")).alpha, alpha)
+
+
+def test_a_threshold_is_taken_from_its_flag(folders):
+  levels = np.zeros((10, 8), np.uint8)
+  levels[1:3] = 100
+  Image.fromarray(levels).save(folders / "masks" / "a.png")
+  paths = str(folders / "images" / "a.png"), str(folders / "masks" / "a.png")
+  with pytest.raises(InputError, match="--mask_threshold"):
+    pairs.read_pair(*paths)
+  assert pairs.read_pair(*paths, _reading("--mask_threshold=100"))[1].sum() == 16

@@ -4,9 +4,13 @@ import json
 import os
 import re
 import shutil
+import struct
 import time
+import unicodedata
+import zlib
 
 import numpy as np
+from PIL import Image
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -17,6 +21,7 @@ from z2i_tf import image_io
 from z2i_tf.datasets import parallel
 from z2i_tf.datasets import prepared
 from z2i_tf.datasets import sources
+from z2i_tf.datasets import survey
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.pictures import encode_tiles
 from z2i_tf.datasets.pictures import TiledPicture
@@ -54,7 +59,7 @@ def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
 
 @pytest.mark.parametrize("content, message", [
     ("\n# nothing\n", "list.txt: no files in this list"), (b"\xff\xfe", "list.txt: not a list"),
-    ("gone.png", "gone.png: cannot be read")])
+    ("gone.png", "gone.png: no such file")])
 def test_unusable_lists(tmp_path, content, message):
   (tmp_path / "list.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
   with pytest.raises(InputError, match=message):
@@ -201,10 +206,56 @@ def test_damaged_prepared_folders(images, tmp_path):
   with pytest.raises(InputError, match="cannot be read: No such file"):
     opened()
   manifest = tmp_path / "records" / "dataset.json"
-  for content in ("nonsense", "[]", "{}", json.dumps({**json.loads(manifest.read_text()), "version": 99})):
+  sound = json.loads(manifest.read_text())
+  shard = sound["shards"][0]
+  for content in ("nonsense", "[]", "{}", "[" * 100_000, json.dumps({**sound, "version": 99}), *(
+      json.dumps({**sound, "shards": [{**shard, **change}]}) for change in (
+          {"records": -5}, {"records": 10**30}, {"bytes": -1}, {"bytes": float("inf")}, {"file": "../x"}))):
     manifest.write_text(content)
     with pytest.raises(InputError, match="not a list of prepared images"):
       opened()
+
+
+@pytest.mark.parametrize("encode", [
+    lambda: b"\x89PNG\r\n\x1a\n" + struct.pack(">L4sLLBBBBB", 13, b"IHDR", 65535, 65535, 8, 2, 0, 0, 0),
+    lambda: b"RIFF" + struct.pack("<L", 100) + b"WEBPVP8L" + struct.pack("<LBL", 80, 0x2f, 0xfffffff) + bytes(80),
+    lambda: b"RIFF" + struct.pack("<L", 100) + b"WEBPVP8X" + b"\x0a\0\0\0\0\0\0\0" + b"\xff" * 6 + bytes(80),
+    lambda: b"BM" + bytes(16) + struct.pack("<ll", 65535, 65535) + bytes(60)])
+def test_a_tile_that_claims_another_size_is_damaged(encode):
+  image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+  tiles = encode_tiles(image, 16)
+  claims = encode()
+  if claims[:4] == b"\x89PNG":
+    claims += struct.pack(">L", zlib.crc32(claims[12:]))
+  picture = TiledPicture("record 3", (20, 30), 16, [claims, *tiles[1:]])
+  with pytest.raises(InputError, match="record 3: damaged: its tile 0 cannot be read"):
+    picture.crop(0, 0, 20, 30)
+  np.testing.assert_array_equal(picture.crop(16, 16, 4, 14), image[16:, 16:])
+
+
+def test_sixteen_bits_of_which_few_are_used_are_said(tmp_path, capsys):
+  levels = np.tile(np.arange(64, dtype=np.uint16) * 65, (64, 1))  # 12 bits: up to 4095.
+  Image.fromarray(levels).save(tmp_path / "dark.png")
+  source = sources.FolderSource(str(tmp_path))
+  sources.check_source(source, 32)
+  assert "warning: " in capsys.readouterr().err
+  (warning,) = survey.survey(source, 32, True, lambda: None).dark
+  assert warning.endswith("dark.png: 16 bits, but no level beyond 4095 of 65535: training sees 16 of 256 levels, "
+                          "almost black; scale such images to the full range first")
+  Image.fromarray(levels * 16).save(tmp_path / "dark.png")
+  sources.check_source(source, 32)
+  assert not capsys.readouterr().err and not survey.survey(source, 32, True, lambda: None).dark
+
+
+def test_a_list_may_spell_names_otherwise(tmp_path):
+  images = tmp_path / "images"
+  stand_ins.write_folder(images)
+  composed, decomposed = (unicodedata.normalize(form, "Grüße.png") for form in ("NFC", "NFD"))
+  os.rename(next(images.glob("*.png")), images / decomposed)
+  (images / "list.txt").write_text(composed + "\n", encoding="utf-8")
+  source = sources.FolderSource(str(images / "list.txt"))
+  assert source.header(0).width == 50
+  assert not source.left_out and "left out 1 file" in sources.FolderSource(str(images)).left_out
 
 
 def test_records_are_those_that_tensorflow_reads(tmp_path):

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 
+from absl import flags
 import pytest
 
+from z2i_tf.cli import training_flags
 from z2i_tf.errors import InputError
 from z2i_tf.inference import bundled_models
 
@@ -69,3 +71,11 @@ def test_checking_needs_no_tensorflow():
   script = ("import sys; from z2i_tf.inference import bundled_models; bundled_models.check_models()\n"
             "assert not {'tensorflow', 'numpy'} & set(sys.modules)")
   subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_training_may_start_from_a_bundled_model():
+  values = flags.FlagValues()
+  training_flags.define_initial_weights_flags(values)
+  values(["z2i train", "--init_coarse=compact", "--init_sr=elsewhere"])
+  assert training_flags.initial_weights(values) == {
+      "coarse": os.path.join(bundled_models.ASSETS, "compact"), "sr": "elsewhere"}

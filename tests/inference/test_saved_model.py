@@ -132,8 +132,36 @@ def test_encoded_files(predictor, inpainter):
       ([], [], "the batch has no image")):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
       signature(image=tf.constant(images, tf.string), mask=tf.constant(masks, tf.string))
+  image, mask = pairs[0]
+  for rgba, message in ((np.dstack([np.full_like(mask, 255)] * 3 + [mask]), None),  # Its alpha is the mask.
+                        (np.dstack([mask] * 3 + [np.full_like(mask, 255)]), None),
+                        (np.dstack([mask] * 3 + [mask]), None),
+                        (np.dstack([mask] * 3 + [255 - mask]), "say different things"),
+                        (np.dstack([mask * 0] * 4), "mask is empty"),
+                        (np.dstack([mask * 0 + 255] * 4), "mask covers everything")):
+    arguments = {"image": tf.constant(files[0][:1]), "mask": tf.constant([encode(rgba)])}
+    if message:
+      with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signature(**arguments)
+    else:
+      _assert_filled(tf.io.decode_png(signature(**arguments)["image_bytes"].numpy()[0]).numpy(), image, mask, inpainter)
   with pytest.raises(tf.errors.InvalidArgumentError):
     signature(image=tf.constant([b"no picture"]), mask=tf.constant([files[1][0]]))
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "stages"])
+@pytest.mark.parametrize("change, message", [
+    (lambda image, mask: (image, np.concatenate([mask, mask])), "the same number and size"),
+    (lambda image, mask: (image, mask[:, :-1]), "the same number and size"),
+    (lambda image, mask: (image[:0], mask[:0]), "no image, or one without pixels"),
+    (lambda image, mask: (image[:, :0], mask[:, :0]), "no image, or one without pixels"),
+    (lambda image, mask: (np.repeat(image, 2, axis=0), np.concatenate([mask, 0 * mask])), "a mask is empty"),
+    (lambda image, mask: (image, 0 * mask + 255), "a mask covers everything")])
+def test_unusable_batches_are_invalid_arguments(predictor, signature, change, message):
+  image, mask = _example(16, 24)
+  image, mask = change(image[np.newaxis], mask[np.newaxis, ..., np.newaxis])
+  with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+    predictor.signatures[signature](image=tf.constant(image), mask=tf.constant(mask))
 
 
 def test_warm_up_requests_are_answered(exported, predictor):

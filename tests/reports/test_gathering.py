@@ -76,7 +76,7 @@ def test_a_record_cut_short_is_named_whatever_it_is_called(tmp_path):
 
 
 @pytest.mark.parametrize("name, content, message", [
-    ("p.png", None, "No such file"), ("p.png", b"GIF89a", "neither PNG nor JPEG"), ("../p.png", None, "beside it"),
+    ("p.png", None, "no such file"), ("p.png", b"GIF89a", "neither PNG nor JPEG"), ("../p.png", None, "beside it"),
     ("p.png", b"\x89PNG\r\n\x1a\n cut", "cannot be shown")])
 def test_a_picture_that_cannot_be_shown_is_named(tmp_path, name, content, message):
   path = report_records.write_scores(tmp_path / "a", "comparison", _scores())

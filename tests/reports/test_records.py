@@ -1,10 +1,13 @@
 """Records and tables of analyses."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
+from tests.reports import report_records
+from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.reports import records
 from z2i_tf.reports import tables
@@ -57,3 +60,56 @@ def test_tables():
       "### \\<i\\>\\*a\\*\\</i\\>\n\n| \\`b\\` |\n|---|\n| \\[c\\](d) |\n| \\_e\\_ f_g |\n\n\\<b\\>h i\n\n\\# j")
   with pytest.raises(ValueError, match="1 cells for 2 columns"):
     tables.Table("Title", ["a", "b"], [["1"]])
+
+
+@pytest.mark.parametrize("text", ['{"format": "z2i_tf record 1", "x": ' + "[" * 200_000, "{" * 200_000,
+                                  "[" * 99_999 + "]" * 99_999, '{"format": "z2i_tf record 1", "x": NaN}', '{"x": 1' + "0" * 5000 + "}"])
+def test_json_that_python_stumbles_over_is_refused(tmp_path, text):
+  path = tmp_path / "x.json"
+  path.write_text(text)
+  with pytest.raises(InputError, match="x.json: not a record"):
+    records.read_record(str(path))
+  assert len(records.scan_records(str(tmp_path), ["x"])[1]) == 1
+
+
+def test_pipes_below_a_folder_are_not_waited_for(tmp_path):
+  for name in ("comparison.json", "other.json"):
+    os.mkfifo(tmp_path / name)
+  found, problems = records.scan_records(str(tmp_path), ["comparison"])
+  assert not found and len(problems) == 1 and "comparison.json: cannot be read (No such file" in problems[0]
+  with pytest.raises(InputError, match="other.json: cannot be read"):
+    records.sha256(str(tmp_path / "other.json"))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", -0.1, 1.5, 10**400, None, True, [0.1]])
+def test_hole_ratios_are_shares(tmp_path, value):
+  content = report_records.scores_record({"telea": {"kind": "baseline"}})
+  content["test_sets"]["small"]["images"][1]["hole_ratio"] = value
+  path = tmp_path / "comparison.json"
+  path.write_text(json.dumps({"format": records.FORMAT, "analysis": "comparison", **content}))
+  for command in (["compare", str(path), str(path)], ["report", f"--runs={tmp_path}"]):
+    assert main(command) == 2
+  with pytest.raises(InputError, match=r"\['hole_ratio'\] is no share from 0 to 1; run z2i evaluate again"):
+    records.read_scores(str(path))
+
+
+@pytest.mark.parametrize("value", [7, None, "div2k", [], {"source": 7}])
+def test_settings_of_test_sets_may_be_anything(tmp_path, value):
+  content = report_records.scores_record({"telea": {"kind": "baseline"}})
+  content["manifest"]["test_set"]["settings"] = value
+  report_records.write_scores(str(tmp_path), "comparison", content)
+  assert main(["report", f"--runs={tmp_path}"]) == 0
+
+
+@pytest.mark.parametrize("value, message", [(10**400, "is no number"), (1e308, "is no number"),
+                                            ("many", "is no number"), ("nan", None), ("-inf", None)])
+def test_scores_are_numbers_that_can_be_added(tmp_path, value, message):
+  content = report_records.scores_record({"telea": {"kind": "baseline"}})
+  content["scores"]["small"]["telea"]["SSIM"][0] = value
+  path = tmp_path / "comparison.json"
+  path.write_text(json.dumps({"format": records.FORMAT, "analysis": "comparison", **content}))
+  if message:
+    with pytest.raises(InputError, match=message):
+      records.read_scores(str(path))
+  else:
+    assert records.read_scores(str(path))["scores"]["small"]["telea"]["SSIM"][0] == value

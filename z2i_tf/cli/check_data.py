@@ -33,6 +33,11 @@ def run(values: flags.FlagValues) -> bool:
 
   for message in (*found.bad, *found.too_small):
     print(f"unusable: {message}")
+  for message in found.dark:
+    print(f"warning: {message}")
+  left_out = getattr(source, "left_out", "")
+  if left_out:
+    print(left_out)
   if found.sizes:
     heights, widths = (sorted(size[axis] for size in found.sizes.elements()) for axis in (0, 1))
     print(f"heights {_range(heights)}, widths {_range(widths)} pixels (least, median, largest)")

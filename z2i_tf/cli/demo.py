@@ -50,7 +50,7 @@ def run(values: flags.FlagValues) -> bool:
     sheet = os.path.join(values.output_dir, _SHEET)
     image_io.write_rgb(sheet, comparison_sheet.draw_sheet(_TITLES, rows))
     print(sheet)
-  return pairs.report(failures, len(folder.images))
+  return pairs.report(failures, len(folder.images), left_out=folder.left_out)
 
 
 def _row(inpainter, path, image, mask):

@@ -1,8 +1,10 @@
 """One photograph of `z2i inpaint`: read with its mask, written with its hole filled."""
 
 import dataclasses
+import os
 from typing import Optional
 
+import cv2
 import numpy as np
 
 from z2i_tf import mask_io
@@ -11,6 +13,9 @@ from z2i_tf.cli import pairs
 from z2i_tf.cli.flag_groups import MaskReading
 from z2i_tf.errors import InputError
 from z2i_tf.inference.checks import check_hole
+
+# Share of a hole's pixels without any opacity from which on it was erased (its edge may be soft).
+_MOSTLY = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +28,14 @@ class Task:
     hole: (H, W) uint8, 1 = to be filled: the mask as grown by --dilate.
     weights: (H, W) float32, how much of the fill shows; None: `hole` says.
     mask_text: what the mask was read as, for the user.
+    becomes_opaque: whether the hole was erased to transparency, so that its fill becomes opaque.
   """
   name: str
   photo: photo_io.Photo
   hole: np.ndarray
   weights: Optional[np.ndarray]
   mask_text: str
+  becomes_opaque: bool = False
 
 
 def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
@@ -42,7 +49,17 @@ def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
   except InputError as error:
     raise InputError(f"{mask_path}, grown by --dilate={reading.dilate_px}: {error}") from error
   weights = mask_io.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
-  return Task(image_path, photo, hole, weights, text)
+  return Task(image_path, photo, hole, weights, text, _was_erased(photo, mask, image_path, mask_path, reading))
+
+
+def _was_erased(photo, mask, image_path, mask_path, reading) -> bool:
+  """Whether a hole is where the photograph was made transparent: it is its own mask, or transparent all over."""
+  if photo.alpha is None or not (photo.alpha[mask != 0] < np.iinfo(photo.alpha.dtype).max).any():
+    return False
+  if reading.mask_from == "alpha" and reading.invert and os.path.realpath(image_path) == os.path.realpath(mask_path):
+    return True
+  return not photo.alpha[cv2.erode(mask, np.ones((3, 3), np.uint8)) != 0].any() and bool(
+      (photo.alpha[mask != 0] == 0).mean() > _MOSTLY)
 
 
 def write(path: str, task: Task, filled: np.ndarray) -> str:
@@ -56,4 +73,9 @@ def write(path: str, task: Task, filled: np.ndarray) -> str:
     weights = task.weights[ring, np.newaxis]
     filled = filled.copy()
     filled[ring] = np.rint(weights * filled[ring] + (1.0 - weights) * task.photo.rgb[ring])
-  return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
+  if not task.becomes_opaque:
+    return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
+  opaque = np.iinfo(task.photo.alpha.dtype).max
+  alpha = np.where(task.hole != 0, opaque, task.photo.alpha).astype(task.photo.alpha.dtype)
+  remark = photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled, alpha=alpha))
+  return "; ".join(filter(None, [remark, "what was transparent in the hole is opaque now"]))

@@ -165,6 +165,7 @@ class MaskReading:
   Attributes:
     invert: whether black, or transparent, is the hole.
     mask_from: "auto", "luma" or "alpha".
+    threshold: level of 255 from which on a pixel is hole; None: half, with the whole of soft strokes.
     max_pixels: largest size of an image or mask file; None: Pillow's limit.
     dilate_px: by how many pixels the hole is grown.
     feather_px: over how many of these the fill fades in; at most `dilate_px`.
@@ -174,6 +175,7 @@ class MaskReading:
   max_pixels: Optional[int] = None
   dilate_px: int = 0
   feather_px: int = 0
+  threshold: Optional[int] = None
 
 
 def define_mask_reading_flags(values: flags.FlagValues) -> None:
@@ -184,6 +186,9 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
                     "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they "
                     "agree.",
                     flag_values=values)
+  flags.DEFINE_integer("mask_threshold", None, "Level of 255 from which on a mask's pixel is hole. Default: 128, and "
+                       "the soft edges of strokes that reach it; masks with areas painted below that are refused.",
+                       lower_bound=1, upper_bound=255, flag_values=values)
   flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of an image or mask file that is decoded. "
                        "Default: Pillow's limit, 89,478,485.", lower_bound=1, flag_values=values)
   flags.DEFINE_integer("dilate", 0, "Pixels by which the hole is grown before it is filled, in the round.",
@@ -197,4 +202,5 @@ def mask_reading(values: flags.FlagValues) -> MaskReading:
   if values.feather > values.dilate:
     raise InputError(f"--feather={values.feather} with --dilate={values.dilate}: only what --dilate adds can blend; "
                      "feather no wider than that")
-  return MaskReading(values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather)
+  return MaskReading(values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather,
+                     values.mask_threshold)

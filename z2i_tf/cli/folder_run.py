@@ -10,7 +10,6 @@ import os
 from typing import Any, Callable, Deque, Dict, List, Sequence, Tuple
 
 from z2i_tf.errors import InputError
-from z2i_tf.errors import Stopped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +131,6 @@ def _attempt(function, *arguments):
   """Returns the function's result and "", or "" and one line that says why it failed. Raises what ends the run."""
   try:
     return function(*arguments), ""
-  except Stopped:
-    raise
   except Exception as error:  # Whatever is wrong with one image, the others may be fine. pylint: disable=broad-except
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError):

@@ -17,7 +17,7 @@ from z2i_tf.errors import InputError
 _ONE = {"image", "mask", "output"}
 _FOLDERS = ({"image_dir", "mask_dir", "output_dir"}, {"image_dir", "mask", "output_dir"})
 _PATHS = ("image", "mask", "output", "image_dir", "mask_dir", "output_dir")
-_FOLDER_ONLY = ("resume", "workers")
+_FOLDER_ONLY = ("resume", "workers", "mask_suffix")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -27,8 +27,11 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("output", None, "Image to write; the extension says the format.", flag_values=values)
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
-  flags.DEFINE_string("output_dir", None, "Existing folder for the results, which keep name and format of their "
-                      "images.", flag_values=values)
+  flags.DEFINE_string("mask_suffix", None, "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
+                      "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
+                      flag_values=values)
+  flags.DEFINE_string("output_dir", None, "Folder for the results, created if missing, which keep name and format "
+                      "of their images (PNG for HEIC, AVIF, JPEG 2000 and GIF).", flag_values=values)
   flags.DEFINE_bool("resume", False, "Of a folder, leave out images whose result is there already.",
                     flag_values=values)
   flags.DEFINE_integer("workers", 2, "Of a folder, threads that read images, and threads that write them.",
@@ -113,18 +116,23 @@ def _check_dump(values):
 
 
 def _inpaint_folder(values):
+  from z2i_tf import atomic_files
   from z2i_tf import image_io
   from z2i_tf.cli import filling
   from z2i_tf.cli import folder_run
   from z2i_tf.cli import pairs
   from z2i_tf.cli.progress import progress
-  folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir, values.mask, result_extension=None)
-  image_io.check_writable_folder(values.output_dir)
+  if values.mask_suffix and not values.mask_dir:
+    raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
+  folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir, values.mask, result_extension=None,
+                             mask_suffix=values.mask_suffix, are_own_masks=values.mask_from == "alpha")
+  image_io.create_folder(values.output_dir)
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   if values.mask:  # Said once, before every image fails.
     from z2i_tf import mask_io
-    mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels)
+    mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
+  atomic_files.remove_leftovers(values.output_dir, [os.path.basename(item.output) for item in items])
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
   if to_do:
@@ -146,4 +154,4 @@ def _inpaint_folder(values):
         lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)
     with progress(len(to_do), "image") as advance:
       outcome = folder_run.fill_all(to_do, parts, values.workers, advance)
-  return pairs.report(outcome.failures, len(items), len(items) - len(to_do), outcome.remarks)
+  return pairs.report(outcome.failures, len(items), len(items) - len(to_do), outcome.remarks, folder.left_out)

@@ -65,7 +65,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     if hasattr(stream, "reconfigure"):
       stream.reconfigure(errors="backslashreplace")  # File names need not be UTF-8.
   try:
-    with _stopped_by_sigterm():
+    with _stopped_by_signals():
       return _dispatch(argv)
   except (InputError, flags.Error) as error:
     return _fail(argv, " ".join(str(error).split()))
@@ -90,20 +90,26 @@ def run_and_exit() -> None:
 
 
 @contextlib.contextmanager
-def _stopped_by_sigterm():
-  """Turns SIGTERM into `Stopped`, so that temporary files are removed; training has a handler of its own."""
-  if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-    yield
-    return
+def _stopped_by_signals():
+  """Turns SIGTERM, and SIGHUP of a closed terminal, into `Stopped`, so that temporary files are removed.
+
+  Training has a handler of its own.
+  """
+  numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+  if threading.current_thread() is not threading.main_thread():
+    numbers = []
+  numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
 
   def stop(number, _):
     raise Stopped("terminated", number)
 
-  signal.signal(signal.SIGTERM, stop)
+  for number in numbers:
+    signal.signal(number, stop)
   try:
     yield
   finally:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in numbers:
+      signal.signal(number, signal.SIG_DFL)
 
 
 def _dispatch(argv):

@@ -16,7 +16,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
-  flags.DEFINE_string("output_dir", None, "Existing folder for the masks.", flag_values=values)
+  flags.DEFINE_string("output_dir", None, "Folder for the masks, created if missing.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -26,7 +26,7 @@ def run(values: flags.FlagValues) -> None:
   import numpy as np
   from z2i_tf import image_io
   mixture = flag_groups.mask_mixture(values.kind, "kind")
-  image_io.check_writable_folder(values.output_dir)
+  image_io.create_folder(values.output_dir)
   ratios = []
   for index in range(values.count):
     try:

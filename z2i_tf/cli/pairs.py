@@ -1,8 +1,10 @@
 """Images and their masks as files: read, checked, paired by name."""
 
 import os
+import re
 import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+import unicodedata
 
 import numpy as np
 
@@ -14,20 +16,24 @@ from z2i_tf.errors import InputError
 from z2i_tf.inference.checks import check_hole
 
 
-def stem(path: str) -> str:
-  """Returns a file's name without folder and extension."""
-  return os.path.splitext(os.path.basename(path))[0]
+stem = image_io.stem
+# What masks are called beside their images: NAME_mask, NAME_mask001, NAME-mask.
+_MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
 
 
 def read_pair(image_path: str, mask_path: str,
               mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
-  """Reads an image and its mask.
+  """Reads an image and its mask, after comparing the sizes that their headers declare.
 
   Returns: the image; its mask as (H, W) uint8, 1 = hole, not yet dilated; what the mask was read as, for the user.
   Raises: InputError naming the files.
   """
+  sizes = [photo_io.read_size(path, mask_options.max_pixels) for path in (image_path, mask_path)]
+  if sizes[1] not in (sizes[0], sizes[0][::-1]):
+    raise InputError(f"{image_path} with {mask_path}: {mask_io.different_sizes(*sizes)}")
   photo = photo_io.read_photo(image_path, mask_options.max_pixels)
-  mask, text = mask_io.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels)
+  mask, text = mask_io.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels,
+                                 mask_options.threshold)
   try:
     mask = mask_io.match_to_photo(mask, photo)
     check_hole(mask)
@@ -44,11 +50,19 @@ def check_is_apart(output_dir: str, *folders: Optional[str]) -> None:
                        "of their own")
 
 
+_EXTENSION_OF_READ_ONLY_FORMATS = ".png"
+
+
 class FolderPairs:
-  """The images of a folder, each with its mask: the one of its name in another folder, or one for all."""
+  """The images of a folder, each with its mask: the one of its name in another folder, or one for all.
+
+  A mask has the name of its image, or that with a suffix: `mask_suffix`, or "_mask" with or without a number. In one
+  folder with the images it needs the suffix.
+  """
 
   def __init__(self, image_dir: str, mask_dir: Optional[str], output_dir: Optional[str], mask: Optional[str] = None,
-               result_extension: Optional[str] = ".png"):
+               result_extension: Optional[str] = ".png", mask_suffix: Optional[str] = None,
+               are_own_masks: bool = False):
     """Lists the folders.
 
     Args:
@@ -56,21 +70,38 @@ class FolderPairs:
       mask_dir: folder of their masks; None with `mask`.
       output_dir: folder for the results; None if there are none to be written.
       mask: file of the one mask for all; should it lie in `image_dir`, it is none of the images.
-      result_extension: of every result's file; None: that of its image.
-    Raises: InputError if a folder has no images, the one mask cannot be read, or the results would overwrite images
-      or masks.
+      result_extension: of every result's file; None: that of its image, ".png" where that format is only read.
+      mask_suffix: what a mask's name has after that of its image; None: nothing, or as above.
+      are_own_masks: whether images are their own masks (by their transparency) where the folders are the same.
+    Raises: InputError if a folder has no images, the one mask cannot be read, the results would overwrite images
+      or masks, or images and masks in one folder cannot be told apart.
     """
     self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir
     self._result_extension = result_extension
+    self._mask_suffix = mask_suffix
     self.images = image_io.list_images(image_dir)
-    self._masks_called = {} if mask else by_name(image_io.list_images(mask_dir), stem)
+    self.left_out = list(filter(None, [image_io.left_out(image_dir)]))
+    masks = [] if mask else image_io.list_images(mask_dir)
+    if not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
+      names = set(map(stem, self.images))
+      masks = [path for path in self.images if self._image_of(path) in names]
+      if masks or not are_own_masks:
+        self.images = [path for path in self.images if path not in set(masks)]
+        if not masks or not self.images:
+          raise InputError(f"{image_dir}: images and masks in one folder, and no mask called as its image with "
+                           f"{mask_suffix or '_mask'} behind; rename them, give --mask_suffix, or a --mask_dir of "
+                           "their own")
+      else:
+        masks = self.images
+    self._masks_called = by_name(masks, stem)
+    self._masks_of = by_name(masks, self._image_of)
     if mask:
       if not os.path.isfile(mask):
         raise InputError(f"{mask}: no such file")
       self.images = [path for path in self.images if os.path.realpath(path) != os.path.realpath(mask)]
       if not self.images:
         raise InputError(f"{image_dir}: no images in it but the mask")
-    self._images_with = by_name(self.images, self._result_name)
+    self._images_with = by_name(self.images, self._key)
     if output_dir is not None:
       check_is_apart(output_dir, image_dir, mask_dir)
     if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in self.images):
@@ -83,15 +114,15 @@ class FolderPairs:
   def mask_path(self, image_path: str) -> str:
     """Returns the mask of one of `images`; raises InputError unless it has one, and a result of its own."""
     name = stem(image_path)
-    if len(self._images_with[self._result_name(image_path)]) > 1:
+    if len(self._images_with[self._key(image_path)]) > 1:
       raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each "
                        "other")
     if self._mask:
       return self._mask
-    matches = self._masks_called.get(name, [])
+    matches = (self._masks_called.get(name) if self._mask_suffix is None else None) or self._masks_of.get(name, [])
     if len(matches) != 1:
-      raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name} in {self._mask_dir}; one is "
-                       "needed")
+      raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name}{self._mask_suffix or ''} in "
+                       f"{self._mask_dir}; one is needed")
     return matches[0]
 
   def read(self, image_path: str, mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
@@ -99,7 +130,23 @@ class FolderPairs:
     return read_pair(image_path, self.mask_path(image_path), mask_options)
 
   def _result_name(self, image_path):
-    return os.path.basename(image_path) if self._result_extension is None else stem(image_path) + self._result_extension
+    if self._result_extension is None:
+      extension = os.path.splitext(image_path)[1]
+      return os.path.basename(image_path) if photo_io.can_be_written(image_path) else (
+          os.path.basename(image_path)[:-len(extension)] + _EXTENSION_OF_READ_ONLY_FORMATS)
+    return os.path.splitext(os.path.basename(image_path))[0] + self._result_extension
+
+  def _key(self, image_path):
+    """Returns what the results of two images must not share: a name, in whichever spelling of Unicode."""
+    return unicodedata.normalize("NFC", self._result_name(image_path))
+
+  def _image_of(self, mask_path):
+    """Returns the name of the image that a mask's name, with a suffix, says; None if it has none."""
+    name = stem(mask_path)
+    if self._mask_suffix is not None:
+      return name[:-len(self._mask_suffix)] if name.endswith(self._mask_suffix) else None
+    shorter = _MASK_SUFFIX.sub("", name)
+    return shorter if shorter and shorter != name else None
 
 
 def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, List[str]]:
@@ -110,7 +157,8 @@ def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, Li
   return grouped
 
 
-def report(failures: Sequence[str], count: int, already_there: int = 0, remarks: Sequence[str] = ()) -> bool:
+def report(failures: Sequence[str], count: int, already_there: int = 0, remarks: Sequence[str] = (),
+           left_out: Sequence[str] = ()) -> bool:
   """Prints what became of a folder of images; the last line counts.
 
   Args:
@@ -118,13 +166,14 @@ def report(failures: Sequence[str], count: int, already_there: int = 0, remarks:
     count: of all images.
     already_there: of the images that had a result before.
     remarks: lines on other images.
+    left_out: lines on files that are no images; they go to stderr.
   Returns: whether any failed.
   """
   for remark in remarks:
     print(remark)
   sys.stdout.flush()  # Before what goes to stderr, should both end in one file.
-  for failure in failures:
-    print(f"failed: {failure}", file=sys.stderr)
+  for line in (*(f"failed: {failure}" for failure in failures), *left_out):
+    print(line, file=sys.stderr)
   print(f"{count - already_there - len(failures)} of {count} images inpainted"
         + (f", {already_there} already there" if already_there else "")
         + (f", {len(failures)} failed" if failures else ""))

@@ -52,14 +52,18 @@ def loss_weights(values: flags.FlagValues):
 def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] = tuple(_INITIAL_WEIGHTS)) -> None:
   """Which trained networks a new run starts from; `names`: of the networks, and "all"."""
   for name in names:
-    flags.DEFINE_string(f"init_{name}", None, f"Folder with model.npz whose weights {_INITIAL_WEIGHTS[name]} of a new "
-                        "run starts from; weights only, no optimizer state.", flag_values=values)
+    flags.DEFINE_string(f"init_{name}", None, "Folder with model.npz, or name of a bundled model, whose weights "
+                        f"{_INITIAL_WEIGHTS[name]} of a new run starts from; weights only, no optimizer state.", flag_values=values)
 
 
 def initial_weights(values: flags.FlagValues) -> Dict[str, str]:
-  """Returns network name (or "all") -> model folder of the initial weights' flags, those that the command has."""
+  """Returns network name (or "all") -> model folder of the initial weights' flags, those that the command has.
+
+  Raises: InputError if they do not go together, or a bundled model is not as it was released.
+  """
+  from z2i_tf.inference import bundled_models
   folders = {name: values[f"init_{name}"].value for name in _INITIAL_WEIGHTS if f"init_{name}" in values}
-  folders = {name: folder for name, folder in folders.items() if folder}
+  folders = {name: bundled_models.model_folder(folder) for name, folder in folders.items() if folder}
   if conventions.ALL_NETWORKS in folders and len(folders) > 1:
     raise InputError(f"--init_all already says where every network's weights come from; leave out "
                      f"--init_{list(folders)[1]}, or --init_all")

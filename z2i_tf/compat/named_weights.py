@@ -4,11 +4,11 @@ The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta
 """
 
 import math
-import zipfile
 from typing import Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
+from z2i_tf import array_files
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.models.blocks import check_width
@@ -24,11 +24,10 @@ _SPECTRAL_NORM_V = "v"
 def read_named_weights(path: str) -> Dict[str, np.ndarray]:
   """Returns the arrays of an .npz file; raises InputError if it is none, or has an array that is of no network."""
   try:
-    with np.load(path, allow_pickle=False) as file:
-      arrays = {name: file[name] for name in file.files}
+    arrays = array_files.read_npz(path)
   except FileNotFoundError as error:
     raise InputError(f"{path}: no such file") from error
-  except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+  except (OSError, ValueError) as error:
     raise InputError(f"{path}: not an .npz file of arrays, or damaged") from error
   for name, array in arrays.items():
     if name.partition("/")[0] not in _NETWORKS:

@@ -71,7 +71,12 @@ class TiledPicture:
     if index not in self._decoded:
       size = self._tile_size
       expected = (min(size, self.shape[0] - row * size), min(size, self.shape[1] - column * size), 3)
-      tile = cv2.imdecode(np.frombuffer(self._tiles[index], np.uint8), cv2.IMREAD_COLOR) if self._tiles[index] else None
+      encoded = self._tiles[index]
+      try:
+        tile = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if (
+            _webp_size(encoded) == expected[:2]) else None
+      except cv2.error:
+        tile = None
       if tile is None or tile.shape != expected:
         raise InputError(f"{self._name}: damaged: its tile {index} cannot be read")
       self._decoded[index] = tile[..., ::-1]  # OpenCV's order is BGR.
@@ -85,6 +90,14 @@ def encode_tiles(rgb: np.ndarray, tile_size: int) -> List[bytes]:
   """
   return [_encode(rgb[top:top + tile_size, left:left + tile_size])
           for top in range(0, rgb.shape[0], tile_size) for left in range(0, rgb.shape[1], tile_size)]
+
+
+def _webp_size(encoded):
+  """Returns the height and width that a lossless WebP file declares; None for any other file."""
+  if encoded[:4] != b"RIFF" or encoded[8:16] != b"WEBPVP8L" or encoded[20:21] != b"\x2f":
+    return None
+  bits = int.from_bytes(encoded[21:25], "little")  # Width and height, less one, of 14 bits each.
+  return (bits >> 14 & 0x3fff) + 1, (bits & 0x3fff) + 1
 
 
 def _encode(tile):

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 import tensorflow as tf
 
 from z2i_tf import image_io
+from z2i_tf import json_files
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.atomic_files import TEMPORARY_SUFFIX
 from z2i_tf.datasets.bad_images import BadImages
@@ -35,6 +36,7 @@ from z2i_tf.folder_lock import locked_folder
 MANIFEST_FILE = "dataset.json"
 _LOCK_FILE = "prepare.lock"
 _VERSION = 1
+_MOST = 2**40  # Of records, in one file.
 # Images of at most so many tiles stay as they are.
 _MAX_TILES_OF_WHOLE_IMAGES = 16
 
@@ -203,13 +205,15 @@ def _read_manifest(folder: str) -> Optional[Dict[str, Any]]:
   if not os.path.exists(path):
     return None
   try:
-    with open(path, encoding="utf-8") as file:
-      manifest = json.load(file)
+    manifest = json_files.read(path)
     if manifest["version"] != _VERSION:
       raise ValueError(f"version {manifest['version']}, not {_VERSION}")
     shards = [{"file": str(shard["file"]), "records": int(shard["records"]), "bytes": int(shard["bytes"])}
               for shard in manifest["shards"]]
+    if any(not 0 <= shard["records"] <= _MOST or shard["bytes"] < 0
+           or shard["file"] != os.path.basename(shard["file"]) for shard in shards):
+      raise ValueError("nonsense in its shards")
     return {"version": _VERSION, "settings": dict(manifest["settings"]), "shards": shards,
             "skipped": list(map(str, manifest["skipped"])), "complete": bool(manifest["complete"])}
-  except (OSError, TypeError, ValueError, KeyError) as error:
+  except (OSError, TypeError, ValueError, KeyError, OverflowError) as error:
     raise InputError(f"{path}: not a list of prepared images that can be read ({error})") from error

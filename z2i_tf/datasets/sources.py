@@ -7,13 +7,17 @@ import abc
 import contextlib
 import hashlib
 import os
+import sys
 from typing import Iterable, Iterator, Optional, Sequence
+import unicodedata
 
 from z2i_tf import image_io
 from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
 
+# Levels of 255 that 16-bit images should reach; those that do not, 12-bit data in 16 bits, are black to the networks.
+_LEAST_BRIGHTEST_LEVEL = 64
 # So many images, spread over a data set, are looked at before it is given up: wrong crop size, or wrong folder.
 _PROBED_IMAGES = 1000
 
@@ -71,7 +75,7 @@ class FolderSource(EncodedSource):
   """The images of a folder and its subfolders, or of a list of files."""
 
   def __init__(self, path: str):
-    """Lists the files.
+    """Lists the files; `left_out` is a line on those that are no images, or "".
 
     Args:
       path: a folder of JPEG, PNG, WebP, BMP or TIFF files, searched recursively; or a text file with one path
@@ -80,6 +84,7 @@ class FolderSource(EncodedSource):
     """
     is_list = os.path.isfile(path)
     self._root = os.path.dirname(path) if is_list else path
+    self.left_out = "" if is_list else image_io.left_out(path, recursive=True)
     self.paths: Sequence[str] = _read_list(path) if is_list else image_io.list_images(path, recursive=True)
 
   def __len__(self) -> int:
@@ -94,11 +99,7 @@ class FolderSource(EncodedSource):
     return summary(len(self), (name.encode(errors="surrogateescape") for name in names))
 
   def encoded(self, index: int) -> bytes:
-    try:
-      with open(self.paths[index], "rb") as file:
-        return file.read()
-    except OSError as error:
-      raise InputError(f"{self.paths[index]}: cannot be read: {error.strerror}") from error
+    return image_io.read_bytes(self.paths[index])
 
   def header(self, index: int, decode: bool = False) -> image_io.Header:
     if decode:
@@ -133,10 +134,25 @@ def check_size(name: str, shape: Sequence[int], side: int) -> None:
                      "or take smaller crops (--crop_size)")
 
 
+def unused_range(source: ImageSource, index: int, header: image_io.Header) -> str:
+  """Returns a warning if a 16-bit image uses a small part of its range, of which training sees the upper 8 bits; or "".
+
+  Raises: InputError naming the image if it is damaged.
+  """
+  if not header.mode.endswith("16-bit"):
+    return ""
+  brightest = int(source.open(index).crop(0, 0, header.height, header.width).max())
+  if brightest >= _LEAST_BRIGHTEST_LEVEL:
+    return ""
+  return (f"{source.name(index)}: 16 bits, but no level beyond {256 * brightest + 255} of 65535: training sees "
+          f"{brightest + 1} of 256 levels, almost black; scale such images to the full range first")
+
+
 def check_source(source: ImageSource, side: int) -> None:
   """Raises InputError unless there is a usable image: one that can be decoded, with a crop of `side` x `side` pixels.
 
-  Of a large data set, a thousand images spread over it are looked at until one is usable.
+  Of a large data set, a thousand images spread over it are looked at until one is usable. If that one uses a small part
+  of its range, stderr gets a warning.
   """
   indices = range(0, len(source), -(-len(source) // _PROBED_IMAGES))
   unusable = None
@@ -145,6 +161,9 @@ def check_source(source: ImageSource, side: int) -> None:
       header = source.header(index)
       check_size(source.name(index), (header.height, header.width), side)
       source.header(index, decode=True)
+      warning = unused_range(source, index, header)
+      if warning:
+        print(f"warning: {warning}", file=sys.stderr)
       return
     except InputError as error:
       unusable = unusable or error
@@ -179,7 +198,14 @@ def _read_list(path):
       lines = [line.strip() for line in file]
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(f"{path}: not a list of files that can be read: {error}") from error
-  paths = [os.path.join(os.path.dirname(path), line) for line in lines if line and not line.startswith("#")]
+  paths = [_in_either_spelling(os.path.join(os.path.dirname(path), line))
+           for line in lines if line and not line.startswith("#")]
   if not paths:
     raise InputError(f"{path}: no files in this list")
   return paths
+
+
+def _in_either_spelling(path):
+  """Returns a path as it is, or, if only that exists, with its letters composed or decomposed (as macOS does)."""
+  others = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
+  return path if os.path.exists(path) else next(filter(os.path.exists, others), path)

@@ -7,6 +7,7 @@ from typing import Callable, Counter, List, Tuple
 from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.datasets.sources import check_size
 from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.datasets.sources import unused_range
 from z2i_tf.errors import InputError
 
 
@@ -22,6 +23,7 @@ class Survey:
     sizes: (height, width) in pixels -> number of readable images.
     bad: what is wrong with each image that cannot be read.
     too_small: the same of those that the crop does not fit into.
+    dark: a warning on each that uses a small part of its 16 bits.
   """
   images: int = 0
   usable: int = 0
@@ -30,6 +32,7 @@ class Survey:
   sizes: Counter[Tuple[int, int]] = dataclasses.field(default_factory=collections.Counter)
   bad: List[str] = dataclasses.field(default_factory=list)
   too_small: List[str] = dataclasses.field(default_factory=list)
+  dark: List[str] = dataclasses.field(default_factory=list)
 
 
 def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], None]) -> Survey:
@@ -43,12 +46,13 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
   """
   def look(index):
     try:
-      return source.header(index, decode), None
+      header = source.header(index, decode)
+      return header, None, unused_range(source, index, header) if decode else ""
     except InputError as error:
-      return None, str(error)
+      return None, str(error), ""
 
   found = Survey()
-  for index, (header, wrong) in enumerate(map_in_order(look, range(len(source)))):
+  for index, (header, wrong, warning) in enumerate(map_in_order(look, range(len(source)))):
     progress()
     found.images += 1
     if wrong is not None:
@@ -56,6 +60,7 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
       continue
     found.modes[header.mode] += 1
     found.sizes[header.height, header.width] += 1
+    found.dark += [warning] if warning else []
     found.turned += header.is_turned
     try:
       check_size(source.name(index), (header.height, header.width), side)

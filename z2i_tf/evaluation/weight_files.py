@@ -5,11 +5,11 @@ Two files of one name need not be the same network: what a score is printed with
 
 import dataclasses
 import os
-import zipfile
 from typing import Dict, Mapping, Tuple
 
 import numpy as np
 
+from z2i_tf import array_files
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import get_file
@@ -93,9 +93,8 @@ def read_arrays(path: str, shapes: Mapping[str, Tuple[int, ...]], prefix: str, f
 
 def _read_npz(path, prefix, where):
   try:
-    with np.load(path, allow_pickle=False) as file:
-      return {name: file[name] for name in file.files if name.startswith(prefix)}
-  except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    return array_files.read_npz(path, lambda name: name.startswith(prefix))
+  except (OSError, ValueError) as error:
     raise InputError(f"{where}: not an .npz file of arrays") from error
 
 

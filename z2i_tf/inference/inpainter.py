@@ -19,6 +19,7 @@ from z2i_tf.inference import detail as texture
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
 from z2i_tf.inference import pyramid
+from z2i_tf.inference import smooth_ground
 from z2i_tf.inference.checks import check_pair
 from z2i_tf.inference.pieces import Piece
 
@@ -85,6 +86,7 @@ class Inpainter:
       if native:
         filled = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis])[0]
         advance()
+        _check_finite(filled, hole)
         return image_ops.fill_hole(image, hole, filled)
       plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
       return self._fill_pieces(image, hole, plan, detail, advance)
@@ -119,6 +121,8 @@ class Inpainter:
     """Fills a crop (H, W, 3) float32 in [0, 1]."""
     is_gray = _is_gray(image[~hole])
     smooth = pyramid.fill(self._predictor, image, hole, piece.halvings)
+    _check_finite(smooth, hole)
+    smooth = smooth_ground.fill(image, hole, smooth)
     if is_gray:
       smooth = np.where(hole[..., np.newaxis], smooth.mean(axis=-1, keepdims=True), image)
     advance()
@@ -127,6 +131,13 @@ class Inpainter:
     blended = blending.blend(image, hole, filled, colours=smooth)
     advance()
     return blended
+
+
+def _check_finite(filled, hole):
+  """Raises InputError if networks filled a hole with what is no number."""
+  if not np.isfinite(filled[hole]).all():
+    raise InputError("the model gives values that are not numbers: its weights are damaged, or too large; train it "
+                     "again")
 
 
 def _range(image, hole) -> Tuple[int, int]:

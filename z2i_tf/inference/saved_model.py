@@ -15,6 +15,7 @@ import tensorflow as tf
 from z2i_tf import __version__
 from z2i_tf import conventions
 from z2i_tf import image_ops
+from z2i_tf import json_files
 from z2i_tf.errors import InputError
 from z2i_tf.inference import pixel_graph
 from z2i_tf.inference.fast_networks import Limits
@@ -30,6 +31,7 @@ FILL, ENCODED, STAGES = "serving_default", "encoded", "stages"
 _LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**26)
 # What the graph does not say of the model. TensorFlow Serving does not look at it.
 _DESCRIPTION = os.path.join("assets.extra", "z2i_tf.json")
+_OPAQUE = 255
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.uint8, "image")
 _MASK = tf.TensorSpec([None, None, None, 1], tf.uint8, "mask")
 
@@ -44,23 +46,21 @@ class _Exported(tf.Module):
   @tf.function(input_signature=[_IMAGE, _MASK], autograph=False)
   def fill(self, image, mask):
     """Signature `serving_default`."""
-    return {"image": pixel_graph.fill_pixels(self._result, image, mask)}
+    return {"image": pixel_graph.fill_pixels(self._result, *_checked(image, mask))}
 
   @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image"), tf.TensorSpec([None], tf.string, "mask")],
                autograph=False)
   def encoded(self, image, mask):
     """Signature `encoded`."""
-    images, masks = _decoded(image, 3, "image"), _decoded(mask, 1, "mask")
-    with tf.control_dependencies([tf.debugging.assert_equal(
-        tf.shape(images)[:3], tf.shape(masks)[:3], "image and mask must have the same number and size")]):
-      images = tf.identity(images)
+    images = _decoded(image, lambda file: tf.io.decode_image(file, 3, expand_animations=False), 3, "image")
+    masks = _decoded(mask, _decoded_mask, 1, "mask")
     filled = self.fill(images, masks)["image"]
     return {"image_bytes": tf.map_fn(tf.io.encode_png, filled, fn_output_signature=tf.string)}
 
   @tf.function(input_signature=[_IMAGE, _MASK], autograph=False)
   def stages(self, image, mask):
     """Signature `stages`."""
-    stages = self._generator(*pixel_graph.network_inputs(image, mask), _LIMITS, whole=True)
+    stages = self._generator(*pixel_graph.network_inputs(*_checked(image, mask)), _LIMITS, whole=True)
     return {name: stage for name, stage in stages.items() if name != ATTENTION_SOURCES}
 
   def _result(self, image, mask):
@@ -73,9 +73,11 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   Signatures:
     serving_default: image (n, h, w, 3) uint8, mask (n, h, w, 1) uint8 (hole from 128 on, or anything but 0 if an
       example's largest value is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
-    encoded: image, mask: (n,) strings, PNG or JPEG files; all images of a batch, and their masks, have one size, or
-      the call is an InvalidArgument error that says so. EXIF orientations are not applied -> image_bytes, PNG files.
+    encoded: image, mask: (n,) strings, PNG or JPEG files of one size. An image's alpha is left out; a mask's is read if
+      it varies while the colours do not. EXIF orientations are not applied -> image_bytes, PNG files.
     stages: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
+    A batch that is empty, whose images and masks differ in number or size, or a mask without hole, with nothing but
+    hole, or whose colours and alpha disagree, is an InvalidArgument error that says so.
 
   Args:
     generator: to be saved.
@@ -121,8 +123,7 @@ class SavedModelPredictor:
   def __init__(self, folder: str, precision: Optional[str] = None):
     """Loads the SavedModel; raises InputError if it cannot be loaded, or has another precision or other signatures."""
     try:
-      with open(os.path.join(folder, _DESCRIPTION), encoding="utf-8") as file:
-        description = json.load(file)
+      description = json_files.read(os.path.join(folder, _DESCRIPTION))
       self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
       self.max_thickness_px = max_thickness(description)
       if precision in (None, self.precision):
@@ -150,20 +151,53 @@ class SavedModelPredictor:
     return {name: stage.numpy() for name, stage in self.signatures[STAGES](**_pixels(images, holes)).items()}
 
 
+def _checked(image, mask):
+  """Returns both, once it is clear that every image has a mask of its size, with a hole and a known pixel."""
+  with tf.control_dependencies([
+      tf.debugging.assert_positive(tf.shape(image)[:3], "the batch has no image, or one without pixels"),
+      tf.debugging.assert_equal(tf.shape(image)[:3], tf.shape(mask)[:3],
+                                "image and mask must have the same number and size")]):
+    share = tf.reduce_mean(pixel_graph.network_inputs(image, mask)[1], axis=[1, 2, 3])
+  with tf.control_dependencies([
+      tf.debugging.assert_positive(share, "a mask is empty: there is nothing to fill; mark the hole in white"),
+      tf.debugging.assert_less(share, 1.0, "a mask covers everything: no known pixel to fill from")]):
+    return tf.identity(image), tf.identity(mask)
+
+
 def _pixels(images, holes):
   return {"image": tf.constant(image_ops.to_levels(images)),
           "mask": tf.constant(holes[..., np.newaxis].astype(np.uint8) * np.uint8(255))}
 
 
-def _decoded(files, channels, name):
-  """Decodes files of equal size: (n,) string -> (n, h, w, channels) uint8."""
+def _decoded_mask(file):
+  """Decodes a mask: (h, w, 1) uint8, its alpha where that varies and its colours do not."""
+  levels = tf.io.decode_image(file, expand_animations=False)
+  channels = tf.shape(levels)[-1]
+  has_alpha = tf.equal(channels % 2, 0)
+  luma = tf.io.decode_image(file, 1, expand_animations=False)
+  alpha = tf.where(has_alpha, levels[..., -1:], tf.constant(_OPAQUE, tf.uint8))
+
+  def varies(values):
+    return tf.reduce_min(values) < tf.reduce_max(values)
+
+  def hole(values):
+    return pixel_graph.network_inputs(values[tf.newaxis], values[tf.newaxis])[1]
+
+  with tf.control_dependencies([tf.debugging.Assert(
+      ~varies(alpha) | ~varies(luma) | tf.reduce_all(tf.equal(hole(alpha), hole(luma))),
+      ["a mask's colours and its transparency say different things; give it without alpha"])]):
+    return tf.where(varies(alpha) & ~varies(luma), alpha, luma)
+
+
+def _decoded(files, decode_file, channels, name):
+  """Decodes files of equal size, each to (h, w, channels) uint8: (n,) string -> (n, h, w, channels)."""
   count = tf.size(files)
   with tf.control_dependencies([tf.debugging.assert_positive(count, f"the batch has no {name}")]):
     values = tf.TensorArray(tf.uint8, count, infer_shape=False, element_shape=[None])
     shapes = tf.TensorArray(tf.int32, count, element_shape=[3])
 
   def decode(number, values, shapes):
-    decoded = tf.io.decode_image(files[number], channels, expand_animations=False)
+    decoded = decode_file(files[number])
     return number + 1, values.write(number, tf.reshape(decoded, [-1])), shapes.write(number, tf.shape(decoded))
 
   _, values, shapes = tf.while_loop(lambda number, *_: number < count, decode, [0, values, shapes])

@@ -1,8 +1,9 @@
 """JPEG files: how one was encoded, and encoding at no lower quality."""
 
 import io
+import re
 import struct
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,40 @@ _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
 # the file (MPF), or that sign the pixels that are changed now (JUMBF, APP11).
 _DROPPED_SEGMENTS = ("APP0", "APP1", "APP2", "APP11", "APP14")
 _RGB_COMPONENTS = (ord("R"), ord("G"), ord("B"))
+# Of a progressive file. Encoders write some ten; each takes time for all pixels, with hardly a byte in it.
+_MAX_SCANS, _MAX_PIXELS_OF_SCANS = 24, 2**31
+_SOS, _EOI, _WITHOUT_LENGTH = 0xda, 0xd9, (0x01, *range(0xd0, 0xd9))
+_MARKER_BEHIND_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+def check_declared(image: Image.Image, encoded: Optional[bytes]) -> None:
+  """Raises ValueError for a file with so many scans that decoding would take very long."""
+  if encoded is None:
+    return
+  scans = _count_scans(encoded)
+  if scans > _MAX_SCANS and scans * image.width * image.height > _MAX_PIXELS_OF_SCANS:
+    raise ValueError(f"a progressive JPEG with {scans} scans; save it again")
+
+
+def _count_scans(encoded) -> int:
+  """Returns the number of scans of the first picture, as far as the file goes."""
+  scans, position = 0, 2
+  while position + 4 <= len(encoded):
+    if encoded[position] != 0xff or encoded[position + 1] == 0xff:
+      position += 1
+      continue
+    marker = encoded[position + 1]
+    if marker == _EOI:
+      break
+    position += 2
+    if marker in _WITHOUT_LENGTH or not marker:
+      continue
+    position += int.from_bytes(encoded[position:position + 2], "big")
+    if marker == _SOS:
+      scans += 1
+      behind = _MARKER_BEHIND_SCAN.search(encoded, position)
+      position = behind.start() if behind else len(encoded)
+  return scans
 
 
 def settings(image: JpegImagePlugin.JpegImageFile, is_swapped: bool) -> metadata_lib.JpegSettings:

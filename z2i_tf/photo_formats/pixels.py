@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from PIL import ImageCms
 
-from z2i_tf import image_io
 from z2i_tf.errors import InputError
+from z2i_tf.photo_formats import opening
 from z2i_tf.photo_formats import png
 from z2i_tf.photo_formats import tiff_fields
 
@@ -53,20 +53,18 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
   """
   remarks = []
   # Decoding makes Pillow forget how the samples were stored, and, of TIFF, the orientation, which it then applies.
-  is_deep, samples = image_io.is_deep(image), str(image.tile)
+  is_deep, samples = opening.is_deep(image), str(image.tile)
   is_tiff = image.format == "TIFF"
   orientation = image.tag_v2.get(tiff_fields.ORIENTATION) if is_tiff else None
   image.load()
   has_damaged_exif = False
   if not is_tiff:
-    try:
-      orientation = image.getexif().get(tiff_fields.ORIENTATION)
-    except Exception:  # Pillow raises errors of every kind, and the pixels are good.  pylint: disable=broad-except
-      has_damaged_exif = True
+    orientation = opening.orientation(image)
+    has_damaged_exif = orientation is None
   orientation = orientation if orientation in range(1, 9) else 1
 
-  is_gray = image.mode in ("1", "L", "LA", *image_io.SIXTEEN_BIT_GRAY_MODES)
-  if image.mode in image_io.SIXTEEN_BIT_GRAY_MODES:
+  is_gray = image.mode in ("1", "L", "LA", *opening.SIXTEEN_BIT_GRAY_MODES)
+  if image.mode in opening.SIXTEEN_BIT_GRAY_MODES:
     rgb, alpha = _deep_gray(path, image, is_white_zero=is_tiff and image.tag_v2.get(_PHOTOMETRIC) == 0)
   elif is_deep and image.mode != "CMYK":
     rgb, alpha = _deep_colour(path, encoded, image)
@@ -82,7 +80,7 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
 
 def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
   """Turns an array (H, W, ...) stored with an EXIF orientation (1 to 8) upright."""
-  if orientation in image_io.TURNED_BY_90_DEGREES:
+  if orientation in opening.TURNED_BY_90_DEGREES:
     array = array.swapaxes(0, 1)
   if orientation in (3, 4, 7, 8):
     array = array[::-1]

@@ -1,10 +1,11 @@
 """PNG files: their chunks, and pixels of 8 and 16 bits."""
 
 import struct
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Optional, Tuple
 import zlib
 
 import numpy as np
+from PIL import Image
 
 from z2i_tf.photo_formats import metadata as metadata_lib
 
@@ -19,6 +20,83 @@ _EXIF_TEXT_KEYWORD = b"Raw profile type exif\0"
 # What is kept of a file as it stands. Others describe a palette or a depth that is no more, or animate.
 _KEPT = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tEXt", b"zTXt", b"iTXt")
 _METERS_PER_INCH = 0.0254
+# What shows the pixels; without one of these, unharmed, there is no picture.
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9, b"tIME": 7}
+_MAX_TEXT_BYTES, _MAX_TEXTS_BYTES = 2**20, 2**26  # Pillow refuses pictures with longer texts.
+_MAX_PROFILE_BYTES = 2**26
+_MAX_EXPANSION = 1032  # By deflate.
+
+
+def repaired(encoded: bytes) -> Tuple[bytes, List[str]]:
+  """Returns a PNG file without damaged chunks that pixels do not need, and without animation; and remarks."""
+  kept, wrong, position, texts = [encoded[:8]], [], len(_SIGNATURE), 0
+  while position + 12 <= len(encoded):
+    length, kind = struct.unpack_from(">L4s", encoded, position)
+    end = position + length + 12
+    content = encoded[position + 8:end - 4]
+    if kind in _PIXEL_CHUNKS or end > len(encoded):
+      kept.append(encoded[position:end])
+    else:
+      problem, size = _unusable(kind, content, encoded[end - 4:end])
+      texts += size
+      if problem or texts > _MAX_TEXTS_BYTES:
+        wrong.append(kind.decode("latin-1") if kind.isalpha() else "a chunk without name")
+      else:
+        kept.append(encoded[position:end])
+    position = end
+    if kind == b"IEND":
+      break
+  if not wrong:
+    return encoded, []
+  return b"".join(kept), [f"damaged {', '.join(dict.fromkeys(wrong))} left out"]
+
+
+def _unusable(kind, content, checksum) -> Tuple[bool, int]:
+  """Returns whether a chunk that pixels do not need cannot be used, and how long its text is."""
+  if not kind.isalpha() or struct.pack(">L", zlib.crc32(kind + content)) != checksum:
+    return True, 0
+  if len(content) != _LENGTHS.get(kind, len(content)):
+    return True, 0
+  try:
+    if kind == b"tEXt":
+      return len(content) > _MAX_TEXT_BYTES, len(content)
+    if kind == b"iCCP":
+      _inflated(content, _MAX_PROFILE_BYTES)
+    elif kind == b"zTXt":
+      return False, _inflated(content, _MAX_TEXT_BYTES)
+    elif kind == b"iTXt":
+      name, rest = content.split(b"\0", 1)
+      is_compressed, method = rest[:2]
+      text = rest[2:].split(b"\0", 2)[2]
+      if not is_compressed:
+        return len(text) > _MAX_TEXT_BYTES, len(name) + len(text)
+      return bool(method), _inflated(b"\0\0" + text, _MAX_TEXT_BYTES)
+  except (ValueError, IndexError, zlib.error):
+    return True, 0
+  return False, 0
+
+
+def _inflated(content, limit) -> int:
+  """Returns how long the text behind a name and a method is; raises ValueError beyond the limit."""
+  _, rest = content.split(b"\0", 1)
+  if rest[:1] != b"\0":
+    raise ValueError("an unknown compression")
+  decompressor = zlib.decompressobj()
+  size = len(decompressor.decompress(rest[1:], limit + 1))
+  if size > limit or not decompressor.eof:
+    raise ValueError("too long, or cut short")
+  return size
+
+
+def check_declared(image: Image.Image, encoded: Optional[bytes]) -> None:
+  """Raises ValueError if so much pixel data as the header declares cannot be in the file."""
+  if encoded is None:
+    return
+  compressed = sum(len(content) for kind, content in chunks(encoded) if kind == b"IDAT")
+  bits = image.width * bit_depth(encoded) * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(encoded[25], 1)
+  if image.height * (bits // 8) > _MAX_EXPANSION * (compressed + 1):
+    raise ValueError("cut short: its data cannot hold so many pixels as it declares")
 
 
 def chunks(encoded: bytes) -> Iterator[metadata_lib.Chunk]:

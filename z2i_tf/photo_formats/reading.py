@@ -1,6 +1,7 @@
 """What a photograph's file says beside its pixels, read from any format."""
 
-from typing import List, Tuple
+import struct
+from typing import List, Optional, Tuple
 
 from PIL import Image
 
@@ -30,22 +31,42 @@ def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
     with_exif: whether EXIF is known to be readable.
   """
   exif, remarks = _exif(image, encoded, height, width) if with_exif else (None, _DAMAGED_EXIF)
-  # Of TIFF without any, Pillow says 1.
-  dpi = image.info.get("dpi") if image.format != "TIFF" or tiff.X_RESOLUTION in image.tag_v2 else None
-  # Some write a density of 0, or of anything; JPEG holds 16 bits.
-  is_plausible = dpi and 0 < min(dpi) and max(dpi) <= _MAX_DPI
-  dpi = tuple(map(float, dpi[::-1] if is_swapped else dpi)) if is_plausible else None
-  xmp = image.info.get("xmp")
+  remarks = list(remarks)
   is_jpeg = image.format in JPEG_FORMATS
+  icc_profile, xmp, comment = (_bytes_of(image, key, name, remarks) for key, name in (
+      ("icc_profile", "ICC profile"), ("xmp", "XMP"), ("comment", "comment")))
   metadata = metadata_lib.Metadata(
-      icc_profile=image.info.get("icc_profile") or None,
+      icc_profile=icc_profile,
       exif=exif,
-      xmp=metadata_lib.upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
-      dpi=dpi,
-      comment=image.info.get("comment") if is_jpeg else None,
+      xmp=metadata_lib.upright_xmp(xmp) if xmp else None,
+      dpi=_dpi(image, is_swapped),
+      comment=comment if is_jpeg else None,
       png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
       jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None)
-  return metadata, list(remarks)
+  return metadata, remarks
+
+
+def _bytes_of(image, key, name, remarks) -> Optional[bytes]:
+  """Returns what Pillow found under a key, None if nothing; adds to the remarks if it is of a kind that is not used."""
+  value = image.info.get(key)
+  value = value.encode() if isinstance(value, str) else value
+  if value is not None and not isinstance(value, bytes):
+    remarks.append(f"{name} of a wrong type left out")
+    return None
+  return value or None
+
+
+def _dpi(image, is_swapped) -> Optional[Tuple[float, float]]:
+  """Returns dots per inch; None if there are none, or none that can be meant: some write 0, or anything."""
+  # Of TIFF without any, Pillow says 1.
+  dpi = image.info.get("dpi") if image.format != "TIFF" or tiff.X_RESOLUTION in image.tag_v2 else None
+  try:
+    across, down = map(float, dpi)
+  except (TypeError, ValueError, ZeroDivisionError):
+    return None
+  if not (0 < across <= _MAX_DPI and 0 < down <= _MAX_DPI):  # JPEG holds 16 bits.
+    return None
+  return (down, across) if is_swapped else (across, down)
 
 
 def _exif(image, encoded, height, width):
@@ -57,9 +78,11 @@ def _exif(image, encoded, height, width):
       exif = tiff.metadata_fields(encoded)
     else:
       exif = image.info.get("exif") or _exif_of_text(image.info.get("Raw profile type exif"))
+    if exif is not None and not isinstance(exif, bytes):
+      return None, _DAMAGED_EXIF
     exif = exif.removeprefix(_EXIF_HEADER) if exif else None
     return (tiff_fields.upright_exif(exif, height, width) if exif else None), []
-  except ValueError:
+  except (ValueError, struct.error):
     return None, _DAMAGED_EXIF
 
 

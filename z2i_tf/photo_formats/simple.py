@@ -7,6 +7,17 @@ import numpy as np
 from PIL import Image
 
 from z2i_tf.photo_formats import metadata as metadata_lib
+# WebP's larger form names the canvas in its first chunk, where Pillow would make room for it at once.
+_MAX_WEBP_SIDE = 16383  # The format's own limit, of a picture that is not animated.
+
+
+def checked_webp(encoded: bytes) -> Tuple[bytes, List[str]]:
+  """Returns the file, and no remarks; raises ValueError if it declares a canvas that no WebP picture fills."""
+  if encoded[12:16] == b"VP8X":
+    sides = [1 + int.from_bytes(encoded[start:start + 3], "little") for start in (24, 27)]
+    if max(sides) > _MAX_WEBP_SIDE:
+      raise ValueError(f"damaged: a canvas of {sides[0]}x{sides[1]} pixels")
+  return encoded, []
 
 
 def encode_webp(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> Tuple[bytes, List[str]]:

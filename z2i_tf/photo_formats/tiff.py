@@ -8,7 +8,9 @@ from typing import List, Optional, Tuple
 import zlib
 
 import numpy as np
+from PIL import Image
 
+from z2i_tf.errors import InputError
 from z2i_tf.photo_formats import metadata as metadata_lib
 from z2i_tf.photo_formats import tiff_fields as fields
 
@@ -26,6 +28,56 @@ _DPI_DENOMINATOR = 10_000
 _KEPT = (269, 270, 271, 272, X_RESOLUTION, _Y_RESOLUTION, 285, _RESOLUTION_UNIT, 305, 306, 315, 316, 33432, 33550,
          33723, 33922, _PHOTOSHOP, 34735, 34736, 34737, fields.EXIF_DIRECTORY, 0x8825)
 _MAX_BYTES = 2**32 - 2**20  # Offsets have 32 bits.
+
+
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _PLANAR_CONFIGURATION, _PLANES_APART = 258, 277, 284, 2
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+# Types of fields that Pillow looks at and that pixels do not need; it stumbles over others.
+_NUMBERS = (fields.SHORT, fields.LONG, fields.RATIONAL, 11, 12)
+_TYPES = {X_RESOLUTION: ("resolution", _NUMBERS), _Y_RESOLUTION: ("resolution", _NUMBERS),
+          _RESOLUTION_UNIT: ("resolution", (fields.SHORT,)), fields.ORIENTATION: ("orientation", (fields.SHORT,)),
+          fields.XMP: ("XMP", (fields.BYTE, fields.UNDEFINED)),
+          fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED))}
+# Pixels that a tile may have, whatever the image's size; larger ones at most twice as many as the image.
+_MAX_TILE_PIXELS = 2**22
+
+
+def repaired(encoded: bytes) -> Tuple[bytes, List[str]]:
+  """Returns a TIFF file without fields of a wrong type, and remarks; one that is not parsed here (BigTIFF) as it is."""
+  try:
+    order, directory = fields.parse(encoded, with_subdirectories=False)
+  except ValueError:
+    return encoded, []
+  wrong = {tag: _TYPES[tag][0] for tag, field in directory.items()
+           if tag in _TYPES and field.type not in _TYPES[tag][1]}
+  if not wrong:
+    return encoded, []
+  start = len(encoded) + len(encoded) % 2
+  kept = {tag: field for tag, field in directory.items() if tag not in wrong}
+  encoded = fields.header(order, start) + encoded[8:].ljust(start - 8, b"\0") + fields.serialize(order, kept, start)
+  return encoded, [f"{name} of a wrong type left out" for name in dict.fromkeys(wrong.values())]
+
+
+def check_declared(image: Image.Image, encoded: Optional[bytes]) -> None:
+  """Raises ValueError for tiles far larger than the image, InputError for pixels that Pillow would misread."""
+  del encoded
+  tags = image.tag_v2
+  tile = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
+  if tile != [None, None]:
+    sides = [side[0] if isinstance(side, tuple) and side else side for side in tile]
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+      raise ValueError("tiles without a size")
+    if sides[0] * sides[1] > max(_MAX_TILE_PIXELS, 2 * image.width * image.height):
+      raise ValueError(f"its tiles of {sides[0]}x{sides[1]} pixels are far larger than the image "
+                       f"({image.width}x{image.height})")
+  if bits_per_sample(image) > 8 and len(image.getbands()) > 1 and tags.get(_PLANAR_CONFIGURATION) == _PLANES_APART:
+    raise InputError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow takes them for 8-bit ones.
+
+
+def bits_per_sample(image: Image.Image) -> int:
+  """Returns the largest number of bits of a TIFF image's channels."""
+  bits = image.tag_v2.get(_BITS_PER_SAMPLE, (1,))
+  return max(bits) if isinstance(bits, tuple) else bits
 
 
 def metadata_fields(encoded: bytes) -> Optional[bytes]:

@@ -30,31 +30,35 @@ class Field(NamedTuple):
 Directory = Dict[int, Union[Field, "Directory"]]
 
 
-def parse(blob: bytes) -> Tuple[str, Directory]:
-  """Returns the byte order ("<" or ">") and the first directory.
+def parse(blob: bytes, with_subdirectories: bool = True) -> Tuple[str, Directory]:
+  """Returns the byte order ("<" or ">") and the first directory; the directories in it, or where these are.
 
   Raises: ValueError if it is not TIFF (BigTIFF is not), or damaged.
   """
   try:
     order = {b"II*\0": "<", b"MM\0*": ">"}[blob[:4]]
-    return order, _read_directory(blob, order, struct.unpack_from(order + "L", blob, 4)[0])[0]
+    return order, _read_directory(blob, order, struct.unpack_from(order + "L", blob, 4)[0],
+                                  0 if with_subdirectories else None)[0]
   except (KeyError, struct.error) as error:
     raise ValueError("damaged, or no TIFF") from error
 
 
 def _read_directory(blob, order, offset, depth=0):
-  """Returns a directory and where the offset of the next one stands."""
+  """Returns a directory and where the offset of the next one stands; of depth None, without subdirectories."""
   count, = struct.unpack_from(order + "H", blob, offset)
-  if count > _MAX_FIELDS or depth > len(_DIRECTORIES):
+  if count > _MAX_FIELDS or (depth or 0) > len(_DIRECTORIES):
     raise ValueError("damaged: too many fields")
-  directory = {}
+  directory, total = {}, 0
   for start in range(offset + 2, offset + 2 + 12 * count, 12):
     tag, kind, length = struct.unpack_from(order + "HHL", blob, start)
     size = _SIZES.get(kind, 0) * length
     position = start + 8 if size <= 4 else struct.unpack_from(order + "L", blob, start + 8)[0]
     if not size or position + size > len(blob):
       continue  # One unusable field does not spoil the others; it is not written again.
-    if tag in _DIRECTORIES and size == 4:
+    total += size
+    if total > len(blob):
+      raise ValueError("damaged: fields lie upon each other")
+    if tag in _DIRECTORIES and size == 4 and depth is not None:
       directory[tag] = _read_directory(blob, order, struct.unpack_from(order + "L", blob, position)[0], depth + 1)[0]
     else:
       directory[tag] = Field(kind, blob[position:position + size], position)

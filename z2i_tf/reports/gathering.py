@@ -51,14 +51,11 @@ def _read_picture(folder: str, name: str) -> Tuple[Optional[Picture], str]:
     return None, "is not the name of a file beside it"
   path = os.path.join(folder, name)
   try:
-    with open(path, "rb") as file:
-      encoded = file.read()
+    encoded = image_io.read_bytes(path)
     media_type = next((kind for start, kind in _MEDIA_TYPES.items() if encoded.startswith(start)), None)
     if media_type is None:
       return None, "is neither PNG nor JPEG"
     header = image_io.read_header(path, encoded)
-  except OSError as error:
-    return None, f"cannot be read ({error.strerror})"
   except InputError as error:
     return None, f"cannot be shown ({error})"
   return Picture(name, encoded, media_type, header.height, header.width), ""

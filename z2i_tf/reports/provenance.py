@@ -18,7 +18,9 @@ def of_test_set(run: Run, test_set: str, metric: Optional[str] = None) -> str:
   """Returns what the scores of a test set are of; with a metric also the network that it is measured with, if any."""
   made_as = run.record["manifest"].get("test_set")
   settings = made_as.get("settings", {}) if isinstance(made_as, dict) else {}
-  source = f"source {settings['source']} {settings.get('split') or ''}".rstrip() if "source" in settings else ""
+  source = ""
+  if isinstance(settings, dict) and "source" in settings:
+    source = f"source {settings['source']} {settings.get('split') or ''}".rstrip()
   return _joined(run, run.record["manifest"].get("metrics", {}).get(metric), layouts.measured_on(run.record, test_set),
                  source,
                  f"test set {run.record['test_sets'][test_set]['hash'][:_HASH_DIGITS]}")

@@ -6,10 +6,20 @@ _OPTIONAL = "?"
 # Metrics that every image has.
 _ALWAYS = ("PSNR", "hole PSNR")
 _INFINITE_OR_UNDEFINED = ("inf", "-inf", "nan")
+# Beyond these nothing that is measured lies, and sums of it may overflow.
+_MOST, _MOST_OF_INTEGERS = 1e100, 2**53
 
 
 class Number:
   """A number, or the text of one that is not finite."""
+
+
+class Finite:
+  """A number that is finite."""
+
+
+class Share:
+  """A number from 0 to 1."""
 
 
 class Each:
@@ -24,7 +34,7 @@ _MANIFEST = {"versions": Each(str), "settings": Each(object, True)}
 _COMMON = {"manifest": _MANIFEST, "pictures": [str]}
 _SCORES = {
     "manifest": {**_MANIFEST, "metrics?": Each(str, True)},
-    "test_sets": Each({"hash": str, "images": [{"name": str, "height": int, "width": int, "hole_ratio": Number}]}),
+    "test_sets": Each({"hash": str, "images": [{"name": str, "height": int, "width": int, "hole_ratio": Share}]}),
     "methods": Each({"kind": str, "hash?": str, "parameters?": int, "zoom?": str, "scale?": int, "width?": int,
                      "precision?": str, "radius_px?": int}),
     "scores": Each(Each(Each([Number]))), "set_scores": Each(Each(Each(Number, True), True), True), "notes": [str]}
@@ -33,9 +43,9 @@ _WITH_TABLES = {"tables": [_TABLE]}
 SHAPES = {
     "comparison": _SCORES, "ablation": _SCORES, "frequency": _SCORES, "scale_study": _SCORES,
     "study": {"kinds": Each(Each({"ours": int, "other": int})), "participants": int},
-    "mask_statistics": {"masks": Each({"hole_ratio": {"mean": Number, "max": Number}}), **_WITH_TABLES},
-    "complexity": {"models": Each({"parameters": {"total": int}, "flops": {"total": Number}}, True),
-                   "latency": Each({"mean_ms": Number}), "measured_on": Each(object), **_WITH_TABLES},
+    "mask_statistics": {"masks": Each({"hole_ratio": {"mean": Share, "max": Share}}), **_WITH_TABLES},
+    "complexity": {"models": Each({"parameters": {"total": int}, "flops": {"total": Finite}}, True),
+                   "latency": Each({"mean_ms": Finite}), "measured_on": Each(object), **_WITH_TABLES},
     "intermediate": _WITH_TABLES, "side_by_side": _WITH_TABLES, "failures": _WITH_TABLES}
 
 
@@ -69,11 +79,16 @@ def _problem(value, shape, place) -> Optional[str]:
     if not isinstance(value, list):
       return f"{where} is no list"
     return _first(_problem(inner, shape[0], f"{place}[{index}]") for index, inner in enumerate(value))
-  if shape is Number:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return None if is_number or value in _INFINITE_OR_UNDEFINED else f"{where} is no number"
+  if shape in (Number, Finite, Share):
+    if shape is Number and isinstance(value, str) and value in _INFINITE_OR_UNDEFINED:
+      return None
+    least, most = (0, 1) if shape is Share else (-_MOST, _MOST)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+    return None if is_number else f"{where} is no {'share from 0 to 1' if shape is Share else 'number'}"
   if not isinstance(value, shape) or (shape is int and isinstance(value, bool)):
     return f"{where} is not of type {shape.__name__}"
+  if shape is int and not 0 <= value <= _MOST_OF_INTEGERS:
+    return f"{where} is no count"
   return None
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from z2i_tf import __version__
 from z2i_tf import file_hash
+from z2i_tf import json_files
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.reports import record_shapes
@@ -75,8 +76,7 @@ def read_record(path: str) -> Dict[str, Any]:
   Raises: InputError if it cannot be read or is no record.
   """
   try:
-    with open(path, encoding="utf-8") as file:
-      record = json.load(file)
+    record = json_files.read(path)
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error.strerror})") from error
   except ValueError as error:
@@ -143,6 +143,8 @@ def scan_records(folder: str, kinds: Collection[str]) -> Tuple[List[Tuple[str, D
 def _begins_as_record(path) -> bool:
   """Whether a file is, or was, a record, perhaps cut short or of another version."""
   try:
+    if not os.path.isfile(path):  # Reading a pipe would wait for ever.
+      return False
     with open(path, "rb") as file:
       return _FORMAT_NAME in file.read(_HEAD_BYTES)
   except OSError:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Dict, Tuple
 
+from z2i_tf import json_files
 from z2i_tf.study.pairs import Pair
 
 _FORMAT = "z2i_tf study 1"
@@ -39,13 +40,16 @@ class StudyRecord:
   @classmethod
   def from_json(cls, text: str) -> "StudyRecord":
     """Raises: ValueError if this is no record of a study, or one of another version."""
-    fields = json.loads(text)
-    if fields.pop("format", None) != _FORMAT:
+    fields = json_files.parse(text)
+    if not isinstance(fields, dict) or fields.pop("format", None) != _FORMAT:
       raise ValueError(f"another version of the format than {_FORMAT!r}")
-    fields["pairs"] = tuple(Pair(**pair) for pair in fields["pairs"])
-    for name in ("opponents", "kinds"):
-      fields[name] = tuple(fields[name])
-    return cls(**fields)
+    try:
+      fields["pairs"] = tuple(Pair(**pair) for pair in fields["pairs"])
+      for name in ("opponents", "kinds"):
+        fields[name] = tuple(fields[name])
+      return cls(**fields)
+    except (KeyError, TypeError) as error:
+      raise ValueError(f"no record of a study: {error}") from error
 
   def file_hash(self, pair: int, ours: bool) -> str:
     """Returns the SHA-256 of the file of our, or the other, result in one of `pairs`."""

@@ -83,7 +83,8 @@ def _kinds_in(folder) -> List[str]:
 
 
 def _has_images(folder) -> bool:
-  return any(name.lower().endswith(image_io.IMAGE_EXTENSIONS) for name in os.listdir(folder))
+  return any(name.lower().endswith(image_io.IMAGE_EXTENSIONS) for name in os.listdir(folder)
+             if not name.startswith("."))
 
 
 def _same_images(folders: Mapping[str, str]) -> Dict[str, Dict[str, str]]:
@@ -109,7 +110,7 @@ def _same_images(folders: Mapping[str, str]) -> Dict[str, Dict[str, str]]:
 def _by_name(folder) -> Dict[str, str]:
   found = {}
   for path in image_io.list_images(folder):
-    name = os.path.splitext(os.path.basename(path))[0]
+    name = image_io.stem(path)
     if name in found:
       raise InputError(f"{path}: {found[name]} is called the same; leave one of them")
     found[name] = path

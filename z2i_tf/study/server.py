@@ -36,6 +36,7 @@ class StudyServer(http.server.ThreadingHTTPServer):
   """Serves one study; `serve_forever` and `shutdown` as of every server in Python's library."""
 
   daemon_threads = True
+  request_queue_size = 256  # Connections that wait; a class opens the page at the same moment.
 
   def __init__(self, study_dir: str, store: stores.Store, port: int):
     """Begins to listen.

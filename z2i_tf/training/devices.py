@@ -2,12 +2,12 @@
 
 import contextlib
 import functools
-import json
 import os
 from typing import Callable, Iterator, Optional
 
 import tensorflow as tf
 
+from z2i_tf import json_files
 from z2i_tf.errors import InputError
 
 _CLUSTER_VARIABLE = "TF_CONFIG"
@@ -124,7 +124,7 @@ def distributed_batches(strategy: tf.distribute.Strategy, worker_batches: Callab
 
 def _check_cluster(text):
   try:
-    config = json.loads(text)
+    config = json_files.parse(text)
     tasks = {job: len(list(addresses)) for job, addresses in config["cluster"].items()}
     job, index = config["task"]["type"], int(config["task"]["index"])
     if not all(isinstance(address, str) and ":" in address for addresses in config["cluster"].values()
