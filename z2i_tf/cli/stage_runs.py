@@ -17,7 +17,7 @@ _FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "eva
          "allow_config_change")
 # Settings on which the checkpoint's variables depend -> how.
 _SHAPING = {**dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
-            "precision": lambda value: value == "mixed_float16", "weight_adversarial": bool}
+            "precision": lambda value: value == "mixed_float16", "weight_adversarial": bool, "ema_decay": bool}
 # Settings on which measurements depend.
 _MEASURING = ("source", "data_dir", "validation_dir", "validation_split", "crop_size", "scale", "mask_kind",
               "mask_reference_size", "train_mask_dir", "seed")
@@ -107,7 +107,9 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
   from z2i_tf.training import work_dir
   if not run_checkpoints.has_checkpoint(values.work_dir):
     return
-  former = run_checkpoints.read_record(values.work_dir)["settings"]
+  # A flag that the run did not know yet did what its default does.
+  former = {**{name: values[name].default for name in settings if name in values and name not in _FREE},
+            **run_checkpoints.read_record(values.work_dir)["settings"]}
   changes = work_dir.changed_settings(values.work_dir, former, settings)
   for name, shape in _SHAPING.items():
     if shape(former.get(name)) != shape(settings.get(name)):

@@ -77,6 +77,9 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
                     "learning rate begins.", flag_values=values)
   flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the gradient (of all networks but the "
                      "discriminator) is scaled down to; 0 = never (paper).", flag_values=values)
+  flags.DEFINE_float("ema_decay", 0.0, "Decay of an exponential moving average of weights and batch norms' statistics, "
+                     "below 1, such as 0.999: what is measured and what model.npz, best/ and kept/ hold; raw/ has the "
+                     "weights themselves. 0 = none (paper).", flag_values=values)
 
 
 def define_batch_norm_flag(values: flags.FlagValues) -> None:
@@ -115,7 +118,7 @@ def optimizer_config(values: flags.FlagValues):
     return OptimizerConfig(
         iterations=values.iterations, learning_rates=_numbers(values, "learning_rates"),
         decay_fractions=_numbers(values, "decay_fractions"),
-        gradient_clip_norm=values.gradient_clip_norm)
+        gradient_clip_norm=values.gradient_clip_norm, ema_decay=values.ema_decay)
 
 
 def _numbers(values, name):

@@ -24,6 +24,7 @@ from z2i_tf.training.precision import with_loss_scale
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.stage import begin
 from z2i_tf.training.stage import Stage
+from z2i_tf.training.weight_averages import WeightAverages
 
 # The optimizers, by what they update.
 _GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
@@ -113,6 +114,9 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
     networks = dict(inpainter.networks)
     optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer), config.precision)}
     optimizers[_GENERATOR].build(inpainter.trainable_variables)
+    decay = config.optimizer.ema_decay
+    averaged = [variable for network in inpainter.networks.values() for variable in network.variables]
+    averages = WeightAverages(averaged, decay, strategy) if decay else None
     if discriminator is not None:
       networks[conventions.DISCRIMINATOR] = discriminator
       optimizers[_DISCRIMINATOR] = adam(config.optimizer)
@@ -121,4 +125,4 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
         inpainter, discriminator, None if vgg_weights is None else vgg19_features(vgg_weights), weights,
         optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm)
   return Stage(step, networks, optimizers, loop, strategy, {"model": dataclasses.asdict(config.model)},
-               config.initial_weights, config.jit_compile)
+               config.initial_weights, config.jit_compile, averages)

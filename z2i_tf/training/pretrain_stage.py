@@ -25,6 +25,7 @@ from z2i_tf.training.precision import with_loss_scale
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.stage import begin
 from z2i_tf.training.stage import Stage
+from z2i_tf.training.weight_averages import WeightAverages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,9 +102,11 @@ def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.d
       freeze_batch_norms(network)
     optimizer = with_loss_scale(adam(config.optimizer), config.precision)
     optimizer.build(network.trainable_variables)
+    decay = config.optimizer.ema_decay
+    averages = WeightAverages(network.variables, decay, strategy) if decay else None
     step = PretrainStep(
         config.network, network, None if vgg_weights is None else vgg19_features(vgg_weights),
         config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm)
   description = {"pretrained": {"network": config.network, "width": config.width, "scale": config.scale}}
   return Stage(step, {config.network: network}, {config.network: optimizer}, loop, strategy, description,
-               config.initial_weights, config.jit_compile)
+               config.initial_weights, config.jit_compile, averages)
