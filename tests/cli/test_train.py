@@ -339,6 +339,8 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--width=5"], "even number"),
     (["--discriminator_width=5"], "even number"),
     (["--mask_kind=round"], "--mask_kind=round"),
+    (["--crop_scales=1,half"], "--crop_scales=1,half: expected whole numbers"),
+    (["--crop_scales=40"], "none of 4 images is usable"),
     (["--learning_rates=1e-3"], "one learning rate more"),
     (["--learning_rates=fast,slow,stop"], "--learning_rates=fast,slow,stop"),
     (["--learning_rates=nan,nan,nan"], "positive"),

@@ -87,9 +87,9 @@ def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -
   examples = data_flags.example_config(values, scale, with_masks)
   source = data_flags.open_source(values, scale)
   held_out = data_flags.open_validation_source(values, scale)
-  for images in (source, held_out):
-    if images is not None:
-      sources.check_source(images, examples.crop_size_hr)
+  sources.check_source(source, examples.smallest_cut)
+  if held_out is not None:
+    sources.check_source(held_out, examples.crop_size_hr)
   return Inputs(loop, examples, source, held_out,
                 {**recorded_settings(values), **data_flags.content(source, examples)})
 
