@@ -113,6 +113,7 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
     (["--network=sr", "--init_all=nowhere"], "Unknown command line flag 'init_all'"),
     (["--network=sr", "--width=5"], "even number"),
     (["--network=sr", "--mask_kind=large"], "--mask_kind=large: there are no masks here"),
+    (["--network=sr", "--l1_normalization=hole"], "--l1_normalization=hole: there are no masks here"),
     (["--network=coarse", "--weight_vgg=-1", "--vgg_weights=nowhere.h5"], "weight_vgg=-1"),
     (["--network=coarse", "--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--network=coarse", "--data_dir="], "--data_dir is missing"),

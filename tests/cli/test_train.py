@@ -175,6 +175,37 @@ def test_averages_are_what_is_measured(averaged, tmp_path):
   assert abs(measured["raw"] - expected) > 1e-2
 
 
+@pytest.mark.usefixtures("eager_functions")
+def test_a_warm_up_is_continued_where_it_was(finished, tmp_path):
+  """Of four steps three warm up: the generator and its averages change in the last one alone, at its rate."""
+  command = _COMMAND + ["--iterations=4", "--discriminator_warmup_steps=3", f"--init_all={finished}",
+                        "--ema_decay=0.9", "--learning_rates=1e-3,1e-4", "--decay_fractions=0.75"]
+  whole, run = tmp_path / "whole", tmp_path / "run"
+  assert main(command + [f"--work_dir={whole}"]) == 0
+  source, averages = _weights(finished)[0], {}
+  for step in (2, 3):  # Other checkpoints than the last three are gone.
+    variables, _ = _checkpoint(whole, step)
+    averages[step] = {name: value for name, value in variables.items() if name.startswith("averages/")}
+    assert int(variables["generator_optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE"]) == 0
+    assert int(variables["discriminator_optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE"]) == step
+  for name, value in averages[3].items():
+    np.testing.assert_array_equal(value, averages[2][name])
+  for name, array in _weights(whole / "raw")[0].items():
+    assert not np.array_equal(array, source[name]) or name.endswith("gamma"), name
+  rows = _losses(whole)
+  assert [bool(row["loss/generator"]) for row in rows] == [False, False, False, True]
+  assert all(row["loss/adversarial_discriminator"] for row in rows)
+  for name, rates in (("generator", [1e-4] * 4), ("discriminator", [1e-3, 1e-3, 1e-4, 1e-4])):  # Of the next update.
+    assert [float(row[f"learning_rate/{name}"]) for row in rows] == pytest.approx(rates)
+  shutil.copytree(whole, run)
+  for path in (run / "checkpoints").glob("ckpt-[34]*"):
+    path.unlink()
+  assert main(command + [f"--work_dir={run}"]) == 0
+  variables, expected = _checkpoint(run, 4)[0], _checkpoint(whole, 4)[0]
+  for name, value in variables.items():
+    np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
 def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
   assert main(["train", "--data_dir=data/images", f"--work_dir={finished}", "--iterations=4"]
               + [flag for flag in _SMALL if "batch" not in flag]) == 2
@@ -346,6 +377,9 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--learning_rates=nan,nan,nan"], "positive"),
     (["--gradient_clip_norm=nan"], "clip norm"),
     (["--ema_decay=1"], "ema_decay=1.0"),
+    (["--discriminator_warmup_steps=1"], "discriminator_warmup_steps=1"),
+    (["--discriminator_warmup_steps=1", "--iterations=9", "--weight_adversarial=0"], "there is no discriminator"),
+    (["--l1_normalization=mask"], "--l1_normalization=mask"),
     (["--weight_l1_sr=-1"], "weight_l1_sr=-1"),
     (["--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),

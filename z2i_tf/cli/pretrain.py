@@ -35,6 +35,8 @@ def stage_config(values: flags.FlagValues):
   is_sr = values.network == conventions.SR_NET
   if values.scale is not None and not is_sr:
     raise InputError(f"--scale={values.scale}: only --network={conventions.SR_NET} zooms")
+  if values["l1_normalization"].present and is_sr:
+    raise InputError(f"--l1_normalization={values.l1_normalization}: there are no masks here")
   initial_weights = training_flags.initial_weights(values)
   for name in initial_weights:
     if name != values.network:
@@ -49,7 +51,8 @@ def stage_config(values: flags.FlagValues):
         network=values.network, width=values.width, scale=scale,
         weight_vgg=0.0 if values.vgg_weights == training_flags.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
         optimizer=optimizer, seed=values.seed, initial_weights=initial_weights, precision=values.precision,
-        jit_compile=values.jit_compile, freeze_batch_norm=tuple(values.freeze_batch_norm))
+        jit_compile=values.jit_compile, freeze_batch_norm=tuple(values.freeze_batch_norm),
+        l1_normalization=values.l1_normalization)
 
 
 def run(values: flags.FlagValues) -> None:

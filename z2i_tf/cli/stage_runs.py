@@ -45,6 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_example_flags(values)
   training_flags.define_schedule_flags(values)
   training_flags.define_batch_norm_flag(values)
+  training_flags.define_l1_normalization_flag(values)
   define_common_flags(values)
 
 

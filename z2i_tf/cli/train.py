@@ -32,7 +32,8 @@ def stage_config(values: flags.FlagValues):
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
         vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights,
         precision=values.precision, jit_compile=values.jit_compile,
-        freeze_batch_norm=tuple(values.freeze_batch_norm))
+        freeze_batch_norm=tuple(values.freeze_batch_norm), l1_normalization=values.l1_normalization,
+        discriminator_warmup_steps=values.discriminator_warmup_steps)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -30,8 +30,16 @@ def define_loss_flags(values: flags.FlagValues) -> None:
       ("vgg_refine", 1e-5, "the VGG19 feature loss of the composed refined image"),
       ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator")):
     flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
+  flags.DEFINE_integer("discriminator_warmup_steps", 0, "First steps of the stage, in which the discriminator alone is "
+                       "trained and the generator stays as it is; 0 = paper.", lower_bound=0, flag_values=values)
   flags.DEFINE_integer("discriminator_width", None, "Width of the discriminator, even. Default: --width.",
                        flag_values=values)
+
+
+def define_l1_normalization_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_enum("l1_normalization", "image", ["image", "hole"], "Pixels over which the L1 losses of the coarse and "
+                    "the refinement network are averaged: all of the image (paper), or each example's hole alone, so "
+                    "that small and large holes count alike.", flag_values=values)
 
 
 def define_vgg_weights_flag(values: flags.FlagValues) -> None:

@@ -5,6 +5,8 @@ from typing import Collection, Mapping, Tuple
 
 from z2i_tf import conventions
 
+# Over which pixels the L1 terms of the networks that fill holes are averaged.
+OVER_IMAGE, OVER_HOLE = L1_NORMALIZATIONS = ("image", "hole")
 _WITH_BATCH_NORM = (conventions.COARSE_NET, conventions.REFINE_NET)
 
 
@@ -12,6 +14,12 @@ def check_loss_weight(name: str, value: float) -> None:
   """Raises ValueError unless the weight is finite and not negative."""
   if not 0.0 <= value < float("inf"):
     raise ValueError(f"A loss weight must be finite and not negative. Received: {name}={value}")
+
+
+def check_l1_normalization(value: str) -> None:
+  """Raises ValueError unless it is one of `L1_NORMALIZATIONS`."""
+  if value not in L1_NORMALIZATIONS:
+    raise ValueError(f"L1 is averaged over one of {', '.join(L1_NORMALIZATIONS)}. Received: l1_normalization={value!r}")
 
 
 def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],

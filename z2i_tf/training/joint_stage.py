@@ -13,8 +13,10 @@ from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import check_frozen_batch_norm
+from z2i_tf.training.config import check_l1_normalization
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.config import OVER_IMAGE
 from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.precision import check_precision
@@ -47,6 +49,8 @@ class JointStageConfig:
     jit_compile: whether the step is compiled with XLA; for one device.
     freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
       them, in place of each batch's.
+    l1_normalization: over which pixels L1 is averaged, one of `config.L1_NORMALIZATIONS`, see the step.
+    discriminator_warmup_steps: the first steps of the stage, in which the discriminator alone is trained.
   Raises: ValueError for an odd width, an unknown precision, a loss weight that has nothing to weigh, or batch norms
     that cannot be frozen (`config.check_frozen_batch_norm`).
   """
@@ -60,11 +64,20 @@ class JointStageConfig:
   precision: str = FLOAT32
   jit_compile: bool = False
   freeze_batch_norm: Tuple[str, ...] = ()
+  l1_normalization: str = OVER_IMAGE
+  discriminator_warmup_steps: int = 0
 
   def __post_init__(self):
     check_width(self.discriminator_width)
     check_precision(self.precision)
+    check_l1_normalization(self.l1_normalization)
     check_frozen_batch_norm(self.freeze_batch_norm, self.networks, self.initial_weights)
+    if not 0 <= self.discriminator_warmup_steps < self.optimizer.iterations:
+      raise ValueError("The steps for the discriminator alone are fewer than those of the stage. Received: "
+                       f"discriminator_warmup_steps={self.discriminator_warmup_steps}")
+    if self.discriminator_warmup_steps and not self.loss_weights.use_discriminator:
+      raise ValueError("With weight_adversarial=0 there is no discriminator. Received: "
+                       f"discriminator_warmup_steps={self.discriminator_warmup_steps}")
     counted = dataclasses.asdict(self.loss_weights)
     if self.model.zoom != "sr":
       counted.pop("weight_l1_sr")
@@ -112,7 +125,8 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
       freeze_batch_norms(inpainter.networks[name])
     discriminator = patch_discriminator(config.discriminator_width) if weights.use_discriminator else None
     networks = dict(inpainter.networks)
-    optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer), config.precision)}
+    warmup_steps = config.discriminator_warmup_steps
+    optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer, first_step=warmup_steps), config.precision)}
     optimizers[_GENERATOR].build(inpainter.trainable_variables)
     decay = config.optimizer.ema_decay
     averaged = [variable for network in inpainter.networks.values() for variable in network.variables]
@@ -123,6 +137,7 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
       optimizers[_DISCRIMINATOR].build(discriminator.trainable_variables)
     step = JointStep(
         inpainter, discriminator, None if vgg_weights is None else vgg19_features(vgg_weights), weights,
-        optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm)
+        optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm,
+        config.l1_normalization)
   return Stage(step, networks, optimizers, loop, strategy, {"model": dataclasses.asdict(config.model)},
-               config.initial_weights, config.jit_compile, averages)
+               config.initial_weights, config.jit_compile, averages, warmup_steps)

@@ -14,8 +14,10 @@ from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import SCALES
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.training.config import check_frozen_batch_norm
+from z2i_tf.training.config import check_l1_normalization
 from z2i_tf.training.config import check_loss_weight
 from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.config import OVER_IMAGE
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.pretrain_step import PretrainStep
 from z2i_tf.training.precision import check_precision
@@ -45,6 +47,7 @@ class PretrainStageConfig:
     jit_compile: whether the step is compiled with XLA; for one device.
     freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
       them, in place of each batch's.
+    l1_normalization: over which pixels L1 is averaged, one of `config.L1_NORMALIZATIONS`, see the step.
   Raises: ValueError for an odd width, a negative weight, a scale that does not go with the network, or batch norms
     that cannot be frozen (`config.check_frozen_batch_norm`).
   """
@@ -59,10 +62,12 @@ class PretrainStageConfig:
   precision: str = FLOAT32
   jit_compile: bool = False
   freeze_batch_norm: Tuple[str, ...] = ()
+  l1_normalization: str = OVER_IMAGE
 
   def __post_init__(self):
     check_width(self.width)
     check_precision(self.precision)
+    check_l1_normalization(self.l1_normalization)
     check_frozen_batch_norm(self.freeze_batch_norm, self.networks, self.initial_weights)
     scales = SCALES if self.network == conventions.SR_NET else (1,)
     if self.scale not in scales:
@@ -106,7 +111,8 @@ def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.d
     averages = WeightAverages(network.variables, decay, strategy) if decay else None
     step = PretrainStep(
         config.network, network, None if vgg_weights is None else vgg19_features(vgg_weights),
-        config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm)
+        config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm,
+        config.l1_normalization)
   description = {"pretrained": {"network": config.network, "width": config.width, "scale": config.scale}}
   return Stage(step, {config.network: network}, {config.network: optimizer}, loop, strategy, description,
                config.initial_weights, config.jit_compile, averages)

@@ -47,6 +47,8 @@ class Stage:
     jit_compile: whether the step is compiled with XLA.
     averages: of the weights of the networks, None if none are kept. The discriminator, which serves training alone, has
       none.
+    warmup_steps: in the first steps of the stage `step.warm_up` takes the place of `step`: same arguments, and the
+      networks whose averages are kept do not change.
   """
   step: Step
   networks: Mapping[str, Model]
@@ -57,6 +59,7 @@ class Stage:
   initial_weights: Mapping[str, str]
   jit_compile: bool = False
   averages: Optional[WeightAverages] = None
+  warmup_steps: int = 0
 
   @property
   def variables(self) -> List[tf.Variable]:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import os
 from typing import Any, Callable, Dict, Mapping, Optional
@@ -104,10 +105,18 @@ class StageRun(StageActions):
       if self._is_chief:
         record_settings(self._work_dir, self._shown_settings)
         self._journal = Journal(self._work_dir, self._shown_settings, record.step, reporter)
-      train_step = guarded_step(stage.train, stage.strategy, stage.variables, stage.jit_compile)
       batches = devices.distributed_batches(
           stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size)
-      run_loop(stage.loop, iter(batches), train_step, self, self._journal, record.step, interruption, record.skipped)
+      run_loop(stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption, record.skipped)
+
+  def _train_step(self):
+    """Returns the step of all replicas; those of the warm-up that are still to be done come first."""
+    stage = self._stage
+    steps = [guarded_step(step, stage.strategy, stage.variables, stage.jit_compile)
+             for step in ([stage.step.warm_up] if stage.warmup_steps else []) + [stage.train]]
+    left = itertools.chain(itertools.repeat(steps[0], max(0, stage.warmup_steps - self._record.step)),
+                           itertools.repeat(steps[-1]))
+    return lambda batch, stop: next(left)(batch, stop)
 
   def evaluate(self, step: int) -> Scalars:
     with self._averaged():
