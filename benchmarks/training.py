@@ -118,7 +118,7 @@ class _OurStep:
 
   def __init__(self, width, precision, vgg_path, batch_size):
     config = JointStageConfig(
-        model=ModelConfig(width=width, scale=_SCALE), discriminator_width=width, vgg_weights=vgg_path or "", seed=0,
+        model=ModelConfig(width=width, scale=_SCALE), discriminator_width=width, perceptual_weights=vgg_path or "", seed=0,
         loss_weights=LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0),
         optimizer=OptimizerConfig(iterations=1, learning_rates=(_LEARNING_RATE,), decay_fractions=()),
         precision=precision)

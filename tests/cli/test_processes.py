@@ -18,7 +18,7 @@ from z2i_tf.cli.main import main
 
 _STEPS_OF_REST = 3
 _COMMAND = ["pretrain", "--network=coarse", "--data_dir=data/images", "--width=4", "--crop_size=16", "--batch_size=4",
-            "--mask_reference_size=64", "--vgg_weights=none", "--learning_rates=1e-3", "--decay_fractions=",
+            "--mask_reference_size=64", "--perceptual_weights=none", "--learning_rates=1e-3", "--decay_fractions=",
             "--log_every=1", "--save_every=2", "--evaluate_every=1000"]
 _ENDLESS = ["--iterations=1000000"]
 _AS_IT_IS = ["-m", "z2i_tf"]

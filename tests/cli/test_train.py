@@ -22,7 +22,7 @@ from z2i_tf.training import run_checkpoints
 from z2i_tf.training.work_dir import LOCK_FILE
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
-          "--mask_reference_size=64", "--batch_size=2", "--vgg_weights=none", "--log_every=1",
+          "--mask_reference_size=64", "--batch_size=2", "--perceptual_weights=none", "--log_every=1",
           "--evaluate_every=2", "--save_every=1"]
 _COMMAND = ["train", "--data_dir=data/images", "--validation_dir=data/images"] + _SMALL
 
@@ -195,7 +195,7 @@ def test_a_warm_up_is_continued_where_it_was(finished, tmp_path):
   rows = _losses(whole)
   assert [bool(row["loss/generator"]) for row in rows] == [False, False, False, True]
   assert all(row["loss/adversarial_discriminator"] for row in rows)
-  for name, rates in (("generator", [1e-4] * 4), ("discriminator", [1e-3, 1e-3, 1e-4, 1e-4])):  # Of the next update.
+  for name, rates in (("generator", [1e-4] * 4), ("discriminator", [1e-3, 1e-3, 1e-3, 1e-4])):
     assert [float(row[f"learning_rate/{name}"]) for row in rows] == pytest.approx(rates)
   shutil.copytree(whole, run)
   for path in (run / "checkpoints").glob("ckpt-[34]*"):
@@ -260,7 +260,7 @@ def test_other_variables_are_never_allowed(finished, capsys, flag, former):
 
 
 def test_a_folder_of_another_command_is_refused(finished, capsys):
-  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}", "--vgg_weights=none",
+  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}", "--perceptual_weights=none",
                "--allow_config_change"]) == 2
   assert "holds a run of z2i train, not of z2i pretrain" in capsys.readouterr().err
 
@@ -381,7 +381,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--discriminator_warmup_steps=1", "--iterations=9", "--weight_adversarial=0"], "there is no discriminator"),
     (["--l1_normalization=mask"], "--l1_normalization=mask"),
     (["--weight_l1_sr=-1"], "weight_l1_sr=-1"),
-    (["--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
+    (["--perceptual_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),
     (["--data_dir=flags"], "no images in it"),
     (["--validation_dir=nowhere"], "nowhere: no such folder"),

@@ -23,11 +23,11 @@ from z2i_tf.training.run_checkpoints import RunRecord
 _LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
 
 
-def _stage(name, vgg_weights=None):
+def _stage(name, perceptual_weights=None):
   config = JointStageConfig(
       model=ModelConfig(width=4), discriminator_width=4,
-      loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if vgg_weights else 0.0),
-      optimizer=OptimizerConfig(iterations=10), vgg_weights=vgg_weights, seed=3, precision=name)
+      loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if perceptual_weights else 0.0),
+      optimizer=OptimizerConfig(iterations=10), perceptual_weights=perceptual_weights, seed=3, precision=name)
   return joint_stage(config, _LOOP, tf.distribute.get_strategy())
 
 
@@ -76,7 +76,7 @@ def test_the_discriminator_and_vgg_stay_float32(random_vgg_weights):
 def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
   def run():
     config = PretrainStageConfig(
-        network="sr", width=2, scale=2, weight_vgg=0.0, vgg_weights="none", optimizer=OptimizerConfig(iterations=10),
+        network="sr", width=2, scale=2, weight_vgg=0.0, perceptual_weights="none", optimizer=OptimizerConfig(iterations=10),
         seed=1, precision=precision.FLOAT16)
     stage = pretrain_stage(config, _LOOP, tf.distribute.get_strategy())
     optimizer = stage.optimizers["sr"]

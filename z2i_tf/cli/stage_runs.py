@@ -55,7 +55,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
   data_flags.define_bad_image_flag(values)
   data_flags.define_validation_flags(values)
   data_flags.define_choice_flags(values)
-  training_flags.define_vgg_weights_flag(values)
+  training_flags.define_perceptual_flags(values)
   training_flags.define_record_flags(values)
   training_flags.define_device_flags(values)
   flags.DEFINE_bool("allow_config_change", False, "Continue a run although flags that decide about its result were "
@@ -110,7 +110,8 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
     return
   # A flag that the run did not know yet did what its default does.
   former = {**{name: values[name].default for name in settings if name in values and name not in _FREE},
-            **run_checkpoints.read_record(values.work_dir)["settings"]}
+            **{training_flags.ALIASES.get(name, name): value
+               for name, value in run_checkpoints.read_record(values.work_dir)["settings"].items()}}
   changes = work_dir.changed_settings(values.work_dir, former, settings)
   for name, shape in _SHAPING.items():
     if shape(former.get(name)) != shape(settings.get(name)):

@@ -10,8 +10,10 @@ from z2i_tf import conventions
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
-# --vgg_weights that leaves VGG19 out, and that downloads it.
-NO_VGG, _IMAGENET = "none", "imagenet"
+# --perceptual_weights that leaves the perceptual terms out, and that stands for the published weights.
+NO_WEIGHTS, _IMAGENET = "none", "imagenet"
+# Former names of flags -> present ones.
+ALIASES = {"vgg_weights": "perceptual_weights"}
 # Networks that can start from given weights: name of the flag -> what its help calls them.
 _INITIAL_WEIGHTS = {
     conventions.ALL_NETWORKS: "every network", conventions.COARSE_NET: "the coarse network",
@@ -26,8 +28,8 @@ def define_loss_flags(values: flags.FlagValues) -> None:
       ("l1_sr", 1.0, "L1 of the zoomed image"),
       ("l1_refine", 1.0, "L1 of the composed refined image"),
       ("gradient", 1.0, "the gradient loss of the composed refined image"),
-      ("vgg_coarse", 0.01, "the VGG19 feature loss of the coarse fill"),
-      ("vgg_refine", 1e-5, "the VGG19 feature loss of the composed refined image"),
+      ("vgg_coarse", 0.01, "the perceptual loss of the coarse fill"),
+      ("vgg_refine", 1e-5, "the perceptual loss of the composed refined image"),
       ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator")):
     flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
   flags.DEFINE_integer("discriminator_warmup_steps", 0, "First steps of the stage, in which the discriminator alone is "
@@ -42,16 +44,25 @@ def define_l1_normalization_flag(values: flags.FlagValues) -> None:
                     "that small and large holes count alike.", flag_values=values)
 
 
-def define_vgg_weights_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("vgg_weights", _IMAGENET, f"VGG19 weights: {_IMAGENET} (downloaded by Keras), a Keras "
-                      f"weights file without top, or {NO_VGG} (VGG terms are left out).", flag_values=values)
+def define_perceptual_flags(values: flags.FlagValues) -> None:
+  """Which network's features the perceptual losses compare."""
+  flags.DEFINE_enum("perceptual_network", "vgg19", ["vgg19", "vgg16_antialiased"], "Network whose features the perceptual "
+                    "losses compare: VGG19 (paper), or the VGG16 with blurred pooling of PyPI's stlpips-pytorch.",
+                    flag_values=values)
+  flags.DEFINE_string(
+      "perceptual_weights", _IMAGENET, f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of the "
+      f"installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
+      f"vgg_shift_tolerant.pth of that package, or its arrays as .npz), or {NO_WEIGHTS} (perceptual terms are left out).",
+      flag_values=values)
+  for alias, name in ALIASES.items():
+    flags.DEFINE_alias(alias, name, flag_values=values)
 
 
 def loss_weights(values: flags.FlagValues):
   """Returns the LossWeights of the loss flags."""
   from z2i_tf.training.config import LossWeights
   weights = {field.name: values[field.name].value for field in dataclasses.fields(LossWeights)}
-  if values.vgg_weights == NO_VGG:
+  if values.perceptual_weights == NO_WEIGHTS:
     weights.update(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
   with flag_groups.usage_errors():
     return LossWeights(**weights)
@@ -112,8 +123,8 @@ def define_record_flags(values: flags.FlagValues) -> None:
 def define_device_flags(values: flags.FlagValues) -> None:
   """How the devices compute. Which ones: all visible GPUs, or the CPU; of all workers with TF_CONFIG."""
   flags.DEFINE_enum("precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "Arithmetic of the three "
-                    "networks; gates, losses, attention weights, VGG19 and discriminator stay float32. mixed_float16 "
-                    "scales the loss.", flag_values=values)
+                    "networks and of the perceptual one; gates, losses, attention weights and discriminator stay "
+                    "float32. mixed_float16 scales the loss.", flag_values=values)
   flags.DEFINE_bool("jit_compile", False, "Compile the step with XLA; for one device.", flag_values=values)
   flags.DEFINE_bool("deterministic", None, "Repeat results bit for bit, on the same devices. Default: on a CPU without "
                     "--jit_compile.", flag_values=values)
@@ -146,9 +157,9 @@ def check_device_flags(values: flags.FlagValues) -> None:
 def recorded_settings(values: flags.FlagValues, free: Collection[str]) -> Dict[str, Any]:
   """Returns all flags and their values, but for those named in `free`; files and folders as absolute paths."""
   return {name: os.path.realpath(values[name].value) if _is_path(name, values[name].value) else values[name].value
-          for name in values if name not in free}
+          for name in values if name not in free and name not in ALIASES}
 
 
 def _is_path(name, value) -> bool:
   return bool(value) and (name.endswith("_dir") or name.startswith("init_")
-                          or name == "vgg_weights" and value not in (NO_VGG, _IMAGENET))
+                          or name == "perceptual_weights" and value not in (NO_WEIGHTS, _IMAGENET))
