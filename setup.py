@@ -46,7 +46,6 @@ setup(
     ],
     extras_require={
         "evaluation": evaluation,
-        "lpips": ["torch>=2"],  # Reads torchvision's weights; .npz files need nothing.
         "onnx": onnx,
         "serving": serving,
         "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + onnx + serving + witnesses,

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests.training import stand_ins
 from z2i_tf import checkpoints
+from z2i_tf.keras_api import layers
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.layers.gated_conv import GatedConv2D
 from z2i_tf.models.zoom_inpainter import ModelConfig
@@ -64,13 +65,14 @@ def test_a_step_in_16_bits_is_near_that_in_32():
         assert results[name][tag] != value, (name, tag)  # It really is another arithmetic.
 
 
-def test_the_discriminator_and_vgg_stay_float32(random_vgg_weights):
-  stage = _stage(precision.BFLOAT16, random_vgg_weights)
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg_weights, name):
+  stage = _stage(name, random_vgg_weights)
   vgg = stage.step._vgg_features  # pylint: disable=protected-access
-  for model in (stage.networks["disc"], vgg):
-    assert {layer.compute_dtype for layer in _leaves(model)} == {"float32"}
-  image = tf.zeros([1, 32, 32, 3])
-  assert vgg(image).dtype == stage.networks["disc"](tf.zeros([1, 32, 32, 4])).dtype == tf.float32
+  assert {layer.compute_dtype for layer in _leaves(stage.networks["disc"])} == {"float32"}
+  convolutions = [layer for layer in _leaves(vgg) if isinstance(layer, layers.Conv2D)]
+  assert len(convolutions) == 9 and {layer.compute_dtype for layer in convolutions} == {name.replace("mixed_", "")}
+  assert vgg.output.dtype == name.replace("mixed_", "") and {weight.dtype for weight in vgg.weights} == {tf.float32}
 
 
 def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
