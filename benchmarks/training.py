@@ -8,8 +8,8 @@ those of the labels outside the tape, one persistent tape, automatic gradients, 
 weights. For every size, with and without VGG19 (random weights: time does not depend on them):
 - seconds per step in float32 and mixed_bfloat16 (ours as `z2i train` runs it, guard against steps that are not finite
   included), medians of steps of either kind in turn, in one process;
-- seconds per step with VGG19, ours in mixed_bfloat16 (the perceptual network too) beside the plain one in float32, which
-  is wanted to take at least 1.45 times as long;
+- seconds per step with VGG19, ours in mixed_bfloat16 (VGG19 too) beside the plain one in float32, which is wanted to
+  take at least 1.45 times as long;
 - the largest relative difference of their losses in the first step;
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
   2048x2048 float32 product in the same process. The profiler does not know einsum (the resizes), and counts nothing
@@ -120,7 +120,8 @@ class _OurStep:
 
   def __init__(self, width, precision, vgg_path, batch_size):
     config = JointStageConfig(
-        model=ModelConfig(width=width, scale=_SCALE), discriminator_width=width, perceptual_weights=vgg_path or "", seed=0,
+        model=ModelConfig(width=width, scale=_SCALE), discriminator_width=width, seed=0,
+        perceptual_weights=vgg_path or "",
         loss_weights=LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0),
         optimizer=OptimizerConfig(iterations=1, learning_rates=(_LEARNING_RATE,), decay_fractions=()),
         precision=precision)
@@ -255,8 +256,8 @@ def main():
     print("| LR crop | plain s | ours s | plain / ours | losses differ by |\n|" + "---|" * 5)
     for size in arguments.sizes.split(","):
       row = _in_child("across", size, _BFLOAT16, True, arguments, folder)
-      print(f"| {size} | {row['plain_s']:.2f} | {row['ours_s']:.2f} | {row['ratio']:.2f} | {row['loss_difference']:.1e} |",
-            flush=True)
+      print(f"| {size} | {row['plain_s']:.2f} | {row['ours_s']:.2f} | {row['ratio']:.2f} | "
+            f"{row['loss_difference']:.1e} |", flush=True)
   for size, precision, by_kind in where:
     print(f"\nWhere the {size} px, {precision} step with VGG spends its time, seconds per kind of operation:")
     for kind, seconds in by_kind.items():

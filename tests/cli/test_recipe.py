@@ -142,7 +142,8 @@ def test_joint_stages_are_the_paper_s(name, masks, iterations, learning_rates):
   values, config = (stage := _by_hand(f"flags/{name}.cfg")).values, stage.config
   assert config.model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64) and config.discriminator_width == 64
   assert config.loss_weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
-  assert (values.source, values.crop_size, values.batch_size, values.perceptual_weights, values.mask_reference_size) == (
+  assert (values.source, values.crop_size, values.batch_size, values.perceptual_weights,
+          values.mask_reference_size) == (
       "div2k", 256, 16, "imagenet", None)
   assert (values.mask_kind, config.optimizer.iterations, config.optimizer.learning_rates) == (
       masks, iterations, learning_rates)
@@ -451,7 +452,8 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
   files = {**{name: own[name] for name in own}, **lines}
   stages = []
   for name, more in files.items():
-    base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--perceptual_weights=none"] + own.get(name, [])
+    base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--perceptual_weights=none",
+            *own.get(name, [])]
     if more is not None:
       more = [line.format(finished=finished[1]) for line in more]
       (tmp_path / f"{name}.cfg").write_text("\n".join(base + more) + "\n")

@@ -167,7 +167,7 @@ def test_averages_are_what_is_measured(averaged, tmp_path):
   measured = {}
   for folder in (averaged, averaged / "raw"):
     run = tmp_path / folder.name
-    command = ["train", f"--work_dir={run}", "--data_dir=data/images", "--validation_dir=data/images", *_SMALL, *_UNCHANGED]
+    command = _COMMAND + _UNCHANGED + [f"--work_dir={run}"]
     assert main(command + [f"--init_{name}={folder}" for name in ("coarse", "sr", "refine")]) == 0
     measured[folder.name] = float(_losses(run)[-1]["validation/psnr/result"])
   expected = float(_losses(averaged)[-1]["validation/psnr/result"])
@@ -241,10 +241,13 @@ def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, m
   def older(work_dir):
     record = read_record(work_dir)
     assert record["settings"].pop("ema_decay") == 0.0
+    record["settings"]["vgg_weights"] = record["settings"].pop("perceptual_weights")  # Its former name.
     return record
 
   monkeypatch.setattr(run_checkpoints, "read_record", older)
-  assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=3"]) == 0
+  former_command = ["--vgg_weights=none" if flag == "--perceptual_weights=none" else flag for flag in _COMMAND]
+  for command in (_COMMAND, former_command):
+    assert main(command + [f"--work_dir={finished}", "--iterations=3"]) == 0
   assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=3", "--ema_decay=0.9"]) == 2
   assert "--ema_decay was 0.0, is 0.9" in capsys.readouterr().err
 
@@ -260,8 +263,8 @@ def test_other_variables_are_never_allowed(finished, capsys, flag, former):
 
 
 def test_a_folder_of_another_command_is_refused(finished, capsys):
-  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}", "--perceptual_weights=none",
-               "--allow_config_change"]) == 2
+  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}",
+               "--perceptual_weights=none", "--allow_config_change"]) == 2
   assert "holds a run of z2i train, not of z2i pretrain" in capsys.readouterr().err
 
 

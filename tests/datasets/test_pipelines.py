@@ -190,7 +190,7 @@ def _steps(batches):
 
 
 def test_crops_are_cut_at_several_scales_from_every_source(data_dir):
-  config = _config(crop_size=8, crop_scales=(1, 2, 2, 3))  # 16, 32 and 48 pixels of 40 to 44 x 50: no image has the last.
+  config = _config(crop_size=8, crop_scales=(1, 2, 2, 3))  # 16, 32, 48 pixels of 40 to 44 x 50: none has the last.
   expected = None
   for kind in ("folder", "tiles", "whole files"):
     name, path = _EVERY_SOURCE[kind]

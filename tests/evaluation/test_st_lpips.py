@@ -75,7 +75,7 @@ def test_weights_that_are_not_there_or_of_another_network(folder, tmp_path, monk
   with pytest.raises(InputError, match="--st_lpips_weights=.*alex_shift_tolerant.npz: no such file"):
     StLpips("alex", str(tmp_path))
   (tmp_path / "alex_shift_tolerant.npz").write_bytes((folder / "vgg_shift_tolerant.npz").read_bytes())
-  with pytest.raises(InputError, match="--st_lpips_weights: .*alex_shift_tolerant.npz: net.slice1.0.weight has the shape"):
+  with pytest.raises(InputError, match="--st_lpips_weights: .*alex_.*npz: net.slice1.0.weight has the shape"):
     StLpips("alex", str(tmp_path))
   monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
   with pytest.raises(InputError, match="pip install --no-deps stlpips-pytorch==0.0.2"):

@@ -29,8 +29,8 @@ def test_npz(tmp_path):
   _expect_the_arrays(_read(tmp_path / "file.npz"))
 
 
-# Written by PyTorch 2: `_ARRAYS`, "head.weight", and arrays "net.turned" (transposed float64), "net.part" (elements 3 to 6
-# of ten, float16), "count" (an integer without dimensions).
+# Its files were written by PyTorch 2: `_ARRAYS`, `_OTHER`, "net.turned" (transposed float64), "net.part" (elements 3 to
+# 6 of ten float16), "count" (an integer without dimensions).
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
 def test_torch_file(tmp_path, kind):
   arrays = torch_files.read_arrays(f"tests/golden/torch_{kind}.pth")

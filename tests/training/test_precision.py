@@ -78,8 +78,8 @@ def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg
 def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
   def run():
     config = PretrainStageConfig(
-        network="sr", width=2, scale=2, weight_vgg=0.0, perceptual_weights="none", optimizer=OptimizerConfig(iterations=10),
-        seed=1, precision=precision.FLOAT16)
+        network="sr", width=2, scale=2, weight_vgg=0.0, perceptual_weights="none",
+        optimizer=OptimizerConfig(iterations=10), seed=1, precision=precision.FLOAT16)
     stage = pretrain_stage(config, _LOOP, tf.distribute.get_strategy())
     optimizer = stage.optimizers["sr"]
     return stage.networks["sr"], optimizer, RunCheckpoints(

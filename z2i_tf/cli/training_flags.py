@@ -46,14 +46,14 @@ def define_l1_normalization_flag(values: flags.FlagValues) -> None:
 
 def define_perceptual_flags(values: flags.FlagValues) -> None:
   """Which network's features the perceptual losses compare."""
-  flags.DEFINE_enum("perceptual_network", "vgg19", ["vgg19", "vgg16_antialiased"], "Network whose features the perceptual "
-                    "losses compare: VGG19 (paper), or the VGG16 with blurred pooling of PyPI's stlpips-pytorch.",
+  flags.DEFINE_enum("perceptual_network", "vgg19", ["vgg19", "vgg16_antialiased"], "Network whose features the "
+                    "perceptual losses compare: VGG19 (paper), or the VGG16 with blurred pooling of PyPI's stlpips-pytorch.",
                     flag_values=values)
   flags.DEFINE_string(
-      "perceptual_weights", _IMAGENET, f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of the "
-      f"installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
-      f"vgg_shift_tolerant.pth of that package, or its arrays as .npz), or {NO_WEIGHTS} (perceptual terms are left out).",
-      flag_values=values)
+      "perceptual_weights", _IMAGENET, f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
+      "the installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
+      "vgg_shift_tolerant.pth of that package, or its arrays as .npz), or "
+      f"{NO_WEIGHTS} (perceptual terms are left out).", flag_values=values)
   for alias, name in ALIASES.items():
     flags.DEFINE_alias(alias, name, flag_values=values)
 

@@ -59,7 +59,8 @@ class Scores:
   per_set: Dict[str, Dict[str, Dict[str, float]]]
 
 
-def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], distances: Mapping[str, Distance] = types.MappingProxyType({}),
+def evaluate(methods: Mapping[str, Method], examples: Iterable[Example],
+             distances: Mapping[str, Distance] = types.MappingProxyType({}),
              inception: Optional[Features] = None,
              keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None) -> Scores:
   """Runs every method on every example and scores its 8-bit result.

@@ -102,8 +102,8 @@ def feature_network(net: str, arrays: Dict[str, np.ndarray], convolutions: Seque
   Args:
     net: a name in `NETS`.
     arrays: as `read_weights` returns them.
-    convolutions: whose features are returned, by their arrays' names, and up to which the network is built; empty: those
-      that ST-LPIPS compares.
+    convolutions: whose features are returned, by their arrays' names, and up to which the network is built; empty:
+      those that ST-LPIPS compares.
   Returns: a model with a list of outputs, or with one. It computes by Keras' policy.
   """
   blocks = NETS[net].blocks
@@ -136,7 +136,7 @@ def feature_network(net: str, arrays: Dict[str, np.ndarray], convolutions: Seque
 
 
 def _halve(x):
-  """Blurs by [1 2 1] / 4 along both axes, which is two means of neighbours one after the other, at every other place."""
+  """Blurs by [1 2 1] / 4 along both axes, which is two means of neighbours in turn, and keeps every other position."""
   around = [_BLUR_PADDING, _BLUR_PADDING]
   x = tf.pad(x, [[0, 0], around, around, [0, 0]], "REFLECT")
   return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, 2, 1, "VALID"), 2, 2, "VALID")

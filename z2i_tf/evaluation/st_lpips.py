@@ -28,8 +28,8 @@ class StLpips:
 
     Args:
       net: one of `NETS`.
-      folder: with alex_shift_tolerant and vgg_shift_tolerant, .pth as in the package stlpips-pytorch, or the same arrays
-        as .npz; None: that of the installed package.
+      folder: with alex_shift_tolerant and vgg_shift_tolerant, .pth as in the package stlpips-pytorch, or the same
+        arrays as .npz; None: that of the installed package.
     Raises: InputError if the file is missing, unusable or of another network.
     """
     path = None if folder is None else os.path.join(folder, shift_tolerant.file_name(net) + ".pth")

@@ -1,8 +1,8 @@
 """Reads PyTorch's files of named arrays without PyTorch.
 
-Both formats hold a pickle in which every array refers to a stretch of raw numbers: an archive with one file per stretch,
-or, before PyTorch 1.6, a sequence of pickles with the stretches behind it. A pickle may call whatever it names; here it
-can name nothing but what builds arrays and dictionaries.
+Both formats hold a pickle in which every array refers to a stretch of raw numbers: an archive with one file per
+stretch, or, before PyTorch 1.6, a sequence of pickles with the stretches behind it. A pickle may call whatever it
+names; here it can name nothing but what builds arrays and dictionaries.
 """
 
 import collections

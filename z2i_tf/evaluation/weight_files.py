@@ -65,8 +65,8 @@ def read_arrays(path: str, shapes: Mapping[str, Tuple[int, ...]], prefix: Union[
                 flag: str) -> Dict[str, np.ndarray]:
   """Reads the arrays whose names begin with `prefix`, which must be those of `shapes` and no others.
 
-  A name that ends in ".npz" is NumPy's format, everything else PyTorch's, which is read without PyTorch. One becomes the
-  other by `np.savez("out.npz", **torch_files.read_arrays("in.pth"))`.
+  A name that ends in ".npz" is NumPy's format, everything else PyTorch's, which is read without PyTorch. One becomes
+  the other by `np.savez("out.npz", **torch_files.read_arrays("in.pth"))`.
 
   Args:
     path: of a file that is there.

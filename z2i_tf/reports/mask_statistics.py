@@ -119,7 +119,8 @@ def _parameters(kind):
     low, high = spec.side_fractions
     return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
   low, high = spec.diameter_fractions
-  return ("U[{}, {}] blobs".format(*spec.blobs), NONE, f"diameters {low} to {high} of the shorter side", NONE, NONE, NONE)
+  return ("U[{}, {}] blobs".format(*spec.blobs), NONE, f"diameters {low} to {high} of the shorter side",
+          NONE, NONE, NONE)
 
 
 def _histogram(ratios, bins):

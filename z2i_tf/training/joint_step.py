@@ -54,8 +54,8 @@ class JointStep(tf.Module):
       discriminator_optimizer: updates the discriminator.
       global_batch_size: examples of one step over all replicas.
       gradient_clip_norm: global norm that the generator's gradient is scaled down to; 0 = never.
-      l1_normalization: whether the L1 of the coarse and of the composed refined image is a mean over the "image" or over
-        the "hole"; that of the zoomed image is one over the image.
+      l1_normalization: whether the L1 of the coarse and of the composed refined image is a mean over the "image" or
+        over the "hole"; that of the zoomed image is one over the image.
     Raises: ValueError if a weight is positive and the model for it is missing.
     """
     super().__init__()

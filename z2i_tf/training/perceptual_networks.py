@@ -23,7 +23,7 @@ def perceptual_network(name: str, weights: str, precision: str) -> Model:
 
   Args:
     name: one of `PERCEPTUAL_NETWORKS`.
-    weights: "imagenet" for the published ones (VGG19: downloaded; vgg16_antialiased: of an installed package), or a file.
+    weights: "imagenet" for the published ones (VGG19: downloaded; the other: of an installed package), or a file.
     precision: in which the network computes; the image is resized and scaled in float32.
   Raises: InputError if the weights cannot be had, or are of another network.
   """

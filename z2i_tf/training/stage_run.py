@@ -107,7 +107,8 @@ class StageRun(StageActions):
         self._journal = Journal(self._work_dir, self._shown_settings, record.step, reporter)
       batches = devices.distributed_batches(
           stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size)
-      run_loop(stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption, record.skipped)
+      run_loop(stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption,
+               record.skipped)
 
   def _train_step(self):
     """Returns the step of all replicas; those of the warm-up that are still to be done come first."""
