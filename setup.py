@@ -48,7 +48,6 @@ setup(
     extras_require={
         "evaluation": evaluation,
         "heif": heif,
-        "lpips": ["torch>=2"],  # Reads torchvision's weights; .npz files need nothing.
         "onnx": onnx,
         "serving": serving,
         "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + heif + onnx + serving + witnesses,

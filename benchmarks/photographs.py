@@ -11,7 +11,7 @@ sizes: seconds over thicknesses of the hole (a disc's diameter) and sizes of the
 memory: peak of a process that fills a hole of 5% in a large photograph.
 quality: smooth blobs, 14 to 34% of the short side, anywhere inside --count photographs of the folder (those above 3 MP
   are reduced to 2.8 MP). PSNR is the hole's. ST-LPIPS (Ghildyal and Liu 2022) sees the hole's box, grown by a quarter
-  and 8 pixels, its longer side reduced to 512 pixels; it needs the packages that the part names if they are missing.
+  and 8 pixels, its longer side reduced to 512 pixels; it needs a package that the part names if it is missing.
   High frequencies: mean |gray - blurred gray| (sigma 2) inside the hole, as a share of the original's. "Better" is the
   mean beside the better mean of OpenCV's two. --output_dir gets a picture of each photograph's fills, and scores.txt,
   those photographs first where the default's ST-LPIPS (alex) is worst beside the better of OpenCV's.
@@ -34,6 +34,8 @@ from examples import ALONE, DEFAULT, NAVIER_STOKES, NONE, SIDE, TELEA
 from z2i_tf import image_io
 from z2i_tf import memory
 from z2i_tf import processor
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation.st_lpips import StLpips
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
 from z2i_tf.inference.inpainter import Inpainter
@@ -108,20 +110,13 @@ class _Scorer:
 
   def __init__(self):
     try:
-      import torch  # pylint: disable=import-outside-toplevel
-      from stlpips_pytorch import stlpips  # pylint: disable=import-outside-toplevel
-    except ImportError as error:
-      raise SystemExit(f"quality needs packages that are not installed ({error.name}): "
-                       "pip install stlpips-pytorch torch torchvision torchsummary ipython") from error
-    self._torch = torch
-    self._nets = {name: stlpips.LPIPS(net=net, variant="shift_tolerant", verbose=False).eval()
-                  for name, net in ((_ALEX, "alex"), (_VGG, "vgg"))}
+      self._nets = {name: StLpips(net) for name, net in ((_ALEX, "alex"), (_VGG, "vgg"))}
+    except InputError as error:
+      raise SystemExit(str(error)) from error
 
   def __call__(self, result, original, mask):
-    pair = [self._torch.from_numpy(_crop(image.astype(np.float32), mask) / 127.5 - 1.0).permute(2, 0, 1)[np.newaxis]
-            for image in (result, original)]
-    with self._torch.no_grad():
-      distances = {name: float(net(*pair)) for name, net in self._nets.items()}
+    pair = [_crop(image, mask)[np.newaxis] for image in (result, original)]
+    distances = {name: float(net(*pair)[0]) for name, net in self._nets.items()}
     inner = cv2.erode(mask, np.ones((9, 9), np.uint8)) == 1
     energy, of_original = (max(1e-3, _high_frequencies(image)[inner].mean()) for image in (result, original))
     return {_PSNR: _psnr(result, original, mask), **distances, _FREQUENCIES: energy / of_original}

@@ -160,7 +160,7 @@ def test_the_sources_of_the_flag_are_those_there_are(tmp_path):
     (["--source=imagenet"], "--source=imagenet"),
 ])
 def test_sources_that_cannot_be_used_get_one_line(images, tmp_path, capsys, command, arguments, message):
-  options = {"show-batch": ["--output={}/b.png"], "train": ["--work_dir={}/run", "--vgg_weights=none"],
+  options = {"show-batch": ["--output={}/b.png"], "train": ["--work_dir={}/run", "--perceptual_weights=none"],
              "check-data": [], "prepare": ["--output_dir={}/records"]}[command]
   assert main([command, f"--data_dir={images}", *(option.format(tmp_path) for option in options), *arguments]) == 2
   error = capsys.readouterr().err

@@ -10,6 +10,7 @@ from PIL import Image
 import pytest
 
 from tests.datasets import stand_ins
+from tests.evaluation.test_st_lpips import random_weights
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
 from z2i_tf.reports import gathering
@@ -225,6 +226,8 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
     (["--result_dir=mask=x"], "mask is kept for other pictures"),
     (["--result_dir=x"], "--result_dir=x: expected NAME=PATH"),
     (["--lpips_linear=x"], "--lpips_linear=x: only with --lpips_net"),
+    (["--st_lpips=squeeze"], "--st_lpips=squeeze: expected alex, vgg, each once"),
+    (["--st_lpips_weights=x"], "--st_lpips_weights=x: only with --st_lpips"),
     (["--image_dir=x"], "--testset says where images and masks are"),
     (["--model=nowhere"], "--model=nowhere: no such folder")])
 def test_flags_that_do_not_go_together(testset, tmp_path, capsys, options, message):
@@ -350,6 +353,19 @@ def test_changed_testset_is_refused(testset, tmp_path, capsys):
   image_io.write_mask(str(changed / "masks" / "rect" / "00002.png"), np.eye(_SIZE))
   assert _evaluate(changed, tmp_path / "run") == 2
   assert "1 images or rect masks (00002) are not those of its testset.json" in capsys.readouterr().err
+
+
+def test_st_lpips_is_measured_from_a_folder_of_weights(testset, tmp_path, capsys):
+  np.savez(tmp_path / "alex_shift_tolerant.npz", **random_weights("alex"))
+  assert _evaluate(testset, tmp_path / "run", "--baseline=mean", "--st_lpips=alex,vgg",
+                   f"--st_lpips_weights={tmp_path}") == 1
+  captured = capsys.readouterr()
+  assert "left out: ST-LPIPS vgg: --st_lpips_weights=" in captured.err and "ST-LPIPS alex" in captured.out
+  record = _record(tmp_path / "run")
+  values = record["scores"]["small"]["mean"]["ST-LPIPS alex"]
+  assert np.isfinite(values).all() and min(values) > 0
+  assert "alex_shift_tolerant.npz (sha256 " in record["manifest"]["metrics"]["ST-LPIPS alex"]
+  assert "ST-LPIPS vgg" not in record["manifest"]["metrics"]
 
 
 def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_path, capsys):

@@ -9,7 +9,7 @@ from z2i_tf import checkpoints
 from z2i_tf.cli.main import main
 
 _SMALL = ["--data_dir=data/images", "--crop_size=16", "--batch_size=2", "--log_every=1",
-          "--vgg_weights=none", "--iterations=1", "--save_every=1"]
+          "--perceptual_weights=none", "--iterations=1", "--save_every=1"]
 _STAGES = {"coarse": "1_coarse", "sr": "2_zoomed", "refine": "3_refined"}
 
 
@@ -113,8 +113,9 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
     (["--network=sr", "--init_all=nowhere"], "Unknown command line flag 'init_all'"),
     (["--network=sr", "--width=5"], "even number"),
     (["--network=sr", "--mask_kind=large"], "--mask_kind=large: there are no masks here"),
-    (["--network=coarse", "--weight_vgg=-1", "--vgg_weights=nowhere.h5"], "weight_vgg=-1"),
-    (["--network=coarse", "--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
+    (["--network=sr", "--l1_normalization=hole"], "--l1_normalization=hole: there are no masks here"),
+    (["--network=coarse", "--weight_vgg=-1", "--perceptual_weights=nowhere.h5"], "weight_vgg=-1"),
+    (["--network=coarse", "--perceptual_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--network=coarse", "--data_dir="], "--data_dir is missing"),
     (["--network=coarse", "--work_dir="], "--work_dir is missing"),
 ])

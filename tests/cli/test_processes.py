@@ -18,9 +18,10 @@ from z2i_tf.cli.main import main
 
 _STEPS_OF_REST = 3
 _COMMAND = ["pretrain", "--network=coarse", "--data_dir=data/images", "--width=4", "--crop_size=16", "--batch_size=4",
-            "--mask_reference_size=64", "--vgg_weights=none", "--learning_rates=1e-3", "--decay_fractions=",
+            "--mask_reference_size=64", "--perceptual_weights=none", "--learning_rates=1e-3", "--decay_fractions=",
             "--log_every=1", "--save_every=2", "--evaluate_every=1000"]
 _ENDLESS = ["--iterations=1000000"]
+_AVERAGED = ["--ema_decay=0.9"]
 _AS_IT_IS = ["-m", "z2i_tf"]
 # Eager, for runs of a few steps: tracing takes longer than they do.
 _EAGER = ["-W", "ignore::UserWarning", "-c", "import runpy, tensorflow\ntensorflow.config.run_functions_eagerly(True)\n"
@@ -79,12 +80,12 @@ def _free_ports(count):
 @pytest.mark.usefixtures("eager_functions")
 def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_path):
   run, whole = tmp_path / "run", tmp_path / "whole"
-  killed = _start(run, *_ENDLESS)
+  killed = _start(run, *_ENDLESS, *_AVERAGED)
   _wait_for_step(run, 2, killed)
   killed.kill()
   killed.communicate()
   at_kill = _last_step(run)
-  told = _start(run, *_ENDLESS)
+  told = _start(run, *_ENDLESS, *_AVERAGED)
   _wait_for_step(run, at_kill + 2, told)
   told.terminate()
   code, output, errors = _end(told)
@@ -94,7 +95,7 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
                     "command continues"]
   assert _last_step(run) == stopped
   # All that a run goes on with is what an uninterrupted one has: weights, optimizer, place in the data.
-  assert main(_COMMAND + [f"--work_dir={whole}", f"--iterations={stopped}"]) == 0
+  assert main(_COMMAND + _AVERAGED + [f"--work_dir={whole}", f"--iterations={stopped}"]) == 0
   (variables, record), (expected, expected_record) = (_checkpoint(folder, stopped) for folder in (run, whole))
   assert record == expected_record and variables.keys() == expected.keys()
   for name, value in expected.items():

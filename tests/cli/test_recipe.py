@@ -132,7 +132,7 @@ def test_pretraining_is_the_paper_s(name, source, crop_size, iterations, weight_
       iterations, (1e-3, 1e-4, 1e-5), (0.8, 0.9), 0)
   assert (values.batch_size, values.width, values.mask_kind, stage.config.scale) == (
       16, 64, "small", 2 if name == "sr" else 1)
-  assert values.vgg_weights == ("none" if name == "sr" else "imagenet")
+  assert values.perceptual_weights == ("none" if name == "sr" else "imagenet")
 
 
 @pytest.mark.parametrize("name, masks, iterations, learning_rates", [
@@ -142,7 +142,8 @@ def test_joint_stages_are_the_paper_s(name, masks, iterations, learning_rates):
   values, config = (stage := _by_hand(f"flags/{name}.cfg")).values, stage.config
   assert config.model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64) and config.discriminator_width == 64
   assert config.loss_weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
-  assert (values.source, values.crop_size, values.batch_size, values.vgg_weights, values.mask_reference_size) == (
+  assert (values.source, values.crop_size, values.batch_size, values.perceptual_weights,
+          values.mask_reference_size) == (
       "div2k", 256, 16, "imagenet", None)
   assert (values.mask_kind, config.optimizer.iterations, config.optimizer.learning_rates) == (
       masks, iterations, learning_rates)
@@ -219,7 +220,7 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
                ("train_mixture", 700, 4, mixture, ["coarse", "refine"])]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
-    assert stage.config.used_vgg_weights is None
+    assert stage.config.used_perceptual_weights is None
     assert stage.values.crop_size == (128 if stage.config.with_masks else 64)
     assert stage.config.optimizer.gradient_clip_norm == 1
     assert stage.values.mask_reference_size is None  # Masks are drawn at the crop's size.
@@ -257,7 +258,7 @@ def _write_recipe(folder):
 
 
 def _command(folder):
-  return ["recipe", f"--flagfile={folder / 'recipe.flags'}", "--data_dir=data/images", "--vgg_weights=none",
+  return ["recipe", f"--flagfile={folder / 'recipe.flags'}", "--data_dir=data/images", "--perceptual_weights=none",
           "--flips=both", f"--work_dir={folder / 'runs'}"]
 
 
@@ -318,7 +319,7 @@ def test_given_flags_reach_all_stages_and_others_stay_the_stage_s_own(finished):
   _, runs, _ = finished
   for name in _NAMES:
     settings = (runs / name / "config.json").read_text()
-    assert '"flips": "both"' in settings and '"vgg_weights": "none"' in settings
+    assert '"flips": "both"' in settings and '"perceptual_weights": "none"' in settings
     assert '"seed": 0' in settings and '"crop_size": 16' in settings
   values = _parsed(["--validation_split=", "--seed=3", "--on_bad_image=fail", "--save_every=9"])
   overriding = recipe._given(values)  # pylint: disable=protected-access
@@ -429,7 +430,7 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
     ({"last": ["--crop_size=512"]}, "last.cfg: none of 4 images is usable"),
     ({"last": ["--data_dir=nowhere"]}, "last.cfg: nowhere: no such folder"),
     ({"last": ["--validation_dir=nowhere"]}, "last.cfg: nowhere: no such folder"),
-    ({"last": ["--vgg_weights=nowhere.h5"]}, "last.cfg: --vgg_weights=nowhere.h5: no such file"),
+    ({"last": ["--perceptual_weights=nowhere.h5"]}, "last.cfg: --perceptual_weights=nowhere.h5: no such file"),
     ({"last": ["--init_disc=nowhere"]}, "last.cfg: nowhere: no model here"),
     ({"last": ["--init_disc={finished}/sr"]}, "last.cfg: --init_disc: {finished}/sr has no network 'disc'"),
     ({"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]},
@@ -451,7 +452,8 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
   files = {**{name: own[name] for name in own}, **lines}
   stages = []
   for name, more in files.items():
-    base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--vgg_weights=none"] + own.get(name, [])
+    base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--perceptual_weights=none",
+            *own.get(name, [])]
     if more is not None:
       more = [line.format(finished=finished[1]) for line in more]
       (tmp_path / f"{name}.cfg").write_text("\n".join(base + more) + "\n")

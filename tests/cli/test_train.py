@@ -18,10 +18,11 @@ from z2i_tf import checkpoints
 from z2i_tf import folder_lock
 from z2i_tf import image_io
 from z2i_tf.cli.main import main
+from z2i_tf.training import run_checkpoints
 from z2i_tf.training.work_dir import LOCK_FILE
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
-          "--mask_reference_size=64", "--batch_size=2", "--vgg_weights=none", "--log_every=1",
+          "--mask_reference_size=64", "--batch_size=2", "--perceptual_weights=none", "--log_every=1",
           "--evaluate_every=2", "--save_every=1"]
 _COMMAND = ["train", "--data_dir=data/images", "--validation_dir=data/images"] + _SMALL
 
@@ -119,6 +120,92 @@ def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupte
   assert {path.name for path in folder.iterdir()} == {path.name for path in (finished / "checkpoints").iterdir()}
 
 
+_AVERAGED = _COMMAND + ["--ema_decay=0.9", "--iterations=3"]
+_UNCHANGED = ["--learning_rates=1e-30", "--decay_fractions=", "--freeze_batch_norm=coarse,refine", "--iterations=1",
+              "--weight_adversarial=0"]
+
+
+@pytest.fixture(name="averaged", scope="module")
+def _averaged(tmp_path_factory):
+  """As `finished`, with averages of the weights."""
+  work_dir = tmp_path_factory.mktemp("runs") / "averaged"
+  with stand_ins.eagerly():
+    assert main(_AVERAGED + [f"--work_dir={work_dir}"]) == 0
+  return work_dir
+
+
+def test_averaged_weights_are_what_is_saved_and_raw_ones_lie_beside_them(averaged, finished):
+  raw, config = _weights(averaged / "raw")
+  expected = _weights(finished)[0]
+  assert config["step"] == 3 and raw.keys() == expected.keys()
+  for name, array in _weights(averaged)[0].items():
+    np.testing.assert_array_equal(raw[name], expected[name], err_msg=name)  # Training itself does not know of them.
+    assert np.array_equal(array, raw[name]) == name.startswith("disc/"), name
+  assert not (finished / "raw").exists()
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_averages_are_continued_bit_for_bit(averaged, tmp_path):
+  run = tmp_path / "run"
+  shutil.copytree(averaged, run)
+  for path in [*(run / "checkpoints").glob("ckpt-[23]*"), run / "model.npz", run / "raw" / "model.npz"]:
+    path.unlink()
+  assert main(_AVERAGED + [f"--work_dir={run}"]) == 0
+  variables, expected = _checkpoint(run, 3)[0], _checkpoint(averaged, 3)[0]
+  assert variables.keys() == expected.keys() and any(name.startswith("averages/") for name in expected)
+  for name, value in variables.items():
+    np.testing.assert_array_equal(value, expected[name], err_msg=name)
+  for folder in (".", "raw"):
+    for name, array in _weights(averaged / folder)[0].items():
+      np.testing.assert_array_equal(_weights(run / folder)[0][name], array, err_msg=name)
+  assert _losses(run) == _losses(averaged)
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_averages_are_what_is_measured(averaged, tmp_path):
+  """New runs whose weights do not change measure the weights that they start from, averaged or raw."""
+  measured = {}
+  for folder in (averaged, averaged / "raw"):
+    run = tmp_path / folder.name
+    command = _COMMAND + _UNCHANGED + [f"--work_dir={run}"]
+    assert main(command + [f"--init_{name}={folder}" for name in ("coarse", "sr", "refine")]) == 0
+    measured[folder.name] = float(_losses(run)[-1]["validation/psnr/result"])
+  expected = float(_losses(averaged)[-1]["validation/psnr/result"])
+  assert measured["averaged"] == pytest.approx(expected, abs=1e-4)
+  assert abs(measured["raw"] - expected) > 1e-2
+
+
+@pytest.mark.usefixtures("eager_functions")
+def test_a_warm_up_is_continued_where_it_was(finished, tmp_path):
+  """Of four steps three warm up: the generator and its averages change in the last one alone, at its rate."""
+  command = _COMMAND + ["--iterations=4", "--discriminator_warmup_steps=3", f"--init_all={finished}",
+                        "--ema_decay=0.9", "--learning_rates=1e-3,1e-4", "--decay_fractions=0.75"]
+  whole, run = tmp_path / "whole", tmp_path / "run"
+  assert main(command + [f"--work_dir={whole}"]) == 0
+  source, averages = _weights(finished)[0], {}
+  for step in (2, 3):  # Other checkpoints than the last three are gone.
+    variables, _ = _checkpoint(whole, step)
+    averages[step] = {name: value for name, value in variables.items() if name.startswith("averages/")}
+    assert int(variables["generator_optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE"]) == 0
+    assert int(variables["discriminator_optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE"]) == step
+  for name, value in averages[3].items():
+    np.testing.assert_array_equal(value, averages[2][name])
+  for name, array in _weights(whole / "raw")[0].items():
+    assert not np.array_equal(array, source[name]) or name.endswith("gamma"), name
+  rows = _losses(whole)
+  assert [bool(row["loss/generator"]) for row in rows] == [False, False, False, True]
+  assert all(row["loss/adversarial_discriminator"] for row in rows)
+  for name, rates in (("generator", [1e-4] * 4), ("discriminator", [1e-3, 1e-3, 1e-3, 1e-4])):
+    assert [float(row[f"learning_rate/{name}"]) for row in rows] == pytest.approx(rates)
+  shutil.copytree(whole, run)
+  for path in (run / "checkpoints").glob("ckpt-[34]*"):
+    path.unlink()
+  assert main(command + [f"--work_dir={run}"]) == 0
+  variables, expected = _checkpoint(run, 4)[0], _checkpoint(whole, 4)[0]
+  for name, value in variables.items():
+    np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
 def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
   assert main(["train", "--data_dir=data/images", f"--work_dir={finished}", "--iterations=4"]
               + [flag for flag in _SMALL if "batch" not in flag]) == 2
@@ -148,9 +235,26 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
 
 
+def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, monkeypatch, capsys):
+  read_record = run_checkpoints.read_record
+
+  def older(work_dir):
+    record = read_record(work_dir)
+    assert record["settings"].pop("ema_decay") == 0.0
+    record["settings"]["vgg_weights"] = record["settings"].pop("perceptual_weights")  # Its former name.
+    return record
+
+  monkeypatch.setattr(run_checkpoints, "read_record", older)
+  former_command = ["--vgg_weights=none" if flag == "--perceptual_weights=none" else flag for flag in _COMMAND]
+  for command in (_COMMAND, former_command):
+    assert main(command + [f"--work_dir={finished}", "--iterations=3"]) == 0
+  assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=3", "--ema_decay=0.9"]) == 2
+  assert "--ema_decay was 0.0, is 0.9" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flag, former", [
     ("--width=6", "4"), ("--precision=mixed_float16", "'float32'"), ("--weight_adversarial=0", "0.5"),
-    ("--zoom=bicubic", "'sr'")])
+    ("--zoom=bicubic", "'sr'"), ("--ema_decay=0.9", "0.0")])
 def test_other_variables_are_never_allowed(finished, capsys, flag, former):
   assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=4", "--allow_config_change", flag]) == 2
   error = capsys.readouterr().err
@@ -159,8 +263,8 @@ def test_other_variables_are_never_allowed(finished, capsys, flag, former):
 
 
 def test_a_folder_of_another_command_is_refused(finished, capsys):
-  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}", "--vgg_weights=none",
-               "--allow_config_change"]) == 2
+  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}",
+               "--perceptual_weights=none", "--allow_config_change"]) == 2
   assert "holds a run of z2i train, not of z2i pretrain" in capsys.readouterr().err
 
 
@@ -269,12 +373,18 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--width=5"], "even number"),
     (["--discriminator_width=5"], "even number"),
     (["--mask_kind=round"], "--mask_kind=round"),
+    (["--crop_scales=1,half"], "--crop_scales=1,half: expected whole numbers"),
+    (["--crop_scales=40"], "none of 4 images is usable"),
     (["--learning_rates=1e-3"], "one learning rate more"),
     (["--learning_rates=fast,slow,stop"], "--learning_rates=fast,slow,stop"),
     (["--learning_rates=nan,nan,nan"], "positive"),
     (["--gradient_clip_norm=nan"], "clip norm"),
+    (["--ema_decay=1"], "ema_decay=1.0"),
+    (["--discriminator_warmup_steps=1"], "discriminator_warmup_steps=1"),
+    (["--discriminator_warmup_steps=1", "--iterations=9", "--weight_adversarial=0"], "there is no discriminator"),
+    (["--l1_normalization=mask"], "--l1_normalization=mask"),
     (["--weight_l1_sr=-1"], "weight_l1_sr=-1"),
-    (["--vgg_weights=nowhere.h5"], "nowhere.h5: no such file"),
+    (["--perceptual_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),
     (["--data_dir=flags"], "no images in it"),
     (["--validation_dir=nowhere"], "nowhere: no such folder"),

@@ -184,6 +184,41 @@ def test_flips_are_off_unless_asked_for_and_fair(source):
   assert all(0.35 < share < 0.65 for share in directions("both"))
 
 
+def _steps(batches):
+  """By how much neighbouring rows of each crop differ: the scale at which it was cut."""
+  return np.rint(np.diff(_levels(batches)[..., 1], axis=1).mean(axis=(1, 2))).astype(int)
+
+
+def test_crops_are_cut_at_several_scales_from_every_source(data_dir):
+  config = _config(crop_size=8, crop_scales=(1, 2, 2, 3))  # 16, 32, 48 pixels of 40 to 44 x 50: none has the last.
+  expected = None
+  for kind in ("folder", "tiles", "whole files"):
+    name, path = _EVERY_SOURCE[kind]
+    source = sources.open_source(name, str(data_dir / path), "train", 2)
+    batches = _training(source, config, count=4, batch_size=50)
+    _assert_equal(batches, expected or batches)
+    expected = batches
+  counted = collections.Counter(_steps(expected).tolist())
+  assert set(counted) == {1, 2} and 0.55 < counted[2] / 200 < 0.78
+  _assert_equal(_training(source, config, start=3, count=1, batch_size=50), expected[3:])
+
+
+def test_larger_crops_are_reduced_by_averages(tmp_path):
+  image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+  image_io.write_rgb(str(tmp_path / "a.png"), image)
+  source = sources.FolderSource(str(tmp_path))
+  batch, = _training(source, _config(crop_size=8, crop_scales=(3,)), count=1, batch_size=1)
+  means = image.reshape(16, 3, 16, 3, 3).mean(axis=(1, 3))
+  np.testing.assert_allclose(batch["image_hr"][0] * 255, means, atol=0.501)
+  validation, = _take(pipelines.validation_dataset(source, _config(crop_size=8, crop_scales=(3,)), 1), 1)
+  np.testing.assert_array_equal(np.rint(validation["image_hr"][0] * 255), image[16:32, 16:32])
+
+
+def test_images_smaller_than_every_scale_s_crop_are_unusable(source):
+  with pytest.raises(InputError, match="smaller than the crop of 64x64"), python_calls.reading_errors():
+    _training(source, _config(crop_scales=(2, 3)), count=1)
+
+
 def test_seeds_epochs_and_splits_differ(source):
   first, other_seed = (_training(source, _config(seed), count=1, batch_size=5)[0] for seed in (0, 1))
   second_epoch = _training(source, _config(), start=1, count=1, batch_size=5)[0]
@@ -285,6 +320,8 @@ def test_own_masks_without_use_are_refused(tmp_path, hole, message):
     ({"crops_per_image": 0}, "crops_per_image=0"),
     ({"crops_per_image": 33}, "crops_per_image=33"),
     ({"flips": "sideways"}, "flips='sideways'"),
+    ({"crop_scales": ()}, r"crop_scales=\(\)"),
+    ({"crop_scales": (1, 0)}, r"crop_scales=\(1, 0\)"),
 ])
 def test_unusable_configurations_are_refused(changes, message):
   with pytest.raises(ValueError, match=message):

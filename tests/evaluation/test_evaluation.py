@@ -93,7 +93,7 @@ def test_evaluate_with_distance_and_features():
   mean = lambda image: image.mean(axis=(0, 1)) / 255  # Three features.
   scores = evaluate.evaluate(
       {"hole": lambda example: example.masked, "original": lambda example: example.original}, examples,
-      lpips=lambda result, original: np.abs(result.astype(float) - original).mean(axis=(1, 2, 3)), inception=mean)
+      {"LPIPS": lambda result, original: np.abs(result.astype(float) - original).mean(axis=(1, 2, 3))}, mean)
   assert scores.per_image["set"]["original"]["LPIPS"] == [0.0] * 3
   np.testing.assert_allclose(scores.per_image["set"]["hole"]["LPIPS"], [
       np.abs(example.masked.astype(float) - example.original).mean() for example in examples[:3]])

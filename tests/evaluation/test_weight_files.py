@@ -1,10 +1,11 @@
-import sys
+import pickle
 
 import numpy as np
 import pytest
 
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
+from z2i_tf.evaluation import torch_files
 from z2i_tf.evaluation import weight_files
 from z2i_tf.evaluation.weight_files import PublishedFile
 
@@ -28,21 +29,48 @@ def test_npz(tmp_path):
   _expect_the_arrays(_read(tmp_path / "file.npz"))
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-def test_torch_file(tmp_path, zipped):
-  torch = pytest.importorskip("torch", reason="PyTorch is an extra (lpips)")
-  torch.save({name: torch.from_numpy(array) for name, array in {**_ARRAYS, **_OTHER}.items()}, tmp_path / "file.pth",
-             _use_new_zipfile_serialization=zipped)
-  _expect_the_arrays(_read(tmp_path / "file.pth"))
-  (tmp_path / "half.pth").write_bytes((tmp_path / "file.pth").read_bytes()[:200])
-  with pytest.raises(InputError, match="--flag: .*half.pth: not a PyTorch file"):
-    _read(tmp_path / "half.pth")
+# Its files were written by PyTorch 2: `_ARRAYS`, `_OTHER`, "net.turned" (transposed float64), "net.part" (elements 3 to
+# 6 of ten float16), "count" (an integer without dimensions).
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_torch_file(tmp_path, kind):
+  arrays = torch_files.read_arrays(f"tests/golden/torch_{kind}.pth")
+  expected = {**_ARRAYS, **_OTHER, "net.turned": np.arange(6.0).reshape(2, 3).T,
+              "net.part": np.arange(3, 7, dtype=np.float16), "count": np.array(7)}
+  assert arrays.keys() == expected.keys()
+  for name, array in expected.items():
+    np.testing.assert_array_equal(arrays[name], array)
+    assert arrays[name].dtype == array.dtype
+  content = open(f"tests/golden/torch_{kind}.pth", "rb").read()
+  for length in (0, 3, 200, len(content) - 20):
+    (tmp_path / "half.pth").write_bytes(content[:length])
+    with pytest.raises(InputError, match="--flag: .*half.pth: not a PyTorch file"):
+      _read(tmp_path / "half.pth")
 
 
-def test_torch_is_asked_for(tmp_path, monkeypatch):
-  monkeypatch.setitem(sys.modules, "torch", None)
-  with pytest.raises(InputError, match=r"file.pth: reading it needs PyTorch: pip install 'z2i_tf\[lpips\]', or .*npz"):
-    _read(tmp_path / "file.pth")
+def _legacy_file(content, numbers):
+  """A file of PyTorch's former format; `content` may name what it likes."""
+  parts = [pickle.dumps(part, 2) for part in (0x1950a86a20f9469cfc6c, 1001, {"little_endian": True})]
+  return b"".join([*parts, content, pickle.dumps(["0"], 2), len(numbers).to_bytes(8, "little"), numbers.tobytes()])
+
+
+def _tensor_pickle(offset, size, stride, function="torch._utils\n_rebuild_tensor_v2"):
+  """The pickle of {"a": an array of the stretch "0", of four float32}; opcodes of protocol 0."""
+  integers = lambda values: "(" + "".join(f"I{value}\n" for value in values) + "t"
+  return (f"(dVa\nc{function}\n((Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4\ntQI{offset}\n{integers(size)}"
+          f"{integers(stride)}I00\nNtRs.").encode()
+
+
+def test_a_torch_file_may_not_reach_beyond_its_numbers_nor_call_anything(tmp_path):
+  numbers = np.arange(4, dtype=np.float32)
+  path = tmp_path / "file.pth"
+  path.write_bytes(_legacy_file(_tensor_pickle(1, [3], [1]), numbers))
+  np.testing.assert_array_equal(torch_files.read_arrays(str(path))["a"], [1, 2, 3])
+  for content in (_tensor_pickle(2, [3], [1]), _tensor_pickle(-1, [3], [1]), _tensor_pickle(0, [3], [-1]),
+                  _tensor_pickle(0, [10**9, 10**9], [0, 0]), _tensor_pickle(0, [2, 2], [1]),
+                  _tensor_pickle(0, [3], [1], "os\nsystem"), b"cposix\nsystem\n(Vtouch here\ntR."):
+    path.write_bytes(_legacy_file(content, numbers))
+    with pytest.raises(InputError, match="not a PyTorch file"):
+      weight_files.read_arrays(str(path), {}, "a", "--flag")
 
 
 @pytest.mark.parametrize("change, message", [

@@ -27,6 +27,14 @@ def test_gradient_loss_by_hand():
   np.testing.assert_allclose(pixel.gradient_loss(predicted, target), [(1 + 9 + 4) / 4])
 
 
+def test_l1_over_the_hole_is_a_mean_over_its_pixels():
+  target = np.zeros((3, 2, 2, 2), np.float32)
+  predicted = np.array([[1, 3], [5, 0], [7, 7], [7, 7]], np.float32).reshape(1, 2, 2, 2).repeat(3, 0)
+  mask = np.array([[1, 0, 0, 0], [1, 1, 0, 1], [0, 0, 0, 0]], np.float32).reshape(3, 2, 2, 1)
+  np.testing.assert_allclose(pixel.l1_loss(predicted, target, mask), [2, (2 + 2.5 + 7) / 3, 0])
+  np.testing.assert_allclose(pixel.l1_loss(predicted, target), [(2 + 2.5 + 7 + 7) / 4] * 3)
+
+
 def test_hinge_by_hand():
   real, fake = np.array([[2.0, 0.5]], np.float32), np.array([[-2.0, 0.25]], np.float32)
   np.testing.assert_allclose(adversarial.hinge_discriminator_loss(real, fake), [0.5 / 2 + 1.25 / 2])
@@ -39,7 +47,7 @@ def test_feature_loss_is_a_mean_per_example():
 
 
 def test_vgg_weights_that_are_not_there_or_not_vgg(tmp_path):
-  with pytest.raises(InputError, match="--vgg_weights=.*nowhere.h5: no such file"):
+  with pytest.raises(InputError, match="--perceptual_weights=.*nowhere.h5: no such file"):
     perceptual.vgg19_features(str(tmp_path / "nowhere.h5"))
   wrong = tmp_path / "wrong.h5"
   wrong.write_bytes(b"not weights")

@@ -1,3 +1,6 @@
+import dataclasses
+
+import cv2
 import numpy as np
 import pytest
 
@@ -62,6 +65,29 @@ def test_a_rectangle_has_sides_of_a_quarter_to_a_half_anywhere():
     assert 20 <= len(rows) <= 40 and 30 <= len(columns) <= 60 and mask.sum() == len(rows) * len(columns)
   covered = masks.any(axis=0)
   assert all(edge.mean() > 0.5 for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]))
+
+
+def _touches_border(mask):
+  return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def test_a_quarter_of_object_masks_are_cut_by_the_border_anywhere():
+  masks = np.array([draw_mask(SPECS["object"], 100, 160, _rng(11, i)) for i in range(2000)])
+  cut = np.array([_touches_border(mask) for mask in masks])
+  assert abs(cut.mean() - 0.25) < 0.03
+  covered = masks.any(axis=0)
+  assert all(edge.mean() > 0.95 for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]))
+
+
+def test_object_masks_are_one_or_two_blobs_of_their_sizes():
+  masks = [draw_mask(SPECS["object"], 256, 256, _rng(12, i)) for i in range(1000)]
+  inside = [mask for mask in masks if not _touches_border(mask)]
+  counts = np.array([cv2.connectedComponents(mask)[0] - 1 for mask in inside])
+  assert set(counts) == {1, 2} and 0.35 < (counts == 2).mean() < 0.5  # Some of the two overlap.
+  # Diameters of circles as large as a blob, fractions of the side; waves enlarge the area a little.
+  alone = dataclasses.replace(SPECS["object"], blobs=(1, 1), border_share=0.0)
+  diameters = 2 * np.sqrt([draw_mask(alone, 256, 256, _rng(13, i)).mean() / np.pi for i in range(500)])
+  assert 0.105 < min(diameters) and abs(np.median(np.log(diameters)) - np.log(np.sqrt(0.12 * 0.4))) < 0.12
 
 
 @pytest.mark.parametrize("height, width", [(16, 16), (40, 24), (90, 33)])

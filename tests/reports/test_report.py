@@ -123,11 +123,12 @@ def test_page_needs_nothing_else_and_holds_the_files_bytes(report, page):
 def test_comparison_has_the_runs_and_the_paper_in_the_same_columns(report, page):
   table = page.tables["Comparison, small masks"]
   assert [cell[1] for cell in table[0]] == [
-      "Method", "PSNR", "SSIM", "MS-SSIM", "L1", "LPIPS", "FID", "hole PSNR", "hole L1", "hole SSIM", "measured on"]
+      "Method", "PSNR", "SSIM", "MS-SSIM", "L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole PSNR",
+      "hole L1", "hole SSIM", "measured on"]
   rows = _rows(table)
   assert [name for group, name in rows if group == "This run: div2k"] == ["compact", "telea"]
   assert ("This run: places2", "telea") in rows
-  assert rows["Paper: DIV2K", "Ours"] == ["34.08", "0.9787", "0.9886", "0.00329", "0.0147", "7.14", "-", "-", "-"]
+  assert rows["Paper: DIV2K", "Ours"] == ["34.08", "0.9787", "0.9886", "0.00329", "0.0147", "7.14", *["-"] * 5]
   assert rows["Paper: Places2", "HiFill"][4:6] == ["0.0306", "24.71"]
   record = report[1].sections[0].runs[0].record
   assert rows["This run: div2k", "telea"][0] == f"{sum(record['scores']['small']['telea']['PSNR']) / 4:.2f}"
@@ -216,8 +217,8 @@ def test_study_has_a_column_for_every_opponent(page):
 def test_markdown_says_the_same(report):
   files = report[1].picture_files()
   text = markdown_page.render(report[1], files, "report_files")
-  assert ("| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | \\[9\\] \\[10\\] |\n"
-          in text)
+  assert ("| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | - | - | "
+          "\\[9\\] \\[10\\] |\n" in text)
   crops = "100 center crops of DIV2K's validation set, 256x256"
   assert f"* \\[9\\] PSNR, SSIM, MS-SSIM, L1: paper, Table 1: {crops}" in text
   assert f"* \\[10\\] LPIPS, FID: paper, Table 10: {crops}" in text
@@ -226,7 +227,7 @@ def test_markdown_says_the_same(report):
   assert re.findall(r"\]\(report_files/(\S+)\)", text) == list(files) and len(files) == 9
   for line in text.splitlines():
     if line.startswith("| Paper: DIV2K"):
-      assert len(re.findall(r"(?<!\\)\|", line)) == 13
+      assert len(re.findall(r"(?<!\\)\|", line)) == 15
 
 
 def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp_path):
@@ -256,7 +257,7 @@ def test_names_are_shown_and_not_obeyed(tmp_path):
   without_json = re.sub("(?s)```+json.*?```+", "", markdown)
   assert not re.search(r"(?<!\\)<(?!/?(details|summary)>)", without_json)
   row = next(line for line in markdown.splitlines() if line.startswith("| This run: \\<i\\>"))
-  assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 13
+  assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 15
 
 
 def test_the_same_records_give_the_same_bytes_and_a_changed_one_others(tmp_path):

@@ -25,7 +25,7 @@ def eagerly():
     tf.config.run_functions_eagerly(former)
 
 
-def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=None, width=8):
+def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=None, width=8, **options):
   """Builds a JointStep on recorded (or, for None, initial) weights, under the current strategy."""
   inpainter = ZoomInpainter(ModelConfig(width=width))
   discriminator = patch_discriminator(width) if loss_weights.use_discriminator else None
@@ -38,7 +38,7 @@ def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=No
   optimizers[0].build(inpainter.trainable_variables)
   if discriminator is not None:
     optimizers[1].build(discriminator.trainable_variables)
-  step = JointStep(inpainter, discriminator, vgg_features, loss_weights, *optimizers, batch_size)
+  step = JointStep(inpainter, discriminator, vgg_features, loss_weights, *optimizers, batch_size, **options)
   return step, networks
 
 

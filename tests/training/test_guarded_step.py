@@ -76,7 +76,7 @@ def test_compiled_with_xla_the_step_is_the_same():
   strategy = devices.make_strategy()
   results = []
   for jit_compile in (False, True):
-    config = PretrainStageConfig(network="coarse", width=2, scale=1, weight_vgg=0.0, vgg_weights="none", seed=1,
+    config = PretrainStageConfig(network="coarse", width=2, scale=1, weight_vgg=0.0, perceptual_weights="none", seed=1,
                                  optimizer=OptimizerConfig(iterations=10), jit_compile=jit_compile)
     stage = pretrain_stage(config, loop, strategy)
     train_step = guarded_step(stage.step, strategy, stage.variables, jit_compile)

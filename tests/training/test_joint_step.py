@@ -179,6 +179,34 @@ def test_a_weight_of_zero_builds_nothing():
       float(recorded["l1_coarse"] + recorded["l1_refine"]), rel=recordings.TOLERANCE)
 
 
+def test_l1_may_be_that_of_the_hole_alone():
+  recorded = recordings.load("joint_step")
+  step, _ = stand_ins.build_step(
+      recorded, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, batch_size=2, l1_normalization="hole")
+  scalars = step({name: tf.constant(value) for name, value in _batch(recorded).items()})
+  mask_hr = recorded["mask"].repeat(2, 1).repeat(2, 2)
+  for term, stage, label, mask in (("l1_coarse", "pred_coarse", "lr", recorded["mask"]),
+                                   ("l1_refine", "composed_hr", "hr", mask_hr)):
+    errors = np.abs(recorded[stage] - recorded[label])
+    expected = np.mean([errors[number][mask[number, ..., 0] == 1].mean() for number in range(2)])
+    assert float(scalars["loss/" + term]) == pytest.approx(expected, rel=recordings.TOLERANCE), term
+  assert float(scalars["loss/l1_sr"]) == pytest.approx(float(recorded["l1_sr"]), rel=recordings.TOLERANCE)
+
+
+def test_a_warm_up_trains_the_discriminator_alone():
+  recorded = recordings.load("joint_step")
+  step, networks = stand_ins.build_step(recorded, lambda: optimizers.SGD(1e-2), _RECORDED_WEIGHTS, batch_size=2)
+  batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
+  before = checkpoints.read_arrays(networks)
+  losses = [step.warm_up(batch) for _ in range(5)]
+  assert {name for name in losses[0] if name.startswith(("loss/", "gradient_norm/"))} == {
+      "loss/adversarial_discriminator", "gradient_norm/disc"}
+  values = [float(scalars["loss/adversarial_discriminator"]) for scalars in losses]
+  assert values[-1] < values[0]
+  for name, array in checkpoints.read_arrays(networks).items():
+    assert np.array_equal(array, before[name]) == (not name.startswith("disc/")), name
+
+
 def test_clipping_scales_the_gradient_to_the_norm():
   recorded = recordings.load("joint_step")
   weights = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests.training import stand_ins
 from z2i_tf import checkpoints
+from z2i_tf.keras_api import layers
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.layers.gated_conv import GatedConv2D
 from z2i_tf.models.zoom_inpainter import ModelConfig
@@ -23,11 +24,11 @@ from z2i_tf.training.run_checkpoints import RunRecord
 _LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
 
 
-def _stage(name, vgg_weights=None):
+def _stage(name, perceptual_weights=None):
   config = JointStageConfig(
       model=ModelConfig(width=4), discriminator_width=4,
-      loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if vgg_weights else 0.0),
-      optimizer=OptimizerConfig(iterations=10), vgg_weights=vgg_weights, seed=3, precision=name)
+      loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if perceptual_weights else 0.0),
+      optimizer=OptimizerConfig(iterations=10), perceptual_weights=perceptual_weights, seed=3, precision=name)
   return joint_stage(config, _LOOP, tf.distribute.get_strategy())
 
 
@@ -64,20 +65,21 @@ def test_a_step_in_16_bits_is_near_that_in_32():
         assert results[name][tag] != value, (name, tag)  # It really is another arithmetic.
 
 
-def test_the_discriminator_and_vgg_stay_float32(random_vgg_weights):
-  stage = _stage(precision.BFLOAT16, random_vgg_weights)
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg_weights, name):
+  stage = _stage(name, random_vgg_weights)
   vgg = stage.step._vgg_features  # pylint: disable=protected-access
-  for model in (stage.networks["disc"], vgg):
-    assert {layer.compute_dtype for layer in _leaves(model)} == {"float32"}
-  image = tf.zeros([1, 32, 32, 3])
-  assert vgg(image).dtype == stage.networks["disc"](tf.zeros([1, 32, 32, 4])).dtype == tf.float32
+  assert {layer.compute_dtype for layer in _leaves(stage.networks["disc"])} == {"float32"}
+  convolutions = [layer for layer in _leaves(vgg) if isinstance(layer, layers.Conv2D)]
+  assert len(convolutions) == 9 and {layer.compute_dtype for layer in convolutions} == {name.replace("mixed_", "")}
+  assert vgg.output.dtype == name.replace("mixed_", "") and {weight.dtype for weight in vgg.weights} == {tf.float32}
 
 
 def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
   def run():
     config = PretrainStageConfig(
-        network="sr", width=2, scale=2, weight_vgg=0.0, vgg_weights="none", optimizer=OptimizerConfig(iterations=10),
-        seed=1, precision=precision.FLOAT16)
+        network="sr", width=2, scale=2, weight_vgg=0.0, perceptual_weights="none",
+        optimizer=OptimizerConfig(iterations=10), seed=1, precision=precision.FLOAT16)
     stage = pretrain_stage(config, _LOOP, tf.distribute.get_strategy())
     optimizer = stage.optimizers["sr"]
     return stage.networks["sr"], optimizer, RunCheckpoints(

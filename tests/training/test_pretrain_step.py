@@ -66,6 +66,20 @@ def test_one_update_is_what_the_paper_says(name, weight_vgg):
     np.testing.assert_allclose(variable, former - 0.1 * gradient, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", _BUILD)
+def test_l1_may_be_that_of_the_hole_alone(name):
+  network = _BUILD[name]()
+  batch = {key: tf.constant(value) for key, value in _batch().items()}
+  image, mask = batch["image_lr"], batch["mask_lr"].numpy()
+  step = PretrainStep(name, network, None, 0.0, optimizers.SGD(0.0), 2, l1_normalization="hole")
+  if name == "sr":  # There is no hole.
+    expected = np.abs(network(image) - batch["image_hr"]).mean()
+  else:
+    output = network(tf.concat([image * (1 - mask), mask], -1), training=True).numpy()
+    expected = np.mean([np.abs(output - image)[number][mask[number, ..., 0] == 1].mean() for number in range(2)])
+  assert float(step(batch)[f"loss/l1_{name}"]) == pytest.approx(expected, rel=1e-5)
+
+
 def test_evaluation_does_not_train():
   network = _BUILD["refine"]()
   step = PretrainStep("refine", network, None, 0.0, optimizers.SGD(0.1), 2)

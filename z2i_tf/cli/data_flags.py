@@ -102,6 +102,9 @@ def define_choice_flags(values: flags.FlagValues) -> None:
                        "scale pixels. 1 = paper.", flag_values=values)
   flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
                     "random; none = paper.", flag_values=values)
+  flags.DEFINE_list("crop_scales", ["1"], "Training crops are cut so many times as large and reduced by averages over "
+                    "squares of pixels: whole numbers, drawn at random as far as the image is large enough, such as "
+                    "1,2,3. 1 = paper.", flag_values=values)
   flag_groups.define_seed_flag(values)
 
 
@@ -117,7 +120,14 @@ def example_config(values: flags.FlagValues, scale: int, with_masks: bool = True
   from z2i_tf.datasets.pipelines import ExampleConfig
   with flag_groups.usage_errors():
     return ExampleConfig(crop_size=values.crop_size, scale=scale, masks=masks, seed=values.seed,
-                         crops_per_image=values.crops_per_image, flips=values.flips)
+                         crops_per_image=values.crops_per_image, flips=values.flips, crop_scales=_scales(values))
+
+
+def _scales(values):
+  try:
+    return tuple(int(number) for number in values.crop_scales)
+  except ValueError as error:
+    raise InputError(f"--crop_scales={','.join(values.crop_scales)}: expected whole numbers, such as 1,2,3") from error
 
 
 def _masks(values):

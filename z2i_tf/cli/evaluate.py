@@ -1,9 +1,9 @@
 """Measures inpainting methods on images with fixed masks: models, folders of other methods' results, OpenCV.
 
 Every method's 8-bit result is scored against the original: PSNR, SSIM, MS-SSIM and L1 over the image; PSNR, L1 and SSIM
-over the hole; LPIPS and FID where their weights are at hand. --output_dir gets the record of everything measured (its
-bytes repeat), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares two records,
-z2i report gathers many.
+over the hole; LPIPS, ST-LPIPS and FID where their weights are at hand. --output_dir gets the record of everything
+measured (its bytes repeat), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares two
+records, z2i report gathers many.
 """
 
 from absl import flags
@@ -13,8 +13,9 @@ from z2i_tf.errors import InputError
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
-# Of `evaluation.weight_files`, which must not be imported to print help.
+# Of `evaluation.weight_files` and `evaluation.st_lpips`, which must not be imported to print help.
 _DOWNLOAD = "default"
+_ST_LPIPS_NETS = ("alex", "vgg")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -40,6 +41,11 @@ def define_flags(values: flags.FlagValues) -> None:
                       f"{_DOWNLOAD} to download them.", flag_values=values)
   flags.DEFINE_string("lpips_linear", _DOWNLOAD, "LPIPS' own weights for it (.pth, .npz), or "
                       f"{_DOWNLOAD} to download them.", flag_values=values)
+  flags.DEFINE_list("st_lpips", [], "Networks of ST-LPIPS, of alex and vgg, each a metric; empty leaves it out.",
+                    flag_values=values)
+  flags.DEFINE_string("st_lpips_weights", None, "Folder with alex_shift_tolerant and vgg_shift_tolerant, .pth or .npz. "
+                      "Default: that of the installed package (pip install --no-deps stlpips-pytorch==0.0.2).",
+                      flag_values=values)
   flags.DEFINE_string("inception_graph", None, "Frozen Inception of 2015-12-05 for FID (classify_image_graph_def.pb, "
                       f"or the archive with it), or {_DOWNLOAD} to download it; without it FID is left out.",
                       flag_values=values)
@@ -70,6 +76,11 @@ def run(values: flags.FlagValues) -> bool:
   for name in ("lpips_features", "lpips_linear"):
     if values[name].present and values.lpips_net == _NO_LPIPS:
       raise InputError(f"--{name}={values[name].value}: only with --lpips_net=alex or vgg")
+  for name in values.st_lpips:
+    if name not in _ST_LPIPS_NETS or values.st_lpips.count(name) > 1:
+      raise InputError(f"--st_lpips={','.join(values.st_lpips)}: expected {', '.join(_ST_LPIPS_NETS)}, each once")
+  if values.st_lpips_weights is not None and not values.st_lpips:
+    raise InputError(f"--st_lpips_weights={values.st_lpips_weights}: only with --st_lpips")
   if values["detail"].present and values.filling != "photograph":
     raise InputError(f"--detail={values.detail}: only with --filling=photograph")
   from z2i_tf.cli import evaluation_inputs as inputs

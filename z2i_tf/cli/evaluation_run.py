@@ -1,5 +1,6 @@
 """The evaluation itself: scores every method, keeps pictures, writes record, tables and picture."""
 
+import functools
 import os
 import sys
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
@@ -15,6 +16,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import evaluate
 from z2i_tf.evaluation import fid
 from z2i_tf.evaluation import lpips
+from z2i_tf.evaluation import st_lpips
 from z2i_tf.reports import analysis_folder
 from z2i_tf.reports import layouts
 from z2i_tf.reports import pictures
@@ -41,7 +43,8 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
   Returns: whether a metric had to be left out.
   Raises: InputError if a file cannot be read any more.
   """
-  distance, inception, notes, left_out = _weighted_metrics(values)
+  distances, notes, left_out = _weighted_metrics(values)
+  inception = distances.pop(evaluate.FID, None)
   count = sum(len(entry["images"]) for entry in test_sets.values())
   print(f"{len(methods)} methods, " + ", ".join(f"{len(test_sets[each.name]['images'])} images with {each.name} masks"
                                                 for each in sets))
@@ -50,7 +53,7 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
         os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
     with progress(count, "image") as advance:
       scores = evaluate.evaluate(
-          {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distance, inception,
+          {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distances, inception,
           keep)
     for method in methods.values():
       notes.extend(method.remarks())
@@ -64,7 +67,7 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
     shown = _write(folder, values.analysis, {
         "manifest": {"versions": records.versions(), "settings": _settings(values),
                      "metrics": {name: metric.description for name, metric in (
-                         (evaluate.LPIPS, distance), (evaluate.FID, inception)) if metric},
+                         *distances.items(), (evaluate.FID, inception)) if metric},
                      "resize": "none", "test_set": made_as},
         "test_sets": test_sets, "methods": {name: method.entry for name, method in methods.items()},
         "scores": scores.per_image, "set_scores": scores.per_set, "notes": notes})
@@ -112,26 +115,28 @@ def _examples(sets, advance):
 
 def _settings(values) -> Dict[str, Any]:
   """The flags that decide about the record, beside what it says of sets, methods and metrics."""
-  return {"analysis": values.analysis, "blend_results": values.blend_results, "lpips_net": values.lpips_net, "with_fid": bool(values.inception_graph), "save_results": values.save_results}
+  return {"analysis": values.analysis, "blend_results": values.blend_results, "lpips_net": values.lpips_net,
+          "st_lpips": values.st_lpips, "with_fid": bool(values.inception_graph), "save_results": values.save_results}
 
 
 def _weighted_metrics(values):
-  """Returns LPIPS, Inception (None where not asked for, or not to be had), notes, and lines on what is left out."""
-  found, notes, left_out = [], [], []
-  for name, wanted, load in (
-      (evaluate.LPIPS, values.lpips_net != "none",
-       lambda: lpips.Lpips(values.lpips_net, values.lpips_features, values.lpips_linear)),
-      (evaluate.FID, values.inception_graph, lambda: fid.InceptionFeatures(values.inception_graph))):
-    metric = None
-    if wanted:
-      try:
-        metric = load()
-        notes.append(f"{name}: {metric.description}")
-      except InputError as error:  # Its text names files of this machine, which no record does.
-        left_out.append(f"{name}: {error}")
-        notes.append(f"{name} is left out: its weights could not be had")
-    found.append(metric)
-  return (*found, notes, left_out)
+  """Returns metrics by name, those that are asked for and to be had, notes, and lines on what is left out."""
+  wanted = {}
+  if values.lpips_net != "none":
+    wanted[evaluate.LPIPS] = lambda: lpips.Lpips(values.lpips_net, values.lpips_features, values.lpips_linear)
+  for net in values.st_lpips:
+    wanted[f"ST-LPIPS {net}"] = functools.partial(st_lpips.StLpips, net, values.st_lpips_weights)
+  if values.inception_graph:
+    wanted[evaluate.FID] = lambda: fid.InceptionFeatures(values.inception_graph)
+  found, notes, left_out = {}, [], []
+  for name, load in wanted.items():
+    try:
+      found[name] = load()
+      notes.append(f"{name}: {found[name].description}")
+    except InputError as error:  # Its text names files of this machine, which no record does.
+      left_out.append(f"{name}: {error}")
+      notes.append(f"{name} is left out: its weights could not be had")
+  return found, notes, left_out
 
 
 class _Keeper:

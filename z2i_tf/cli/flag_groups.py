@@ -92,8 +92,9 @@ def model_config(values: flags.FlagValues):
 
 def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
   """`own`: what the help says of masks of one's own, where there can be some."""
-  flags.DEFINE_string(name, "small", f"Kind of masks: small, large (the paper's), rect (a rectangle){own}, or shares "
-                      "such as small:0.7,large:0.3.", flag_values=values)
+  flags.DEFINE_string(name, "small", f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
+                      f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
+                      flag_values=values)
 
 
 def define_seed_flag(values: flags.FlagValues) -> None:

@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("crop_size", 256, "Side of the images, pixels.", lower_bound=16, flag_values=values)
   flags.DEFINE_integer("shrink", 1, "The centre crop has so many times that side and is shrunk to it (bicubic, "
                        "antialiased); 1 = paper.", lower_bound=1, flag_values=values)
-  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect.",
+  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.",
                     flag_values=values)
   flag_groups.define_seed_flag(values)
   data_flags.define_bad_image_flag(values)

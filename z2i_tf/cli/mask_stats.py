@@ -12,7 +12,7 @@ from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect (a rectangle).",
+  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.",
                     flag_values=values)
   flags.DEFINE_integer("count", 10_000, "How many masks of each kind.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)

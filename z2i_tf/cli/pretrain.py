@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
                        flag_values=values)
   flags.DEFINE_integer("scale", None, f"Zoom factor of sr: 2, 3 or 4. Default: {flag_groups.DEFAULT_SCALE}. The "
                        "others are trained at low resolution alone.", flag_values=values)
-  flags.DEFINE_float("weight_vgg", None, f"Weight of the VGG19 feature loss beside L1. Default: {_DEFAULT_WEIGHT_VGG} "
+  flags.DEFINE_float("weight_vgg", None, f"Weight of the perceptual loss beside L1. Default: {_DEFAULT_WEIGHT_VGG} "
                      "(paper), 0 for sr.", flag_values=values)
   training_flags.define_initial_weights_flags(values, _NETWORKS)
 
@@ -35,6 +35,8 @@ def stage_config(values: flags.FlagValues):
   is_sr = values.network == conventions.SR_NET
   if values.scale is not None and not is_sr:
     raise InputError(f"--scale={values.scale}: only --network={conventions.SR_NET} zooms")
+  if values["l1_normalization"].present and is_sr:
+    raise InputError(f"--l1_normalization={values.l1_normalization}: there are no masks here")
   initial_weights = training_flags.initial_weights(values)
   for name in initial_weights:
     if name != values.network:
@@ -47,9 +49,11 @@ def stage_config(values: flags.FlagValues):
   with flag_groups.usage_errors():
     return pretrain_stage.PretrainStageConfig(
         network=values.network, width=values.width, scale=scale,
-        weight_vgg=0.0 if values.vgg_weights == training_flags.NO_VGG else weight_vgg, vgg_weights=values.vgg_weights,
+        weight_vgg=0.0 if values.perceptual_weights == training_flags.NO_WEIGHTS else weight_vgg,
+        perceptual_network=values.perceptual_network, perceptual_weights=values.perceptual_weights,
         optimizer=optimizer, seed=values.seed, initial_weights=initial_weights, precision=values.precision,
-        jit_compile=values.jit_compile, freeze_batch_norm=tuple(values.freeze_batch_norm))
+        jit_compile=values.jit_compile, freeze_batch_norm=tuple(values.freeze_batch_norm),
+        l1_normalization=values.l1_normalization)
 
 
 def run(values: flags.FlagValues) -> None:

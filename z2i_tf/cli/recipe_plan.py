@@ -130,7 +130,7 @@ def check_inputs(stages: Sequence[PlannedStage]) -> None:
   from z2i_tf.training import devices
   from z2i_tf.training.stage import check_initial_weights
   strategy = devices.make_strategy()
-  known_vgg_weights = set()
+  known_networks = set()
   for stage in stages:
     if stage.is_finished:
       continue
@@ -145,11 +145,12 @@ def check_inputs(stages: Sequence[PlannedStage]) -> None:
         own, networks = stage.config.initial_weights, stage.config.networks
         check_initial_weights(networks, {name: own.get(name, own.get(_ALL)) for name in networks
                                          if name not in stage.handed_over and own.get(name, own.get(_ALL))})
-      vgg_weights = stage.config.used_vgg_weights
-      if vgg_weights is not None and vgg_weights not in known_vgg_weights:
-        from z2i_tf.losses.perceptual import vgg19_features
-        vgg19_features(vgg_weights)  # Downloads them, if need be, while somebody is still looking.
-        known_vgg_weights.add(vgg_weights)
+      perceptual_weights = stage.config.used_perceptual_weights
+      network = stage.config.perceptual_network, perceptual_weights, stage.config.precision
+      if perceptual_weights is not None and network not in known_networks:
+        from z2i_tf.training.perceptual_networks import perceptual_network
+        perceptual_network(*network)  # Downloads weights, if need be, while somebody is still looking.
+        known_networks.add(network)
 
 
 def describe(stages: Sequence[PlannedStage]) -> str:

@@ -34,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
   from z2i_tf.reports import comparison_sheet
-  sources.check_source(source, config.crop_size_hr)
+  sources.check_source(source, config.smallest_cut)
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
   with python_calls.reading_errors():
     rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]

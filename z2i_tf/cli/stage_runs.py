@@ -17,7 +17,7 @@ _FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "eva
          "allow_config_change")
 # Settings on which the checkpoint's variables depend -> how.
 _SHAPING = {**dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
-            "precision": lambda value: value == "mixed_float16", "weight_adversarial": bool}
+            "precision": lambda value: value == "mixed_float16", "weight_adversarial": bool, "ema_decay": bool}
 # Settings on which measurements depend.
 _MEASURING = ("source", "data_dir", "validation_dir", "validation_split", "crop_size", "scale", "mask_kind",
               "mask_reference_size", "train_mask_dir", "seed")
@@ -45,6 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_example_flags(values)
   training_flags.define_schedule_flags(values)
   training_flags.define_batch_norm_flag(values)
+  training_flags.define_l1_normalization_flag(values)
   define_common_flags(values)
 
 
@@ -54,7 +55,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
   data_flags.define_bad_image_flag(values)
   data_flags.define_validation_flags(values)
   data_flags.define_choice_flags(values)
-  training_flags.define_vgg_weights_flag(values)
+  training_flags.define_perceptual_flags(values)
   training_flags.define_record_flags(values)
   training_flags.define_device_flags(values)
   flags.DEFINE_bool("allow_config_change", False, "Continue a run although flags that decide about its result were "
@@ -87,9 +88,9 @@ def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -
   examples = data_flags.example_config(values, scale, with_masks)
   source = data_flags.open_source(values, scale)
   held_out = data_flags.open_validation_source(values, scale)
-  for images in (source, held_out):
-    if images is not None:
-      sources.check_source(images, examples.crop_size_hr)
+  sources.check_source(source, examples.smallest_cut)
+  if held_out is not None:
+    sources.check_source(held_out, examples.crop_size_hr)
   return Inputs(loop, examples, source, held_out,
                 {**recorded_settings(values), **data_flags.content(source, examples)})
 
@@ -107,7 +108,10 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
   from z2i_tf.training import work_dir
   if not run_checkpoints.has_checkpoint(values.work_dir):
     return
-  former = run_checkpoints.read_record(values.work_dir)["settings"]
+  # A flag that the run did not know yet did what its default does.
+  former = {**{name: values[name].default for name in settings if name in values and name not in _FREE},
+            **{training_flags.ALIASES.get(name, name): value
+               for name, value in run_checkpoints.read_record(values.work_dir)["settings"].items()}}
   changes = work_dir.changed_settings(values.work_dir, former, settings)
   for name, shape in _SHAPING.items():
     if shape(former.get(name)) != shape(settings.get(name)):

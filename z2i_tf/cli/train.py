@@ -30,9 +30,10 @@ def stage_config(values: flags.FlagValues):
   with flag_groups.usage_errors():
     return joint_stage.JointStageConfig(
         model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
-        vgg_weights=values.vgg_weights, seed=values.seed, initial_weights=initial_weights,
-        precision=values.precision, jit_compile=values.jit_compile,
-        freeze_batch_norm=tuple(values.freeze_batch_norm))
+        perceptual_network=values.perceptual_network, perceptual_weights=values.perceptual_weights, seed=values.seed,
+        initial_weights=initial_weights, precision=values.precision, jit_compile=values.jit_compile,
+        freeze_batch_norm=tuple(values.freeze_batch_norm), l1_normalization=values.l1_normalization,
+        discriminator_warmup_steps=values.discriminator_warmup_steps)
 
 
 def run(values: flags.FlagValues) -> None:

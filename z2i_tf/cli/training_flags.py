@@ -10,8 +10,10 @@ from z2i_tf import conventions
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
 
-# --vgg_weights that leaves VGG19 out, and that downloads it.
-NO_VGG, _IMAGENET = "none", "imagenet"
+# --perceptual_weights that leaves the perceptual terms out, and that stands for the published weights.
+NO_WEIGHTS, _IMAGENET = "none", "imagenet"
+# Former names of flags -> present ones.
+ALIASES = {"vgg_weights": "perceptual_weights"}
 # Networks that can start from given weights: name of the flag -> what its help calls them.
 _INITIAL_WEIGHTS = {
     conventions.ALL_NETWORKS: "every network", conventions.COARSE_NET: "the coarse network",
@@ -26,24 +28,41 @@ def define_loss_flags(values: flags.FlagValues) -> None:
       ("l1_sr", 1.0, "L1 of the zoomed image"),
       ("l1_refine", 1.0, "L1 of the composed refined image"),
       ("gradient", 1.0, "the gradient loss of the composed refined image"),
-      ("vgg_coarse", 0.01, "the VGG19 feature loss of the coarse fill"),
-      ("vgg_refine", 1e-5, "the VGG19 feature loss of the composed refined image"),
+      ("vgg_coarse", 0.01, "the perceptual loss of the coarse fill"),
+      ("vgg_refine", 1e-5, "the perceptual loss of the composed refined image"),
       ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator")):
     flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
+  flags.DEFINE_integer("discriminator_warmup_steps", 0, "First steps of the stage, in which the discriminator alone is "
+                       "trained and the generator stays as it is; 0 = paper.", lower_bound=0, flag_values=values)
   flags.DEFINE_integer("discriminator_width", None, "Width of the discriminator, even. Default: --width.",
                        flag_values=values)
 
 
-def define_vgg_weights_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("vgg_weights", _IMAGENET, f"VGG19 weights: {_IMAGENET} (downloaded by Keras), a Keras "
-                      f"weights file without top, or {NO_VGG} (VGG terms are left out).", flag_values=values)
+def define_l1_normalization_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_enum("l1_normalization", "image", ["image", "hole"], "Pixels over which the L1 losses of the coarse and "
+                    "the refinement network are averaged: all of the image (paper), or each example's hole alone, so "
+                    "that small and large holes count alike.", flag_values=values)
+
+
+def define_perceptual_flags(values: flags.FlagValues) -> None:
+  """Which network's features the perceptual losses compare."""
+  flags.DEFINE_enum("perceptual_network", "vgg19", ["vgg19", "vgg16_antialiased"], "Network whose features the "
+                    "perceptual losses compare: VGG19 (paper), or the VGG16 with blurred pooling of PyPI's stlpips-pytorch.",
+                    flag_values=values)
+  flags.DEFINE_string(
+      "perceptual_weights", _IMAGENET, f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
+      "the installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
+      "vgg_shift_tolerant.pth of that package, or its arrays as .npz), or "
+      f"{NO_WEIGHTS} (perceptual terms are left out).", flag_values=values)
+  for alias, name in ALIASES.items():
+    flags.DEFINE_alias(alias, name, flag_values=values)
 
 
 def loss_weights(values: flags.FlagValues):
   """Returns the LossWeights of the loss flags."""
   from z2i_tf.training.config import LossWeights
   weights = {field.name: values[field.name].value for field in dataclasses.fields(LossWeights)}
-  if values.vgg_weights == NO_VGG:
+  if values.perceptual_weights == NO_WEIGHTS:
     weights.update(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
   with flag_groups.usage_errors():
     return LossWeights(**weights)
@@ -81,6 +100,9 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
                     "learning rate begins.", flag_values=values)
   flags.DEFINE_float("gradient_clip_norm", 0.0, "Global norm that the gradient (of all networks but the "
                      "discriminator) is scaled down to; 0 = never (paper).", flag_values=values)
+  flags.DEFINE_float("ema_decay", 0.0, "Decay of an exponential moving average of weights and batch norms' statistics, "
+                     "below 1, such as 0.999: what is measured and what model.npz, best/ and kept/ hold; raw/ has the "
+                     "weights themselves. 0 = none (paper).", flag_values=values)
 
 
 def define_batch_norm_flag(values: flags.FlagValues) -> None:
@@ -105,8 +127,8 @@ def define_record_flags(values: flags.FlagValues) -> None:
 def define_device_flags(values: flags.FlagValues) -> None:
   """How the devices compute. Which ones: all visible GPUs, or the CPU; of all workers with TF_CONFIG."""
   flags.DEFINE_enum("precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "Arithmetic of the three "
-                    "networks; gates, losses, attention weights, VGG19 and discriminator stay float32. mixed_float16 "
-                    "scales the loss.", flag_values=values)
+                    "networks and of the perceptual one; gates, losses, attention weights and discriminator stay "
+                    "float32. mixed_float16 scales the loss.", flag_values=values)
   flags.DEFINE_bool("jit_compile", False, "Compile the step with XLA; for one device.", flag_values=values)
   flags.DEFINE_bool("deterministic", None, "Repeat results bit for bit, on the same devices. Default: on a CPU without "
                     "--jit_compile.", flag_values=values)
@@ -119,7 +141,7 @@ def optimizer_config(values: flags.FlagValues):
     return OptimizerConfig(
         iterations=values.iterations, learning_rates=_numbers(values, "learning_rates"),
         decay_fractions=_numbers(values, "decay_fractions"),
-        gradient_clip_norm=values.gradient_clip_norm)
+        gradient_clip_norm=values.gradient_clip_norm, ema_decay=values.ema_decay)
 
 
 def _numbers(values, name):
@@ -139,9 +161,9 @@ def check_device_flags(values: flags.FlagValues) -> None:
 def recorded_settings(values: flags.FlagValues, free: Collection[str]) -> Dict[str, Any]:
   """Returns all flags and their values, but for those named in `free`; files and folders as absolute paths."""
   return {name: os.path.realpath(values[name].value) if _is_path(name, values[name].value) else values[name].value
-          for name in values if name not in free}
+          for name in values if name not in free and name not in ALIASES}
 
 
 def _is_path(name, value) -> bool:
   return bool(value) and (name.endswith("_dir") or name.startswith("init_")
-                          or name == "vgg_weights" and value not in (NO_VGG, _IMAGENET))
+                          or name == "perceptual_weights" and value not in (NO_WEIGHTS, _IMAGENET))

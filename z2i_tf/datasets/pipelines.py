@@ -13,6 +13,7 @@ import dataclasses
 import functools
 from typing import Dict, Optional, Tuple
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -52,6 +53,8 @@ class ExampleConfig:
     crops_per_image: so many examples, at most 32, are cut from an image each time it is decoded (paper: 1). For
       N > 1, two of one decoding are more than 128 // N examples apart.
     flips: in which directions a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
+    crop_scales: a training crop is cut so many times as large, and reduced by averages over s x s pixels, s drawn from
+      these (one that is there twice comes twice as often) as far as the image is large enough (paper: 1 alone).
   Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
   crop_size: int
@@ -60,6 +63,7 @@ class ExampleConfig:
   seed: int
   crops_per_image: int = 1
   flips: str = "none"
+  crop_scales: Tuple[int, ...] = (1,)
 
   def __post_init__(self):
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
@@ -74,10 +78,17 @@ class ExampleConfig:
                        f"crops_per_image={self.crops_per_image}")
     if self.flips not in FLIPS:
       raise ValueError(f"Flips are one of {', '.join(FLIPS)}. Received: flips={self.flips!r}")
+    if not self.crop_scales or min(self.crop_scales) < 1:
+      raise ValueError(f"Scales of crops are whole numbers from 1. Received: crop_scales={self.crop_scales}")
 
   @property
   def crop_size_hr(self) -> int:
     return self.crop_size * self.scale
+
+  @property
+  def smallest_cut(self) -> int:
+    """Side of the smallest part of an image that becomes a training crop, pixels: smaller images are unusable."""
+    return self.crop_size_hr * min(self.crop_scales)
 
 
 def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int, start_example: int = 0,
@@ -127,6 +138,8 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
 def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: int,
                        bad_images: Optional[BadImages] = None) -> tf.data.Dataset:
   """The centre crop of every usable image with one fixed mask each, in order; the last batch may be smaller.
+
+  Crops are cut as large as they are, whatever the scales of the training crops.
 
   Args and returns: as `training_dataset`; an image's mask depends on the seed and its index only.
   """
@@ -223,7 +236,7 @@ class _Visits:
 
   def _opened(self, index):
     try:
-      return _open(self._source, index, self._config.crop_size_hr)
+      return _open(self._source, index, self._config.smallest_cut)
     except InputError as error:
       self._bad_images.report(self._source.name(index), error)
       self._unusable.add(index)
@@ -231,9 +244,14 @@ class _Visits:
 
 
 def _random_crop(picture, config, rng):
-  side = config.crop_size_hr
+  scales = [scale for scale in config.crop_scales if config.crop_size_hr * scale <= min(picture.shape)]
+  # One scale alone takes no number from the generator.
+  scale = scales[0 if len(config.crop_scales) == 1 else rng.integers(len(scales))]
+  side = config.crop_size_hr * scale
   top, left = (rng.integers(length - side + 1) for length in picture.shape)
   crop = picture.crop(top, left, side, side)
+  if scale > 1:
+    crop = cv2.resize(crop, (config.crop_size_hr, config.crop_size_hr), interpolation=cv2.INTER_AREA)
   for axis in FLIPS[config.flips]:
     if rng.random() < 0.5:
       crop = np.flip(crop, axis)

@@ -1,6 +1,7 @@
 """Scores inpainting methods on sets of images with their masks, one example after the other."""
 
 import dataclasses
+import types
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 import numpy as np
@@ -58,7 +59,8 @@ class Scores:
   per_set: Dict[str, Dict[str, Dict[str, float]]]
 
 
-def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: Optional[Distance] = None,
+def evaluate(methods: Mapping[str, Method], examples: Iterable[Example],
+             distances: Mapping[str, Distance] = types.MappingProxyType({}),
              inception: Optional[Features] = None,
              keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None) -> Scores:
   """Runs every method on every example and scores its 8-bit result.
@@ -66,7 +68,7 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: 
   Args:
     methods: by name.
     examples: those of one test set after the other.
-    lpips: of a result and its original; None leaves LPIPS out.
+    distances: of a result and its original, by the metric's name (LPIPS, ST-LPIPS).
     inception: features of an image for FID, which compares the results of a set with its originals; None leaves it
       out, and so do sets of fewer than two images.
     keep: is given each example, the method's name and its result.
@@ -81,8 +83,8 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example], lpips: 
     for name, method in methods.items():
       result = method(example)
       scores = score_image(result, example.original, example.mask)
-      if lpips:
-        scores[LPIPS] = float(lpips(result[np.newaxis], example.original[np.newaxis])[0])
+      for metric, distance in distances.items():
+        scores[metric] = float(distance(result[np.newaxis], example.original[np.newaxis])[0])
       for metric, value in scores.items():
         rows[name].setdefault(metric, []).append(value)
       if inception:

@@ -5,13 +5,14 @@ Two files of one name need not be the same network: what a score is printed with
 
 import dataclasses
 import os
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Mapping, Tuple, Union
 
 import numpy as np
 
 from z2i_tf import array_files
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
+from z2i_tf.evaluation import torch_files
 from z2i_tf.keras_api import get_file
 
 # Instead of a path: the published file, downloaded once into Keras' cache.
@@ -60,20 +61,21 @@ def describe(path: str) -> str:
   return f"{os.path.basename(path)} (sha256 {file_hash.sha256(path)[:_PRINTED_DIGITS]})"
 
 
-def read_arrays(path: str, shapes: Mapping[str, Tuple[int, ...]], prefix: str, flag: str) -> Dict[str, np.ndarray]:
+def read_arrays(path: str, shapes: Mapping[str, Tuple[int, ...]], prefix: Union[str, Tuple[str, ...]],
+                flag: str) -> Dict[str, np.ndarray]:
   """Reads the arrays whose names begin with `prefix`, which must be those of `shapes` and no others.
 
-  A name that ends in ".npz" is NumPy's format, everything else PyTorch's, which needs PyTorch. One becomes the other by
-  `np.savez("out.npz", **{name: tensor.numpy() for name, tensor in torch.load("in.pth").items()})`.
+  A name that ends in ".npz" is NumPy's format, everything else PyTorch's, which is read without PyTorch. One becomes
+  the other by `np.savez("out.npz", **torch_files.read_arrays("in.pth"))`.
 
   Args:
     path: of a file that is there.
     shapes: name -> shape.
-    prefix: arrays of other names are not looked at.
+    prefix: or several; arrays of other names are not looked at.
     flag: that the file was given with, for messages.
   Returns: name -> float32 array.
   Raises: InputError, naming the file and the array, if it cannot be read, arrays are missing, too many, of another
-    shape or not finite, or PyTorch is missing.
+    shape or not finite.
   """
   where = f"{flag}: {path}"
   arrays = _read_npz(path, prefix, where) if path.endswith(".npz") else _read_torch(path, prefix, where)
@@ -100,13 +102,6 @@ def _read_npz(path, prefix, where):
 
 def _read_torch(path, prefix, where):
   try:
-    import torch
-  except ImportError as error:
-    raise InputError(f"{where}: reading it needs PyTorch: pip install 'z2i_tf[lpips]', or give the same arrays as "
-                     ".npz") from error
-  try:
-    # (weights_only: a pickle could otherwise run whatever it likes.)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: tensor.numpy() for name, tensor in state.items() if name.startswith(prefix)}
+    return {name: array for name, array in torch_files.read_arrays(path).items() if name.startswith(prefix)}
   except Exception as error:  # Unpickling fails with whatever the bytes lead to.
     raise InputError(f"{where}: not a PyTorch file of named arrays") from error

@@ -1,6 +1,7 @@
-"""Distance between VGG19 features (paper equation 3)."""
+"""Distance between features of a network that recognises objects (paper equation 3)."""
 
 import os
+from typing import Callable
 
 import tensorflow as tf
 
@@ -28,9 +29,14 @@ def vgg19_features(weights: str) -> Model:
   """
   vgg = _vgg19(weights)
   features = Model(vgg.input, vgg.get_layer(_FEATURE_LAYER).output)
+  return on_resized_image(features, lambda image: vgg19_preprocess_input(255.0 * image), "vgg19_block4_conv1")
+
+
+def on_resized_image(features: Model, preprocess: Callable[[tf.Tensor], tf.Tensor], name: str) -> Model:
+  """Returns a frozen model: (B, H, W, 3) in [0, 1] -> features of the image resized to 224x224 and preprocessed."""
   inputs = layers.Input([None, None, 3])
   resized = image_ops.resize_bilinear_antialiased(inputs, _INPUT_SIDE, _INPUT_SIDE)
-  model = Model(inputs, features(vgg19_preprocess_input(255.0 * resized)), name="vgg19_block4_conv1")
+  model = Model(inputs, features(preprocess(resized)), name=name)
   model.trainable = False
   return model
 
@@ -40,18 +46,19 @@ def _vgg19(weights):
     try:
       return VGG19(include_top=False, weights=IMAGENET)
     except Exception as error:  # Keras turns every network failure into a bare Exception.
-      raise InputError("--vgg_weights=imagenet: the download of VGG19's weights failed; give a file with "
-                       "--vgg_weights=FILE, or train without the term with --vgg_weights=none") from error
+      raise InputError("--perceptual_weights=imagenet: the download of VGG19's weights failed; give a file with "
+                       "--perceptual_weights=FILE, or train without the term with --perceptual_weights=none") from error
   if not os.path.isfile(weights):
-    raise InputError(f"--vgg_weights={weights}: no such file")
+    raise InputError(f"--perceptual_weights={weights}: no such file")
   vgg = VGG19(include_top=False, weights=None)
   try:
     vgg.load_weights(weights)
   except (OSError, ValueError) as error:
-    raise InputError(f"--vgg_weights={weights}: not a Keras weights file of VGG19 without top") from error
+    raise InputError(f"--perceptual_weights={weights}: not a Keras weights file of VGG19 without top") from error
   return vgg
 
 
 def feature_loss(predicted_features: tf.Tensor, target_features: tf.Tensor) -> tf.Tensor:
-  """Mean absolute difference of features: two (B, h, w, C) -> (B,)."""
-  return tf.reduce_mean(tf.abs(predicted_features - target_features), axis=[1, 2, 3])
+  """Mean absolute difference of features, in float32 whatever their type: two (B, h, w, C) -> (B,)."""
+  differences = tf.cast(predicted_features, tf.float32) - tf.cast(target_features, tf.float32)
+  return tf.reduce_mean(tf.abs(differences), axis=[1, 2, 3])

@@ -1,13 +1,23 @@
 """Losses on pixels, one value per example."""
 
+from typing import Optional
+
 import tensorflow as tf
 
 _ALL_BUT_BATCH = [1, 2, 3]
 
 
-def l1_loss(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-  """Mean absolute difference: two (B, H, W, C) -> (B,)."""
-  return tf.reduce_mean(tf.abs(predicted - target), axis=_ALL_BUT_BATCH)
+def l1_loss(predicted: tf.Tensor, target: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+  """Mean absolute difference: two (B, H, W, C) -> (B,).
+
+  With a mask (B, H, W, 1), 1 = hole, the mean over each example's hole, and 0 where there is none.
+  """
+  differences = tf.abs(predicted - target)
+  if mask is None:
+    return tf.reduce_mean(differences, axis=_ALL_BUT_BATCH)
+  hole_pixels = tf.reduce_sum(mask, axis=_ALL_BUT_BATCH)
+  return tf.reduce_sum(tf.reduce_mean(differences, axis=-1, keepdims=True) * mask, axis=_ALL_BUT_BATCH) / tf.maximum(
+      hole_pixels, 1.0)
 
 
 def gradient_loss(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,8 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from z2i_tf.masks.blobs import draw_blobs
+from z2i_tf.masks.specs import BlobSpec
 from z2i_tf.masks.specs import MaskSpec
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.masks.specs import RectangleSpec
@@ -80,4 +82,4 @@ def _random_crop(mask, height, width, rng):
   return mask[top:top + height, left:left + width]
 
 
-_DRAWERS = {StrokeSpec: draw_strokes, RectangleSpec: _draw_rectangle, OwnMasks: _take_own}
+_DRAWERS = {StrokeSpec: draw_strokes, RectangleSpec: _draw_rectangle, BlobSpec: draw_blobs, OwnMasks: _take_own}

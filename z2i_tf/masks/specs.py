@@ -1,7 +1,8 @@
 """The kinds of masks as records.
 
 "small" is the paper's progressive step 1; "large" is step 2 and is the brush of DeepFill-v2 (Yu et al. 2019); their
-numbers are the paper's (Table 4; ranges inclusive). "rect" (one rectangle) and masks of one's own are ours.
+numbers are the paper's (Table 4; ranges inclusive). "rect" (one rectangle), "object" (blobs as large as objects that
+people remove) and masks of one's own are ours.
 """
 
 import dataclasses
@@ -51,6 +52,27 @@ class RectangleSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class BlobSpec:
+  """How blobs are drawn at random, see `draw_blobs`.
+
+  Attributes:
+    blobs: least and most blobs per mask, all numbers between equally likely.
+    diameter_fractions: least and largest diameter of a circle as large as the ellipse around which the contour runs, as
+      fractions of the image's shorter side; its logarithm is uniform.
+    elongations: least and largest ratio of the ellipse's axes; its logarithm is uniform. Its direction is uniform.
+    waviness: the logarithm of the contour's distance from the centre has a wave of k periods for k = 2 to 6, of height
+      N(0, waviness / k) and uniform phase.
+    border_share: of the masks, in which the first blob's centre is at a uniform place on one of the four borders. Every
+      other blob lies inside the image, at a uniform place.
+  """
+  blobs: Tuple[int, int]
+  diameter_fractions: Tuple[float, float]
+  elongations: Tuple[float, float]
+  waviness: float
+  border_share: float
+
+
+@dataclasses.dataclass(frozen=True)
 class OwnMasks:
   """Masks that exist already.
 
@@ -60,7 +82,7 @@ class OwnMasks:
   masks: Sequence[np.ndarray]
 
 
-MaskSpec = Union[StrokeSpec, RectangleSpec, OwnMasks]
+MaskSpec = Union[StrokeSpec, RectangleSpec, BlobSpec, OwnMasks]
 
 
 def _short_lengths(rng, count, diagonal_px):
@@ -99,4 +121,6 @@ SPECS: Dict[str, MaskSpec] = {
                         angle_text="U(2pi/5 - U(0, 2pi/15), 2pi/5 + U(0, 2pi/15))",
                         other_angle_text="2pi - angle"),
     "rect": RectangleSpec(side_fractions=(0.25, 0.5)),
+    "object": BlobSpec(blobs=(1, 2), diameter_fractions=(0.12, 0.4), elongations=(1.0, 2.5), waviness=0.4,
+                       border_share=0.25),
 }

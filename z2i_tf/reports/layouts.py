@@ -13,9 +13,9 @@ from z2i_tf.reports.tables import Table
 
 # Metric -> digits after the point, in the order of the tables (those of the paper's).
 METRICS = {
-    "PSNR": 2, "SSIM": 4, "MS-SSIM": 4, "L1": 5, "LPIPS": 4, "FID": 2, "hole PSNR": 2, "hole L1": 5, "hole SSIM": 4,
-    "SSIM high": 4, "SSIM mid": 4, "SSIM low": 4}
-LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "hole L1")
+    "PSNR": 2, "SSIM": 4, "MS-SSIM": 4, "L1": 5, "LPIPS": 4, "FID": 2, "ST-LPIPS alex": 4, "ST-LPIPS vgg": 4,
+    "hole PSNR": 2, "hole L1": 5, "hole SSIM": 4, "SSIM high": 4, "SSIM mid": 4, "SSIM low": 4}
+LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole L1")
 # The metrics of the paper's tables of ablations and scales.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
 BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))

@@ -9,6 +9,7 @@ import numpy as np
 from z2i_tf import image_io
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import RectangleSpec
 from z2i_tf.masks.specs import SPECS
 from z2i_tf.masks.specs import StrokeSpec
 from z2i_tf.reports import charts
@@ -114,8 +115,12 @@ def _parameters(kind):
     low_high = ("U[{}, {}]".format(*bounds) for bounds in (spec.strokes, spec.vertices, spec.thickness_px))
     strokes, vertices, thickness = low_high
     return strokes, vertices, spec.length_text, thickness, spec.angle_text, spec.other_angle_text or NONE
-  low, high = spec.side_fractions
-  return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
+  if isinstance(spec, RectangleSpec):
+    low, high = spec.side_fractions
+    return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
+  low, high = spec.diameter_fractions
+  return ("U[{}, {}] blobs".format(*spec.blobs), NONE, f"diameters {low} to {high} of the shorter side",
+          NONE, NONE, NONE)
 
 
 def _histogram(ratios, bins):

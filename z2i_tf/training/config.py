@@ -5,6 +5,8 @@ from typing import Collection, Mapping, Tuple
 
 from z2i_tf import conventions
 
+# Over which pixels the L1 terms of the networks that fill holes are averaged.
+OVER_IMAGE, OVER_HOLE = L1_NORMALIZATIONS = ("image", "hole")
 _WITH_BATCH_NORM = (conventions.COARSE_NET, conventions.REFINE_NET)
 
 
@@ -12,6 +14,12 @@ def check_loss_weight(name: str, value: float) -> None:
   """Raises ValueError unless the weight is finite and not negative."""
   if not 0.0 <= value < float("inf"):
     raise ValueError(f"A loss weight must be finite and not negative. Received: {name}={value}")
+
+
+def check_l1_normalization(value: str) -> None:
+  """Raises ValueError unless it is one of `L1_NORMALIZATIONS`."""
+  if value not in L1_NORMALIZATIONS:
+    raise ValueError(f"L1 is averaged over one of {', '.join(L1_NORMALIZATIONS)}. Received: l1_normalization={value!r}")
 
 
 def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],
@@ -72,11 +80,13 @@ class OptimizerConfig:
     learning_rates: one more than `decay_fractions`.
     decay_fractions: of `iterations`, ascending, where the next learning rate begins.
     gradient_clip_norm: global norm that the generator's gradient is scaled down to; 0 = never (paper).
+    ema_decay: of the exponential moving average of the weights (`WeightAverages`), below 1; 0 = none (paper).
   """
   iterations: int
   learning_rates: Tuple[float, ...] = (1e-3, 1e-4, 1e-5)
   decay_fractions: Tuple[float, ...] = (0.8, 0.9)
   gradient_clip_norm: float = 0.0
+  ema_decay: float = 0.0
 
   def __post_init__(self):
     if self.iterations < 1:
@@ -91,3 +101,5 @@ class OptimizerConfig:
       raise ValueError(f"Decay fractions must ascend between 0 and 1. Received: {self.decay_fractions}")
     if not 0.0 <= self.gradient_clip_norm < float("inf"):
       raise ValueError(f"The clip norm must be finite and not negative. Received: {self.gradient_clip_norm}")
+    if not 0.0 <= self.ema_decay < 1.0:
+      raise ValueError(f"The decay of the average is at least 0 and below 1. Received: ema_decay={self.ema_decay}")

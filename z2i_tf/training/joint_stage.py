@@ -6,17 +6,21 @@ from typing import Dict, Mapping, Optional, Tuple
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.losses.perceptual import vgg19_features
 from z2i_tf.models.blocks import check_width
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import check_frozen_batch_norm
+from z2i_tf.training.config import check_l1_normalization
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.training.config import OVER_IMAGE
 from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.perceptual_networks import check_perceptual_network
+from z2i_tf.training.perceptual_networks import perceptual_network
+from z2i_tf.training.perceptual_networks import VGG19
 from z2i_tf.training.precision import check_precision
 from z2i_tf.training.precision import FLOAT32
 from z2i_tf.training.precision import networks_in
@@ -24,6 +28,7 @@ from z2i_tf.training.precision import with_loss_scale
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.stage import begin
 from z2i_tf.training.stage import Stage
+from z2i_tf.training.weight_averages import WeightAverages
 
 # The optimizers, by what they update.
 _GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
@@ -38,14 +43,17 @@ class JointStageConfig:
     discriminator_width: channels of its first convolution.
     loss_weights: of the loss terms.
     optimizer: learning rates and their schedule.
-    vgg_weights: "imagenet" or a file; not looked at where both VGG weights are 0.
+    perceptual_weights: of `perceptual_network`, "imagenet" or a file; not looked at where both VGG weights are 0.
     seed: of the initial weights.
     initial_weights: network name, or "all" for every network of the model -> model folder whose weights
       a new run starts from; weights only, no optimizer state.
-    precision: of the generator's networks, one of `precision.PRECISIONS`.
+    precision: of the generator's networks and of the perceptual one, one of `precision.PRECISIONS`.
     jit_compile: whether the step is compiled with XLA; for one device.
     freeze_batch_norm: networks whose batch norms keep the statistics of their initial weights, and normalise by
       them, in place of each batch's.
+    perceptual_network: one of `perceptual_networks.PERCEPTUAL_NETWORKS`.
+    l1_normalization: over which pixels L1 is averaged, one of `config.L1_NORMALIZATIONS`, see the step.
+    discriminator_warmup_steps: the first steps of the stage, in which the discriminator alone is trained.
   Raises: ValueError for an odd width, an unknown precision, a loss weight that has nothing to weigh, or batch norms
     that cannot be frozen (`config.check_frozen_batch_norm`).
   """
@@ -53,17 +61,28 @@ class JointStageConfig:
   discriminator_width: int
   loss_weights: LossWeights
   optimizer: OptimizerConfig
-  vgg_weights: str
+  perceptual_weights: str
   seed: int
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
   precision: str = FLOAT32
   jit_compile: bool = False
   freeze_batch_norm: Tuple[str, ...] = ()
+  l1_normalization: str = OVER_IMAGE
+  perceptual_network: str = VGG19
+  discriminator_warmup_steps: int = 0
 
   def __post_init__(self):
     check_width(self.discriminator_width)
     check_precision(self.precision)
+    check_perceptual_network(self.perceptual_network)
+    check_l1_normalization(self.l1_normalization)
     check_frozen_batch_norm(self.freeze_batch_norm, self.networks, self.initial_weights)
+    if not 0 <= self.discriminator_warmup_steps < self.optimizer.iterations:
+      raise ValueError("The steps for the discriminator alone are fewer than those of the stage. Received: "
+                       f"discriminator_warmup_steps={self.discriminator_warmup_steps}")
+    if self.discriminator_warmup_steps and not self.loss_weights.use_discriminator:
+      raise ValueError("With weight_adversarial=0 there is no discriminator. Received: "
+                       f"discriminator_warmup_steps={self.discriminator_warmup_steps}")
     counted = dataclasses.asdict(self.loss_weights)
     if self.model.zoom != "sr":
       counted.pop("weight_l1_sr")
@@ -92,18 +111,18 @@ class JointStageConfig:
     return networks
 
   @property
-  def used_vgg_weights(self) -> Optional[str]:
-    """`vgg_weights`, or None if there is no VGG term."""
-    return self.vgg_weights if self.loss_weights.use_vgg else None
+  def used_perceptual_weights(self) -> Optional[str]:
+    """`perceptual_weights`, or None if there is no perceptual term."""
+    return self.perceptual_weights if self.loss_weights.use_vgg else None
 
 
 def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distribute.Strategy) -> Stage:
   """Builds networks, optimizers and step under the strategy.
 
-  Raises: InputError if the devices cannot do what is asked, or VGG's weights cannot be had.
+  Raises: InputError if the devices cannot do what is asked, or the perceptual network's weights cannot be had.
   """
   begin(loop, strategy, config.seed, config.jit_compile)
-  weights, vgg_weights = config.loss_weights, config.used_vgg_weights
+  weights, perceptual_weights = config.loss_weights, config.used_perceptual_weights
   with strategy.scope():
     with networks_in(config.precision):
       inpainter = ZoomInpainter(config.model)
@@ -111,14 +130,21 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
       freeze_batch_norms(inpainter.networks[name])
     discriminator = patch_discriminator(config.discriminator_width) if weights.use_discriminator else None
     networks = dict(inpainter.networks)
-    optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer), config.precision)}
+    warmup_steps = config.discriminator_warmup_steps
+    optimizers = {_GENERATOR: with_loss_scale(adam(config.optimizer, first_step=warmup_steps), config.precision)}
     optimizers[_GENERATOR].build(inpainter.trainable_variables)
+    decay = config.optimizer.ema_decay
+    averaged = [variable for network in inpainter.networks.values() for variable in network.variables]
+    averages = WeightAverages(averaged, decay, strategy) if decay else None
     if discriminator is not None:
       networks[conventions.DISCRIMINATOR] = discriminator
       optimizers[_DISCRIMINATOR] = adam(config.optimizer)
       optimizers[_DISCRIMINATOR].build(discriminator.trainable_variables)
+    features = None if perceptual_weights is None else perceptual_network(
+        config.perceptual_network, perceptual_weights, config.precision)
     step = JointStep(
-        inpainter, discriminator, None if vgg_weights is None else vgg19_features(vgg_weights), weights,
-        optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm)
+        inpainter, discriminator, features, weights,
+        optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm,
+        config.l1_normalization)
   return Stage(step, networks, optimizers, loop, strategy, {"model": dataclasses.asdict(config.model)},
-               config.initial_weights, config.jit_compile)
+               config.initial_weights, config.jit_compile, averages, warmup_steps)

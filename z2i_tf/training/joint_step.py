@@ -15,6 +15,8 @@ from z2i_tf.losses.pixel import gradient_loss
 from z2i_tf.losses.pixel import l1_loss
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import LossWeights
+from z2i_tf.training.config import OVER_HOLE
+from z2i_tf.training.config import OVER_IMAGE
 from z2i_tf.training.precision import scaled_loss
 from z2i_tf.training.quality import training_quality
 from z2i_tf.training.quality import validation_quality
@@ -40,7 +42,7 @@ class JointStep(tf.Module):
                vgg_features: Optional[Model], weights: LossWeights,
                generator_optimizer: optimizers.Optimizer,
                discriminator_optimizer: Optional[optimizers.Optimizer],
-               global_batch_size: int, gradient_clip_norm: float = 0.0):
+               global_batch_size: int, gradient_clip_norm: float = 0.0, l1_normalization: str = OVER_IMAGE):
     """Stores the parts.
 
     Args:
@@ -52,6 +54,8 @@ class JointStep(tf.Module):
       discriminator_optimizer: updates the discriminator.
       global_batch_size: examples of one step over all replicas.
       gradient_clip_norm: global norm that the generator's gradient is scaled down to; 0 = never.
+      l1_normalization: whether the L1 of the coarse and of the composed refined image is a mean over the "image" or
+        over the "hole"; that of the zoomed image is one over the image.
     Raises: ValueError if a weight is positive and the model for it is missing.
     """
     super().__init__()
@@ -67,6 +71,7 @@ class JointStep(tf.Module):
     self._discriminator_optimizer = discriminator_optimizer
     self._global_batch_size = global_batch_size
     self._gradient_clip_norm = gradient_clip_norm
+    self._over_hole = l1_normalization == OVER_HOLE
 
   @property
   def main_stage(self) -> str:
@@ -96,11 +101,23 @@ class JointStep(tf.Module):
     scalars.update(apply_update(
         tape, to_minimize, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm))
     if self.discriminator is not None:
-      scalars.update(apply_update(
-          tape, terms[_DISCRIMINATOR_TERM], {conventions.DISCRIMINATOR: self.discriminator},
-          self._discriminator_optimizer, clip_norm=0.0))
+      scalars.update(self._update_discriminator(tape, terms[_DISCRIMINATOR_TERM]))
     scalars.update(average(training_quality(_LABELS, stages, batch), self._global_batch_size))
     return scalars
+
+  def warm_up(self, batch: Tensors) -> Tensors:
+    """Updates the discriminator alone; nothing of the generator changes, batch norms use their moving statistics.
+
+    Args: as `__call__`.
+    Returns: scalars as `__call__` does, those of the discriminator and the quality.
+    """
+    stages = self.forward(batch, training=False)
+    with tf.GradientTape() as tape:
+      terms = average({_DISCRIMINATOR_TERM: hinge_discriminator_loss(*self._scores(stages, batch))},
+                      self._global_batch_size)
+    return {"loss/" + _DISCRIMINATOR_TERM: terms[_DISCRIMINATOR_TERM],
+            **self._update_discriminator(tape, terms[_DISCRIMINATOR_TERM]),
+            **average(training_quality(_LABELS, stages, batch), self._global_batch_size)}
 
   def forward(self, batch: Tensors, training: bool = True) -> Tensors:
     """Returns every stage of the generator, `composed_hr` included, for a batch as in `__call__`."""
@@ -114,6 +131,17 @@ class JointStep(tf.Module):
     """Returns the stages and the per-image quality of a batch as in `__call__`, without training."""
     stages = self.forward(batch, training=False)
     return stages, validation_quality(_LABELS, stages, batch)
+
+  def _update_discriminator(self, tape, loss):
+    return apply_update(tape, loss, {conventions.DISCRIMINATOR: self.discriminator}, self._discriminator_optimizer,
+                        clip_norm=0.0)
+
+  def _scores(self, stages, batch):
+    """Returns the discriminator's scores (B, N) of the real and of the composed images."""
+    mask_hr = self._mask_hr(batch)
+    # Real first, then fake, each a training call: each does one power iteration.
+    return [self.discriminator(tf.concat([image, mask_hr], axis=-1), training=True)
+            for image in (batch[conventions.IMAGE_HR], stages[conventions.COMPOSED_HR])]
 
   def _mask_hr(self, batch):
     return image_ops.upscale_nearest(batch[conventions.MASK_LR], self.inpainter.model_config.scale)
@@ -140,20 +168,18 @@ class JointStep(tf.Module):
     """Returns each loss term that counts, unweighted, one value per example."""
     image_lr, image_hr = batch[conventions.IMAGE_LR], batch[conventions.IMAGE_HR]
     coarse, composed_hr = stages[conventions.COARSE], stages[conventions.COMPOSED_HR]
+    hole_lr, hole_hr = (batch[conventions.MASK_LR], self._mask_hr(batch)) if self._over_hole else (None, None)
     compute = {
-        "l1_coarse": lambda: l1_loss(coarse, image_lr),
+        "l1_coarse": lambda: l1_loss(coarse, image_lr, hole_lr),
         "l1_sr": lambda: l1_loss(stages[conventions.ZOOMED], image_hr),
-        "l1_refine": lambda: l1_loss(composed_hr, image_hr),
+        "l1_refine": lambda: l1_loss(composed_hr, image_hr, hole_hr),
         "gradient": lambda: gradient_loss(composed_hr, image_hr),
         "vgg_coarse": lambda: feature_loss(self._vgg_features(coarse), label_features["vgg_coarse"]),
         "vgg_refine": lambda: feature_loss(self._vgg_features(composed_hr), label_features["vgg_refine"]),
     }
     terms = {name: compute[name]() for name in self._term_weights() if name in compute}
     if self.discriminator is not None:
-      mask_hr = self._mask_hr(batch)
-      # Real first, then fake, each a training call: each does one power iteration.
-      real = self.discriminator(tf.concat([image_hr, mask_hr], axis=-1), training=True)
-      fake = self.discriminator(tf.concat([composed_hr, mask_hr], axis=-1), training=True)
+      real, fake = self._scores(stages, batch)
       terms["adversarial"] = hinge_generator_loss(fake)
       terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
     return terms

@@ -179,8 +179,8 @@ class _Window:
 
   def means(self, batch_size) -> Dict[str, float]:
     """Returns means of the steps that were not skipped, and what the time went to."""
-    names = self._scalars[0] if self._scalars else ()
-    means = {name: float(np.mean([scalars[name] for scalars in self._scalars])) for name in names}
+    names = dict.fromkeys(name for scalars in self._scalars for name in scalars)  # A warm-up has fewer of them.
+    means = {name: float(np.mean([scalars[name] for scalars in self._scalars if name in scalars])) for name in names}
     seconds = time.monotonic() - self._started - self._elsewhere
     means["speed/examples_per_second"] = batch_size * self._steps / seconds
     means[DATA_WAIT] = self._waited / seconds

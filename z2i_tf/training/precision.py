@@ -1,6 +1,6 @@
-"""In which floating-point type the generator's networks compute.
+"""In which floating-point type the generator's networks, and the perceptual one, compute.
 
-Variables are float32 always. Losses, the attention's weights, what the networks return as images, VGG19 and the whole
+Variables are float32 always. Losses, the attention's weights, what the networks return as images and the whole
 discriminator are computed in float32 too, whatever the precision.
 """
 

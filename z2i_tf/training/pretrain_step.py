@@ -9,6 +9,8 @@ from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
+from z2i_tf.training.config import OVER_HOLE
+from z2i_tf.training.config import OVER_IMAGE
 from z2i_tf.training.precision import scaled_loss
 from z2i_tf.training.quality import training_quality
 from z2i_tf.training.quality import validation_quality
@@ -34,7 +36,8 @@ class PretrainStep(tf.Module):
   """
 
   def __init__(self, name: str, network: Model, vgg_features: Optional[Model], weight_vgg: float,
-               optimizer: optimizers.Optimizer, global_batch_size: int, gradient_clip_norm: float = 0.0):
+               optimizer: optimizers.Optimizer, global_batch_size: int, gradient_clip_norm: float = 0.0,
+               l1_normalization: str = OVER_IMAGE):
     """Stores the parts.
 
     Args:
@@ -45,6 +48,7 @@ class PretrainStep(tf.Module):
       optimizer: updates the network.
       global_batch_size: examples of one step over all replicas.
       gradient_clip_norm: global norm that the gradient is scaled down to; 0 = never.
+      l1_normalization: whether L1 is a mean over the "image" or over the "hole"; for "sr" always over the image.
     Raises: ValueError if the weight is positive and the feature model is missing.
     """
     super().__init__()
@@ -54,6 +58,7 @@ class PretrainStep(tf.Module):
     self._vgg_features, self._weight_vgg = vgg_features, weight_vgg
     self._optimizer, self._global_batch_size = optimizer, global_batch_size
     self._gradient_clip_norm = gradient_clip_norm
+    self._over_hole = l1_normalization == OVER_HOLE and name != conventions.SR_NET
 
   @property
   def main_stage(self) -> str:
@@ -74,7 +79,8 @@ class PretrainStep(tf.Module):
     label_features = self._vgg_features(batch[label]) if self._weight_vgg > 0 else None
     with tf.GradientTape() as tape:
       output = self._forward(batch, training=True)
-      terms = {f"l1_{self._name}": l1_loss(output, batch[label])}
+      hole = batch[conventions.MASK_LR] if self._over_hole else None
+      terms = {f"l1_{self._name}": l1_loss(output, batch[label], hole)}
       if self._weight_vgg > 0:
         terms[f"vgg_{self._name}"] = feature_loss(self._vgg_features(output), label_features)
       terms = average(terms, self._global_batch_size)

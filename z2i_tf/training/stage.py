@@ -1,7 +1,7 @@
 """What a stage of training is made of, whatever its networks."""
 
 import dataclasses
-from typing import Any, Collection, Dict, List, Mapping, Protocol, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Protocol, Tuple
 
 import tensorflow as tf
 
@@ -13,6 +13,7 @@ from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.training.devices import check_batch_size
 from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.weight_averages import WeightAverages
 
 Tensors = Dict[str, tf.Tensor]
 
@@ -44,6 +45,10 @@ class Stage:
     initial_weights: network name, or "all" for every network -> model folder whose weights a new run starts from;
       weights only, no optimizer state.
     jit_compile: whether the step is compiled with XLA.
+    averages: of the weights of the networks, None if none are kept. The discriminator, which serves training alone, has
+      none.
+    warmup_steps: in the first steps of the stage `step.warm_up` takes the place of `step`: same arguments, and the
+      networks whose averages are kept do not change.
   """
   step: Step
   networks: Mapping[str, Model]
@@ -53,11 +58,21 @@ class Stage:
   description: Mapping[str, Any]
   initial_weights: Mapping[str, str]
   jit_compile: bool = False
+  averages: Optional[WeightAverages] = None
+  warmup_steps: int = 0
 
   @property
   def variables(self) -> List[tf.Variable]:
     """All that a step changes."""
-    return [variable for part in [*self.networks.values(), *self.optimizers.values()] for variable in part.variables]
+    parts = [*self.networks.values(), *self.optimizers.values(), *([self.averages] if self.averages else [])]
+    return [variable for part in parts for variable in part.variables]
+
+  def train(self, batch: Tensors) -> Tensors:
+    """Calls the step, then updates the averages; returns what the step returns."""
+    scalars = self.step(batch)
+    if self.averages:
+      self.averages.update()
+    return scalars
 
   def load_initial_weights(self) -> None:
     """Loads what a new run starts from; raises InputError if any of it cannot be had, or is of other networks."""

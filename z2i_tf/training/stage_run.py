@@ -1,7 +1,9 @@
 """A stage in its work folder: restores, trains, measures, saves. Knows no particular network."""
 
+import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import os
 from typing import Any, Callable, Dict, Mapping, Optional
@@ -29,6 +31,7 @@ from z2i_tf.training.stage import Stage
 from z2i_tf.training.work_dir import BEST_FOLDER
 from z2i_tf.training.work_dir import KEPT_FOLDER
 from z2i_tf.training.work_dir import make_folder
+from z2i_tf.training.work_dir import RAW_FOLDER
 from z2i_tf.training.work_dir import record_settings
 from z2i_tf.training.work_dir import writing_errors
 
@@ -59,7 +62,8 @@ class StageRun(StageActions):
   """A run of a stage in `work_dir`: `config.json`, `checkpoints/`, `events/`, `log.csv`, and model files.
 
   `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder; others are `best/`,
-  with the weights that measured best, and `kept/step_N/`.
+  with the weights that measured best, and `kept/step_N/`. If averages of the weights are kept, these are what is
+  measured and what all of them hold; `raw/` then has the last checkpoint's own weights.
   """
 
   def __init__(self, stage: Stage, work_dir: str, settings: Mapping[str, Any], shown_settings: Mapping[str, Any],
@@ -78,7 +82,9 @@ class StageRun(StageActions):
     self._record = RunRecord()
     self._is_chief = devices.is_chief(stage.strategy)
     optimizers = {f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}
-    self._checkpoints = RunCheckpoints(work_dir, {**stage.networks, **optimizers}, self._record, self._is_chief)
+    averages = {"averages": stage.averages.tracked} if stage.averages else {}
+    self._checkpoints = RunCheckpoints(
+        work_dir, {**stage.networks, **optimizers, **averages}, self._record, self._is_chief)
     self._journal = NoJournal()
     # In the replicas' context every worker reads its own copy of batch norms' statistics: no worker waits for others.
     self._evaluate_batch = tf.function(
@@ -99,13 +105,23 @@ class StageRun(StageActions):
       if self._is_chief:
         record_settings(self._work_dir, self._shown_settings)
         self._journal = Journal(self._work_dir, self._shown_settings, record.step, reporter)
-      train_step = guarded_step(stage.step, stage.strategy, stage.variables, stage.jit_compile)
       batches = devices.distributed_batches(
           stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size)
-      run_loop(stage.loop, iter(batches), train_step, self, self._journal, record.step, interruption, record.skipped)
+      run_loop(stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption,
+               record.skipped)
+
+  def _train_step(self):
+    """Returns the step of all replicas; those of the warm-up that are still to be done come first."""
+    stage = self._stage
+    steps = [guarded_step(step, stage.strategy, stage.variables, stage.jit_compile)
+             for step in ([stage.step.warm_up] if stage.warmup_steps else []) + [stage.train]]
+    left = itertools.chain(itertools.repeat(steps[0], max(0, stage.warmup_steps - self._record.step)),
+                           itertools.repeat(steps[-1]))
+    return lambda batch, stop: next(left)(batch, stop)
 
   def evaluate(self, step: int) -> Scalars:
-    measured = self._means(self._data.validation if self._data.is_held_out else self._data.validation.take(1), step)
+    with self._averaged():
+      measured = self._means(self._data.validation if self._data.is_held_out else self._data.validation.take(1), step)
     if not self._data.is_held_out:
       return {}
     quality = devices.mean_over_workers(
@@ -123,7 +139,7 @@ class StageRun(StageActions):
     record.examples += (step - record.step) * self._stage.loop.batch_size
     record.step, record.skipped = step, skipped
     self._checkpoints.save()
-    self._write_model_file("", step)
+    self._write_last_model_files(step)
 
   def keep_batch(self, step: int, batch: Mapping[str, np.ndarray]) -> str:
     worker = devices.worker_index(self._stage.strategy)
@@ -152,9 +168,11 @@ class StageRun(StageActions):
     self._check_others_start_here()
     if is_continued:
       # A run killed between its last checkpoint and the model file has an older one, or none.
-      self._write_model_file("", self._record.step)
+      self._write_last_model_files(self._record.step)
     else:
       self._stage.load_initial_weights()
+      if self._stage.averages:
+        self._stage.averages.start()
     if self._record.measured_on != self._data.measured_on:
       self._record.best, self._record.measured_on = None, self._data.measured_on
     self._record.settings = dict(self._settings)
@@ -181,9 +199,23 @@ class StageRun(StageActions):
       raise InputError("none of the images to measure on is usable")
     return {f"validation/{name}": total / count for name, total in sums.items()}
 
-  def _write_model_file(self, folder: str, step: int, psnr: Optional[float] = None):
-    """Writes the present weights as a model folder within the work folder; all workers take part, the chief writes."""
-    arrays = checkpoints.read_arrays(self._stage.networks)
+  def _averaged(self):
+    """Within the block the networks hold the averages of their weights, if such are kept."""
+    return self._stage.averages.in_networks() if self._stage.averages else contextlib.nullcontext()
+
+  def _write_last_model_files(self, step):
+    """Writes what belongs to the last checkpoint."""
+    self._write_model_file("", step)
+    if self._stage.averages:
+      self._write_model_file(RAW_FOLDER, step, averaged=False)
+
+  def _write_model_file(self, folder: str, step: int, psnr: Optional[float] = None, averaged: bool = True):
+    """Writes the weights, averaged if averages are kept, as a model folder within the work folder.
+
+    All workers take part, the chief writes.
+    """
+    with self._averaged() if averaged else contextlib.nullcontext():
+      arrays = checkpoints.read_arrays(self._stage.networks)
     if self._is_chief:
       path = os.path.join(self._work_dir, folder)
       make_folder(path)

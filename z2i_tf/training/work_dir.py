@@ -20,6 +20,7 @@ CHECKPOINT_FOLDER = "checkpoints"
 EVENTS_FOLDER = "events"
 BEST_FOLDER = "best"
 KEPT_FOLDER = "kept"
+RAW_FOLDER = "raw"
 LOCK_FILE = "run.lock"
 # The setting that says which kind of stage a folder belongs to.
 COMMAND = "command"

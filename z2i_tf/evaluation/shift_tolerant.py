@@ -1,0 +1,142 @@
+"""AlexNet and VGG16 that are tolerant of small shifts (Ghildyal and Liu 2022, arXiv:2207.13686), and their weights.
+
+The maximum of a pooling window is taken at every position, and the result blurred before every other position is left
+out. AlexNet's first convolution is treated in the same way. The weights are those of PyPI's package stlpips-pytorch
+0.0.2 (`pip install --no-deps stlpips-pytorch==0.0.2`), whose files hold a network, trained on ImageNet, and the
+channels' weights of ST-LPIPS.
+"""
+
+import importlib.util
+import os
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation import weight_files
+from z2i_tf.keras_api import Model
+from z2i_tf.keras_api import layers
+
+_MODULE, _PACKAGE, _VERSION = "stlpips_pytorch", "stlpips-pytorch", "0.0.2"
+# The authors' scaling of RGB in [-1, 1].
+_SHIFT = (-0.030, -0.088, -0.188)
+_SCALE = (0.458, 0.448, 0.450)
+# Pixels added by reflection on each side of what is blurred.
+_BLUR_PADDING = 2
+
+
+class _Conv(NamedTuple):
+  """A convolution with bias and ReLU; zeros around the image."""
+  name: str  # Of its arrays in the file.
+  channels: int
+  side_px: int = 3
+  padding: int = 1
+  is_halved: bool = False  # Blurred, and every other position left out, before the ReLU.
+
+
+class Net(NamedTuple):
+  """A network up to its last compared features.
+
+  Attributes:
+    pool_side_px: side of the maximum pooling between blocks.
+    blocks: convolutions; the features behind each block are compared.
+    smallest_side: of an image, pixels; smaller ones are not enough to reflect.
+  """
+  pool_side_px: int
+  blocks: Tuple[Tuple[_Conv, ...], ...]
+  smallest_side: int
+
+
+NETS: Dict[str, Net] = {
+    "alex": Net(3, ((_Conv("net.slice1.0", 64, 11, 2, True),), (_Conv("net.slice2.5", 192, 5, 2),),
+                    (_Conv("net.slice3.9", 384),), (_Conv("net.slice4.11", 256),), (_Conv("net.slice5.13", 256),)), 21),
+    "vgg": Net(2, ((_Conv("net.slice1.0", 64), _Conv("net.slice1.2", 64)),
+                   (_Conv("net.slice2.6", 128), _Conv("net.slice2.8", 128)),
+                   (_Conv("net.slice3.12", 256), _Conv("net.slice3.14", 256), _Conv("net.slice3.16", 256)),
+                   (_Conv("net.slice4.20", 512), _Conv("net.slice4.22", 512), _Conv("net.slice4.24", 512)),
+                   (_Conv("net.slice5.28", 512), _Conv("net.slice5.30", 512), _Conv("net.slice5.32", 512))), 18)}
+# AlexNet has no pooling before its last two blocks.
+_POOLED = {"alex": (1, 2), "vgg": (1, 2, 3, 4)}
+
+
+def local_path(given: Optional[str], net: str, flag: str) -> str:
+  """Returns the path of a file of weights that is there: `given`, or for None that of the installed package.
+
+  Raises: InputError, naming the flag, if it is not there.
+  """
+  if given is not None:
+    if not os.path.isfile(given):
+      raise InputError(f"{flag}={given}: no such file")
+    return given
+  spec = importlib.util.find_spec(_MODULE)  # Which is not imported: that needs PyTorch.
+  if spec is None or not spec.submodule_search_locations:
+    raise InputError(f"{flag}: the weights are those of a package that is not installed: pip install --no-deps "
+                     f"{_PACKAGE}=={_VERSION}; or give what it holds with this flag")
+  path = os.path.join(list(spec.submodule_search_locations)[0], "weights", "vST0.0", file_name(net) + ".pth")
+  if not os.path.isfile(path):
+    raise InputError(f"{flag}: {path} is missing; install {_PACKAGE}=={_VERSION}")
+  return path
+
+
+def file_name(net: str) -> str:
+  """Returns the name of the package's file for a network, without its extension."""
+  return f"{net}_shift_tolerant"
+
+
+def read_weights(path: str, net: str, flag: str) -> Dict[str, np.ndarray]:
+  """Reads a file of the package, .pth, or the same arrays as .npz; raises as `weight_files.read_arrays`."""
+  shapes, channels = {}, 3
+  for number, block in enumerate(NETS[net].blocks):
+    for conv in block:
+      shapes[f"{conv.name}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
+      shapes[f"{conv.name}.bias"] = (conv.channels,)
+      channels = conv.channels
+    shapes[f"lin{number}.model.1.weight"] = (1, channels, 1, 1)
+  return weight_files.read_arrays(path, shapes, tuple(shapes), flag)
+
+
+def feature_network(net: str, arrays: Dict[str, np.ndarray], convolutions: Sequence[str] = ()) -> Model:
+  """Builds a frozen network: (B, H, W, 3) in [-1, 1] -> features (B, h, w, C), each after a ReLU.
+
+  Args:
+    net: a name in `NETS`.
+    arrays: as `read_weights` returns them.
+    convolutions: whose features are returned, by their arrays' names, and up to which the network is built; empty:
+      those that ST-LPIPS compares.
+  Returns: a model with a list of outputs, or with one. It computes by Keras' policy.
+  """
+  blocks = NETS[net].blocks
+  wanted = tuple(convolutions) or tuple(block[-1].name for block in blocks)
+  inputs = layers.Input([None, None, 3])
+  x = (inputs - np.float32(_SHIFT)) / np.float32(_SCALE)
+  outputs, kernels = [], []
+  for number, block in enumerate(blocks):
+    if len(outputs) == len(wanted):
+      break
+    if number in _POOLED[net]:
+      x = _halve(layers.MaxPooling2D(NETS[net].pool_side_px, strides=1)(x))
+    for conv in block:
+      if conv.side_px != 2 * conv.padding + 1:
+        x = layers.ZeroPadding2D(conv.padding)(x)
+      layer = layers.Conv2D(conv.channels, conv.side_px, name=conv.name.replace(".", "_"),
+                            padding="same" if conv.side_px == 2 * conv.padding + 1 else "valid")
+      x = layer(x)
+      kernels.append((layer, arrays[f"{conv.name}.weight"].transpose(2, 3, 1, 0), arrays[f"{conv.name}.bias"]))
+      x = layers.ReLU()(_halve(x) if conv.is_halved else x)
+      if conv.name in wanted:
+        outputs.append(x)
+      if len(outputs) == len(wanted):
+        break
+  model = Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=f"{net}_shift_tolerant")
+  for layer, kernel, bias in kernels:  # PyTorch's kernels are (out, in, height, width).
+    layer.set_weights([kernel, bias])
+  model.trainable = False
+  return model
+
+
+def _halve(x):
+  """Blurs by [1 2 1] / 4 along both axes, which is two means of neighbours in turn, and keeps every other position."""
+  around = [_BLUR_PADDING, _BLUR_PADDING]
+  x = tf.pad(x, [[0, 0], around, around, [0, 0]], "REFLECT")
+  return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, 2, 1, "VALID"), 2, 2, "VALID")
