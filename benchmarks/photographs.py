@@ -30,7 +30,12 @@ import cv2
 import numpy as np
 
 import examples
-from examples import ALONE, DEFAULT, NAVIER_STOKES, NONE, SIDE, TELEA
+from examples import ALONE
+from examples import DEFAULT
+from examples import NAVIER_STOKES
+from examples import NONE
+from examples import SIDE
+from examples import TELEA
 from z2i_tf import image_io
 from z2i_tf import memory
 from z2i_tf import processor
@@ -107,8 +112,8 @@ class _Scorer:
 
   def __init__(self):
     try:
-      import torch  # pylint: disable=import-outside-toplevel
       from stlpips_pytorch import stlpips  # pylint: disable=import-outside-toplevel
+      import torch  # pylint: disable=import-outside-toplevel
     except ImportError as error:
       raise SystemExit(f"quality needs packages that are not installed ({error.name}): "
                        "pip install stlpips-pytorch torch torchvision torchsummary ipython") from error

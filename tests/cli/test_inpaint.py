@@ -4,7 +4,6 @@ import functools
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -189,7 +188,8 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"mask": "{dir}/gray.png"}, "ambiguous as a mask"),
     ({"dump_dir": "{dir}/dump"}, "give --native too"),
     ({"dump_dir": "{dir}/nowhere/dump", "native": "true"}, "cannot create this folder"),
-    ({"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"}, "which the dump would overwrite"),
+    ({"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"},
+     "which the dump would overwrite"),
     ({"mask": ""}, "give either --image, --mask and --output"),
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
 ])

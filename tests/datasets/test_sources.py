@@ -72,7 +72,8 @@ def test_links_are_followed_and_may_go_round(tmp_path):
 
 def test_a_source_without_usable_image_is_refused(images, tmp_path):
   sources.check_source(sources.FolderSource(str(images)), 40)
-  with pytest.raises(InputError, match="none of 5 images is usable .*0.png: 40x50 pixels, smaller than the crop of 45x45"):
+  with pytest.raises(InputError, match="none of 5 images is usable .*0.png: 40x50 pixels, smaller than the crop of "
+                     "45x45"):
     sources.check_source(sources.FolderSource(str(images)), 45)
   with pytest.raises(InputError, match="no images in it"):
     sources.open_source("folder", str(tmp_path), "train", 2)
@@ -236,7 +237,8 @@ def _tfds_dir(tmp_path_factory):
 
 @pytest.mark.parametrize("name, builder_name, feature, scale, split, count", [
     ("div2k", "div2k/bicubic_x2", "hr", 2, "train", 6), ("div2k", "div2k/bicubic_x2", "hr", 2, "train[1:5]", 4),
-    ("div2k", "div2k/bicubic_x2", "hr", 2, "validation", 3), ("places365_small", "places365_small", "image", 1, "train", 2),
+    ("div2k", "div2k/bicubic_x2", "hr", 2, "validation", 3),
+    ("places365_small", "places365_small", "image", 1, "train", 2),
 ])
 def test_tensorflow_datasets_are_read_as_tfds_reads_them(tfds_dir, name, builder_name, feature, scale, split, count):
   source = sources.open_source(name, tfds_dir, split, scale)

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tests import battery
 from z2i_tf.keras_api import layers
-from z2i_tf.layers.spectral_norm import SpectralNormalization
 from z2i_tf.layers.spectral_norm import spectral_norm
+from z2i_tf.layers.spectral_norm import SpectralNormalization
 
 
 @pytest.fixture(name="wrap", params=[spectral_norm, SpectralNormalization], ids=["installed", "ours"])

@@ -112,7 +112,8 @@ def _examples(sets, advance):
 
 def _settings(values) -> Dict[str, Any]:
   """The flags that decide about the record, beside what it says of sets, methods and metrics."""
-  return {"analysis": values.analysis, "blend_results": values.blend_results, "lpips_net": values.lpips_net, "with_fid": bool(values.inception_graph), "save_results": values.save_results}
+  return {"analysis": values.analysis, "blend_results": values.blend_results, "lpips_net": values.lpips_net,
+          "with_fid": bool(values.inception_graph), "save_results": values.save_results}
 
 
 def _weighted_metrics(values):

@@ -4,8 +4,8 @@ The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta
 """
 
 import math
-import zipfile
 from typing import Dict, Mapping, Optional, Tuple
+import zipfile
 
 import numpy as np
 

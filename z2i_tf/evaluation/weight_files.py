@@ -5,8 +5,8 @@ Two files of one name need not be the same network: what a score is printed with
 
 import dataclasses
 import os
-import zipfile
 from typing import Dict, Mapping, Tuple
+import zipfile
 
 import numpy as np
 
