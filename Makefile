@@ -1,5 +1,6 @@
 # make demo          inpaint the sample photographs with the bundled model, into demo_output/
 # make test          run the tests
+# make smoke         the demo, and the tests of layers and networks
 # make lint          check the code with ruff
 # make constraints   write constraints/: versions of everything, for each Python; UPGRADE=--upgrade takes the newest
 # All of them set up .venv first; a second run does not install again. PYTHON=python3.13 names the Python to set it up
@@ -22,13 +23,16 @@ FOUND_VERSION = $(or $(shell $(FOUND) -c 'import sys; print(*sys.version_info[:3
 CONSTRAINTS := constraints/$(VERSION).txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: demo test lint constraints clean ANEW
+.PHONY: demo test smoke lint constraints clean ANEW
 
 demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+smoke: demo
+	$(BIN)/python -m pytest tests/layers tests/models
 
 lint: $(VENV)/.installed
 	$(PIP_INSTALL) ruff
@@ -49,7 +53,7 @@ $(VENV)/.installed: setup.py pyproject.toml $(CONSTRAINTS) $(if $(filter $(VERSI
 	$$(sed -n 's/^tensorflow==//p' $(CONSTRAINTS)) and $$(grep -c == $(CONSTRAINTS)) other packages, a few minutes"
 	@test "$(VERSION)" = "$(INSTALLED_VERSION)" || \
 	  $(PYTHON) -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) $(VENV)
-	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) setuptools wheel
 	@$(PIP_INSTALL) --no-build-isolation --editable ".[test]"
 	@$(BIN)/python -c "import cv2" 2>/dev/null || $(PIP_INSTALL) --force-reinstall --no-deps \
 	  opencv-python-headless==$$(sed -n 's/^opencv-python==//p' $(CONSTRAINTS))
