@@ -1,4 +1,4 @@
-"""A command keeps TensorFlow's lines off the terminal, unless they are asked for; importing the package sets nothing."""
+"""A command keeps TensorFlow's lines off the terminal unless they are asked for; importing the package sets nothing."""
 
 import os
 import subprocess
