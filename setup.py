@@ -43,6 +43,7 @@ setup(
     install_requires=[
         "absl-py",
         "google-crc32c",
+        "importlib_resources" + NEW,  # TFDS needs it and does not say so.
         "numpy<2" + OLD,
         "numpy>=2" + NEW,
         "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.
@@ -54,8 +55,7 @@ setup(
         "tensorflow>=2.15,<2.16" + OLD,  # The last one with Keras 2 inside.
         "tensorflow>=2.21,<2.22" + NEW,
         "tensorflow-addons==0.23.*" + OLD,
-        # From 4.9.6 on, TFDS needs packages that it does not name: some importlib_resources, all apache_beam for the
-        # command tfds.
+        # From 4.9.6 on, TFDS needs packages that it does not name: importlib_resources, and apache_beam for its command.
         "tensorflow-datasets>=4.9.3,<4.9.5" + OLD,
         "tensorflow-datasets>=4.9.10" + NEW,
         "tensorflow-metadata<1.17" + OLD,  # Later ones need protobuf 5.

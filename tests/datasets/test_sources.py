@@ -261,10 +261,10 @@ def test_array_records_are_read_too_and_any_version_of_div2k_serves(tfds_dir):
 
 
 def test_a_data_set_that_is_not_prepared_names_the_command(tmp_path, tfds_dir, monkeypatch):
-  with pytest.raises(InputError, match=f"tfds build div2k/bicubic_x4 --data_dir={tmp_path}"):
+  with pytest.raises(InputError, match=rf'tfds.builder\("div2k/bicubic_x4", data_dir="{tmp_path}"\)'):
     sources.open_source("div2k", str(tmp_path), "train", 4)
   monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "kept"))
-  with pytest.raises(InputError, match=f"tfds build places365_small --data_dir={tmp_path}/kept"):
+  with pytest.raises(InputError, match=rf'tfds.builder\("places365_small", data_dir="{tmp_path}/kept'):
     sources.open_source("places365_small", None, "train", 1)
   for split in ("test", "train[oops]"):
     with pytest.raises(InputError, match="div2k/bicubic_x2/2.0.0 has train, validation"):
@@ -305,7 +305,7 @@ def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
     source().open(0)
   for name in ("features.json", "dataset_info.json"):
     (path.parent / name).write_text("{")
-    with pytest.raises(InputError, match="2.0.0: damaged .*prepare it again: tfds build div2k"):
+    with pytest.raises(InputError, match="2.0.0: damaged .*prepare it again: python -c .*div2k"):
       source()
 
 
