@@ -14,11 +14,11 @@ VERSIONS := 3.13 3.12 3.11 3.10
 CHECK := import ensurepip, sys, venv; v = "%d.%d" % sys.version_info[:2]; v in "$(VERSIONS)".split() and print(v)
 ifndef PYTHON
 PYTHON := $(shell for p in $(BIN)/python python3 $(VERSIONS:%=python%); do \
-  test -n "$$($$p -c '$(CHECK)' 2>/dev/null)" && echo $$p && break; done)
+  version=$$($$p -c '$(CHECK)' 2>/dev/null) && test -n "$$version" && echo $$p && break; done)
 endif
-VERSION := $(shell $(PYTHON) -c '$(CHECK)' 2>/dev/null)
-INSTALLED_VERSION := $(shell $(BIN)/python -c '$(CHECK)' 2>/dev/null)
 FOUND := $(or $(PYTHON),python3)
+VERSION := $(filter $(VERSIONS),$(shell $(FOUND) -c '$(CHECK)' 2>/dev/null))
+INSTALLED_VERSION := $(shell $(BIN)/python -c '$(CHECK)' 2>/dev/null)
 FOUND_VERSION = $(or $(shell $(FOUND) -c 'import sys; print(*sys.version_info[:3], sep=".")' 2>/dev/null),no working Python)
 CONSTRAINTS := constraints/$(VERSION).txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(CONSTRAINTS)
@@ -46,13 +46,13 @@ constraints: $(VENV)/.installed
 	done
 
 # opencv-python needs libGL; on a machine without it, its headless twin of the same version replaces it.
-$(VENV)/.installed: setup.py pyproject.toml $(CONSTRAINTS) $(if $(filter $(VERSION),$(INSTALLED_VERSION)),,ANEW)
+$(VENV)/.installed: setup.py pyproject.toml $(wildcard $(CONSTRAINTS)) $(if $(filter $(VERSION),$(INSTALLED_VERSION)),,ANEW)
 	$(if $(VERSION),,$(error $(FOUND) is $(FOUND_VERSION), and z2i_tf needs one of Python $(VERSIONS) with its module \
 	venv (Debian, Ubuntu: apt-get install python3-venv); install one, or name one as in: make test PYTHON=python3.13))
 	@echo "Installing z2i_tf for Python $(VERSION) in $(VENV): TensorFlow \
 	$$(sed -n 's/^tensorflow==//p' $(CONSTRAINTS)) and $$(grep -c == $(CONSTRAINTS)) other packages, a few minutes"
 	@test "$(VERSION)" = "$(INSTALLED_VERSION)" || \
-	  $(PYTHON) -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) $(VENV)
+	  $(FOUND) -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) $(VENV)
 	@$(PIP_INSTALL) setuptools wheel
 	@$(PIP_INSTALL) --no-build-isolation --editable ".[test]"
 	@$(BIN)/python -c "import cv2" 2>/dev/null || $(PIP_INSTALL) --force-reinstall --no-deps \
