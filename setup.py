@@ -55,7 +55,7 @@ setup(
         "tensorflow>=2.15,<2.16" + OLD,  # The last one with Keras 2 inside.
         "tensorflow>=2.21,<2.22" + NEW,
         "tensorflow-addons==0.23.*" + OLD,
-        # From 4.9.6 on, TFDS needs packages that it does not name: importlib_resources, and apache_beam for its command.
+        # From 4.9.6 on, TFDS needs packages that it does not name: importlib_resources; for its command, apache_beam.
         "tensorflow-datasets>=4.9.3,<4.9.5" + OLD,
         "tensorflow-datasets>=4.9.10" + NEW,
         "tensorflow-metadata<1.17" + OLD,  # Later ones need protobuf 5.
