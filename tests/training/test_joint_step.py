@@ -109,7 +109,8 @@ def test_stages_match_the_recording():
                       (conventions.REFINED, "pred_hr"), (conventions.COMPOSED_HR, "composed_hr")):
     # By batches' statistics the refinement enlarges differences of rounding some 60 times: measured 4e-5 of the largest
     # value with TensorFlow 2.15, 3e-4 with 2.21, where those of its inputs are larger.
-    recordings.assert_matches(stages[stage], recorded[name], recordings.TOLERANCE if is_bundled_with_tensorflow else 5e-4)
+    tolerance = recordings.TOLERANCE if is_bundled_with_tensorflow else 5e-4
+    recordings.assert_matches(stages[stage], recorded[name], tolerance)
 
 
 def test_discriminator_matches_the_recording():
