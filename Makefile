@@ -1,19 +1,50 @@
-# make demo   inpaint the sample photographs with the bundled model, into demo_output/
-# make test   run the tests
-# make fuzz   read N=100000 damaged files of every kind (SEED=0); what breaks a rule ends in fuzz_findings/
-# All set up .venv first; a second run does not install again.
+# make demo          inpaint the sample photographs with the bundled model, into demo_output/
+# make test          run the tests
+# make fuzz          read N=100000 damaged files of every kind (SEED=0); faults are kept in fuzz_findings/
+# make smoke         the demo, and the tests of layers and networks
+# make lint          check the code with ruff
+# make constraints   write constraints/: versions of everything, for each Python; UPGRADE=--upgrade takes the newest
+# All of them set up .venv first; a second run does not install again. PYTHON=python3.13 names the Python to set it up
+# with, VENV=folder another place.
 
-PYTHON ?= $(firstword $(foreach version,3.11 3.10 3.9,$(shell command -v python$(version))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
+VERSIONS := 3.13 3.12 3.11 3.10
 
-.PHONY: demo test fuzz clean
+# Prints the version of a Python that works and is one of VERSIONS.
+CHECK := import ensurepip, sys, venv; v = "%d.%d" % sys.version_info[:2]; v in "$(VERSIONS)".split() and print(v)
+ifndef PYTHON
+PYTHON := $(shell for p in $(BIN)/python python3 $(VERSIONS:%=python%); do \
+  version=$$($$p -c '$(CHECK)' 2>/dev/null) && test -n "$$version" && echo $$p && break; done)
+endif
+FOUND := $(or $(PYTHON),python3)
+VERSION := $(filter $(VERSIONS),$(shell $(FOUND) -c '$(CHECK)' 2>/dev/null))
+INSTALLED_VERSION := $(shell $(BIN)/python -c '$(CHECK)' 2>/dev/null)
+FOUND_VERSION = $(or $(shell $(FOUND) -c 'import sys; print(*sys.version_info[:3], sep=".")' 2>/dev/null),no working Python)
+CONSTRAINTS := constraints/$(VERSION).txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(CONSTRAINTS)
+
+.PHONY: demo test fuzz smoke lint constraints clean ANEW
 
 demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -rs -n 2 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+smoke: demo
+	$(BIN)/python -m pytest tests/layers tests/models
+
+lint: $(VENV)/.installed
+	$(PIP_INSTALL) ruff
+	$(BIN)/ruff check
+
+constraints: $(VENV)/.installed
+	$(PIP_INSTALL) uv
+	for version in $(VERSIONS); do \
+	  $(BIN)/uv pip compile --quiet $(UPGRADE) --python-version $$version --extra test --extra development \
+	    --no-annotate --custom-compile-command "make constraints" --output-file constraints/$$version.txt setup.py || exit; \
+	done
 
 N ?= 100000
 SEED ?= 0
@@ -21,13 +52,18 @@ fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz --count=$(N) --seed=$(SEED)
 
 # opencv-python needs libGL; on a machine without it, its headless twin of the same version replaces it.
-$(VENV)/.installed: setup.py constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt 'setuptools<81' wheel
-	$(BIN)/pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test]"
-	$(BIN)/python -c "import cv2" 2>/dev/null || \
-	  $(BIN)/pip install --quiet --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
-	touch $@
+$(VENV)/.installed: setup.py pyproject.toml $(wildcard $(CONSTRAINTS)) $(if $(filter $(VERSION),$(INSTALLED_VERSION)),,ANEW)
+	$(if $(VERSION),,$(error $(FOUND) is $(FOUND_VERSION), and z2i_tf needs one of Python $(VERSIONS) with its module \
+	venv (Debian, Ubuntu: apt-get install python3-venv); install one, or name one as in: make test PYTHON=python3.13))
+	@echo "Installing z2i_tf for Python $(VERSION) in $(VENV): TensorFlow \
+	$$(sed -n 's/^tensorflow==//p' $(CONSTRAINTS)) and $$(grep -c == $(CONSTRAINTS)) other packages, a few minutes"
+	@test "$(VERSION)" = "$(INSTALLED_VERSION)" || \
+	  $(FOUND) -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) $(VENV)
+	@$(PIP_INSTALL) setuptools wheel
+	@$(PIP_INSTALL) --no-build-isolation --editable ".[test]"
+	@$(BIN)/python -c "import cv2" 2>/dev/null || $(PIP_INSTALL) --force-reinstall --no-deps \
+	  opencv-python-headless==$$(sed -n 's/^opencv-python==//p' $(CONSTRAINTS))
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist demo_output *.egg-info

@@ -22,9 +22,9 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-import psutil
 from PIL import Image
 from PIL import ImageOps
+import psutil
 
 from z2i_tf import image_io
 from z2i_tf.datasets import pipelines

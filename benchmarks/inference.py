@@ -32,9 +32,9 @@ import numpy as np
 import tensorflow as tf
 
 import arithmetic
-import inference_paths
 import examples
 from examples import SIDE
+import inference_paths
 from z2i_tf import checkpoints
 from z2i_tf import image_ops
 from z2i_tf import memory

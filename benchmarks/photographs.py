@@ -30,7 +30,12 @@ import cv2
 import numpy as np
 
 import examples
-from examples import ALONE, DEFAULT, NAVIER_STOKES, NONE, SIDE, TELEA
+from examples import ALONE
+from examples import DEFAULT
+from examples import NAVIER_STOKES
+from examples import NONE
+from examples import SIDE
+from examples import TELEA
 from z2i_tf import image_io
 from z2i_tf import memory
 from z2i_tf import processor

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 
 
 def check_network(build, inputs, output_shape, other_sizes=()):

@@ -14,7 +14,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def test_wheel_inpaints_without_the_repository(tmp_path):
   sources = tmp_path / "sources"  # A copy: building leaves files in the tree.
   shutil.copytree(os.path.join(_ROOT, "z2i_tf"), sources / "z2i_tf")
-  for name in ("setup.py", "README.md", "LICENSE"):
+  for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
     shutil.copy(os.path.join(_ROOT, name), sources)
   subprocess.run(
       [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
@@ -22,7 +22,9 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
   wheel, = tmp_path.glob("*.whl")
   with zipfile.ZipFile(wheel) as file:
     assert not [name for name in file.namelist() if name.startswith(("tests", "benchmarks"))]
-    assert "z2i_tf/assets/SHA256SUMS" in file.namelist()
+    assets = {path.relative_to(sources).as_posix() for path in (sources / "z2i_tf" / "assets").rglob("*")
+              if path.is_file()}
+    assert {"z2i_tf/assets/compact/model.npz", "z2i_tf/assets/full/model.npz"} < assets <= set(file.namelist())
     assert {f"z2i_tf/study/page/{name}" for name in ("index.html", "study.js", "api.js", "study.css")} <= set(
         file.namelist())
     file.extractall(tmp_path / "site")

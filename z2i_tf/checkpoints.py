@@ -15,8 +15,8 @@ from z2i_tf import array_files
 from z2i_tf import json_files
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 from z2i_tf.layers.gated_conv import GatedConv2D
 
 MODEL_FILE = "model.npz"

@@ -12,7 +12,6 @@ except ImportError:  # Windows has no such locks.
 
 from z2i_tf.errors import InputError
 
-
 # So often somebody may remove the file between opening and locking it.
 _TRIES = 10
 

@@ -189,7 +189,7 @@ def create_folder(folder: str) -> None:
 
 def check_writable_file(path: str) -> None:
   """Raises InputError unless an image could be written to `path` (folder, permission, extension)."""
-  if not os.path.splitext(path)[1].lower() in _SAVE_OPTIONS:
+  if os.path.splitext(path)[1].lower() not in _SAVE_OPTIONS:
     raise InputError(f"{path}: unknown image extension; use one of {', '.join(_SAVE_OPTIONS)}")
   check_writable_folder(os.path.dirname(path) or ".")
 

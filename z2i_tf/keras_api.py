@@ -2,7 +2,7 @@
 
 TensorFlow up to 2.15 carries Keras 2 as `tf.keras`. From 2.16 on `tf.keras` is Keras 3, and Keras 2
 lives on as the package `tf_keras`. The networks, the synchronised batch norm and the optimizers are
-written for Keras 2.
+written for Keras 2. The variable TF_USE_LEGACY_KERAS may be set or not.
 """
 
 import tensorflow as tf
@@ -15,6 +15,7 @@ if is_bundled_with_tensorflow:
 else:
   import tf_keras as keras
 
+initializers = keras.initializers
 layers = keras.layers
 mixed_precision = keras.mixed_precision
 optimizers = keras.optimizers

@@ -156,7 +156,7 @@ def test_the_sources_of_the_flag_are_those_there_are(tmp_path):
     (["--data_dir="], "--data_dir is missing"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),
     (["--split=train"], "--split=train: only TensorFlow Datasets have splits, not --source=folder"),
-    (["--source=div2k"], "tfds build div2k/bicubic_x2 --data_dir="),
+    (["--source=div2k"], 'tfds.builder("div2k/bicubic_x2", data_dir="'),
     (["--source=imagenet"], "--source=imagenet"),
 ])
 def test_sources_that_cannot_be_used_get_one_line(images, tmp_path, capsys, command, arguments, message):
@@ -202,4 +202,4 @@ def test_tensorflow_datasets_from_the_command_line(tmp_path, capsys):
   assert "2 images in 2 files" in capsys.readouterr().out
   shutil.rmtree(tmp_path / "tfds")
   assert main(command) == 2
-  assert "tfds build div2k/bicubic_x2" in capsys.readouterr().err
+  assert 'tfds.builder("div2k/bicubic_x2"' in capsys.readouterr().err

@@ -16,6 +16,7 @@ from z2i_tf.inference import bundled_models
 from z2i_tf.inference import device_check
 
 _GPU = device_check.Device("GPU:0", "Example 9", 8 * 10**9)
+_KERAS_PACKAGE = "tensorflow_addons" if sys.version_info < (3, 12) else "tf_keras"
 
 
 @pytest.fixture(name="quick")
@@ -48,7 +49,7 @@ def test_it_says_what_there_is_and_that_it_will_do(capsys):
   assert lines[-1].startswith("ready: z2i computes on ")
   compact, full = bundled_models.check_models()
   for expected in (rf"^versions +python 3\.\d+\.\d+, z2i_tf {re.escape(z2i_tf.__version__)}, .*, tensorflow 2\.",
-                   r"numpy 1\.\d.*, pillow \d.*, opencv \d.*, tensorflow_addons 0\.\d",
+                   rf"numpy \d.*, pillow \d.*, opencv \d.*, {_KERAS_PACKAGE} \d\.\d",
                    r"^processor +\S.*, usable cores: \d+; bfloat16 instructions: \w",
                    r"^CUDA +TensorFlow is built with",
                    r"^device +CPU:0: [1-9]\d* GFLOP/s \(3x3 convolution of 256x256 pixels, 64 channels, float32\)$",
@@ -82,7 +83,7 @@ def test_a_gpu_is_described_and_must_compute(capsys, monkeypatch, with_gpu):
   monkeypatch.setattr(device_check, "convolution_rate", rate)
   output, verdict = _not_ready(capsys)
   assert "GPU:0 Example 9, memory 8.0 GB: cannot compute: no cuDNN here" in output
-  assert "GPU:0 cannot compute a convolution (no cuDNN here): pip install 'tensorflow[and-cuda]==2.15" in verdict
+  assert "GPU:0 cannot compute a convolution (no cuDNN here): pip install 'tensorflow[and-cuda]==2." in verdict
 
 
 def test_devices_that_cannot_be_listed_and_packages_that_cannot_be_imported(capsys, monkeypatch, quick):
@@ -93,20 +94,20 @@ def test_devices_that_cannot_be_listed_and_packages_that_cannot_be_imported(caps
   assert "devices    unknown: driver" in output and "cannot list its devices (driver): mend" in verdict
   monkeypatch.setitem(sys.modules, "tensorflow", None)
   output, verdict = _not_ready(capsys)
-  assert "tensorflow unknown" in output and "numpy 1." in output and "model " in output and "GFLOP" not in output
+  assert "tensorflow unknown" in output and "numpy " in output and "model " in output and "GFLOP" not in output
   assert "tensorflow cannot be imported" in verdict and "install tensorflow again" in verdict
 
 
 def test_one_reason_is_said_once(capsys, monkeypatch, quick):
   def fail(name):
-    if name in ("cv2", "tensorflow", "tensorflow_addons"):
+    if name in ("cv2", "tensorflow", _KERAS_PACKAGE):
       raise ImportError("libGL.so.1 is missing" if name == "cv2" else "no\nprotobuf")
     return sys.modules[name]
 
   monkeypatch.setattr(importlib, "import_module", functools.partial(_import, importlib.import_module, fail))
   verdict = _not_ready(capsys)[1]
   assert "opencv cannot be imported (libGL.so.1 is missing): install that library (Debian" in verdict
-  assert "; tensorflow, tensorflow_addons cannot be imported (no protobuf): install tensorflow again" in verdict
+  assert f"; tensorflow, {_KERAS_PACKAGE} cannot be imported (no protobuf): install tensorflow again" in verdict
 
 
 def _import(others, packages, name):

@@ -10,9 +10,9 @@ import pytest
 
 from z2i_tf.atomic_files import atomic_write
 from z2i_tf.cli import folder_run
+from z2i_tf.cli.folder_run import fill_all
 from z2i_tf.cli.folder_run import Item
 from z2i_tf.cli.folder_run import Parts
-from z2i_tf.cli.folder_run import fill_all
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 

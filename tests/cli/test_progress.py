@@ -19,7 +19,7 @@ def test_a_terminal_gets_a_bar_with_the_time_left(monkeypatch):
   monkeypatch.setattr(sys, "stdout", terminal)
   with training_reporter(100) as reporter:
     reporter.begin(40)
-    for step in range(41, 45):
+    for _ in range(41, 45):
       reporter.advance()
     reporter.show(44, 100, _SCALARS, 61.0)
     reporter.say("step 44  validation/psnr/result 30")

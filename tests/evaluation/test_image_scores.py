@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from skimage import metrics as skimage_metrics
+import tensorflow as tf
 
 from z2i_tf.evaluation import image_scores
 from z2i_tf.evaluation import metrics

@@ -15,6 +15,7 @@ from z2i_tf.inference.fast_networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.layer_reader import LayerReader
+from z2i_tf.keras_api import keras
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -181,7 +182,7 @@ def test_every_zoom_and_scale(model, zoom, scale, monkeypatch):
   config, arrays = ModelConfig(zoom=zoom, scale=scale, width=8, sr_width=4), recordings.load("inference")
   monkeypatch.setattr(model, "model_config", config)
   if zoom == "sr":
-    tf.keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(0)
     network = super_resolution_net(4, scale)
     monkeypatch.setattr(model, "sr_net", network)
     arrays = {**arrays, **checkpoints.read_arrays({conventions.SR_NET: network})}

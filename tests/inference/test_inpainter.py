@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import z2i_tf
 from tests import recordings
+import z2i_tf
 from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import z2i_tf
 from tests import recordings
+import z2i_tf
 from z2i_tf import conventions
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError

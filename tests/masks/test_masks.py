@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from z2i_tf import image_io
+from z2i_tf.masks.drawing import draw_mask
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.masks.specs import SPECS
 from z2i_tf.masks.specs import StrokeSpec
-from z2i_tf.masks.drawing import draw_mask
 
 
 def _rng(*seed):

@@ -1,7 +1,7 @@
 import matplotlib
 import numpy as np
-import pytest
 from PIL import Image
+import pytest
 
 from z2i_tf.errors import InputError
 from z2i_tf.reports import charts

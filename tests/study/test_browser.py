@@ -13,7 +13,6 @@ import pytest
 
 from tests.study import stand_ins
 from z2i_tf.study import preparation
-from z2i_tf.study import store
 from z2i_tf.study import summary
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium; install it with: pip install '.[test]'")

@@ -6,6 +6,7 @@ from tests import recordings
 from tests.training import stand_ins
 from z2i_tf import checkpoints
 from z2i_tf import conventions
+from z2i_tf.keras_api import is_bundled_with_tensorflow
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import vgg19_features
@@ -106,7 +107,10 @@ def test_stages_match_the_recording():
   stages = step.forward(batch)
   for stage, name in ((conventions.COARSE, "pred_coarse"), (conventions.ZOOMED, "pred_sr"),
                       (conventions.REFINED, "pred_hr"), (conventions.COMPOSED_HR, "composed_hr")):
-    recordings.assert_matches(stages[stage], recorded[name])
+    # By batches' statistics the refinement enlarges differences of rounding some 60 times: measured 4e-5 of the largest
+    # value with TensorFlow 2.15, 3e-4 with 2.21, where those of its inputs are larger.
+    tolerance = recordings.TOLERANCE if is_bundled_with_tensorflow else 5e-4
+    recordings.assert_matches(stages[stage], recorded[name], tolerance)
 
 
 def test_discriminator_matches_the_recording():

@@ -8,8 +8,8 @@ from tests import recordings
 from tests.training import stand_ins
 from z2i_tf import checkpoints
 from z2i_tf.keras_api import keras
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net

@@ -75,6 +75,7 @@ def run(values: flags.FlagValues) -> None:
 def _examples(values, height, width):
   """Returns images and masks, and what the images are: name -> hash, or "random"."""
   import numpy as np
+
   from z2i_tf import image_io
   from z2i_tf.reports import complexity
   from z2i_tf.reports import records

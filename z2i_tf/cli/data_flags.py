@@ -1,11 +1,14 @@
 """The flags that say what images there are and what examples are made of them; and the objects made of them."""
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
+
+if TYPE_CHECKING:
+  from z2i_tf.datasets.sources import ImageSource
 
 # Those of `datasets.sources.open_source`, which must not be imported to print help.
 _PREPARED = "tfrecord"

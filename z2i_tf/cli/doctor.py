@@ -22,7 +22,8 @@ from z2i_tf.errors import InputError
 # Module -> (what the report calls it, what pip calls it); each comes after those it needs.
 _PACKAGES = {"numpy": ("numpy", "numpy"), "PIL": ("pillow", "pillow"), "cv2": ("opencv", "opencv-python"),
              "tensorflow": ("tensorflow", "tensorflow"),
-             "tensorflow_addons": ("tensorflow_addons", "tensorflow-addons")}
+             **({"tensorflow_addons": ("tensorflow_addons", "tensorflow-addons")} if sys.version_info < (3, 12) else
+                {"tf_keras": ("tf_keras", "tf-keras")})}  # As in setup.py.
 # With less, ready has a "but": at the paper's width a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
 _COMFORTABLE_BYTES = 1_500_000_000
 _NVIDIA_DRIVER = "/proc/driver/nvidia/version"

@@ -58,6 +58,7 @@ def _export_saved_model(values):
     from z2i_tf.inference import serving_warmup
     serving_warmup.check_serving_is_installed()
   import tensorflow as tf
+
   from z2i_tf.inference import model_store
   from z2i_tf.inference import saved_model
   generator = model_store.load_generator(values.model, values.precision or "float32")

@@ -143,7 +143,8 @@ def _inpaint_folder(values):
       plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
       if values.verbose:
         print(_description(task, plan), flush=True)
-      return inpainter(task.photo.rgb, task.hole, **arguments, plan=plan), _texture_remark(inpainter, task, plan, values)
+      filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan)
+      return filled, _texture_remark(inpainter, task, plan, values)
 
     def write(item, task, result):
       filled, texture_remark = result

@@ -14,6 +14,7 @@ from typing import List, Optional
 from absl import flags
 
 from z2i_tf import __version__
+from z2i_tf.cli import quiet_tensorflow
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 
@@ -60,7 +61,7 @@ def main(argv: Optional[List[str]] = None) -> int:
   Returns: 0, 1 if some files of a folder failed, 2 for unusable input, or 128 + the number of a signal.
   """
   argv = sys.argv[1:] if argv is None else argv
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  quiet_tensorflow.silence()
   for stream in (sys.stdout, sys.stderr):
     if hasattr(stream, "reconfigure"):
       stream.reconfigure(errors="backslashreplace")  # File names need not be UTF-8.

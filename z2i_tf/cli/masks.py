@@ -24,6 +24,7 @@ def run(values: flags.FlagValues) -> None:
   height, width = flag_groups.size(values)
 
   import numpy as np
+
   from z2i_tf import image_io
   mixture = flag_groups.mask_mixture(values.kind, "kind")
   image_io.create_folder(values.output_dir)

@@ -2,12 +2,17 @@
 
 import dataclasses
 import os
-from typing import Mapping, Optional
+from typing import Mapping, Optional, TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
+
+if TYPE_CHECKING:
+  import numpy as np
+
+  from z2i_tf.models.zoom_inpainter import ModelConfig
 
 
 def define_output_flags(values: flags.FlagValues) -> None:

@@ -3,7 +3,10 @@
 import contextlib
 import sys
 import time
-from typing import Callable, Iterator
+from typing import Callable, Iterator, TYPE_CHECKING
+
+if TYPE_CHECKING:
+  from z2i_tf.training.journal import Reporter
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BEFORE_BAR = 2.0

@@ -197,7 +197,7 @@ def _read(flagfile, work_dir, overriding) -> PlannedStage:
 
 
 def _name_handed_over_statistics(stage, latest: Dict[str, PlannedStage]) -> None:
-  """Sets --init_* of networks that keep the statistics of what an earlier stage leaves: a stage by hand must name it."""
+  """Sets --init_* of networks that keep the statistics an earlier stage leaves: a stage by hand must name it."""
   values = stage.values
   own = training_flags.initial_weights(values)
   for name in set(values.freeze_batch_norm) & set(latest) - set(own):

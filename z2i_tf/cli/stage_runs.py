@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from typing import Any, Callable, Collection, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Collection, Dict, Mapping, NamedTuple, Optional, TYPE_CHECKING
 
 from absl import flags
 
@@ -11,6 +11,11 @@ from z2i_tf.cli import flag_groups
 from z2i_tf.cli import training_flags
 from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
+
+if TYPE_CHECKING:
+  from z2i_tf.datasets.pipelines import ExampleConfig
+  from z2i_tf.datasets.sources import ImageSource
+  from z2i_tf.training.loop import LoopConfig
 
 # Settings that may change when a run is continued.
 _FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "evaluate_every", "max_skipped_steps",
@@ -96,7 +101,7 @@ def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -
 
 
 def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -> Dict[str, Any]:
-  """Returns all flags but those in `free`, which may change while a stage is continued, and what kind of stage it is."""
+  """Returns all flags but those in `free`, which may change while a stage is continued, and the kind of stage."""
   from z2i_tf.training import work_dir
   kind = f"z2i pretrain --network={values.network}" if "network" in values else "z2i train"
   return {work_dir.COMMAND: kind, **training_flags.recorded_settings(values, free)}
@@ -134,6 +139,7 @@ def run(values: flags.FlagValues, config: Any, build: Callable[..., Any]) -> Non
   Raises: InputError for unusable flags, images, work folder, checkpoints or weights; Stopped after a signal.
   """
   import tensorflow as tf
+
   from z2i_tf.training import devices
   from z2i_tf.training import work_dir
 

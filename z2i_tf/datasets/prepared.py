@@ -56,7 +56,8 @@ class PreparedSource(ImageSource):
     for shard in manifest["shards"]:
       path = os.path.join(folder, shard["file"])
       if file_size(path) != shard["bytes"]:
-        raise InputError(f"{path}: {file_size(path)} bytes, not {shard['bytes']}; remove its folder and prepare it again")
+        raise InputError(f"{path}: {file_size(path)} bytes, not {shard['bytes']}; remove its folder and prepare it "
+                         "again")
       runs.append((RecordFile(path, shard["records"]), 0, shard["records"]))
     self._records = RecordShards(runs)
     if not len(self._records):

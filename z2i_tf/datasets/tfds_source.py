@@ -5,6 +5,7 @@ the ArrayRecord format; in the default TFRecord format, records are found by `Re
 """
 
 import glob
+import json
 import os
 import re
 import shlex
@@ -109,7 +110,9 @@ class _Examples:
 
 
 def _build_command(name, data_dir):
-  return f"tfds build {name} --data_dir={shlex.quote(data_dir)}"
+  """Not `tfds build`: from TFDS 4.9.6 on that needs apache_beam, which TFDS does not install."""
+  builder = f"tfds.builder({json.dumps(name)}, data_dir={json.dumps(data_dir)})"
+  return "python -c " + shlex.quote(f"import tensorflow_datasets as tfds; {builder}.download_and_prepare()")
 
 
 def _newest(folder: str) -> Optional[str]:

@@ -182,7 +182,7 @@ class _Level:
     is_even = np.add(*np.divmod(self.queries, self._width)) % 2 == 0
     place = place.copy()
     for turn in range(2 * _COHERENCE_ROUNDS):
-      offered = np.stack([np.where(row >= 0, place[row] - step, -1) 
+      offered = np.stack([np.where(row >= 0, place[row] - step, -1)
                           for row, step in zip(self._neighbours, self._steps)])
       agree = np.stack([(offered == each).sum(axis=0) for each in offered])
       agree[(offered < 0) | ~self.is_key[np.clip(offered, 0, len(self.is_key) - 1)]] = 0

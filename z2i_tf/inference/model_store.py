@@ -7,8 +7,8 @@ from typing import Optional, Union
 from z2i_tf import checkpoints
 from z2i_tf import file_hash
 from z2i_tf.errors import InputError
-from z2i_tf.inference.bundled_models import DEFAULT
 from z2i_tf.inference.bundled_models import bundled_names
+from z2i_tf.inference.bundled_models import DEFAULT  # noqa: F401  Of those who load models.
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.generator import max_thickness

@@ -67,8 +67,8 @@ def export_onnx(model: ZoomInpainter, path: str, height: Optional[int], width: O
 def check_onnx_is_installed() -> None:
   """Raises InputError if the packages that write ONNX files are missing."""
   try:
-    import onnx  # pylint: disable=import-outside-toplevel,unused-import
-    import tf2onnx  # pylint: disable=import-outside-toplevel,unused-import
+    import onnx  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
+    import tf2onnx  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
   except ImportError as error:
     raise InputError(f"an ONNX file needs a package that is not installed ({error.name}): "
                      "pip install 'z2i_tf[onnx]'") from error

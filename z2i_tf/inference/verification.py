@@ -11,6 +11,7 @@ from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.saved_model import FILL
+from z2i_tf.keras_api import is_bundled_with_tensorflow
 
 # (images (n, h, w, 3) uint8, masks (n, h, w, 1) uint8, 255 = hole) -> (n, h, w, 3) uint8.
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -29,9 +30,20 @@ def saved_model_fill(folder: str) -> Fill:
 
 
 def tflite_fill(path: str) -> Fill:
-  """Returns a TFLite file in its own runtime."""
-  runner = tf.lite.Interpreter(path).get_signature_runner()
+  """Returns a TFLite file in its own runtime; raises InputError if that is not installed."""
+  runner = _tflite_interpreter()(path).get_signature_runner()
   return lambda images, masks: runner(image=images, mask=masks)["image"]
+
+
+def _tflite_interpreter():
+  """The class: TensorFlow 2.15's own; later ones announce that it moves to the package ai-edge-litert."""
+  if is_bundled_with_tensorflow:
+    return tf.lite.Interpreter
+  try:
+    from ai_edge_litert.interpreter import Interpreter  # pylint: disable=import-outside-toplevel
+  except ImportError as error:
+    raise InputError("--verify of a TFLite file needs ai-edge-litert: pip install 'z2i_tf[tflite]'") from error
+  return Interpreter
 
 
 def onnx_fill(path: str) -> Fill:

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from z2i_tf import image_ops
 from z2i_tf.errors import InputError
+from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import VGG19
-from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import vgg19_preprocess_input
 
 IMAGENET = "imagenet"

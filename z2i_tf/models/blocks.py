@@ -8,8 +8,8 @@ from typing import Sequence, Tuple
 
 import tensorflow as tf
 
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
 from z2i_tf.layers.gated_conv import GatedConv2D
 

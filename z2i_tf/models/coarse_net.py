@@ -2,8 +2,8 @@
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 from z2i_tf.models import blocks
 
 

@@ -11,8 +11,8 @@ from typing import Dict
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.layers.contextual_attention import PATCH_SIDE
 from z2i_tf.layers.gated_conv import GatedConv2D

@@ -1,8 +1,8 @@
 """The PatchGAN discriminator with spectral normalisation (paper sections 3.1.3 and A.4, Figure 8)."""
 
 from z2i_tf import conventions
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 from z2i_tf.layers.spectral_norm import spectral_norm
 from z2i_tf.models.blocks import check_width
 

@@ -11,8 +11,8 @@ import os
 import secrets
 import sqlite3
 import threading
-import unicodedata
 from typing import Iterator, List, Tuple
+import unicodedata
 
 from z2i_tf.errors import InputError
 from z2i_tf.study.pairs import order_for

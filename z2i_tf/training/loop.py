@@ -117,8 +117,8 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
       journal.flush()
       path = actions.keep_batch(step, _arrays(batch))
       raise InputError(f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last "
-                       f"batch is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and continue from "
-                       "the last checkpoint with --allow_config_change")
+                       f"batch is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and continue "
+                       "from the last checkpoint with --allow_config_change")
     is_last = step == config.iterations
     logged: Dict[str, float] = {}
     if is_last or step % config.log_every == 0:

@@ -26,6 +26,7 @@ from z2i_tf.training.precision import check_precision
 from z2i_tf.training.precision import FLOAT32
 from z2i_tf.training.precision import networks_in
 from z2i_tf.training.precision import with_loss_scale
+from z2i_tf.training.pretrain_step import PretrainStep
 from z2i_tf.training.schedules import adam
 from z2i_tf.training.stage import begin
 from z2i_tf.training.stage import Stage
