@@ -28,10 +28,12 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0 (the bundled weights have a note of their own in z2i_tf/assets)",
     packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
-    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*"]},
+    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*", "app/static/*",
+                             "app/openapi.json"]},
     python_requires=">=3.9,<3.12",
     install_requires=[
         "absl-py",
+        "flask>=3",  # With waitress, the server of z2i app and z2i study.
         "google-crc32c",
         "numpy<2",
         "opencv-python<4.12",  # Later ones need NumPy 2.
@@ -43,6 +45,7 @@ setup(
         "tensorflow-datasets>=4.9.3,<4.9.5",
         "tensorflow-metadata<1.17",  # Later ones need protobuf 5.
         "tqdm",
+        "waitress>=3",
     ],
     extras_require={
         "evaluation": evaluation,
