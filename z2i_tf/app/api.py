@@ -102,7 +102,8 @@ class Api:
 
   def _preview(self, name):
     session = self._sessions.get(name)
-    body, kind = self._shown(session, tuple(slice(0, side) for side in session.size), session.factor, exact=False)
+    body, kind = self._shown(session, tuple(slice(0, side) for side in session.size), session.factor, exact=False,
+                             original=flask.request.args.get("original") == "true")
     return flask.Response(body, content_type=kind)
 
   def _view(self, name):
@@ -192,8 +193,8 @@ class Api:
                      "png": base64.b64encode(body).decode()})
     return {**session.history(), "patches": pieces, "remark": remark}
 
-  def _shown(self, session, box, step, exact):
-    rgb, alpha = session.part(box)
+  def _shown(self, session, box, step, exact, original=False):
+    rgb, alpha = session.part(box, original)
     return previews.encode(previews.shrunk(rgb, step), None if alpha is None else previews.shrunk(alpha, step),
                            session.file.photo.metadata.icc_profile, exact)
 

@@ -11,10 +11,9 @@ from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.web import application as web
 from z2i_tf.web.server import Server
 
-_SCRIPTS = ("api", "dialogs", "document", "history", "keys", "main", "painter", "view")
+_SCRIPTS = ("api", "editor", "keys", "main", "painter", "photograph", "view")
 # Address -> file of the page, and what it is.
 PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/app.css": ("app.css", "text/css"),
-              "/icons.svg": ("icons.svg", "image/svg+xml"),
               **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS}}
 # A photograph and a mask; also what waits on the disk for one answer.
 _MAX_BODY_BYTES = 2**28

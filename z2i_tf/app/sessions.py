@@ -148,11 +148,17 @@ class Session:
       self._put(fill.after)
       return fill
 
-  def part(self, box: Box) -> Tuple[np.ndarray, Optional[np.ndarray]]:
-    """Returns pixels and alpha of a box, copied."""
+  def part(self, box: Box, original: bool = False) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+    """Returns pixels and alpha of a box, copied; `original`: as before all fills that can be undone."""
     alpha = self.file.photo.alpha
     with self._lock:
-      return self._pixels[box].copy(), None if alpha is None else alpha[box]
+      pixels = self._pixels
+      if original:
+        pixels = pixels.copy()
+        for fill in reversed(self._done):
+          for patch in fill.before:
+            pixels[patch.box] = patch.pixels
+      return pixels[box].copy(), None if alpha is None else alpha[box]
 
   def photo(self) -> photo_io.Photo:
     """Returns the photograph as it is now, copied."""
