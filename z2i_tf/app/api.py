@@ -10,7 +10,6 @@ import flask
 import numpy as np
 
 import z2i_tf
-from z2i_tf import image_io
 from z2i_tf.app import filling
 from z2i_tf.app import previews
 from z2i_tf.app import shapes as shapes_lib
@@ -207,7 +206,8 @@ def _extension(asked: Optional[str], own: str) -> str:
   if asked in (None, "", "own"):
     return own
   extension = f".{asked.lower()}"
-  image_io.check_writable_file(f"format={extension}")
+  if extension not in _MEDIA_TYPES:
+    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in _MEDIA_TYPES)}.")
   return extension
 
 

@@ -41,10 +41,10 @@ class AppServer:
 
   def serve(self, server: Server, token: Optional[str]) -> None:
     """Answers a server's requests from now on; `token`: what they must carry, or None."""
-    application = web.create("z2i_tf.app", server.host, server.port, token, _MAX_BODY_BYTES)
+    application = web.create("z2i_tf.app", server.host, server.port, token)
     web.add_files(application, "z2i_tf.app", "static", PAGE_FILES)
     self._api.add_to(application)
-    server.start(application, self._threads, 2 * _MAX_BODY_BYTES)
+    server.start(application, self._threads, _MAX_BODY_BYTES)
 
   def close(self) -> None:
     """Cancels fills and removes temporary files."""

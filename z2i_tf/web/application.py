@@ -46,7 +46,7 @@ def check_access(host: str, token: Optional[str]) -> None:
     raise InputError(f"--token: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
 
 
-def create(name: str, host: str, port: int, token: Optional[str], max_body_bytes: int) -> flask.Flask:
+def create(name: str, host: str, port: int, token: Optional[str]) -> flask.Flask:
   """Returns an application without pages.
 
   Every answer has the security headers, every error is JSON: {"error": a sentence}. Requests of other sites are
@@ -58,10 +58,8 @@ def create(name: str, host: str, port: int, token: Optional[str], max_body_bytes
     port: of the server.
     token: what every request must carry: as `Authorization: Bearer`, or as the cookie that "/?token=" sets; None:
       nothing.
-    max_body_bytes: longer requests are refused.
   """
   application = flask.Flask(name, static_folder=None)
-  application.config["MAX_CONTENT_LENGTH"] = max_body_bytes
   hosts = {f"{each}:{port}" for each in (host if ":" not in host else f"[{host}]", "localhost")}
   if port == 80:  # Browsers leave it out.
     hosts |= {each.rpartition(":")[0] for each in hosts}
@@ -102,7 +100,7 @@ def create(name: str, host: str, port: int, token: Optional[str], max_body_bytes
       return {"error": str(error)}, 400
     if isinstance(error, HTTPException):
       headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}
-      return {"error": _sentence(error, max_body_bytes)}, error.code, headers
+      return {"error": _sentence(error)}, error.code, headers
     traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
     return {"error": "The server failed; its terminal says why."}, 500
 
@@ -134,11 +132,9 @@ def _is_same(given: str, expected: str) -> bool:
   return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
-def _sentence(error: HTTPException, max_body_bytes: int) -> str:
+def _sentence(error: HTTPException) -> str:
   if error.code == 404:
     return "There is nothing here."
   if error.code == 405:
     return "This address does not take that method."
-  if error.code == 413:
-    return f"That is larger than this server takes ({max_body_bytes // 2**20} MiB)."
   return f"{error.description}"

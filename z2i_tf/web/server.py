@@ -1,17 +1,37 @@
 """Serves a WSGI application with waitress, in a thread of its own that can be stopped."""
 
+import json
 import logging
 import socket
 import threading
 from typing import Callable
 
 import waitress
+from waitress import channel
+from waitress import task
 from waitress import wasyncore
 
 from z2i_tf.errors import InputError
 
 _SILENT_CONNECTION_S = 60  # A connection that asks for nothing is closed after this time.
 _STOPPING_S = 5.0  # Answers under way get so much time to end.
+
+
+class _ErrorTask(task.ErrorTask):
+  """Answers what never reaches the application (too long, malformed) as the application does: in JSON."""
+
+  def execute(self) -> None:
+    error = self.request.error
+    body = json.dumps({"error": f"{error.reason}: {error.body}."}).encode()
+    self.status = f"{error.code} {error.reason}"
+    self.response_headers = [("Content-Type", "application/json"), ("Connection", "close")]
+    self.set_close_on_finish()
+    self.content_length = len(body)
+    self.write(body)
+
+
+class _Channel(channel.HTTPChannel):
+  error_task_class = _ErrorTask
 
 
 class Server:
@@ -68,6 +88,7 @@ class Server:
     self._server = waitress.create_server(
         application, map=self._map, sockets=[self._socket], threads=threads, max_request_body_size=max_body_bytes,
         channel_timeout=_SILENT_CONNECTION_S, ident=None, asyncore_use_poll=True)
+    self._server.channel_class = _Channel
     self._thread = threading.Thread(target=self._server.run, name="web server", daemon=True)
     self._thread.start()
 

@@ -1,5 +1,6 @@
 // What the page asks the server.
 const ROOT = "/api/v1";
+const LARGE_BYTES = 2 ** 27;
 const NO_ANSWER = "The server does not answer. Is it still running?";
 
 // The server, or the way to it, said no; `status` is HTTP's, 0 without an answer.
@@ -19,7 +20,6 @@ async function request(method, path, body, kind) {
   }
   if (response.ok) return response;
   let message = `The server answered with an error (${response.status}).`;
-  if (response.status === 413) message = "That file is larger than the server takes.";
   try {
     message = (await response.json()).error;
   } catch (error) { /* Refused before the application saw it. */ }
@@ -27,8 +27,18 @@ async function request(method, path, body, kind) {
 }
 
 const json = (method, path, fields) => request(method, path, JSON.stringify(fields), "application/json");
-const file = (path, content, name) =>
-  request("POST", `${path}?name=${encodeURIComponent(name)}`, content, "application/octet-stream");
+
+async function file(path, content, name) {
+  try {
+    return await request("POST", `${path}?name=${encodeURIComponent(name)}`, content, "application/octet-stream");
+  } catch (refusal) {
+    // It may have refused without listening to the end.
+    if (refusal.status === 0 && content.size > LARGE_BYTES) {
+      throw new Refusal(0, "The server did not take the file. It may be too large, or the server may have ended.");
+    }
+    throw refusal;
+  }
+}
 
 export const openPhotograph = async (content, name) => (await file("/sessions", content, name)).json();
 export const describe = async (id) => (await request("GET", `/sessions/${id}`)).json();

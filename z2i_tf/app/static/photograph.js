@@ -2,7 +2,7 @@
 // pixels of the photograph, as the server takes them: {kind, erase, points: [[x, y, radius], ...], mask}.
 import {pngBitmap} from "/api.js";
 
-const MASK_COLOUR = "#ff2d6f";
+const MASK_COLOUR = "#ff00b8";
 
 export class Photograph {
   constructor(description, preview) {

@@ -188,10 +188,10 @@ export class View {
       context.drawImage(this.sharp.canvas, this.sharp.x, this.sharp.y, this.sharp.width, this.sharp.height);
     }
     if (!this.comparing) {
-      context.globalAlpha = 0.5;
+      context.globalAlpha = 0.55;
       drawLayer(photograph.painted);
       if (this.isFilling) {
-        context.globalAlpha = STILL.matches ? 0.35 : 0.35 + 0.2 * Math.sin(time / 180);
+        context.globalAlpha = STILL.matches ? 0.5 : 0.5 + 0.15 * Math.sin(time / 180);
         drawLayer(photograph.filling);
         if (!STILL.matches) this.redraw();
       }
