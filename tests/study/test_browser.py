@@ -94,7 +94,7 @@ def test_a_whole_study(tmp_path, browser):
   shown = []
   browser.get_log("browser")  # Of tests before.
   with stand_ins.serving(study_dir) as server:
-    port = server.server_port
+    port = server.port
     browser.get(server.url)
     page.join("anna")
     page.wait_for_pair(1)

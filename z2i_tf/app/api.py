@@ -23,6 +23,7 @@ from z2i_tf.inference.checks import check_hole
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.inpainter import Patch
 from z2i_tf.web.application import Refusal
+from z2i_tf.web.application import json_object
 
 ROOT = "/api/v1"
 _MAX_JSON_BYTES = 2**24
@@ -122,7 +123,7 @@ class Api:
     return flask.Response(body, content_type=kind, headers={_BOX_HEADER: ",".join(map(str, place))})
 
   def _fill(self, name):
-    session, fields = self._sessions.get(name), _json_object()
+    session, fields = self._sessions.get(name), json_object(_MAX_JSON_BYTES)
     options = filling.Options.parse(fields)
     mask = session.draw(shapes_lib.parse(fields.get("shapes")))
     if mask is None:
@@ -143,11 +144,11 @@ class Api:
 
   def _undo(self, name):
     session = self._sessions.get(name)
-    return self._changed(session, session.undo(_version(_json_object())).before)
+    return self._changed(session, session.undo(_version(json_object(_MAX_JSON_BYTES))).before)
 
   def _redo(self, name):
     session = self._sessions.get(name)
-    return self._changed(session, session.redo(_version(_json_object())).after)
+    return self._changed(session, session.redo(_version(json_object(_MAX_JSON_BYTES))).after)
 
   def _load_mask(self, name):
     session = self._sessions.get(name)
@@ -161,7 +162,7 @@ class Api:
   def _mask(self, name):
     """The union of what was filled and of what is painted, as a file."""
     session = self._sessions.get(name)
-    painted = session.draw(shapes_lib.parse(_json_object().get("shapes")))
+    painted = session.draw(shapes_lib.parse(json_object(_MAX_JSON_BYTES).get("shapes")))
     union = shapes_lib.whole(session.filled_masks() + [mask for mask in [painted] if mask is not None], session.size)
     if not union.any():
       raise Refusal(409, "Nothing was painted yet.")
@@ -227,21 +228,6 @@ def _lines(session: Session, job: Job) -> Iterator[str]:
     session.end(job)
     job.cancel()
     raise
-
-
-def _json_object() -> Dict[str, Any]:
-  request = flask.request
-  if request.mimetype != "application/json":  # Others can be sent by any site's forms.
-    raise Refusal(415, "Send JSON.")
-  if (request.content_length or 0) > _MAX_JSON_BYTES:
-    raise Refusal(413, "That is too long; fill some of it first.")
-  try:
-    fields = json.loads(request.get_data())
-  except (ValueError, RecursionError) as error:
-    raise Refusal(400, "That is no JSON.") from error
-  if not isinstance(fields, dict):
-    raise Refusal(400, "Send a JSON object.")
-  return fields
 
 
 def _version(fields: Dict[str, Any]) -> int:

@@ -2,9 +2,10 @@
 
 import hmac
 import importlib.resources
+import json
 import sys
 import traceback
-from typing import Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import flask
 from werkzeug.exceptions import HTTPException
@@ -125,6 +126,23 @@ def add_files(application: flask.Flask, package: str, folder: str, files: Mappin
 
   for path in contents:
     application.add_url_rule(path, f"file {path}", answer_file)
+
+
+def json_object(max_bytes: int) -> Dict[str, Any]:
+  """Returns the object that a request carries as JSON; raises Refusal if it carries none, or a longer one."""
+  request = flask.request
+  if request.mimetype != "application/json":  # Others can be sent by any site's forms.
+    raise Refusal(415, "Only JSON is understood.")
+  body = request.stream.read(max_bytes + 1)
+  if len(body) > max_bytes:
+    raise Refusal(413, "That is too long.")
+  try:
+    fields = json.loads(body)
+  except (ValueError, RecursionError) as error:
+    raise Refusal(400, "That is no JSON.") from error
+  if not isinstance(fields, dict):
+    raise Refusal(400, "A JSON object is needed.")
+  return fields
 
 
 def _is_same(given: str, expected: str) -> bool:
