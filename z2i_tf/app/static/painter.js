@@ -27,7 +27,9 @@ export class Painter {
     if (event.target.closest("#progress") || !this.tools.isEnabled()) return;
     event.preventDefault();
     this.view.stage.focus({preventScroll: true});
-    this.view.stage.setPointerCapture(event.pointerId);
+    try {
+      this.view.stage.setPointerCapture(event.pointerId);
+    } catch (error) { /* It was lifted before this was handled. */ }
     const place = this.place(event);
     this.endKeys();
     this.pointers.set(event.pointerId, place);
