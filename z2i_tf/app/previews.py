@@ -42,7 +42,8 @@ def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
   return cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def encode(rgb: np.ndarray, alpha: Optional[np.ndarray], icc_profile: Optional[bytes], exact: bool) -> Tuple[bytes, str]:
+def encode(rgb: np.ndarray, alpha: Optional[np.ndarray], icc_profile: Optional[bytes],
+           exact: bool) -> Tuple[bytes, str]:
   """Encodes a picture for the page.
 
   Args:

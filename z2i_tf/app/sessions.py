@@ -107,7 +107,7 @@ class Session:
         self._job = None
 
   def cancel(self) -> bool:
-    """Cancels the fill under way, if there is one, and returns whether. It may go on for a step, but changes nothing."""
+    """Cancels the fill under way; returns whether there is one. It may go on for a step, but changes nothing."""
     with self._lock:
       job, self._job = self._job, None
       if job is not None:
@@ -219,8 +219,8 @@ class Sessions:
   def add(self, session: Session) -> None:
     """Keeps a session; drops others until all have room. Raises Refusal if it alone has none."""
     if session.nbytes > self._max_bytes:
-      raise Refusal(413, f"This photograph takes {memory.format_size(session.nbytes)}, more than the server has for all "
-                         f"of them ({memory.format_size(self._max_bytes)}); give a smaller one.")
+      raise Refusal(413, f"This photograph takes {memory.format_size(session.nbytes)}, more than the server has for "
+                         f"all of them ({memory.format_size(self._max_bytes)}); give a smaller one.")
     with self._lock:
       self._sessions[session.id] = session
       self._make_room()

@@ -1,4 +1,5 @@
-// What was done to the photograph: strokes that wait, fills, undo and redo. The server has the pixels; this keeps the order.
+// What was done to the photograph: strokes that wait, fills, undo and redo. The server has the pixels, this keeps the
+// order.
 import * as api from "/api.js";
 import {Photograph} from "/photograph.js";
 
@@ -73,7 +74,7 @@ export class Editor {
       for (const entry of done) await this.fillNow(entry.shapes, entry);
       this.pending = pending.filter((shape) => shape.kind !== "mask");
       this.photograph.redraw("painted", this.pending);
-      this.ui.said(done.length ? "The photograph is loaded again, and its fills are repeated." : "The photograph is loaded again.");
+      this.ui.said(`The photograph is loaded again${done.length ? ", and its fills are repeated" : ""}.`);
     });
   }
 

@@ -66,7 +66,8 @@ function showProgress(state) {
   hideError();
   const bar = element("progress-bar");
   if (state.place) {
-    element("progress-text").textContent = state.place === 1 ? "Waiting: yours is next" : `Waiting: ${state.place - 1} before yours`;
+    element("progress-text").textContent = state.place === 1 ? "Waiting: yours is next"
+        : `Waiting: ${state.place - 1} before yours`;
     bar.removeAttribute("value");
   } else {
     element("progress-text").textContent = "Filling …";
@@ -84,7 +85,10 @@ function update() {
   const eraser = document.querySelector("input[value=eraser]");
   eraser.disabled = editor.isAutomatic && !pending.length;
   if (eraser.disabled && eraser.checked) choose("brush");
-  if (photograph) element("file").textContent = `${photograph.name}${photograph.extension}, ${photograph.width} × ${photograph.height}`;
+  if (photograph) {
+    const {name, extension, width, height} = photograph;
+    element("file").textContent = `${name}${extension}, ${width} × ${height}`;
+  }
   document.body.dataset.version = editor.version;
   document.body.dataset.busy = isBusy;
   document.body.dataset.seconds = editor.seconds || "";
@@ -92,7 +96,8 @@ function update() {
 
 // The slider is logarithmic: its ends are the smallest and the largest brush.
 function largestBrush() {
-  return editor.photograph ? Math.max(2 * SMALLEST_BRUSH, Math.min(editor.photograph.width, editor.photograph.height)) : 100;
+  if (!editor.photograph) return 100;
+  return Math.max(2 * SMALLEST_BRUSH, Math.min(editor.photograph.width, editor.photograph.height));
 }
 
 function diameter() {
@@ -100,7 +105,8 @@ function diameter() {
 }
 
 function setDiameter(pixels) {
-  element("size").value = Math.round(100 * Math.log(pixels / SMALLEST_BRUSH) / Math.log(largestBrush() / SMALLEST_BRUSH));
+  const share = Math.log(pixels / SMALLEST_BRUSH) / Math.log(largestBrush() / SMALLEST_BRUSH);
+  element("size").value = Math.round(100 * share);
   showDiameter();
 }
 
@@ -208,9 +214,8 @@ on("tool", "change", () => { painter.abort(); painter.showCursor(); });
 on("zoom-in", "click", () => view.zoomTo(view.scale * 1.3));
 on("zoom-out", "click", () => view.zoomTo(view.scale / 1.3));
 on("zoom-fit", "click", () => view.fit());
-for (const [event, isHeld] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false], ["pointerleave", false]]) {
-  on("compare", event, () => compare(isHeld));
-}
+on("compare", "pointerdown", () => compare(true));
+for (const event of ["pointerup", "pointercancel", "pointerleave"]) on("compare", event, () => compare(false));
 on("compare", "keydown", (event) => { if (event.key === " " || event.key === "Enter") compare(true); });
 on("compare", "keyup", () => compare(false));
 on("settings-open", "click", () => element("settings").showModal());

@@ -184,8 +184,8 @@ export class Painter {
 
   finish() {
     const shape = this.take();
-    const isEmpty = shape.kind === "rectangle" && (Math.round(shape.points[0][0]) === Math.round(shape.points[1][0])
-        || Math.round(shape.points[0][1]) === Math.round(shape.points[1][1])) || shape.kind === "lasso" && shape.points.length < 3;
+    const [first, second] = shape.points, isSame = (axis) => Math.round(first[axis]) === Math.round(second[axis]);
+    const isEmpty = shape.kind === "rectangle" ? isSame(0) || isSame(1) : shape.kind === "lasso" && shape.points.length < 3;
     if (isEmpty) this.editor.redrawPending();
     else this.editor.add(shape);
   }
@@ -214,8 +214,8 @@ export class Painter {
       this.view.cursor = null;
     } else {
       const hasRadius = this.tools.tool === "brush" || this.tools.tool === "eraser";
-      this.view.cursor = {x: place[0], y: place[1], radius: hasRadius ? this.tools.radius : 0, byKeys: Boolean(this.keys),
-                          isDown: Boolean(this.keys && this.keys.isDown)};
+      this.view.cursor = {x: place[0], y: place[1], radius: hasRadius ? this.tools.radius : 0,
+                          byKeys: Boolean(this.keys), isDown: Boolean(this.keys && this.keys.isDown)};
     }
     this.view.redraw();
   }

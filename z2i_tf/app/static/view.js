@@ -1,5 +1,5 @@
-// The window onto the photograph: where it lies, how large it is, and what is drawn. Lengths are CSS pixels unless a name
-// says otherwise; `scale` is CSS pixels for a pixel of the photograph.
+// The window onto the photograph: where it lies, how large it is, and what is drawn. Lengths are CSS pixels unless a
+// name says otherwise; `scale` is CSS pixels for a pixel of the photograph.
 import {part} from "/api.js";
 import {trace} from "/photograph.js";
 
@@ -96,7 +96,7 @@ export class View {
 
   bringIntoView(x, y) {
     const [left, top] = this.toStage(x, y), {clientWidth, clientHeight} = this.stage;
-    const shift = (place, length) => place < MARGIN ? MARGIN - place : place > length - MARGIN ? length - MARGIN - place : 0;
+    const shift = (place, length) => Math.min(length - MARGIN, Math.max(MARGIN, place)) - place;
     const [dx, dy] = [shift(left, clientWidth), shift(top, clientHeight)];
     if (dx || dy) this.pan(dx, dy);
   }
@@ -140,7 +140,8 @@ export class View {
                  height: Math.min(photograph.height, Math.ceil(bottom)) - top};
     if (box.width <= 0 || box.height <= 0) return;
     const covers = this.sharp && !this.sharp.isStale && this.sharp.x <= box.x && this.sharp.y <= box.y
-        && this.sharp.x + this.sharp.width >= box.x + box.width && this.sharp.y + this.sharp.height >= box.y + box.height
+        && this.sharp.x + this.sharp.width >= box.x + box.width
+        && this.sharp.y + this.sharp.height >= box.y + box.height
         && this.sharp.canvas.width / this.sharp.width >= Math.min(1, this.scale * window.devicePixelRatio * 0.9);
     if (covers) return;
     const turn = this.turn = {};
