@@ -39,10 +39,12 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0 (the bundled weights have a note of their own in z2i_tf/assets)",
     packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
-    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*"]},
+    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*", "app/static/*",
+                             "app/openapi.json"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         "absl-py",
+        "flask>=3",  # With waitress, the server of z2i app and z2i study.
         "google-crc32c",
         "importlib_resources" + NEW,  # TFDS needs it and does not say so.
         "numpy<2" + OLD,
@@ -63,6 +65,7 @@ setup(
         "tf_keras>=2.15,<2.16" + OLD,  # Used where the variable TF_USE_LEGACY_KERAS is set.
         "tf_keras>=2.21,<2.22" + NEW,
         "tqdm",
+        "waitress>=3",
     ],
     extras_require={
         "development": ["ruff", "uv"],  # make lint, make constraints.

@@ -124,6 +124,21 @@ def feather_weights(mask: np.ndarray, dilated: np.ndarray, feather_px: int) -> n
   return weights
 
 
+def feathered(filled: np.ndarray, photo: np.ndarray, weights: np.ndarray) -> np.ndarray:
+  """Returns the fill where weights of `feather_weights` are 1, and a mixture with the photograph where they are less.
+
+  Args:
+    filled: (H, W, 3) uint8 or uint16; outside the hole it is the photograph.
+    photo: (H, W, 3) of the same type.
+    weights: (H, W) float32.
+  """
+  ring = (weights > 0) & (weights < 1)
+  shares = weights[ring, np.newaxis]
+  result = filled.copy()
+  result[ring] = np.rint(shares * filled[ring] + (1.0 - shares) * photo[ring])
+  return result
+
+
 def _brightness(levels):
   """Returns levels as uint8; what holds only 0 and 1, or 8 bits in 16, is stretched."""
   greatest = levels.max()

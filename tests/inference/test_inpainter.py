@@ -271,3 +271,23 @@ def test_unknown_models_are_refused(tmp_path):
   checkpoints.write_model_file(str(tmp_path), {}, {"model": {"width": 4}})
   with pytest.raises(InputError, match="has no array coarse/"):
     z2i_tf.Inpainter.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("dtype, detail", [(np.uint8, "auto"), (np.uint16, "none")])
+def test_patches_put_into_the_image_are_the_whole_result(bundled, dtype, detail):
+  """Of pieces of several scales, at the border too; the brightest and the darkest known pixel lie far from the hole."""
+  rng = np.random.default_rng(1)
+  image = cv2.resize(rng.integers(40, 200, (30, 44, 3), np.uint8), (431, 297), interpolation=cv2.INTER_CUBIC).astype(dtype)
+  image[280, 20], image[285, 30] = 1, 250
+  mask = np.zeros((297, 431), bool)
+  mask[60:140, 250:335] = mask[10:16, 5:120] = mask[100:110, 425:] = True
+  image[mask] = 255  # Under the hole: does not count.
+  expected = bundled(image, mask, detail=detail)
+  patches = bundled.patches(image, mask, detail=detail)
+  result = image.copy()
+  for patch in patches:
+    assert patch.pixels.dtype == dtype
+    result[patch.box] = patch.pixels
+  np.testing.assert_array_equal(result, expected)
+  np.testing.assert_array_equal(result[~mask], image[~mask])
+  assert sum(patch.pixels.size for patch in patches) < image.size / 2

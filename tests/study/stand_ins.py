@@ -1,7 +1,6 @@
 """Result folders whose pictures say by their colour which method filled which image, and studies made of them."""
 
 import contextlib
-import threading
 
 import numpy as np
 
@@ -61,15 +60,10 @@ def answer(study, name, rule):
 
 @contextlib.contextmanager
 def serving(study_dir, port=0):
-  """Serves a study in a thread; yields the StudyServer."""
+  """Serves a study; yields the StudyServer."""
   study = store.Store(study_dir)
-  server = StudyServer(study_dir, study, port)
-  thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-  thread.start()
   try:
-    yield server
+    with StudyServer(study_dir, study, port) as server:
+      yield server
   finally:
-    server.shutdown()
-    server.server_close()
-    thread.join()
     study.close()

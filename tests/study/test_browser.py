@@ -5,24 +5,21 @@ Skipped, with the command that installs it, where there is no browser.
 
 import io
 import os
-import shutil
 
 import numpy as np
 from PIL import Image
 import pytest
 
+from tests import browsers
 from tests.study import stand_ins
 from z2i_tf.study import preparation
 from z2i_tf.study import summary
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium; install it with: pip install '.[test]'")
 from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
 from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
 from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
-_CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them "
-                                "with: apt-get install -y chromium chromium-driver")
+pytestmark = browsers.needed
 _PAIRS = 6
 _SIZE = (96, 128)  # Height and width of the pictures.
 _PATIENCE_S = 30
@@ -30,20 +27,8 @@ _PATIENCE_S = 30
 
 @pytest.fixture(name="browser", scope="module")
 def _browser(tmp_path_factory):
-  profile = tmp_path_factory.mktemp("profile")
-  options = webdriver.ChromeOptions()
-  options.binary_location = _CHROMIUM
-  for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-                   "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                   "--disable-sync", "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={profile}"):
-    options.add_argument(argument)
-  options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv("SE_OFFLINE", "true")  # Selenium looks for nothing, and reports nothing, elsewhere.
-    patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
+  with browsers.chromium(tmp_path_factory.mktemp("profile")) as browser:
     yield browser
-    browser.quit()
 
 
 class _Page:
@@ -108,7 +93,7 @@ def test_a_whole_study(tmp_path, browser):
   shown = []
   browser.get_log("browser")  # Of tests before.
   with stand_ins.serving(study_dir) as server:
-    port = server.server_port
+    port = server.port
     browser.get(server.url)
     page.join("anna")
     page.wait_for_pair(1)

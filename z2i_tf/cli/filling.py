@@ -69,10 +69,7 @@ def write(path: str, task: Task, filled: np.ndarray) -> str:
   Raises: InputError if the file cannot be written.
   """
   if task.weights is not None:
-    ring = (task.weights > 0) & (task.weights < 1)
-    weights = task.weights[ring, np.newaxis]
-    filled = filled.copy()
-    filled[ring] = np.rint(weights * filled[ring] + (1.0 - weights) * task.photo.rgb[ring])
+    filled = mask_io.feathered(filled, task.photo.rgb, task.weights)
   if not task.becomes_opaque:
     return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
   opaque = np.iinfo(task.photo.alpha.dtype).max

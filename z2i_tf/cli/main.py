@@ -22,6 +22,7 @@ from z2i_tf.errors import Stopped
 # `ARGUMENTS` of its module names; `run` gets them after the flags.
 COMMANDS = {
     "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
+    "app": ("app", "serve a page on which one paints away what is not wanted in a photograph"),
     "export": ("export", "write a model as a SavedModel, TFLite or ONNX file"),
     "pretrain": ("pretrain", "train the coarse, the SR or the refinement network alone"),
     "train": ("train", "train coarse, SR and refinement network and the discriminator jointly"),

@@ -7,7 +7,7 @@ folder.
 """
 
 import os
-import threading
+import time
 
 from absl import flags
 
@@ -110,13 +110,10 @@ def _serve(store, study_dir, port) -> None:
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
     print(f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
           flush=True)
-    thread = threading.Thread(target=server.serve_forever, args=(_PATIENCE_S,), daemon=True)
-    thread.start()
     while interruption.signal is None:
-      thread.join(_PATIENCE_S)
-      if not thread.is_alive():
+      time.sleep(_PATIENCE_S)
+      if not server.is_running:
         raise RuntimeError("The server ended by itself.")
-    server.shutdown()
   print(f"ended; saved: {len(store.outcomes())} choices, {len(store.participants())} participants; "
         f"z2i study --study_dir={study_dir} goes on, with --summary it says what came out")
 

@@ -29,7 +29,7 @@ def check_pair(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def check_hole(mask: np.ndarray) -> np.ndarray:
   """Returns a mask (H, W), 0 = known, as bool; raises InputError if it has no hole or no known pixel."""
-  hole = mask != 0
+  hole = mask if mask.dtype == bool else mask != 0
   if not hole.any():
     raise InputError("the mask is empty: there is nothing to fill; mark the hole in white")
   if hole.all():

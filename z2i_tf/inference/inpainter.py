@@ -6,6 +6,7 @@ gives the networks' own result at the image's own resolution.
 """
 
 import contextlib
+import dataclasses
 from typing import Callable, Dict, List, Optional, Tuple
 
 import cv2
@@ -27,6 +28,18 @@ DETAILS = ("auto", "patches", "none")
 # In holes thinner than this no texture is visible, so "auto" copies none.
 _MIN_TEXTURE_THICKNESS_PX = 6
 _STEPS_PER_PIECE = 2  # Networks, then texture with its blending.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Patch:
+  """A rectangle of a photograph whose hole is filled.
+
+  Attributes:
+    box: its rows and columns in the photograph.
+    pixels: (h, w, 3) of the photograph's type; known pixels are the photograph's.
+  """
+  box: Tuple[slice, slice]
+  pixels: np.ndarray
 
 
 class Inpainter:
@@ -89,7 +102,27 @@ class Inpainter:
         _check_finite(filled, hole)
         return image_ops.fill_hole(image, hole, filled)
       plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
-      return self._fill_pieces(image, hole, plan, detail, advance)
+      result = image.copy()
+      self._fill_pieces(result, hole.copy(), plan, _range(image, hole), detail, advance)
+      return result
+
+  def patches(self, image: np.ndarray, mask: np.ndarray, detail: str = "auto", plan: Optional[List[Piece]] = None,
+              advance: Callable[[], None] = lambda: None) -> List[Patch]:
+    """Fills the hole like `__call__`, but returns only the rectangles that contain it.
+
+    The time depends on the hole: of a large photograph only the brightness range is read. Put into the photograph,
+    the patches give the result of `__call__`, bit for bit.
+
+    Args, Raises: as `__call__`.
+    """
+    image, hole = np.asarray(image), check_pair(image, mask)
+    with _out_of_memory_said(image):
+      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
+      region = pieces.region(plan)
+      result = image[region].copy()
+      moved = [piece.relative_to(region) for piece in plan]
+      self._fill_pieces(result, hole[region].copy(), moved, _range(image, hole), detail, advance)
+      return [Patch(piece.core, result[inner.core].copy()) for piece, inner in zip(plan, moved)]
 
   def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
     """Returns every stage of the networks at the image's own resolution.
@@ -104,18 +137,17 @@ class Inpainter:
       stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis])
     return {name: stage[0] for name, stage in stages.items()}
 
-  def _fill_pieces(self, image, hole, plan, detail, advance):
-    darkest, brightest = _range(image, hole)
-    result, left = image.copy(), hole.copy()
+  def _fill_pieces(self, result, left, plan, known_range, detail, advance):
+    """Fills pieces one after the other, in place: their pixels in `result`, the hole that is left in `left`."""
+    darkest, brightest = known_range
     for piece in plan:
       crop, crop_hole = result[piece.crop], left[piece.crop]
       values = (crop.astype(np.float32) - darkest) / np.float32(max(1, brightest - darkest))
       filled = np.clip(self._filled(values, crop_hole, piece, detail, advance), 0.0, 1.0)
-      levels = np.rint(filled * np.float32(brightest - darkest) + darkest).astype(image.dtype)
+      levels = np.rint(filled * np.float32(brightest - darkest) + darkest).astype(result.dtype)
       core = piece.core_in_crop
       result[piece.core] = np.where(crop_hole[core][..., np.newaxis], levels[core], crop[core])
       left[piece.core] = False
-    return result
 
   def _filled(self, image, hole, piece, detail, advance):
     """Fills a crop (H, W, 3) float32 in [0, 1]."""
@@ -145,8 +177,12 @@ def _range(image, hole) -> Tuple[int, int]:
 
   The networks see this range as 0 to 1, so files that use part of their bits are filled like any other.
   """
-  known = (~hole).astype(np.uint8)
-  extremes = [cv2.minMaxLoc(cv2.extractChannel(image, channel), known)[:2] for channel in range(3)]
+  rows, columns = pieces.bounds(hole)
+  around = (image[:rows.start], image[rows.stop:], image[rows, :columns.start], image[rows, columns.stop:])
+  extremes = [(part.min(), part.max()) for part in around if part.size]  # Much faster than a look at the mask.
+  inside, known = image[rows, columns], (~hole[rows, columns]).astype(np.uint8)
+  if known.any():
+    extremes += [cv2.minMaxLoc(cv2.extractChannel(inside, channel), known)[:2] for channel in range(3)]
   return int(min(low for low, _ in extremes)), int(max(high for _, high in extremes))
 
 

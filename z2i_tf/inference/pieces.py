@@ -41,7 +41,11 @@ class Piece:
   @property
   def core_in_crop(self) -> Tuple[slice, slice]:
     """The core's place in the crop."""
-    return tuple(slice(core.start - crop.start, core.stop - crop.start) for core, crop in zip(self.core, self.crop))
+    return _moved(self.core, self.crop)
+
+  def relative_to(self, region: Tuple[slice, slice]) -> "Piece":
+    """Returns the piece in pixels of a region of the image that contains its crop."""
+    return dataclasses.replace(self, crop=_moved(self.crop, region), core=_moved(self.core, region))
 
 
 def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
@@ -51,7 +55,7 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
     hole: (H, W) bool, True = hole; at least one pixel of each kind.
     max_thickness_px: thickness that the networks can fill.
   """
-  box = _bounds(hole)
+  box = bounds(hole)
   inner = hole[box]
   distances = _distances(hole, box)
   start = [part.start for part in box]
@@ -64,6 +68,18 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
       found.append(_piece(box, halvings, thickness, start, hole.shape))
       left[core] = False
   return found
+
+
+def region(plan: List[Piece]) -> Tuple[slice, slice]:
+  """Returns the rows and columns of the image that contain the crops of all pieces."""
+  return tuple(slice(min(piece.crop[axis].start for piece in plan), max(piece.crop[axis].stop for piece in plan))
+               for axis in (0, 1))
+
+
+def bounds(hole: np.ndarray) -> Tuple[slice, slice]:
+  """Returns the rows and columns of the bounding box of an (H, W) bool array that is True somewhere."""
+  return tuple(slice(int(used[0]), int(used[-1]) + 1)
+               for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))))
 
 
 def thickness_px(hole: np.ndarray) -> float:
@@ -90,7 +106,7 @@ class _Divider:
     rows, columns = slice(*box[:2]), slice(*box[2:])
     if not self._hole[rows, columns].any():
       return []
-    tight = _bounds(self._hole[rows, columns])
+    tight = bounds(self._hole[rows, columns])
     box = np.array([box[0] + tight[0].start, box[0] + tight[0].stop, box[2] + tight[1].start, box[2] + tight[1].stop])
     thickness = 2.0 * float(self._distances[box[0]:box[1], box[2]:box[3]].max())
     halvings = max(0, int(np.ceil(np.log2(thickness / self._max_thickness_px))))
@@ -144,10 +160,9 @@ def _transform(hole):
   return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
 
 
-def _bounds(hole):
-  """Bounding box of an (H, W) bool array as slices."""
-  return tuple(slice(int(used[0]), int(used[-1]) + 1)
-               for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))))
+def _moved(box, region):
+  """A box's slices relative to the start of a region."""
+  return tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(box, region))
 
 
 def _groups(hole):

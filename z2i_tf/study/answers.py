@@ -15,6 +15,7 @@ from z2i_tf import image_io
 from z2i_tf.errors import InputError
 from z2i_tf.study import preparation
 from z2i_tf.study import store as stores
+from z2i_tf.web.application import Refusal
 
 # Address -> file of the page, and what it is.
 PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/study.js": ("study.js", "text/javascript"),
@@ -23,14 +24,6 @@ _PICTURE = re.compile(r"/picture/([\w-]{1,64})/([0-9]{1,9})/([ab])", re.ASCII)
 
 # A body, and its media type.
 Answer = Tuple[bytes, str]
-
-
-class Refusal(Exception):
-  """An answer that is none of the page's business: a status, what to tell a person, and headers."""
-
-  def __init__(self, status: int, message: str, **headers: str):
-    super().__init__(message)
-    self.status, self.headers = status, headers
 
 
 class Answers:

@@ -1,0 +1,243 @@
+"""The HTTP API: one call for scripts, sessions for the page. openapi.json describes it."""
+
+import base64
+import dataclasses
+import importlib.resources
+import json
+from typing import Any, Dict, Iterator, List, Optional
+
+import flask
+import numpy as np
+
+import z2i_tf
+from z2i_tf.app import filling
+from z2i_tf.app import previews
+from z2i_tf.app import shapes as shapes_lib
+from z2i_tf.app.filler import Cancelled
+from z2i_tf.app.filler import Filler
+from z2i_tf.app.filler import Job
+from z2i_tf.app.photo_files import PhotoFiles
+from z2i_tf.app.sessions import Session
+from z2i_tf.app.sessions import Sessions
+from z2i_tf.inference.checks import check_hole
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.inpainter import Patch
+from z2i_tf.web.application import Refusal
+from z2i_tf.web.application import json_object
+
+ROOT = "/api/v1"
+_MAX_JSON_BYTES = 2**24
+_MAX_VIEW_PIXELS = 2**23
+_REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
+
+
+class Api:
+  """The answers, whatever serves them."""
+
+  def __init__(self, inpainter: Inpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
+    """Takes what they work with; `model`: its name, for `health`."""
+    self._inpainter, self._model = inpainter, model
+    self._files, self._sessions, self._filler = files, sessions, filler
+
+  def add_to(self, application: flask.Flask) -> None:
+    """Adds the addresses to an application."""
+    document = (importlib.resources.files("z2i_tf.app") / "openapi.json").read_bytes()
+    session = f"{ROOT}/sessions/<name>"
+    for method, path, answer in (
+        ("GET", f"{ROOT}/health", self._health),
+        ("GET", f"{ROOT}/openapi.json", lambda: flask.Response(document, content_type="application/json")),
+        ("POST", f"{ROOT}/inpaint", self._inpaint),
+        ("POST", f"{ROOT}/sessions", self._open),
+        ("GET", session, lambda name: self._sessions.get(name).describe()),
+        ("DELETE", session, self._forget),
+        ("GET", f"{session}/preview", self._preview),
+        ("GET", f"{session}/view", self._view),
+        ("POST", f"{session}/fills", self._fill),
+        ("DELETE", f"{session}/fills", lambda name: {"cancelled": self._sessions.get(name).cancel()}),
+        ("POST", f"{session}/undo", self._undo),
+        ("POST", f"{session}/redo", self._redo),
+        ("POST", f"{session}/masks", self._load_mask),
+        ("POST", f"{session}/mask", self._mask),
+        ("GET", f"{session}/photo", self._photo)):
+      application.add_url_rule(path, f"{method} {path}", answer, methods=[method])
+
+  def _health(self):
+    return {"status": "ok", "version": z2i_tf.__version__, "model": self._model, "sessions": len(self._sessions),
+            "fills": self._filler.waiting}
+
+  def _inpaint(self):
+    request = flask.request
+    for name in ("image", "mask"):
+      if name not in request.files:
+        raise Refusal(400, "Send multipart/form-data with two files, \"image\" and \"mask\".")
+    options = filling.Options.parse(filling.as_fields(request.form))
+    invert, mask_from = request.form.get("invert_mask", "false"), request.form.get("mask_from", "auto")
+    if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
+      raise Refusal(400, "\"invert_mask\" is true or false, \"mask_from\" is auto, luma or alpha.")
+    image, mask = request.files["image"], request.files["mask"]
+    file = self._files.read_photo(image.stream, image.filename or "")
+    levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, invert == "true", mask_from)
+    check_hole(levels)
+    hole = shapes_lib.tight(shapes_lib.BoxMask(tuple(slice(0, side) for side in levels.shape), levels))
+    job = Job(lambda job: filling.fill(self._inpainter, file.photo.rgb, hole, options, job))
+    self._filler.submit(job)
+    try:
+      patches, remark = job.result()
+    except Cancelled as error:
+      raise Refusal(503, "The server is ending.") from error
+    pixels = np.array(file.photo.rgb)
+    for patch in patches:
+      pixels[patch.box] = patch.pixels
+    return self._written(dataclasses.replace(file.photo, rgb=pixels), file.name,
+                         _extension(request.form.get("format"), file.extension), remark)
+
+  def _open(self):
+    session = Session(self._files.read_photo(flask.request.stream, flask.request.args.get("name", "")))
+    self._sessions.add(session)
+    return session.describe(), 201
+
+  def _forget(self, name):
+    self._sessions.remove(name)
+    return "", 204
+
+  def _preview(self, name):
+    session = self._sessions.get(name)
+    body, kind = self._shown(session, tuple(slice(0, side) for side in session.size), session.factor, exact=False,
+                             original=flask.request.args.get("original") == "true")
+    return flask.Response(body, content_type=kind)
+
+  def _view(self, name):
+    """A part, as sharp as `max_pixels` allow; for a page that is zoomed in farther than its preview is sharp."""
+    session = self._sessions.get(name)
+    x, y, width, height = (_whole_number(key) for key in ("x", "y", "width", "height"))
+    box = tuple(slice(min(start, side), min(start + length, side))
+                for start, length, side in zip((y, x), (height, width), session.size))
+    if not all(part.stop > part.start for part in box):
+      raise Refusal(400, "That part lies outside the photograph.")
+    step = previews.factor([part.stop - part.start for part in box],
+                           min(_MAX_VIEW_PIXELS, max(1, _whole_number("max_pixels"))))
+    box = previews.aligned(box, step, session.size)
+    body, kind = self._shown(session, box, step, exact=False)
+    rows, columns = box
+    place = columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+    return flask.Response(body, content_type=kind, headers={_BOX_HEADER: ",".join(map(str, place))})
+
+  def _fill(self, name):
+    session, fields = self._sessions.get(name), json_object(_MAX_JSON_BYTES)
+    options = filling.Options.parse(fields)
+    mask = session.draw(shapes_lib.parse(fields.get("shapes")))
+    if mask is None:
+      raise Refusal(400, "Nothing of the photograph is painted.")
+
+    def work(job):
+      patches, remark = filling.fill(self._inpainter, session.pixels, mask, options, job)
+      return self._changed(session, session.apply(job, mask, patches).after, remark)
+
+    job = Job(work, session.end)
+    session.begin(_version(fields), job)
+    try:
+      self._filler.submit(job)
+    except Refusal:
+      session.end(job)
+      raise
+    return flask.Response(_lines(session, job), content_type="application/x-ndjson")
+
+  def _undo(self, name):
+    session = self._sessions.get(name)
+    return self._changed(session, session.undo(_version(json_object(_MAX_JSON_BYTES))).before)
+
+  def _redo(self, name):
+    session = self._sessions.get(name)
+    return self._changed(session, session.redo(_version(json_object(_MAX_JSON_BYTES))).after)
+
+  def _load_mask(self, name):
+    session = self._sessions.get(name)
+    mask, text = self._files.read_mask(flask.request.stream, flask.request.args.get("name", ""), session.file.photo)
+    check_hole(mask)
+    shown = previews.shrunk(mask * np.uint8(255), session.factor)
+    body, _ = previews.encode(np.repeat(np.uint8(255) * np.ones_like(shown)[..., np.newaxis], 3, axis=2), shown, None,
+                              exact=True)
+    return {"mask": session.add_mask(mask), "text": text, "png": base64.b64encode(body).decode()}, 201
+
+  def _mask(self, name):
+    """The union of what was filled and of what is painted, as a file."""
+    session = self._sessions.get(name)
+    painted = session.draw(shapes_lib.parse(json_object(_MAX_JSON_BYTES).get("shapes")))
+    union = shapes_lib.whole(session.filled_masks() + [mask for mask in [painted] if mask is not None], session.size)
+    if not union.any():
+      raise Refusal(409, "Nothing was painted yet.")
+    body, _ = previews.encode(np.repeat((union * np.uint8(255))[..., np.newaxis], 3, axis=2), None, None, exact=True)
+    return flask.Response(body, content_type="image/png")
+
+  def _photo(self, name):
+    session = self._sessions.get(name)
+    return self._written(session.photo(), session.file.name,
+                         _extension(flask.request.args.get("format"), session.file.extension))
+
+  def _written(self, photo, name, extension, remark=""):
+    body, remarks = self._files.write_photo(photo, extension)
+    answer = flask.Response(body, mimetype=_MEDIA_TYPES[extension])
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{name}_filled{extension}")
+    remarks = "; ".join(filter(None, (remarks, remark)))
+    if remarks:
+      answer.headers[_REMARKS_HEADER] = json.dumps(remarks)[1:-1]  # Headers are ASCII.
+    return answer
+
+  def _changed(self, session: Session, patches: List[Patch], remark: str = "") -> Dict[str, Any]:
+    """Returns what changed, for the page: pieces of its preview."""
+    pieces = []
+    for patch in patches:
+      rows, columns = box = previews.aligned(patch.box, session.factor, session.size)
+      body, _ = self._shown(session, box, session.factor, exact=True)
+      pieces.append({"x": columns.start // session.factor, "y": rows.start // session.factor,
+                     "png": base64.b64encode(body).decode()})
+    return {**session.history(), "patches": pieces, "remark": remark}
+
+  def _shown(self, session, box, step, exact, original=False):
+    rgb, alpha = session.part(box, original)
+    return previews.encode(previews.shrunk(rgb, step), None if alpha is None else previews.shrunk(alpha, step),
+                           session.file.photo.metadata.icc_profile, exact)
+
+
+_MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".tif": "image/tiff",
+                ".tiff": "image/tiff", ".webp": "image/webp", ".bmp": "image/bmp"}
+
+
+def _extension(asked: Optional[str], own: str) -> str:
+  if asked in (None, "", "own"):
+    return own
+  extension = f".{asked.lower()}"
+  if extension not in _MEDIA_TYPES:
+    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in _MEDIA_TYPES)}.")
+  return extension
+
+
+def _lines(session: Session, job: Job) -> Iterator[str]:
+  """Yields a fill's progress as lines of JSON; the last has what changed, or "error", or "cancelled"."""
+  try:
+    for update in job.updates():
+      yield json.dumps(update) + "\n"
+    try:
+      last = job.result()
+    except Cancelled:
+      last = {"cancelled": True}
+    except (Refusal, ValueError) as error:  # ValueError: InputError is one.
+      last = {"error": str(error)}
+    yield json.dumps(last) + "\n"
+  except GeneratorExit:  # The page is gone.
+    session.end(job)
+    job.cancel()
+    raise
+
+
+def _version(fields: Dict[str, Any]) -> int:
+  if not isinstance(fields.get("version"), int):
+    raise Refusal(400, "\"version\" is the number that the last answer gave.")
+  return fields["version"]
+
+
+def _whole_number(key: str) -> int:
+  text = flask.request.args.get(key, "")
+  if not text.isdecimal() or len(text) > 9:
+    raise Refusal(400, f"{key} must be a whole number of pixels.")
+  return int(text)

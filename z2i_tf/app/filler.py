@@ -1,0 +1,167 @@
+"""Fills in turn: one thread has the model, everybody else waits and is told their place."""
+
+import collections
+import sys
+import threading
+import traceback
+from typing import Any, Callable, Deque, Dict, Iterator, Optional
+
+from z2i_tf.errors import InputError
+from z2i_tf.web.application import Refusal
+
+_HEARTBEAT_S = 5.0  # An update comes at least so often, so that a connection that is gone is noticed.
+_STOPPING_S = 20.0
+
+
+class Cancelled(Exception):
+  """Nobody wants the fill any more."""
+
+
+class Job:
+  """One fill, from waiting to its end. Its owner reads `updates`, the filler's thread works on it."""
+
+  def __init__(self, work: Callable[["Job"], Any], at_end: Callable[["Job"], None] = lambda job: None):
+    """Describes the work, without beginning it.
+
+    Args:
+      work: gets the job, calls `begin` and `advance`, and returns the result.
+      at_end: called with the job when it has ended in any way.
+    """
+    self._work, self._at_end = work, at_end
+    self._changed = threading.Condition()
+    self._place, self._step, self._steps = 0, 0, 0
+    self._is_cancelled = False
+    self._is_done = False
+    self._result: Any = None
+    self._error: Optional[Exception] = None
+
+  def begin(self, steps: int) -> None:
+    """Says of how many steps the work consists."""
+    self.check()
+    self._change(steps=steps)
+
+  def advance(self) -> None:
+    """Says that a step is done; raises Cancelled if the job was."""
+    self.check()
+    self._change(step=self._step + 1)
+
+  def check(self) -> None:
+    """Raises Cancelled if the job was."""
+    if self._is_cancelled:
+      raise Cancelled()
+
+  def cancel(self) -> None:
+    """Ends the job at its next step, at once for whoever waits for it."""
+    self._change(is_cancelled=True)
+
+  def updates(self) -> Iterator[Dict[str, int]]:
+    """Yields {"place": 1} and up while the job waits, then {"step": 2, "steps": 4}, until it ends."""
+    last = None
+    while True:
+      with self._changed:
+        self._changed.wait_for(lambda: self._is_over or self._state() != last, _HEARTBEAT_S)
+        if self._is_over:
+          return
+        last = self._state()
+      yield last
+
+  def result(self) -> Any:
+    """Waits for the end and returns what `work` returned; raises what it raised, or Cancelled."""
+    with self._changed:
+      self._changed.wait_for(lambda: self._is_over)
+    self.check()
+    if self._error is not None:
+      raise self._error
+    return self._result
+
+  @property
+  def _is_over(self) -> bool:
+    return self._is_done or self._is_cancelled
+
+  def _state(self):
+    return {"place": self._place} if self._place else {"step": self._step, "steps": self._steps}
+
+  def _change(self, **values) -> None:
+    with self._changed:
+      for name, value in values.items():
+        setattr(self, f"_{name}", value)
+      self._changed.notify_all()
+
+  def move(self, place: int) -> None:
+    """Says how many jobs end before this one begins; 0: it has begun."""
+    self._change(place=place)
+
+  def run(self) -> None:
+    """Does the work; what it raises is kept for `result`."""
+    try:
+      self.check()
+      self._result = self._work(self)
+    except Cancelled:
+      pass
+    except (InputError, Refusal) as error:
+      self._error = error
+    except Exception as error:  # pylint: disable=broad-except
+      traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+      self._error = Refusal(500, "The fill failed; the server's terminal says why. The picture is as it was.")
+    self._at_end(self)
+    self._change(is_done=True)
+
+
+class Filler:
+  """The queue of all jobs, first come, first served."""
+
+  def __init__(self, max_jobs: int):
+    """`max_jobs`: how many may wait."""
+    self._max_jobs = max_jobs
+    self._jobs: Deque[Job] = collections.deque()
+    self._running: Optional[Job] = None
+    self._changed = threading.Condition()
+    self._is_closed = False
+    self._thread = threading.Thread(target=self._work, name="filler", daemon=True)
+    self._thread.start()
+
+  @property
+  def waiting(self) -> int:
+    """How many jobs wait or run."""
+    with self._changed:
+      return len(self._jobs) + (self._running is not None)
+
+  def submit(self, job: Job) -> None:
+    """Queues a job; raises Refusal if too many wait."""
+    with self._changed:
+      if self._is_closed:
+        raise Refusal(503, "The server is ending.")
+      if len(self._jobs) >= self._max_jobs:
+        raise Refusal(503, f"{len(self._jobs)} fills are waiting already; try again in a moment.",
+                      **{"Retry-After": "5"})
+      self._jobs.append(job)
+      self._number()
+      self._changed.notify()
+
+  def close(self) -> None:
+    """Cancels all jobs and waits for the running one to notice."""
+    with self._changed:
+      self._is_closed = True
+      for job in (*self._jobs, self._running):
+        if job is not None:
+          job.cancel()
+      self._changed.notify()
+    self._thread.join(_STOPPING_S)
+
+  def _work(self) -> None:
+    while True:
+      with self._changed:
+        self._running = None
+        self._changed.wait_for(lambda: self._jobs or self._is_closed)
+        if self._is_closed:
+          return
+        self._running = self._jobs.popleft()
+        self._number()
+      self._running.run()
+
+  def _number(self) -> None:
+    """Tells every job its place: behind the one that runs, and those before it."""
+    if self._running is not None:
+      self._running.move(0)
+    for number, job in enumerate(self._jobs):
+      job.move(number + 1)

@@ -1,0 +1,110 @@
+"""Photographs and masks between requests and memory, in the readers and writers of `z2i inpaint`."""
+
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import tempfile
+import threading
+from typing import BinaryIO, Iterator, Optional, Tuple
+
+import numpy as np
+from PIL import Image
+
+from z2i_tf import image_io
+from z2i_tf import mask_io
+from z2i_tf import photo_io
+from z2i_tf.errors import InputError
+
+# Pillow's name of a format -> the extension that it is written with; whatever else can be read becomes PNG.
+_EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp"}
+_LONGEST_NAME_BYTES = 100
+_DEFAULT_NAME = "photograph"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PhotoFile:
+  """A photograph that was sent.
+
+  Attributes:
+    name: of the file, without extension.
+    extension: of the format that it can be written in again.
+    photo: what the file holds.
+  """
+  name: str
+  extension: str
+  photo: photo_io.Photo
+
+
+class PhotoFiles:
+  """Reads and writes in a temporary folder, one file at a time: decoding takes several times a picture's memory."""
+
+  def __init__(self, max_pixels: Optional[int]):
+    """`max_pixels`: largest size of a photograph or mask; None: Pillow's limit."""
+    self._max_pixels = max_pixels
+    self._folder = tempfile.mkdtemp(prefix="z2i_app_")
+    self._turn = threading.Lock()
+
+  def close(self) -> None:
+    """Removes the folder."""
+    shutil.rmtree(self._folder, ignore_errors=True)
+
+  def read_photo(self, stream: BinaryIO, name: str) -> PhotoFile:
+    """Reads a photograph; raises InputError if it is none that can be read. `name`: what its file is called."""
+    with self._received(stream, name) as path:
+      photo = photo_io.read_photo(path, self._max_pixels)
+      with image_io.opened(path) as image:
+        kind = image.format
+    stem, extension = os.path.splitext(os.path.basename(path))
+    extension = extension.lower()
+    if Image.registered_extensions().get(extension) != kind or kind not in _EXTENSIONS:
+      extension = _EXTENSIONS.get(kind, ".png")
+      if kind not in _EXTENSIONS:
+        photo = dataclasses.replace(photo, remarks=(*photo.remarks, f"{kind} is read, not written: comes back as PNG"))
+    return PhotoFile(stem, extension, photo)
+
+  def read_mask(self, stream: BinaryIO, name: str, photo: photo_io.Photo, invert: bool = False,
+                mask_from: str = "auto") -> Tuple[np.ndarray, str]:
+    """Reads a mask as it lies on a photograph.
+
+    Returns: (H, W) uint8, 1 = hole; what it was read as, for the user.
+    Raises: InputError if it is no mask, or does not fit.
+    """
+    with self._received(stream, name) as path:
+      mask, text = mask_io.read_mask(path, invert, mask_from, self._max_pixels)
+      return mask_io.match_to_photo(mask, photo), text
+
+  def write_photo(self, photo: photo_io.Photo, extension: str) -> Tuple[bytes, str]:
+    """Returns the file that `photo_io.write_photo` writes, and its remarks; raises InputError if it cannot."""
+    with self._turn, tempfile.TemporaryDirectory(dir=self._folder) as folder:
+      path = os.path.join(folder, f"result{extension}")
+      with _without_folder(folder):
+        remarks = photo_io.write_photo(path, photo)
+      return image_io.read_bytes(path), remarks
+
+  @contextlib.contextmanager
+  def _received(self, stream: BinaryIO, name: str) -> Iterator[str]:
+    """Writes what is sent into a file and yields its path; errors in the block name the file alone."""
+    with tempfile.TemporaryDirectory(dir=self._folder) as folder, _without_folder(folder):
+      path = os.path.join(folder, _safe_name(name))
+      with open(path, "wb") as file:
+        shutil.copyfileobj(stream, file)
+      with self._turn:
+        yield path
+
+
+@contextlib.contextmanager
+def _without_folder(folder):
+  try:
+    yield
+  except InputError as error:
+    raise InputError(str(error).replace(folder + os.sep, "")) from error
+
+
+def _safe_name(name: str) -> str:
+  """Returns a file name without folders, control characters and what file systems do not take."""
+  name = re.sub(r"[^\w .()+,=@#&-]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
+  stem, extension = os.path.splitext(name)
+  stem = stem.encode("utf-8", "ignore")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
+  return (stem or _DEFAULT_NAME) + extension[:8]

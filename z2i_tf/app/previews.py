@@ -1,0 +1,65 @@
+"""What the page sees of a photograph: 8 bits, and smaller by a whole number, so that a part fits into the whole.
+
+Pixels of a preview are means of squares of the photograph's. Both are counted from the same corner, so the preview of a
+part, aligned to these squares, is the part of the preview.
+"""
+
+import io
+import math
+from typing import Optional, Tuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from z2i_tf import photo_io
+
+MAX_PIXELS = 2**22
+_JPEG_QUALITY = 92
+_FASTEST_COMPRESSION = 1  # Of PNG.
+_MAX_PROFILE_BYTES = 2**16
+
+
+def factor(size: Tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
+  """Returns by how much a picture of some height and width is made smaller to have at most so many pixels."""
+  return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)))
+
+
+def aligned(box: Tuple[slice, slice], step: int, size: Tuple[int, int]) -> Tuple[slice, slice]:
+  """Returns the smallest box around `box` that begins and ends with squares of `step` pixels, or with the picture."""
+  return tuple(slice(part.start // step * step, min(length, -(-part.stop // step) * step))
+               for part, length in zip(box, size))
+
+
+def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
+  """Returns means of squares of `step` x `step` pixels: (H, W, ...) uint8 or uint16 to 8 bits, sides rounded up."""
+  levels = photo_io.to_8_bits(levels)
+  if step == 1:
+    return levels
+  height, width = (-(-length // step) for length in levels.shape[:2])
+  levels = cv2.copyMakeBorder(levels, 0, height * step - levels.shape[0], 0, width * step - levels.shape[1],
+                              cv2.BORDER_REPLICATE)
+  return cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def encode(rgb: np.ndarray, alpha: Optional[np.ndarray], icc_profile: Optional[bytes],
+           exact: bool) -> Tuple[bytes, str]:
+  """Encodes a picture for the page.
+
+  Args:
+    rgb: (H, W, 3) uint8.
+    alpha: (H, W) uint8 or None.
+    icc_profile: of the photograph.
+    exact: whether PNG is needed.
+  Returns: the file, and its media type.
+  """
+  options = {}
+  if icc_profile and icc_profile[16:20] == b"RGB " and len(icc_profile) <= _MAX_PROFILE_BYTES:
+    options["icc_profile"] = icc_profile
+  buffer = io.BytesIO()
+  if alpha is not None or exact:
+    picture = rgb if alpha is None else np.dstack([rgb, alpha])
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=_FASTEST_COMPRESSION, **options)
+    return buffer.getvalue(), "image/png"
+  Image.fromarray(rgb).save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, **options)
+  return buffer.getvalue(), "image/jpeg"

@@ -1,0 +1,52 @@
+"""Puts the page, the API and the model together and serves them."""
+
+from typing import Optional
+
+from z2i_tf.app import filling
+from z2i_tf.app.api import Api
+from z2i_tf.app.filler import Filler
+from z2i_tf.app.photo_files import PhotoFiles
+from z2i_tf.app.sessions import Sessions
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.web import application as web
+from z2i_tf.web.server import Server
+
+_SCRIPTS = ("api", "editor", "keys", "main", "painter", "photograph", "view")
+# Address -> file of the page, and what it is.
+PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/app.css": ("app.css", "text/css"),
+              **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS}}
+# A photograph and a mask; also what waits on the disk for one answer.
+_MAX_BODY_BYTES = 2**28
+_SPARE_THREADS = 8  # For the page and the API, while every photograph waits for its fill.
+
+
+class AppServer:
+  """The application with its model, from warm to closed."""
+
+  def __init__(self, inpainter: Inpainter, model: str, max_pixels: Optional[int], max_sessions: int, max_bytes: int):
+    """Warms the model.
+
+    Args:
+      inpainter: with the model.
+      model: its name.
+      max_pixels: largest size of a photograph or mask; None: Pillow's limit.
+      max_sessions: how many photographs are kept.
+      max_bytes: how much memory they may take together.
+    """
+    filling.warm(inpainter)
+    self._threads = max_sessions + _SPARE_THREADS
+    self._files = PhotoFiles(max_pixels)
+    self._filler = Filler(max_jobs=self._threads)
+    self._api = Api(inpainter, model, self._files, Sessions(max_sessions, max_bytes), self._filler)
+
+  def serve(self, server: Server, token: Optional[str]) -> None:
+    """Answers a server's requests from now on; `token`: what they must carry, or None."""
+    application = web.create("z2i_tf.app", server.host, server.port, token)
+    web.add_files(application, "z2i_tf.app", "static", PAGE_FILES)
+    self._api.add_to(application)
+    server.start(application, self._threads, _MAX_BODY_BYTES)
+
+  def close(self) -> None:
+    """Cancels fills and removes temporary files."""
+    self._filler.close()
+    self._files.close()

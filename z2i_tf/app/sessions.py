@@ -1,0 +1,253 @@
+"""Photographs that are being worked on: pixels at full size, what was filled, and how many there may be."""
+
+import collections
+import dataclasses
+import secrets
+import threading
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+
+from z2i_tf import memory
+from z2i_tf import photo_io
+from z2i_tf.app import previews
+from z2i_tf.app import shapes as shapes_lib
+from z2i_tf.app.filler import Job
+from z2i_tf.app.photo_files import PhotoFile
+from z2i_tf.app.shapes import Box
+from z2i_tf.app.shapes import BoxMask
+from z2i_tf.inference.inpainter import Patch
+from z2i_tf.web.application import Refusal
+
+_ID_BYTES = 24
+_MAX_LOADED_MASKS = 8
+# Steps back of one photograph; older ones are forgotten.
+_MAX_HISTORY_BYTES = 2**28
+_MAX_REMEMBERED_DROPS = 1000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fill:
+  """A fill that was applied.
+
+  Attributes:
+    mask: what was painted, before it was grown.
+    before: the photograph's rectangles as they were.
+    after: the same rectangles, filled.
+  """
+  mask: BoxMask
+  before: Tuple[Patch, ...]
+  after: Tuple[Patch, ...]
+
+  @property
+  def nbytes(self) -> int:
+    return self.mask.mask.nbytes + sum(patch.pixels.nbytes for patch in self.before + self.after)
+
+
+class Session:
+  """One photograph. Its methods can be called from several threads; pixels change in `apply`, `undo` and `redo` only.
+
+  Attributes:
+    id: secret name; who has it may work on the photograph.
+    file: as it was sent, but for the pixels.
+    size: height and width.
+    factor: by which the page's preview is smaller.
+    version: grows with every change.
+  """
+
+  def __init__(self, file: PhotoFile):
+    self.id = secrets.token_urlsafe(_ID_BYTES)
+    self._pixels = np.array(file.photo.rgb)
+    self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, rgb=self._pixels))
+    self.size = self._pixels.shape[:2]
+    self.factor = previews.factor(self.size)
+    self.version = 0
+    self._done: List[Fill] = []
+    self._undone: List[Fill] = []
+    self._forgotten: List[BoxMask] = []  # Masks of fills that cannot be undone any more.
+    self._masks: "collections.OrderedDict[str, np.ndarray]" = collections.OrderedDict()
+    self._job: Optional[Job] = None
+    self._lock = threading.RLock()
+
+  @property
+  def pixels(self) -> np.ndarray:
+    """(H, W, 3), as they are now; not to be written."""
+    return self._pixels
+
+  @property
+  def nbytes(self) -> int:
+    alpha = self.file.photo.alpha
+    with self._lock:
+      return (self._pixels.nbytes + (0 if alpha is None else alpha.nbytes) + sum(map(len, self._masks.values()))
+              + sum(fill.nbytes for fill in self._done + self._undone))
+
+  def describe(self) -> Dict[str, object]:
+    """Returns what the page needs to know, JSON-compatible."""
+    with self._lock:
+      return {"id": self.id, "name": self.file.name, "extension": self.file.extension, "height": self.size[0],
+              "width": self.size[1], "factor": self.factor, "remarks": list(self.file.photo.remarks),
+              **self.history()}
+
+  def history(self) -> Dict[str, int]:
+    """Returns the version, and how many fills can be undone and redone."""
+    with self._lock:
+      return {"version": self.version, "undo": len(self._done), "redo": len(self._undone),
+              "fills": len(self._forgotten) + len(self._done)}
+
+  def begin(self, version: int, job: Job) -> None:
+    """Keeps everything else from changing the photograph until `end`; raises Refusal if something else changed it."""
+    with self._lock:
+      self._check(version)
+      self._job = job
+
+  def end(self, job: Job) -> None:
+    """Lets others change the photograph again, unless they may already."""
+    with self._lock:
+      if self._job is job:
+        self._job = None
+
+  def cancel(self) -> bool:
+    """Cancels the fill under way; returns whether there is one. It may go on for a step, but changes nothing."""
+    with self._lock:
+      job, self._job = self._job, None
+      if job is not None:
+        job.cancel()
+      return job is not None
+
+  def apply(self, job: Job, mask: BoxMask, patches: List[Patch]) -> Fill:
+    """Puts a fill into the photograph; raises Cancelled if its job was cancelled."""
+    with self._lock:
+      job.check()
+      fill = Fill(mask, tuple(Patch(patch.box, self._pixels[patch.box].copy()) for patch in patches), tuple(patches))
+      self._put(fill.after)
+      self._done.append(fill)
+      self._undone.clear()
+      while len(self._done) > 1 and sum(each.nbytes for each in self._done) > _MAX_HISTORY_BYTES:
+        self._forgotten.append(self._done.pop(0).mask)
+      return fill
+
+  def undo(self, version: int) -> Fill:
+    """Takes the last fill back; raises Refusal if there is none."""
+    with self._lock:
+      self._check(version)
+      if not self._done:
+        raise Refusal(409, "There is nothing to undo.")
+      fill = self._done.pop()
+      self._undone.append(fill)
+      self._put(fill.before)
+      return fill
+
+  def redo(self, version: int) -> Fill:
+    """Puts the fill that was undone last back; raises Refusal if there is none."""
+    with self._lock:
+      self._check(version)
+      if not self._undone:
+        raise Refusal(409, "There is nothing to redo.")
+      fill = self._undone.pop()
+      self._done.append(fill)
+      self._put(fill.after)
+      return fill
+
+  def part(self, box: Box, original: bool = False) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+    """Returns pixels and alpha of a box, copied; `original`: as before all fills that can be undone."""
+    alpha = self.file.photo.alpha
+    with self._lock:
+      pixels = self._pixels
+      if original:
+        pixels = pixels.copy()
+        for fill in reversed(self._done):
+          for patch in fill.before:
+            pixels[patch.box] = patch.pixels
+      return pixels[box].copy(), None if alpha is None else alpha[box]
+
+  def photo(self) -> photo_io.Photo:
+    """Returns the photograph as it is now, copied."""
+    with self._lock:
+      return dataclasses.replace(self.file.photo, rgb=self._pixels.copy())
+
+  def filled_masks(self) -> List[BoxMask]:
+    """Returns the masks of all fills that are in the photograph."""
+    with self._lock:
+      return self._forgotten + [fill.mask for fill in self._done]
+
+  def add_mask(self, mask: np.ndarray) -> str:
+    """Keeps a mask file for later shapes, (H, W) uint8; returns its name. Of several the last ones are kept."""
+    name = secrets.token_urlsafe(8)
+    with self._lock:
+      self._masks[name] = np.packbits(mask != 0)
+      while len(self._masks) > _MAX_LOADED_MASKS:
+        self._masks.popitem(last=False)
+    return name
+
+  def mask(self, name: str) -> np.ndarray:
+    """Returns a mask of `add_mask`; raises Refusal if there is none of that name any more."""
+    with self._lock:
+      if name not in self._masks:
+        raise Refusal(410, "That mask is not kept any more; load it again.")
+      packed = self._masks[name]
+    return np.unpackbits(packed, count=self.size[0] * self.size[1]).reshape(self.size)
+
+  def draw(self, shapes: List[shapes_lib.Shape]) -> Optional[BoxMask]:
+    """Returns the mask that shapes make, or None if they make none."""
+    return shapes_lib.draw(shapes, self.size, self.mask)
+
+  def _check(self, version) -> None:
+    if self._job is not None:
+      raise Refusal(409, "A fill of this photograph is under way; wait for it, or cancel it.")
+    if version != self.version:
+      raise Refusal(409, "This photograph was changed in another window; reload the page to see it.")
+
+  def _put(self, patches) -> None:
+    for patch in patches:
+      self._pixels[patch.box] = patch.pixels
+    self.version += 1
+
+
+class Sessions:
+  """All photographs; the one that was used least recently makes room for a new one."""
+
+  def __init__(self, max_sessions: int, max_bytes: int):
+    self._max_sessions, self._max_bytes = max_sessions, max_bytes
+    self._sessions: "collections.OrderedDict[str, Session]" = collections.OrderedDict()
+    self._dropped: "collections.OrderedDict[str, None]" = collections.OrderedDict()
+    self._lock = threading.Lock()
+
+  def __len__(self) -> int:
+    with self._lock:
+      return len(self._sessions)
+
+  def add(self, session: Session) -> None:
+    """Keeps a session; drops others until all have room. Raises Refusal if it alone has none."""
+    if session.nbytes > self._max_bytes:
+      raise Refusal(413, f"This photograph takes {memory.format_size(session.nbytes)}, more than the server has for "
+                         f"all of them ({memory.format_size(self._max_bytes)}); give a smaller one.")
+    with self._lock:
+      self._sessions[session.id] = session
+      self._make_room()
+
+  def get(self, name: str) -> Session:
+    """Returns a session; raises Refusal if there is none, and says whether it was dropped."""
+    with self._lock:
+      if name in self._sessions:
+        self._sessions.move_to_end(name)
+        self._make_room()
+        return self._sessions[name]
+      if name in self._dropped:
+        raise Refusal(410, "This photograph had to make room for newer ones on the server; load it again.")
+    raise Refusal(404, "The server does not know this photograph, perhaps because it was started anew; load it again.")
+
+  def remove(self, name: str) -> None:
+    """Forgets a session, if there is one."""
+    with self._lock:
+      session = self._sessions.pop(name, None)
+    if session is not None:
+      session.cancel()
+
+  def _make_room(self) -> None:
+    while len(self._sessions) > 1 and (len(self._sessions) > self._max_sessions or sum(
+        session.nbytes for session in self._sessions.values()) > self._max_bytes):
+      name, session = self._sessions.popitem(last=False)
+      session.cancel()
+      self._dropped[name] = None
+      while len(self._dropped) > _MAX_REMEMBERED_DROPS:
+        self._dropped.popitem(last=False)

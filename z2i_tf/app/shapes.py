@@ -1,0 +1,173 @@
+"""Draws what was painted on the page, in pixels of the photograph, into a mask.
+
+Coordinates are those of the page: (0, 0) is the corner of the first pixel, its centre is (0.5, 0.5).
+"""
+
+import dataclasses
+import math
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import cv2
+import numpy as np
+
+from z2i_tf.web.application import Refusal
+
+MAX_SHAPES, MAX_POINTS = 2000, 200_000
+_KINDS = ("brush", "rectangle", "lasso", "mask")
+_SUBPIXEL_BITS = 4  # OpenCV draws in sixteenths of a pixel.
+_FARTHEST_PX = 1e6  # Whatever lies farther away is on no photograph.
+_MIN_RADIUS_PX = 0.5
+
+Box = Tuple[slice, slice]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shape:
+  """One stroke, rectangle, outline or mask file.
+
+  Attributes:
+    kind: "brush", "rectangle", "lasso" or "mask".
+    erase: whether it takes away from what was drawn before.
+    points: (n, 3) float64, x, y and the brush's radius, pixels; of a rectangle two opposite corners.
+    mask: name of a mask that was loaded before; "" unless that is the kind.
+  """
+  kind: str
+  erase: bool
+  points: np.ndarray
+  mask: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoxMask:
+  """A mask that is 0 outside a box of the photograph.
+
+  Attributes:
+    box: rows and columns.
+    mask: (h, w) uint8 of the box, 1 = hole.
+  """
+  box: Box
+  mask: np.ndarray
+
+
+def parse(value: Any) -> List[Shape]:
+  """Returns the shapes of a JSON list; raises Refusal if it is none."""
+  if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+    raise Refusal(400, "\"shapes\" must be a list of objects.")
+  if len(value) > MAX_SHAPES:
+    raise Refusal(400, f"There are more than {MAX_SHAPES} shapes; fill some of them first.")
+  shapes = [_parse_one(each) for each in value]
+  if sum(len(shape.points) for shape in shapes) > MAX_POINTS:
+    raise Refusal(400, f"The shapes have more than {MAX_POINTS} points; fill some of them first.")
+  return shapes
+
+
+def draw(shapes: List[Shape], size: Tuple[int, int], loaded: Callable[[str], np.ndarray]) -> Optional[BoxMask]:
+  """Draws shapes over each other, in their order.
+
+  Args:
+    shapes: as of `parse`.
+    size: height and width of the photograph.
+    loaded: returns a loaded mask by name, (H, W) uint8; raises Refusal if there is none.
+  Returns: the mask with a tight box, or None if nothing is left on the photograph.
+  """
+  masks = {shape.mask: loaded(shape.mask) for shape in shapes if shape.kind == "mask"}
+  boxes = [_extent(shape, size, masks) for shape in shapes if not shape.erase]
+  boxes = [box for box in boxes if box[0] < box[1] and box[2] < box[3]]
+  if not boxes:
+    return None
+  top, _, left, _ = np.min(boxes, axis=0)
+  _, bottom, _, right = np.max(boxes, axis=0)
+  box = slice(int(top), int(bottom)), slice(int(left), int(right))
+  canvas = np.zeros((bottom - top, right - left), np.uint8)
+  for shape in shapes:
+    if shape.kind == "mask":
+      canvas[masks[shape.mask][box] != 0] = 0 if shape.erase else 1
+    else:
+      _draw_one(canvas, shape, (left, top))
+  return tight(BoxMask(box, canvas))
+
+
+def tight(mask: BoxMask) -> Optional[BoxMask]:
+  """Returns the mask with the smallest box, or None if it is empty."""
+  rows, columns = (np.flatnonzero(mask.mask.any(axis=axis)) for axis in (1, 0))
+  if not len(rows):
+    return None
+  inner = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+  box = tuple(slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(mask.box, inner))
+  return BoxMask(box, np.ascontiguousarray(mask.mask[inner]))
+
+
+def grown(mask: BoxMask, margin_px: int, size: Tuple[int, int]) -> BoxMask:
+  """Returns the same mask with a box that is larger by `margin_px` on every side, as far as the photograph goes."""
+  box = tuple(slice(max(0, part.start - margin_px), min(length, part.stop + margin_px))
+              for part, length in zip(mask.box, size))
+  canvas = np.zeros([part.stop - part.start for part in box], np.uint8)
+  canvas[tuple(slice(part.start - whole.start, part.stop - whole.start)
+               for part, whole in zip(mask.box, box))] = mask.mask
+  return BoxMask(box, canvas)
+
+
+def whole(masks: List[BoxMask], size: Tuple[int, int]) -> np.ndarray:
+  """Returns the union of masks, (H, W) uint8, 1 = hole."""
+  union = np.zeros(size, np.uint8)
+  for mask in masks:
+    union[mask.box] |= mask.mask
+  return union
+
+
+def _parse_one(fields: Dict[str, Any]) -> Shape:
+  kind, erase = fields.get("kind"), fields.get("erase", False)
+  if kind not in _KINDS or not isinstance(erase, bool):
+    raise Refusal(400, f"A shape has a \"kind\", one of {', '.join(_KINDS)}, and perhaps \"erase\", true or false.")
+  if kind == "mask":
+    if not isinstance(fields.get("mask"), str):
+      raise Refusal(400, "A shape of kind mask has the \"mask\"'s name.")
+    return Shape(kind, erase, np.zeros((0, 3)), fields["mask"])
+  points, width = fields.get("points"), 3 if kind == "brush" else 2
+  if not isinstance(points, list) or not points or not all(
+      isinstance(point, list) and len(point) == width and all(map(_is_number, point)) for point in points):
+    raise Refusal(400, f"A shape of kind {kind} has \"points\", a list of lists of {width} numbers.")
+  if kind == "rectangle" and len(points) != 2:
+    raise Refusal(400, "A rectangle has two points.")
+  points = np.array([point + [0] * (3 - width) for point in points], np.float64)
+  return Shape(kind, erase, np.clip(points, -_FARTHEST_PX, _FARTHEST_PX))
+
+
+def _is_number(value):
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _extent(shape, size, masks):
+  """Top, bottom, left and right of the pixels that a shape may touch."""
+  if shape.kind == "mask":
+    rows, columns = (np.flatnonzero(masks[shape.mask].any(axis=axis)) for axis in (1, 0))
+    return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, 0, 0, 0)
+  low = np.floor((shape.points[:, :2] - shape.points[:, 2:]).min(axis=0)).astype(int) - 1
+  high = np.ceil((shape.points[:, :2] + shape.points[:, 2:]).max(axis=0)).astype(int) + 1
+  return (*np.clip((low[1], high[1]), 0, size[0]), *np.clip((low[0], high[0]), 0, size[1]))
+
+
+def _draw_one(canvas, shape, corner):
+  value = 0 if shape.erase else 1
+  places = shape.points[:, :2] - corner
+  if shape.kind == "rectangle":
+    (left, top), (right, bottom) = (np.clip(np.rint(each(places, axis=0)), 0, canvas.shape[::-1]).astype(int)
+                                    for each in (np.min, np.max))
+    canvas[top:bottom, left:right] = value
+    return
+  fixed = np.rint((places - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32)  # OpenCV's origin is the first pixel's centre.
+  if shape.kind == "lasso":
+    cv2.fillPoly(canvas, [fixed], value, cv2.LINE_8, _SUBPIXEL_BITS)
+    return
+  radii = np.maximum(shape.points[:, 2], _MIN_RADIUS_PX)
+  for place, radius in zip(fixed, radii):
+    cv2.circle(canvas, place.tolist(), int(round(radius * 2**_SUBPIXEL_BITS)), value, -1, cv2.LINE_8, _SUBPIXEL_BITS)
+  for number in range(len(places) - 1):
+    along = places[number + 1] - places[number]
+    length = np.hypot(*along)
+    if length:
+      across = np.array([-along[1], along[0]]) / length
+      corners = [places[number + end] + side * across * radii[number + end] for end, side in
+                 ((0, 1), (1, 1), (1, -1), (0, -1))]
+      cv2.fillConvexPoly(canvas, np.rint((np.array(corners) - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32), value,
+                         cv2.LINE_8, _SUBPIXEL_BITS)

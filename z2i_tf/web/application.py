@@ -1,0 +1,158 @@
+"""A Flask application that answers its own page alone: hosts, origins, token, headers, errors as JSON."""
+
+import hmac
+import importlib.resources
+import json
+import sys
+import traceback
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from z2i_tf.errors import InputError
+
+LOOPBACK = ("127.0.0.1", "::1")
+MIN_TOKEN_LENGTH = 16
+_TOKEN_COOKIE, _TOKEN_DAYS = "z2i_token", 30
+# Nothing is kept by browsers (an answer from a cache would be an old one), nothing comes from elsewhere. Pictures are
+# made by the page (blob:) or lie in its files (data:).
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+                                       "img-src 'self' blob: data:; form-action 'none'; base-uri 'none'; "
+                                       "frame-ancestors 'none'"}
+
+
+class Refusal(Exception):
+  """An answer that is an error.
+
+  Attributes:
+    status: of HTTP.
+    headers: to be sent with it.
+  """
+
+  def __init__(self, status: int, message: str, **headers: str):
+    """`message`: a sentence for a person."""
+    super().__init__(message)
+    self.status, self.headers = status, headers
+
+
+def check_access(host: str, token: Optional[str]) -> None:
+  """Raises InputError unless a server bound to `host` may go without token, or has a token that is long enough."""
+  if token is None and host not in (*LOOPBACK, "localhost"):
+    raise InputError(f"--host={host} lets other machines in: give --token too, a secret of at least "
+                     f"{MIN_TOKEN_LENGTH} characters (in a --flagfile, where other users must not see it)")
+  if token is not None and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable()):
+    raise InputError(f"--token: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
+
+
+def create(name: str, host: str, port: int, token: Optional[str]) -> flask.Flask:
+  """Returns an application without pages.
+
+  Every answer has the security headers, every error is JSON: {"error": a sentence}. Requests of other sites are
+  refused: a page from elsewhere can have its own name point here (DNS rebinding), then Host is that name; or it can
+  send requests without reading the answers, then Origin is that page's.
+  Args:
+    name: of the application's package.
+    host: address that the server is bound to.
+    port: of the server.
+    token: what every request must carry: as `Authorization: Bearer`, or as the cookie that "/?token=" sets; None:
+      nothing.
+  """
+  application = flask.Flask(name, static_folder=None)
+  hosts = {f"{each}:{port}" for each in (host if ":" not in host else f"[{host}]", "localhost")}
+  if port == 80:  # Browsers leave it out.
+    hosts |= {each.rpartition(":")[0] for each in hosts}
+  is_local = host in LOOPBACK
+
+  @application.before_request
+  def check_request():
+    request = flask.request
+    if is_local and request.headers.get("Host") not in hosts:
+      raise Refusal(421, f"This server answers at http://{host}:{port}/ only.")
+    origin = request.headers.get("Origin")
+    if (origin not in (None, f"{request.scheme}://{request.headers.get('Host')}")
+        or request.headers.get("Sec-Fetch-Site") == "cross-site" and request.path != "/"):
+      raise Refusal(403, "Requests of other sites are not answered.")
+    if token is None:
+      return None
+    given = request.args.get("token") if request.path == "/" else None
+    if given is not None and _is_same(given, token):
+      answer = flask.redirect("/", 303)
+      answer.set_cookie(_TOKEN_COOKIE, token, max_age=_TOKEN_DAYS * 86400, httponly=True, samesite="Strict")
+      return answer
+    bearer = request.headers.get("Authorization", "")
+    if not (_is_same(bearer, f"Bearer {token}") or _is_same(request.cookies.get(_TOKEN_COOKIE, ""), token)):
+      raise Refusal(401, "This server needs its token: open /?token=TOKEN once, or send Authorization: Bearer TOKEN.")
+    return None
+
+  @application.after_request
+  def add_headers(answer):
+    for header, value in _HEADERS.items():
+      answer.headers.setdefault(header, value)
+    return answer
+
+  @application.errorhandler(Exception)
+  def answer_error(error):
+    if isinstance(error, Refusal):
+      return {"error": str(error)}, error.status, error.headers
+    if isinstance(error, InputError):
+      return {"error": str(error)}, 400
+    if isinstance(error, HTTPException):
+      headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}
+      return {"error": _sentence(error)}, error.code, headers
+    traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
+    return {"error": "The server failed; its terminal says why."}, 500
+
+  return application
+
+
+def add_files(application: flask.Flask, package: str, folder: str, files: Mapping[str, Tuple[str, str]]) -> None:
+  """Serves the files of a page, which are read once.
+
+  Args:
+    application: what serves them.
+    package: with the folder.
+    folder: of the files.
+    files: address -> (name of the file, media type).
+  """
+  page = importlib.resources.files(package) / folder
+  contents = {path: ((page / name).read_bytes(), kind) for path, (name, kind) in files.items()}
+
+  def answer_file():
+    body, kind = contents[flask.request.path]
+    return flask.Response(body, content_type=kind)
+
+  for path in contents:
+    application.add_url_rule(path, f"file {path}", answer_file)
+
+
+def json_object(max_bytes: int) -> Dict[str, Any]:
+  """Returns the object that a request carries as JSON; raises Refusal if it carries none, or a longer one."""
+  request = flask.request
+  if request.mimetype != "application/json":  # Others can be sent by any site's forms.
+    raise Refusal(415, "Only JSON is understood.")
+  body = request.stream.read(max_bytes + 1)
+  if len(body) > max_bytes:
+    raise Refusal(413, "That is too long.")
+  try:
+    fields = json.loads(body)
+  except (ValueError, RecursionError) as error:
+    raise Refusal(400, "That is no JSON.") from error
+  if not isinstance(fields, dict):
+    raise Refusal(400, "A JSON object is needed.")
+  return fields
+
+
+def _is_same(given: str, expected: str) -> bool:
+  """Compares without telling by the time how much is right."""
+  return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
+
+
+def _sentence(error: HTTPException) -> str:
+  if error.code == 404:
+    return "There is nothing here."
+  if error.code == 405:
+    return "This address does not take that method."
+  return f"{error.description}"

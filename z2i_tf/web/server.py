@@ -1,0 +1,109 @@
+"""Serves a WSGI application with waitress, in a thread of its own that can be stopped."""
+
+import json
+import logging
+import socket
+import threading
+from typing import Callable
+
+import waitress
+from waitress import channel
+from waitress import task
+from waitress import wasyncore
+
+from z2i_tf.errors import InputError
+
+_SILENT_CONNECTION_S = 60  # A connection that asks for nothing is closed after this time.
+_STOPPING_S = 5.0  # Answers under way get so much time to end.
+
+
+class _ErrorTask(task.ErrorTask):
+  """Answers what never reaches the application (too long, malformed) as the application does: in JSON."""
+
+  def execute(self) -> None:
+    error = self.request.error
+    body = json.dumps({"error": f"{error.reason}: {error.body}."}).encode()
+    self.status = f"{error.code} {error.reason}"
+    self.response_headers = [("Content-Type", "application/json"), ("Connection", "close")]
+    self.set_close_on_finish()
+    self.content_length = len(body)
+    self.write(body)
+
+
+class _Channel(channel.HTTPChannel):
+  error_task_class = _ErrorTask
+
+
+class Server:
+  """Listens from the start; `close` ends it. Usable in a `with` block.
+
+  Attributes:
+    host: the address that it is bound to.
+    port: its port.
+    url: where a browser on this machine finds it.
+  """
+
+  def __init__(self, host: str, port: int):
+    """Begins to listen, without answering yet.
+
+    Args:
+      host: address to bind to.
+      port: 0: any that is free.
+    Raises: InputError if the address or the port cannot be had.
+    """
+    try:
+      family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+      self._socket = socket.socket(family, socket.SOCK_STREAM)
+      self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+      self._socket.bind(address)
+    except socket.gaierror as error:
+      raise InputError(f"--host={host}: no address of this machine ({error.strerror})") from error
+    except OSError as error:
+      self._socket.close()
+      raise InputError(f"--port={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any "
+                       "that is free") from error
+    self.host, self.port = self._socket.getsockname()[:2]
+    self._thread = None
+
+  @property
+  def url(self) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+  @property
+  def is_running(self) -> bool:
+    return self._thread is not None and self._thread.is_alive()
+
+  def start(self, application: Callable, threads: int, max_body_bytes: int) -> None:
+    """Answers requests from now on.
+
+    Args:
+      application: a WSGI application.
+      threads: how many answers can be under way at the same time.
+      max_body_bytes: longer requests are refused before they are read.
+    """
+    for name in ("waitress", "waitress.queue"):
+      logging.getLogger(name).setLevel(logging.ERROR)  # Busy threads and browsers that went away are no news.
+    self._map = {}
+    self._server = waitress.create_server(
+        application, map=self._map, sockets=[self._socket], threads=threads, max_request_body_size=max_body_bytes,
+        channel_timeout=_SILENT_CONNECTION_S, ident=None, asyncore_use_poll=True)
+    self._server.channel_class = _Channel
+    self._thread = threading.Thread(target=self._server.run, name="web server", daemon=True)
+    self._thread.start()
+
+  def close(self) -> None:
+    """Closes the port and all connections."""
+    if self._thread is None:
+      self._socket.close()
+      return
+    if self._thread.is_alive():
+      self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map, ignore_all=True))
+      self._thread.join()
+      self._server.task_dispatcher.shutdown(timeout=_STOPPING_S)
+
+  def __enter__(self) -> "Server":
+    return self
+
+  def __exit__(self, *_) -> None:
+    self.close()
