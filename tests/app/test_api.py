@@ -15,10 +15,10 @@ import psutil
 import pytest
 import tensorflow as tf
 
-import z2i_tf
 from tests.app import stand_ins
 from tests.app.stand_ins import ask
 from tests.app.stand_ins import request
+import z2i_tf
 from z2i_tf import memory
 from z2i_tf.app import filler
 from z2i_tf.app import previews

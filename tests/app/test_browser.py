@@ -10,16 +10,15 @@ import threading
 import cv2
 import numpy as np
 import pytest
-
-import z2i_tf
-from tests import browsers
-from tests.app import stand_ins
-from z2i_tf.cli.main import main
-
 from selenium.webdriver.common.action_chains import ActionChains  # pylint: disable=wrong-import-position
 from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
 from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
 from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
+
+from tests import browsers
+from tests.app import stand_ins
+import z2i_tf
+from z2i_tf.cli.main import main
 
 pytestmark = browsers.needed
 _PATIENCE_S = 120

@@ -9,15 +9,14 @@ import os
 import numpy as np
 from PIL import Image
 import pytest
+from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
+from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
+from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 from tests import browsers
 from tests.study import stand_ins
 from z2i_tf.study import preparation
 from z2i_tf.study import summary
-
-from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
-from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
-from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 pytestmark = browsers.needed
 _PAIRS = 6

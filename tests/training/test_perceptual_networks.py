@@ -6,9 +6,9 @@ from tests.evaluation.test_st_lpips import random_weights
 from z2i_tf import image_io
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import shift_tolerant
+from z2i_tf.keras_api import keras
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
-from z2i_tf.keras_api import keras
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.training import precision
 from z2i_tf.training.perceptual_networks import perceptual_network

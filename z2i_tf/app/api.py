@@ -22,8 +22,8 @@ from z2i_tf.app.sessions import Sessions
 from z2i_tf.inference.checks import check_hole
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.inpainter import Patch
-from z2i_tf.web.application import Refusal
 from z2i_tf.web.application import json_object
+from z2i_tf.web.application import Refusal
 
 ROOT = "/api/v1"
 _MAX_JSON_BYTES = 2**24

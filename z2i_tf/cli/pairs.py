@@ -15,7 +15,6 @@ from z2i_tf.cli.flag_groups import MaskReading
 from z2i_tf.errors import InputError
 from z2i_tf.inference.checks import check_hole
 
-
 stem = image_io.stem
 # What masks are called beside their images: NAME_mask, NAME_mask001, NAME-mask.
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)

@@ -5,7 +5,6 @@ The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta
 
 import math
 from typing import Dict, Mapping, Optional, Tuple
-import zipfile
 
 import numpy as np
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import weight_files
-from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
 
 _MODULE, _PACKAGE, _VERSION = "stlpips_pytorch", "stlpips-pytorch", "0.0.2"
 # The authors' scaling of RGB in [-1, 1].

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from z2i_tf.photo_formats import metadata as metadata_lib
+
 # WebP's larger form names the canvas in its first chunk, where Pillow would make room for it at once.
 _MAX_WEBP_SIDE = 16383  # The format's own limit, of a picture that is not animated.
 

@@ -18,7 +18,6 @@ from z2i_tf.training.config import check_loss_weight
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.config import OVER_IMAGE
 from z2i_tf.training.loop import LoopConfig
-from z2i_tf.training.pretrain_step import PretrainStep
 from z2i_tf.training.perceptual_networks import check_perceptual_network
 from z2i_tf.training.perceptual_networks import perceptual_network
 from z2i_tf.training.perceptual_networks import VGG19
