@@ -5,6 +5,7 @@ newer ones need the room; nothing is written to disk but what is downloaded. /ap
 """
 
 import time
+import urllib.parse
 import webbrowser
 
 from absl import flags
@@ -47,7 +48,7 @@ def run(values: flags.FlagValues) -> None:
     try:
       with asked_to_stop() as interruption:
         app.serve(server, values.token)
-        address = server.url + (f"?token={values.token}" if values.token else "")
+        address = server.url + (f"?token={urllib.parse.quote(values.token, safe='')}" if values.token else "")
         reach = "on this machine only" if server.host in application.LOOPBACK else f"on {values.host}, with its token"
         print(f"z2i app: {server.url} ({reach}; Ctrl-C ends)", flush=True)
         if values.open:
