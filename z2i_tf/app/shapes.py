@@ -4,7 +4,7 @@ Coordinates are those of the page: (0, 0) is the corner of the first pixel, its 
 """
 
 import dataclasses
-import math
+import sys
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import cv2
@@ -134,7 +134,7 @@ def _parse_one(fields: Dict[str, Any]) -> Shape:
 
 
 def _is_number(value):
-  return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _extent(shape, size, masks):
