@@ -1,4 +1,4 @@
-"""Fills in turn: one thread has the model, everybody else waits and is told their place."""
+"""Queues fills: one thread runs the model, and every waiting job knows its place."""
 
 import collections
 import sys
@@ -9,12 +9,12 @@ from typing import Any, Callable, Deque, Dict, Iterator, Optional
 from z2i_tf.errors import InputError
 from z2i_tf.web.application import Refusal
 
-_HEARTBEAT_S = 5.0  # An update comes at least so often, so that a connection that is gone is noticed.
+_HEARTBEAT_S = 5.0  # Longest time between updates; sending one shows whether the connection is still there.
 _STOPPING_S = 20.0
 
 
 class Cancelled(Exception):
-  """Nobody wants the fill any more."""
+  """The fill was cancelled."""
 
 
 class Job:
@@ -36,12 +36,12 @@ class Job:
     self._error: Optional[Exception] = None
 
   def begin(self, steps: int) -> None:
-    """Says of how many steps the work consists."""
+    """Sets the number of steps; raises Cancelled if the job was."""
     self.check()
     self._change(steps=steps)
 
   def advance(self) -> None:
-    """Says that a step is done; raises Cancelled if the job was."""
+    """Counts a step that is done; raises Cancelled if the job was."""
     self.check()
     self._change(step=self._step + 1)
 
@@ -88,7 +88,7 @@ class Job:
       self._changed.notify_all()
 
   def move(self, place: int) -> None:
-    """Says how many jobs end before this one begins; 0: it has begun."""
+    """Sets the number of jobs that end before this one begins; 0: it has begun."""
     self._change(place=place)
 
   def run(self) -> None:

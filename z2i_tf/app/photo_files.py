@@ -1,4 +1,4 @@
-"""Photographs and masks between requests and memory, in the readers and writers of `z2i inpaint`."""
+"""Reads uploaded photographs and masks, and writes results, with the readers and writers of `z2i inpaint`."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ _DEFAULT_NAME = "photograph"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PhotoFile:
-  """A photograph that was sent.
+  """An uploaded photograph.
 
   Attributes:
     name: of the file, without extension.
@@ -90,7 +90,7 @@ class PhotoFiles:
 
   @contextlib.contextmanager
   def _received(self, stream: BinaryIO, name: str) -> Iterator[str]:
-    """Writes what is sent into a file and yields its path; errors in the block name the file alone."""
+    """Saves an upload as a temporary file and yields its path; errors in the block name the file without folder."""
     with tempfile.TemporaryDirectory(dir=self._folder) as folder, _without_folder(folder):
       path = os.path.join(folder, _safe_name(name))
       with open(path, "wb") as file:

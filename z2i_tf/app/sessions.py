@@ -1,4 +1,4 @@
-"""Photographs that are being worked on: pixels at full size, what was filled, and how many there may be."""
+"""Keeps the photographs that are being edited: full-size pixels, undo history, limits on number and bytes."""
 
 import collections
 import dataclasses

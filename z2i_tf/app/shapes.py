@@ -1,4 +1,4 @@
-"""Draws what was painted on the page, in pixels of the photograph, into a mask.
+"""Draws the strokes of the page into a mask of the photograph.
 
 Coordinates are those of the page: (0, 0) is the corner of the first pixel, its centre is (0.5, 0.5).
 """
