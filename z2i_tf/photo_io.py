@@ -36,6 +36,7 @@ class Photo:
     orientation: of the file by EXIF, 1 to 8; `rgb` and `alpha` are turned already.
     metadata: what the file says beside its pixels, as of the upright image.
     remarks: what reading has changed, for the user.
+    format: Pillow's name of the file's format; "" if there was no file.
   """
   rgb: np.ndarray
   alpha: Optional[np.ndarray] = None
@@ -43,6 +44,7 @@ class Photo:
   orientation: int = 1
   metadata: Metadata = Metadata()
   remarks: Tuple[str, ...] = ()
+  format: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,19 +56,24 @@ class _Format:
     encode: (pixels (H, W, C), metadata) -> (file, remarks).
     channels: which C there are; 2 is gray with alpha.
     is_deep: whether pixels may be uint16.
+    read_as: Pillow's names of the formats that are written in this one.
   """
   name: str
   encode: Callable[[np.ndarray, Metadata], Tuple[bytes, List[str]]]
   channels: Tuple[int, ...]
   is_deep: bool = False
+  read_as: Tuple[str, ...] = ()
 
 
-_PNG = _Format("PNG", png.encode, (1, 2, 3, 4), is_deep=True)
-_TIFF = _Format("TIFF", tiff.encode, (1, 2, 3, 4), is_deep=True)
-_JPEG = _Format("JPEG", jpeg.encode, (1, 3))
+_PNG = _Format("PNG", png.encode, (1, 2, 3, 4), is_deep=True, read_as=("PNG",))
+_TIFF = _Format("TIFF", tiff.encode, (1, 2, 3, 4), is_deep=True, read_as=("TIFF",))
+_JPEG = _Format("JPEG", jpeg.encode, (1, 3), read_as=("JPEG", "MPO"))
 _FORMATS = {".png": _PNG, ".tif": _TIFF, ".tiff": _TIFF, ".jpg": _JPEG, ".jpeg": _JPEG,
             ".jpe": _JPEG, ".jfif": _JPEG,
-            ".webp": _Format("WebP", simple.encode_webp, (3, 4)), ".bmp": _Format("BMP", simple.encode_bmp, (1, 3))}
+            ".webp": _Format("WebP", simple.encode_webp, (3, 4), read_as=("WEBP",)),
+            ".bmp": _Format("BMP", simple.encode_bmp, (1, 3), read_as=("BMP",))}
+# Of the files that are written.
+EXTENSIONS = tuple(_FORMATS)
 
 # Pillow's limit is a variable of its module.
 _PILLOW_LIMIT = threading.Lock()
@@ -104,6 +111,23 @@ def read_size(path: str, max_pixels: Optional[int] = None) -> Tuple[int, int]:
 def can_be_written(path: str) -> bool:
   """Whether the extension of a path is that of a format that `write_photo` writes."""
   return os.path.splitext(path)[1].lower() in _FORMATS
+
+
+def own_extension(path: str, photo: Photo) -> str:
+  """Returns the extension that keeps a photograph in its file's format; ".png" if that is only read, not written.
+
+  Args:
+    path: of the file; its extension is kept if it is true.
+    photo: what was read from it.
+  """
+  matching = [extension for extension, file_format in _FORMATS.items() if photo.format in file_format.read_as]
+  extension = os.path.splitext(path)[1].lower()
+  return extension if extension in matching else next(iter(matching), ".png")
+
+
+def media_type(extension: str) -> str:
+  """Returns the media type of the format that one of `EXTENSIONS` stands for."""
+  return f"image/{_FORMATS[extension].name.lower()}"
 
 
 def write_photo(path: str, photo: Photo) -> str:
@@ -176,7 +200,7 @@ def _photo(path, source):
   if has_more:
     remarks.append("only the first of its pictures is kept")
   return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata,
-               tuple(pixels.remarks + list(source.remarks) + remarks))
+               tuple(pixels.remarks + list(source.remarks) + remarks), image.format)
 
 
 def _encode(file_format: _Format, photo: Photo) -> Tuple[bytes, List[str]]:

@@ -180,6 +180,23 @@ def test_metadata_and_format_come_back(quick):
   assert misnamed["extension"] == ".png"
 
 
+@pytest.mark.parametrize("name, kind, extension, media_type", [
+    ("a.jfif", "JPEG", ".jfif", "image/jpeg"), ("a.JPE", "JPEG", ".jpe", "image/jpeg"), ("a.mpo", "MPO", ".jpg", "image/jpeg"),
+    ("a.apng", "PNG", ".png", "image/png"), ("a.TIFF", "TIFF", ".tiff", "image/tiff"), ("a", "WEBP", ".webp", "image/webp"),
+    ("a.dib", "BMP", ".bmp", "image/bmp"), ("a.gif", "GIF", ".png", "image/png")])
+def test_every_extension_comes_back(quick, name, kind, extension, media_type):
+  buffer = io.BytesIO()
+  pictures = [Image.fromarray(stand_ins.picture(40, 60, seed)) for seed in range(2)]
+  pictures[0].save(buffer, kind, **({"save_all": True, "append_images": pictures[1:]} if kind == "MPO" else {}))
+  photo = stand_ins.open_photo(quick, buffer.getvalue(), name)
+  assert photo["extension"] == extension
+  assert any("GIF is read, not written" in remark for remark in photo["remarks"]) == (kind == "GIF")
+  status, headers, body = request(quick, "GET", f"/api/v1/sessions/{photo['id']}/photo")
+  assert (status, headers["content-type"]) == (200, media_type)
+  assert headers["content-disposition"] == f"attachment; filename=a_filled{extension}"
+  assert Image.open(io.BytesIO(body)).size == (60, 40)
+
+
 def test_a_mask_file_is_filled(quick):
   mask = np.zeros((120, 200), np.uint8)
   mask[20:40, 30:60] = 255

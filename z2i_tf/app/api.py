@@ -10,6 +10,7 @@ import flask
 import numpy as np
 
 import z2i_tf
+from z2i_tf import photo_io
 from z2i_tf.app import filling
 from z2i_tf.app import previews
 from z2i_tf.app import shapes as shapes_lib
@@ -176,7 +177,7 @@ class Api:
 
   def _written(self, photo, name, extension, remark=""):
     body, remarks = self._files.write_photo(photo, extension)
-    answer = flask.Response(body, mimetype=_MEDIA_TYPES[extension])
+    answer = flask.Response(body, mimetype=photo_io.media_type(extension))
     answer.headers.set("Content-Disposition", "attachment", filename=f"{name}_filled{extension}")
     remarks = "; ".join(filter(None, (remarks, remark)))
     if remarks:
@@ -199,16 +200,12 @@ class Api:
                            session.file.photo.metadata.icc_profile, exact)
 
 
-_MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".tif": "image/tiff",
-                ".tiff": "image/tiff", ".webp": "image/webp", ".bmp": "image/bmp"}
-
-
 def _extension(asked: Optional[str], own: str) -> str:
   if asked in (None, "", "own"):
     return own
   extension = f".{asked.lower()}"
-  if extension not in _MEDIA_TYPES:
-    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in _MEDIA_TYPES)}.")
+  if extension not in photo_io.EXTENSIONS:
+    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in photo_io.EXTENSIONS)}.")
   return extension
 
 

@@ -10,15 +10,12 @@ import threading
 from typing import BinaryIO, Iterator, Optional, Tuple
 
 import numpy as np
-from PIL import Image
 
 from z2i_tf import image_io
 from z2i_tf import mask_io
 from z2i_tf import photo_io
 from z2i_tf.errors import InputError
 
-# Pillow's name of a format -> the extension that it is written with; whatever else can be read becomes PNG.
-_EXTENSIONS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp"}
 _LONGEST_NAME_BYTES = 100
 _DEFAULT_NAME = "photograph"
 
@@ -54,15 +51,11 @@ class PhotoFiles:
     """Reads a photograph; raises InputError if it is none that can be read. `name`: what its file is called."""
     with self._received(stream, name) as path:
       photo = photo_io.read_photo(path, self._max_pixels)
-      with image_io.opened(path) as image:
-        kind = image.format
-    stem, extension = os.path.splitext(os.path.basename(path))
-    extension = extension.lower()
-    if Image.registered_extensions().get(extension) != kind or kind not in _EXTENSIONS:
-      extension = _EXTENSIONS.get(kind, ".png")
-      if kind not in _EXTENSIONS:
-        photo = dataclasses.replace(photo, remarks=(*photo.remarks, f"{kind} is read, not written: comes back as PNG"))
-    return PhotoFile(stem, extension, photo)
+    stem, own = os.path.splitext(os.path.basename(path))[0], photo_io.own_extension(path, photo)
+    if own == ".png" and photo.format != "PNG":
+      photo = dataclasses.replace(
+          photo, remarks=(*photo.remarks, f"{photo.format} is read, not written: comes back as PNG"))
+    return PhotoFile(stem, own, photo)
 
   def read_mask(self, stream: BinaryIO, name: str, photo: photo_io.Photo, invert: bool = False,
                 mask_from: str = "auto") -> Tuple[np.ndarray, str]:
