@@ -1,4 +1,4 @@
-"""Chromium without a window, driven by Selenium, for the tests of pages; skips, with the remedy, where it is missing."""
+"""Chromium without a window, driven by Selenium, for the tests of pages; where it is missing, skips with the remedy."""
 
 import contextlib
 import shutil

@@ -42,8 +42,8 @@ def _tiff(entries, data=b""):
       tail += value
     else:
       table += struct.pack("<HHLL", tag, kind, count, value)
-  return b"".join([b"II*\0", struct.pack("<L", 8 + len(pixels)), pixels, struct.pack("<H", len(fields)), table, bytes(4),
-                   tail])
+  return b"".join([b"II*\0", struct.pack("<L", 8 + len(pixels)), pixels, struct.pack("<H", len(fields)), table,
+                   bytes(4), tail])
 
 
 def _write(path, content):

@@ -27,7 +27,8 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
     assert {"z2i_tf/assets/compact/model.npz", "z2i_tf/assets/full/model.npz"} < assets <= set(file.namelist())
     assert {f"z2i_tf/study/page/{name}" for name in ("index.html", "study.js", "api.js", "study.css")} <= set(
         file.namelist())
-    assert {f"z2i_tf/app/static/{name}" for name in ("index.html", "app.css", "main.js", "view.js")} <= set(file.namelist())
+    assert {f"z2i_tf/app/static/{name}" for name in ("index.html", "app.css", "main.js", "view.js")} <= set(
+        file.namelist())
     assert "z2i_tf/app/openapi.json" in file.namelist()
     file.extractall(tmp_path / "site")
   data = os.path.join(_ROOT, "data")

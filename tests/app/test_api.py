@@ -121,7 +121,8 @@ def test_one_call_for_scripts(port, tmp_path):
   body, headers = stand_ins.multipart(files, dilate=3, feather=2, invert_mask="true")
   status, answer, result = request(port, "POST", "/api/v1/inpaint", body, headers)
   assert status == 200 and answer["content-disposition"] == "attachment; filename=holiday_filled.png"
-  assert result == _inpainted(tmp_path, files["image"][1], files["mask"][1], "--invert_mask", "--dilate=3", "--feather=2")
+  assert result == _inpainted(tmp_path, files["image"][1], files["mask"][1], "--invert_mask", "--dilate=3",
+                              "--feather=2")
   body, headers = stand_ins.multipart(files, invert_mask="true", format="tif")
   status, answer, result = request(port, "POST", "/api/v1/inpaint", body, headers)
   assert (status, answer["content-type"], result[:2]) == (200, "image/tiff", b"II")
@@ -171,7 +172,8 @@ def test_the_page_gets_pieces_of_its_preview(quick, monkeypatch):
   """Whatever a fill, an undo and a redo send, put into the former preview makes the present one."""
   monkeypatch.setattr(previews, "MAX_PIXELS", 2000)
   monkeypatch.setattr(previews.factor, "__defaults__", (2000,))
-  pixels = np.dstack([stand_ins.picture(121, 203), np.full((121, 203), 200, np.uint8)])  # Alpha: previews are PNG files.
+  # With alpha: previews are PNG files.
+  pixels = np.dstack([stand_ins.picture(121, 203), np.full((121, 203), 200, np.uint8)])
   photo = stand_ins.open_photo(quick, stand_ins.png(pixels))
   session, factor = f"/api/v1/sessions/{photo['id']}", photo["factor"]
   assert factor == 4
@@ -179,9 +181,10 @@ def test_the_page_gets_pieces_of_its_preview(quick, monkeypatch):
   original = preview.copy()
   assert preview.shape == (31, 51, 4)
   np.testing.assert_array_equal(preview[3, 5, :3], np.rint(pixels[12:16, 20:24, :3].mean(axis=(0, 1)) + 1e-6))
-  answers = [stand_ins.fill(quick, photo["id"], 0, [_STROKE, {"kind": "rectangle", "points": [[190, 100], [203, 121]]}])[-1]]
-  answers += [ask(quick, f"/sessions/{photo['id']}/undo", {"version": 1})[1],
-              ask(quick, f"/sessions/{photo['id']}/redo", {"version": 2})[1]]
+  corner = {"kind": "rectangle", "points": [[190, 100], [203, 121]]}
+  answers = [stand_ins.fill(quick, photo["id"], 0, [_STROKE, corner])[-1],
+             ask(quick, f"/sessions/{photo['id']}/undo", {"version": 1})[1],
+             ask(quick, f"/sessions/{photo['id']}/redo", {"version": 2})[1]]
   for answer in answers:
     for patch in answer["patches"]:
       piece = stand_ins.decode(base64.b64decode(patch["png"]))
@@ -191,7 +194,8 @@ def test_the_page_gets_pieces_of_its_preview(quick, monkeypatch):
       np.testing.assert_array_equal(preview, original)
   np.testing.assert_array_equal(preview, stand_ins.decode(request(quick, "GET", f"{session}/preview")[2]))
   assert (preview != original).any()
-  np.testing.assert_array_equal(original, stand_ins.decode(request(quick, "GET", f"{session}/preview?original=true")[2]))
+  np.testing.assert_array_equal(
+      original, stand_ins.decode(request(quick, "GET", f"{session}/preview?original=true")[2]))
   status, headers, part = request(quick, "GET", f"{session}/view?x=30&y=21&width=60&height=40&max_pixels=2400")
   assert (status, headers["x-box"]) == (200, "30,21,60,40")
   filled = stand_ins.decode(request(quick, "GET", f"{session}/photo")[2])
@@ -209,7 +213,8 @@ def test_metadata_and_format_come_back(quick):
   status, headers, body = request(quick, "GET", f"/api/v1/sessions/{photo['id']}/photo")
   assert status == 200 and "quantization tables" in headers["x-remarks"]
   image = Image.open(io.BytesIO(body))
-  assert (image.format, image.size, image.getexif()[0x010F], image.getexif()[0x0112]) == ("JPEG", (64, 96), "A camera", 1)
+  exif = image.getexif()
+  assert (image.format, image.size, exif[0x010F], exif[0x0112]) == ("JPEG", (64, 96), "A camera", 1)
   assert request(quick, "GET", f"/api/v1/sessions/{photo['id']}/photo?format=png")[2][:4] == b"\x89PNG"
   misnamed = stand_ins.open_photo(quick, stand_ins.png(stand_ins.picture(20, 20)), "misnamed.jpg")
   assert misnamed["extension"] == ".png"
@@ -263,7 +268,8 @@ def test_a_fill_that_fails_or_is_cancelled_leaves_the_picture(quick, predictor, 
   lines = []
   thread = threading.Thread(target=lambda: lines.extend(stand_ins.fill(quick, photo["id"], 0, [_STROKE])))
   thread.start()
-  _wait_for(lambda: ask(quick, f"/sessions/{photo['id']}/undo", {"version": 0})[1]["error"].startswith("A fill of this"))
+  _wait_for(
+      lambda: ask(quick, f"/sessions/{photo['id']}/undo", {"version": 0})[1]["error"].startswith("A fill of this"))
   assert json.loads(request(quick, "DELETE", f"{path}/fills")[2]) == {"cancelled": True}
   thread.join(_PATIENCE_S)  # At once, though the model is not back yet.
   assert lines[-1] == {"cancelled": True} and not predictor.gate.is_set()
@@ -285,11 +291,11 @@ def test_a_fill_whose_page_is_gone_is_given_up(quick, predictor, monkeypatch):
   photo = stand_ins.open_photo(quick, stand_ins.png(stand_ins.picture(120, 200)))
   predictor.gate.clear()
   connection = http.client.HTTPConnection(stand_ins.HOST, quick, timeout=10)
-  connection.request("POST", f"/api/v1/sessions/{photo['id']}/fills", json.dumps({"version": 0, "shapes": [_STROKE]}),
-                     stand_ins.JSON)
+  path = f"/api/v1/sessions/{photo['id']}/fills"
+  connection.request("POST", path, json.dumps({"version": 0, "shapes": [_STROKE]}), stand_ins.JSON)
   connection.getresponse().readline()
   connection.close()
-  _wait_for(lambda: json.loads(request(quick, "DELETE", f"/api/v1/sessions/{photo['id']}/fills")[2])["cancelled"] is False)
+  _wait_for(lambda: json.loads(request(quick, "DELETE", path)[2])["cancelled"] is False)
   predictor.gate.set()
 
 
@@ -318,21 +324,24 @@ def test_what_is_no_photograph_is_refused_by_its_name(quick, name, content, mess
 
 def test_large_photographs_are_refused():
   with stand_ins.serving(max_pixels=5000, max_sessions=2) as server:
-    status, _, body = request(server.port, "POST", "/api/v1/sessions?name=a.png", stand_ins.png(stand_ins.picture(80, 90)))
+    large = stand_ins.png(stand_ins.picture(80, 90))
+    status, _, body = request(server.port, "POST", "/api/v1/sessions?name=a.png", large)
     assert status == 400 and "7,200 pixels, more than 5,000" in json.loads(body)["error"]
     small = stand_ins.png(stand_ins.picture(20, 30))
     first, _, _ = (stand_ins.open_photo(server.port, small) for _ in range(3))
     status, _, body = request(server.port, "GET", f"/api/v1/sessions/{first['id']}")
     assert status == 410 and "had to make room for newer ones" in json.loads(body)["error"]
     status, _, body = request(server.port, "POST", "/api/v1/sessions", None, {"Content-Length": str(2**28 + 1)})
-    assert status == 413 and json.loads(body)["error"].startswith("Request Entity Too Large: exceeds max_body of 268435456")
+    error = json.loads(body)["error"]
+    assert status == 413 and error.startswith("Request Entity Too Large: exceeds max_body of 268435456")
 
 
 _J = stand_ins.JSON
 
 
 @pytest.mark.parametrize("method, path, body, headers, status", [
-    ("GET", "/nothing", None, {}, 404), ("GET", "/../setup.py", None, {}, 404), ("GET", "/static/main.js", None, {}, 404),
+    ("GET", "/nothing", None, {}, 404), ("GET", "/../setup.py", None, {}, 404),
+    ("GET", "/static/main.js", None, {}, 404),
     ("GET", "/api/v1/sessions/nobody", None, {}, 404), ("GET", "/api/v1/sessions/nobody/photo", None, {}, 404),
     ("POST", "/api/v1/health", "{}", _J, 405), ("DELETE", "/", None, {}, 405),
     ("POST", "/api/v1/sessions/ID/fills", "{", _J, 400), ("POST", "/api/v1/sessions/ID/fills", "[]", _J, 400),
@@ -387,8 +396,10 @@ def test_pages_come_from_here_and_name_nothing_elsewhere(quick):
 def test_a_token_is_needed_where_there_is_one():
   token = "a secret of some length"
   with stand_ins.serving(token=token) as server:
-    for path, headers in (("/", {}), ("/api/v1/health", {}), ("/?token=wrong", {}), ("/main.js", {"Cookie": "z2i_token=x"}),
-                          ("/api/v1/health", {"Authorization": "Bearer wrong"}), ("/api/v1/health?token=" + token.replace(" ", "+"), {})):
+    for path, headers in (("/", {}), ("/api/v1/health", {}), ("/?token=wrong", {}),
+                          ("/main.js", {"Cookie": "z2i_token=x"}),
+                          ("/api/v1/health", {"Authorization": "Bearer wrong"}),
+                          ("/api/v1/health?token=" + token.replace(" ", "+"), {})):
       status, _, body = request(server.port, "GET", path, None, headers)
       assert status == 401 and "needs its token" in json.loads(body)["error"]
     assert request(server.port, "GET", "/api/v1/health", None, {"Authorization": f"Bearer {token}"})[0] == 200
@@ -424,7 +435,7 @@ def test_eight_users_are_served_in_turn(quick, predictor):
     threads.append(threading.Thread(target=lambda number=number, photo=photo: lines.__setitem__(
         number, stand_ins.fill(quick, photo["id"], 0, [_STROKE], detail="none"))))
     threads[-1].start()
-    _wait_for(lambda: json.loads(request(quick, "GET", "/api/v1/health")[2])["fills"] == number + 1)
+    _wait_for(lambda fills=number + 1: json.loads(request(quick, "GET", "/api/v1/health")[2])["fills"] == fills)
   predictor.gate.set()
   for thread in threads:
     thread.join(_PATIENCE_S)

@@ -213,7 +213,8 @@ def test_every_tool_and_filling_on_demand(page, url, photo, tmp_path):
   page.open(url, photo)
   page.find("auto").click()
   for tool, places in (("r", [(0.2, 0.2), (0.4, 0.4)]), ("l", [(0.6, 0.2), (0.8, 0.2), (0.8, 0.5), (0.6, 0.2)]),
-                       ("b", [(0.5, 0.8), (0.6, 0.8)]), ("e", [(0.3, 0.1), (0.3, 0.5)]), ("r", [(0.05, 0.05), (0.1, 0.1)])):
+                       ("b", [(0.5, 0.8), (0.6, 0.8)]), ("e", [(0.3, 0.1), (0.3, 0.5)]),
+                       ("r", [(0.05, 0.05), (0.1, 0.1)])):
     page.script("document.activeElement.blur()")
     page.keys(tool)
     page.drag(*places)
@@ -270,13 +271,14 @@ def test_the_keyboard_alone(page, url, photo):
     page.keys(Keys.TAB)
     name, label, outline = page.script(
         "const e = document.activeElement, o = e.matches('#tool input') ? e.parentElement : e;"
-        "return [e.id || e.value || '', (e.getAttribute('aria-label') || (e.labels && e.labels[0] || e).textContent).trim(),"
+        "return [e.id || e.value || '',"
+        " (e.getAttribute('aria-label') || (e.labels && e.labels[0] || e).textContent).trim(),"
         " getComputedStyle(o).outlineStyle]")
     if name:
       seen.add(name)
       assert label and outline != "none", name
-  assert {"open", "redo", "compare", "settings-open", "help-open", "save", "stage", "brush", "size", "zoom-out", "zoom-fit",
-          "zoom-in", "auto"} <= seen
+  assert {"open", "redo", "compare", "settings-open", "help-open", "save", "stage", "brush", "size", "zoom-out",
+          "zoom-fit", "zoom-in", "auto"} <= seen
   page.find("stage").send_keys("?")
   assert page.find("help").is_displayed()
   page.keys(Keys.ESCAPE)
@@ -303,8 +305,9 @@ def test_fingers_and_pen(page, url, photo):
   # Two taps: back, and in again; no dot is painted.
   for expected in (lambda: zoom() == fitted, lambda: zoom() > 1.8 * fitted, lambda: zoom() == fitted):
     page.script("""const stage = document.getElementById('stage'), box = stage.getBoundingClientRect();
-      for (const kind of ['pointerdown', 'pointerup', 'pointerdown', 'pointerup']) stage.dispatchEvent(new PointerEvent(kind,
-        {pointerId: 7, pointerType: 'touch', clientX: box.x + 190, clientY: box.y + 300, button: 0, bubbles: true}))""")
+      for (const kind of ['pointerdown', 'pointerup', 'pointerdown', 'pointerup'])
+        stage.dispatchEvent(new PointerEvent(kind, {pointerId: 7, pointerType: 'touch', clientX: box.x + 190,
+          clientY: box.y + 300, button: 0, bubbles: true}))""")
     page.wait_for(expected)
   assert page.version == 0
   page.touch("touchStart", page.place(0.3, 0.5))
@@ -331,7 +334,7 @@ def test_fingers_and_pen(page, url, photo):
 def test_everything_fits_the_window(page, url, photo, width, height):
   page.window(width, height, touch=width < 1000)
   page.open(url, photo)
-  assert page.script("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [width, height]
+  assert page.script("const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]") == [width, height]
   boxes = {element.get_attribute("id") or element.text: element.rect for element in
            page.browser.find_elements(By.CSS_SELECTOR, "button, #tool label, #size, #stage") if element.is_displayed()}
   assert len(boxes) > 12
@@ -353,8 +356,8 @@ def test_zooming_and_moving(page, url, photo):
   page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
   page.wait_for(lambda: zoom() > 2 * fitted)
   stage = page.find("stage").rect
-  seen = page.script("return [...document.getElementById('canvas').getContext('2d').getImageData(arguments[0], arguments[1], "
-                     "1, 1).data].slice(0, 3)", x - stage["x"], y - stage["y"])
+  seen = page.script("return [...document.getElementById('canvas').getContext('2d').getImageData("
+                     "arguments[0], arguments[1], 1, 1).data].slice(0, 3)", x - stage["x"], y - stage["y"])
   assert np.abs(np.subtract(seen, colour)).max() <= 12  # What is under the mouse stays there.
   size = page.find("size-text").text
   page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**wheel, "modifiers": 8})  # Shift.
@@ -371,7 +374,7 @@ def test_zooming_and_moving(page, url, photo):
 
 
 def test_a_large_photograph_is_sharp_where_it_is_seen(page, tmp_path):
-  """The preview of 24 megapixels is three times smaller; zoomed in, its own pixels are there; only a part is sent back."""
+  """The preview of 24 megapixels is three times smaller; zoomed in, its own pixels show; only a part is sent back."""
   height, width = 4000, 6000
   pixels = np.full((height, width, 3), 90, np.uint8)
   pixels[1990:2010:2, 2990:3010] = 250  # Lines of one pixel.

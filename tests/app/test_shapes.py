@@ -27,8 +27,8 @@ def test_a_rectangle_covers_its_pixels_from_any_corner():
     np.testing.assert_array_equal(_mask({"kind": "rectangle", "points": points}), expected)
 
 
-@pytest.mark.parametrize("points", [[[40, 30, 12]], [[20.3, 30.8, 7], [70, 12, 7], [70, 50, 7]], [[20, 30, 3], [70, 30, 15]],
-                                    [[2, 2, 9], [88, 58, 9]]])
+@pytest.mark.parametrize("points", [[[40, 30, 12]], [[20.3, 30.8, 7], [70, 12, 7], [70, 50, 7]],
+                                    [[20, 30, 3], [70, 30, 15]], [[2, 2, 9], [88, 58, 9]]])
 def test_a_brush_covers_what_is_within_its_radius(points):
   """Radii between two points lie between theirs; the witness samples the way."""
   x, y = _centres()
@@ -60,7 +60,8 @@ def test_later_shapes_lie_over_earlier_ones():
 def test_a_loaded_mask_is_a_shape():
   mask = _mask({"kind": "mask", "mask": "m"})
   np.testing.assert_array_equal(mask, np.eye(60, 90))
-  assert _mask({"kind": "mask", "mask": "m"}, {"kind": "rectangle", "erase": True, "points": [[0, 0], [90, 30]]}).sum() == 30
+  eraser = {"kind": "rectangle", "erase": True, "points": [[0, 0], [90, 30]]}
+  assert _mask({"kind": "mask", "mask": "m"}, eraser).sum() == 30
 
 
 def test_what_lies_outside_is_nothing():

@@ -127,10 +127,10 @@ def _npz(encoded, rng):
     for place, (name, content) in enumerate(entries):
       if place == number:
         content = _choose(rng, (
-            lambda: _flip(content, rng), lambda: _cut(content, rng), lambda: content + bytes(2**24),
-            lambda: content.replace(b"(3,", b"(3000000000,").replace(b"()", b"((("), lambda: content.replace(
-                b"'<f4'", b"'|O' "), lambda: content.replace(b"(3, 3", b"(-3,-3"), lambda: np.full(
-                    5, np.nan, np.float32).tobytes(), lambda: content.replace(b"{\0\0\0", b"[\0\0\0")))()
+            lambda old: _flip(old, rng), lambda old: _cut(old, rng), lambda old: old + bytes(2**24),
+            lambda old: old.replace(b"(3,", b"(3000000000,").replace(b"()", b"((("), lambda old: old.replace(
+                b"'<f4'", b"'|O' "), lambda old: old.replace(b"(3, 3", b"(-3,-3"), lambda old: np.full(
+                    5, np.nan, np.float32).tobytes(), lambda old: old.replace(b"{\0\0\0", b"[\0\0\0")))(content)
       archive.writestr(_choose(rng, (name, name, name, "config.npy", "../x.npy")) if place == number else name, content)
   return file.getvalue()
 

@@ -277,7 +277,8 @@ def test_unknown_models_are_refused(tmp_path):
 def test_patches_put_into_the_image_are_the_whole_result(bundled, dtype, detail):
   """Of pieces of several scales, at the border too; the brightest and the darkest known pixel lie far from the hole."""
   rng = np.random.default_rng(1)
-  image = cv2.resize(rng.integers(40, 200, (30, 44, 3), np.uint8), (431, 297), interpolation=cv2.INTER_CUBIC).astype(dtype)
+  coarse = rng.integers(40, 200, (30, 44, 3), np.uint8)
+  image = cv2.resize(coarse, (431, 297), interpolation=cv2.INTER_CUBIC).astype(dtype)
   image[280, 20], image[285, 30] = 1, 250
   mask = np.zeros((297, 431), bool)
   mask[60:140, 250:335] = mask[10:16, 5:120] = mask[100:110, 425:] = True

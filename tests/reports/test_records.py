@@ -63,7 +63,8 @@ def test_tables():
 
 
 @pytest.mark.parametrize("text", ['{"format": "z2i_tf record 1", "x": ' + "[" * 200_000, "{" * 200_000,
-                                  "[" * 99_999 + "]" * 99_999, '{"format": "z2i_tf record 1", "x": NaN}', '{"x": 1' + "0" * 5000 + "}"])
+                                  "[" * 99_999 + "]" * 99_999, '{"format": "z2i_tf record 1", "x": NaN}',
+                                  '{"x": 1' + "0" * 5000 + "}"])
 def test_json_that_python_stumbles_over_is_refused(tmp_path, text):
   path = tmp_path / "x.json"
   path.write_text(text)

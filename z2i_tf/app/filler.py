@@ -59,7 +59,7 @@ class Job:
     last = None
     while True:
       with self._changed:
-        self._changed.wait_for(lambda: self._is_over or self._state() != last, _HEARTBEAT_S)
+        self._changed.wait_for(lambda last=last: self._is_over or self._state() != last, _HEARTBEAT_S)
         if self._is_over:
           return
         last = self._state()

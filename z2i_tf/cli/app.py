@@ -44,8 +44,8 @@ def run(values: flags.FlagValues) -> None:
     from z2i_tf.app.server import AppServer
     from z2i_tf.inference.inpainter import Inpainter
     from z2i_tf.training.interruption import asked_to_stop
-    app = AppServer(Inpainter.load(values.model, values.precision), values.model, values.max_pixels, values.max_sessions,
-                    _MAX_BYTES)
+    app = AppServer(Inpainter.load(values.model, values.precision), values.model, values.max_pixels,
+                    values.max_sessions, _MAX_BYTES)
     try:
       with asked_to_stop() as interruption:
         app.serve(server, values.token)

@@ -2,8 +2,8 @@
 
 Every method's 8-bit result is scored against the original: PSNR, SSIM, MS-SSIM and L1 over the image; PSNR, L1 and SSIM
 over the hole; LPIPS, ST-LPIPS and FID where their weights are at hand. --output_dir gets the record of everything
-measured (its bytes repeat), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares two
-records, z2i report gathers many.
+measured (its bytes repeat), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares
+two records, z2i report gathers many.
 """
 
 from absl import flags

@@ -47,8 +47,8 @@ def define_l1_normalization_flag(values: flags.FlagValues) -> None:
 def define_perceptual_flags(values: flags.FlagValues) -> None:
   """Which network's features the perceptual losses compare."""
   flags.DEFINE_enum("perceptual_network", "vgg19", ["vgg19", "vgg16_antialiased"], "Network whose features the "
-                    "perceptual losses compare: VGG19 (paper), or the VGG16 with blurred pooling of PyPI's stlpips-pytorch.",
-                    flag_values=values)
+                    "perceptual losses compare: VGG19 (paper), or the VGG16 with blurred pooling of PyPI's "
+                    "stlpips-pytorch.", flag_values=values)
   flags.DEFINE_string(
       "perceptual_weights", _IMAGENET, f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
       "the installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
@@ -72,7 +72,8 @@ def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] 
   """Which trained networks a new run starts from; `names`: of the networks, and "all"."""
   for name in names:
     flags.DEFINE_string(f"init_{name}", None, "Folder with model.npz, or name of a bundled model, whose weights "
-                        f"{_INITIAL_WEIGHTS[name]} of a new run starts from; weights only, no optimizer state.", flag_values=values)
+                        f"{_INITIAL_WEIGHTS[name]} of a new run starts from; weights only, no optimizer state.",
+                        flag_values=values)
 
 
 def initial_weights(values: flags.FlagValues) -> Dict[str, str]:
