@@ -135,7 +135,8 @@ def test_a_hole_that_was_erased_becomes_opaque(quick, own_mask):
   image[20:40, 30:50, 3] = 60 if own_mask else 0
   mask = np.zeros((60, 80), np.uint8)
   mask[20:40, 30:50] = 255
-  photo, files = stand_ins.png(image), {"image": ("a.png", stand_ins.png(image)), "mask": ("m.png", stand_ins.png(mask))}
+  photo = stand_ins.png(image)
+  files = {"image": ("a.png", photo), "mask": ("m.png", stand_ins.png(mask))}
   options = {"detail": "none"}
   if own_mask:
     files["mask"], options = files["image"], {**options, "mask_from": "alpha", "invert_mask": "true"}
@@ -152,7 +153,8 @@ def test_a_hole_that_was_erased_becomes_opaque(quick, own_mask):
   np.testing.assert_array_equal(stand_ins.decode(request(quick, "GET", f"/api/v1/sessions/{session}/photo")[2]), result)
   piece = lines[-1]["patches"][0]
   shown = stand_ins.decode(base64.b64decode(piece["png"]))
-  np.testing.assert_array_equal(shown, result[piece["y"]:piece["y"] + len(shown), piece["x"]:piece["x"] + shown.shape[1]])
+  rows, columns = slice(piece["y"], piece["y"] + len(shown)), slice(piece["x"], piece["x"] + shown.shape[1])
+  np.testing.assert_array_equal(shown, result[rows, columns])
   assert ask(quick, f"/sessions/{session}/undo", {"version": 1})[0] == 200
   np.testing.assert_array_equal(stand_ins.decode(request(quick, "GET", f"/api/v1/sessions/{session}/photo")[2]), image)
 
@@ -221,8 +223,9 @@ def test_metadata_and_format_come_back(quick):
 
 
 @pytest.mark.parametrize("name, kind, extension, media_type", [
-    ("a.jfif", "JPEG", ".jfif", "image/jpeg"), ("a.JPE", "JPEG", ".jpe", "image/jpeg"), ("a.mpo", "MPO", ".jpg", "image/jpeg"),
-    ("a.apng", "PNG", ".png", "image/png"), ("a.TIFF", "TIFF", ".tiff", "image/tiff"), ("a", "WEBP", ".webp", "image/webp"),
+    ("a.jfif", "JPEG", ".jfif", "image/jpeg"), ("a.JPE", "JPEG", ".jpe", "image/jpeg"),
+    ("a.mpo", "MPO", ".jpg", "image/jpeg"), ("a.apng", "PNG", ".png", "image/png"),
+    ("a.TIFF", "TIFF", ".tiff", "image/tiff"), ("a", "WEBP", ".webp", "image/webp"),
     ("a.dib", "BMP", ".bmp", "image/bmp"), ("a.gif", "GIF", ".png", "image/png")])
 def test_every_extension_comes_back(quick, name, kind, extension, media_type):
   buffer = io.BytesIO()
