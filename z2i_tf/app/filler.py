@@ -75,6 +75,10 @@ class Job:
     return self._result
 
   @property
+  def is_cancelled(self) -> bool:
+    return self._is_cancelled
+
+  @property
   def _is_over(self) -> bool:
     return self._is_done or self._is_cancelled
 
@@ -131,6 +135,9 @@ class Filler:
     with self._changed:
       if self._is_closed:
         raise Refusal(503, "The server is ending.")
+      for cancelled in [each for each in self._jobs if each.is_cancelled]:
+        self._jobs.remove(cancelled)
+        cancelled.run()  # Ends at once.
       if len(self._jobs) >= self._max_jobs:
         raise Refusal(503, f"{len(self._jobs)} fills are waiting already; try again in a moment.",
                       **{"Retry-After": "5"})
