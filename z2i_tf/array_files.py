@@ -1,4 +1,4 @@
-"""Reads .npz files, which may come from anywhere: what they declare is checked before anything is unpacked."""
+"""Reads untrusted .npz files: checks the declared sizes before unpacking."""
 
 import errno
 import math

@@ -1,4 +1,4 @@
-"""Reads JSON that may come from anywhere."""
+"""Reads untrusted JSON: refuses NaN and nesting that is too deep."""
 
 import errno
 import json

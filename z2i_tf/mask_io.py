@@ -26,6 +26,9 @@ _STROKE, _TORN_PX, _STROKE_EDGE, _STROKE_EDGE_PX = 38, 8, 13, 2
 _MAX_UNCLEAR_AREAS, _MAX_UNCLEAR = 0.05, 0.25
 _EDGE = np.ones((3, 3), np.uint8)
 _ROUNDING = 1e-3  # Of distances in single precision.
+# Share of a hole's pixels without any opacity from which on it was erased (its edge may be soft).
+_MOSTLY = 0.5
+NOW_OPAQUE = "what was transparent in the hole is opaque now"
 _WHAT_IS_NEEDED = ("make the hole white and all else black, or say with --mask_threshold from which level of 255 on a "
                    "pixel is hole")
 
@@ -137,6 +140,25 @@ def feathered(filled: np.ndarray, photo: np.ndarray, weights: np.ndarray) -> np.
   result = filled.copy()
   result[ring] = np.rint(shares * filled[ring] + (1.0 - shares) * photo[ring])
   return result
+
+
+def was_erased(alpha: Optional[np.ndarray], mask: np.ndarray, is_own_mask: bool = False) -> bool:
+  """Whether a hole is where the photograph was made transparent, so that its fill should become opaque.
+
+  Args:
+    alpha: (H, W) uint8 or uint16, or None.
+    mask: (H, W) uint8, the hole as given.
+    is_own_mask: whether the mask was read from the photograph's own transparency; else all of the hole but its edge
+      must be transparent.
+  """
+  if alpha is None or not (alpha[mask != 0] < np.iinfo(alpha.dtype).max).any():
+    return False
+  return is_own_mask or not alpha[cv2.erode(mask, _EDGE) != 0].any() and bool((alpha[mask != 0] == 0).mean() > _MOSTLY)
+
+
+def made_opaque(alpha: np.ndarray, hole: np.ndarray) -> np.ndarray:
+  """Returns alpha, (H, W) uint8 or uint16, with the greatest value in a hole, (H, W) anything but 0."""
+  return np.where(hole != 0, np.iinfo(alpha.dtype).max, alpha).astype(alpha.dtype)
 
 
 def _brightness(levels):

@@ -128,6 +128,48 @@ def test_one_call_for_scripts(port, tmp_path):
   assert (status, answer["content-type"], result[:2]) == (200, "image/tiff", b"II")
 
 
+@pytest.mark.parametrize("own_mask", [False, True])
+def test_a_hole_that_was_erased_becomes_opaque(quick, own_mask):
+  """As `z2i inpaint` writes it; undo brings the transparency back."""
+  image = np.dstack([stand_ins.picture(60, 80), np.full((60, 80), 255, np.uint8)])
+  image[20:40, 30:50, 3] = 60 if own_mask else 0
+  mask = np.zeros((60, 80), np.uint8)
+  mask[20:40, 30:50] = 255
+  photo = stand_ins.png(image)
+  files = {"image": ("a.png", photo), "mask": ("m.png", stand_ins.png(mask))}
+  options = {"detail": "none"}
+  if own_mask:
+    files["mask"], options = files["image"], {**options, "mask_from": "alpha", "invert_mask": "true"}
+  body, headers = stand_ins.multipart(files, **options)
+  status, answer, result = request(quick, "POST", "/api/v1/inpaint", body, headers)
+  assert status == 200 and "opaque now" in answer["x-remarks"], result
+  result = stand_ins.decode(result)
+  assert (result[..., 3] == 255).all() and (result[..., :3] == image[..., :3])[mask == 0].all()
+  if own_mask:
+    return
+  session = stand_ins.open_photo(quick, photo)["id"]
+  lines = stand_ins.fill(quick, session, 0, [{"kind": "rectangle", "points": [[30, 20], [50, 40]]}], detail="none")
+  assert "opaque now" in lines[-1]["remark"]
+  np.testing.assert_array_equal(stand_ins.decode(request(quick, "GET", f"/api/v1/sessions/{session}/photo")[2]), result)
+  piece = lines[-1]["patches"][0]
+  shown = stand_ins.decode(base64.b64decode(piece["png"]))
+  rows, columns = slice(piece["y"], piece["y"] + len(shown)), slice(piece["x"], piece["x"] + shown.shape[1])
+  np.testing.assert_array_equal(shown, result[rows, columns])
+  assert ask(quick, f"/sessions/{session}/undo", {"version": 1})[0] == 200
+  np.testing.assert_array_equal(stand_ins.decode(request(quick, "GET", f"/api/v1/sessions/{session}/photo")[2]), image)
+
+
+def test_a_faint_mask_is_read_by_its_threshold(quick):
+  mask = np.zeros((60, 80), np.uint8)
+  mask[20:40, 30:50] = 100
+  files = {"image": ("a.png", stand_ins.png(stand_ins.picture(60, 80))), "mask": ("m.png", stand_ins.png(mask))}
+  for fields, expected, text in (
+      ({}, 400, "ambiguous"), ({"mask_threshold": 90}, 200, ""), ({"mask_threshold": 0}, 400, "from 1 to 255"),
+      ({"mask_treshold": 90}, 400, "is no field of this call"), ({"dilate": "9" * 5000}, 400, "whole number")):
+    status, _, body = request(quick, "POST", "/api/v1/inpaint", *stand_ins.multipart(files, **fields))
+    assert (status, status == 200 or text in json.loads(body)["error"]) == (expected, True), body
+
+
 def test_the_page_gets_pieces_of_its_preview(quick, monkeypatch):
   """Whatever a fill, an undo and a redo send, put into the former preview makes the present one."""
   monkeypatch.setattr(previews, "MAX_PIXELS", 2000)
@@ -181,8 +223,9 @@ def test_metadata_and_format_come_back(quick):
 
 
 @pytest.mark.parametrize("name, kind, extension, media_type", [
-    ("a.jfif", "JPEG", ".jfif", "image/jpeg"), ("a.JPE", "JPEG", ".jpe", "image/jpeg"), ("a.mpo", "MPO", ".jpg", "image/jpeg"),
-    ("a.apng", "PNG", ".png", "image/png"), ("a.TIFF", "TIFF", ".tiff", "image/tiff"), ("a", "WEBP", ".webp", "image/webp"),
+    ("a.jfif", "JPEG", ".jfif", "image/jpeg"), ("a.JPE", "JPEG", ".jpe", "image/jpeg"),
+    ("a.mpo", "MPO", ".jpg", "image/jpeg"), ("a.apng", "PNG", ".png", "image/png"),
+    ("a.TIFF", "TIFF", ".tiff", "image/tiff"), ("a", "WEBP", ".webp", "image/webp"),
     ("a.dib", "BMP", ".bmp", "image/bmp"), ("a.gif", "GIF", ".png", "image/png")])
 def test_every_extension_comes_back(quick, name, kind, extension, media_type):
   buffer = io.BytesIO()
@@ -314,6 +357,9 @@ _J = stand_ins.JSON
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "dilate": 2000}', _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "feather": 1}', _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "detail": "much"}', _J, 400),
+    ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "dilation": 1}', _J, 400),
+    ("POST", "/api/v1/sessions/ID/fills",
+     '{"shapes": [{"kind": "rectangle", "points": [[1%s, 2], [3, 4]]}], "version": 0}' % ("0" * 400), _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 7}', _J, 409),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [{"kind": "mask", "mask": "x"}], "version": 0}', _J, 410),
     ("POST", "/api/v1/sessions/ID/undo", '{"version": 0}', _J, 409),

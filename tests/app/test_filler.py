@@ -59,6 +59,19 @@ def test_too_many_are_refused(filler):
   gate.set()
 
 
+def test_cancelled_jobs_make_room(filler):
+  _, gate = _held(filler)
+  waiting = [Job(lambda job: None) for _ in range(3)]
+  for job in waiting:
+    filler.submit(job)
+  waiting[0].cancel()
+  late = Job(lambda job: "late")
+  filler.submit(late)
+  assert [next(job.updates()) for job in (*waiting[1:], late)] == [{"place": 1}, {"place": 2}, {"place": 3}]
+  gate.set()
+  assert late.result() == "late"
+
+
 def test_a_cancelled_job_ends_at_once_for_its_owner_and_at_its_next_step(filler):
   ended = threading.Event()
   job, gate = _held(filler)

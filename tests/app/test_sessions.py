@@ -6,6 +6,7 @@ import pytest
 from tests.app import stand_ins
 from z2i_tf import photo_io
 from z2i_tf.app import sessions
+from z2i_tf.app import shapes
 from z2i_tf.app.filler import Cancelled
 from z2i_tf.app.filler import Job
 from z2i_tf.app.photo_files import PhotoFile
@@ -68,12 +69,27 @@ def test_only_who_knows_the_latest_version_changes_the_photograph():
   assert session.undo(1)
 
 
+def test_a_fill_that_is_applied_cannot_be_cancelled():
+  """Else the page would be told that it was, and not know of the change."""
+  session = _session()
+  job = Job(lambda job: session.apply(job, BoxMask(np.s_[0:2, 0:2], np.ones((2, 2), np.uint8)), []), session.end)
+  session.begin(0, job)
+  work, job._work = job._work, lambda job: (work(job), session.cancel())  # As from another thread, just before the end.
+  job.run()
+  assert job.result()[1] is False and session.version == 1
+
+
 def test_a_long_history_is_forgotten_from_its_beginning(monkeypatch):
   monkeypatch.setattr(sessions, "_MAX_HISTORY_BYTES", 10_000)
   session = _session()
   for value in range(20):
     _fill(session, value)
-  assert session.history()["undo"] == 3 and session.history()["fills"] == 20 and len(session.filled_masks()) == 20
+  few = session.nbytes
+  for value in range(20):
+    _fill(session, value)
+  assert session.nbytes == few  # Forgotten fills add nothing.
+  assert session.history()["undo"] == 3 and session.history()["fills"] == 40
+  assert shapes.whole(session.filled_masks(), session.size).sum() == 200
   assert session.nbytes < 10_000 + 2 * session.pixels.nbytes
 
 

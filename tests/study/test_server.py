@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import sqlite3
-import threading
 
 import numpy as np
 from PIL import Image
@@ -69,24 +68,14 @@ def test_a_participant_chooses_between_the_pictures_of_the_pair(server):
 
 
 def test_a_class_of_browsers_connects_at_once(tmp_path):
-  study_dir = stand_ins.make_study(tmp_path)
-  study = store.Store(study_dir)
-  server = servers.StudyServer(study_dir, study, port=0)  # Nobody accepts yet: all must wait.
-  waiting = [socket.create_connection(("127.0.0.1", server.server_port), timeout=5) for _ in range(100)]
-  thread = threading.Thread(target=server.serve_forever)
-  thread.start()
-  try:
-    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\nConnection: close\r\n\r\n"
+  with stand_ins.serving(stand_ins.make_study(tmp_path)) as server:
+    waiting = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(100)]
+    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n\r\n"
     for connection in waiting:
       connection.sendall(request.encode())
     for connection in waiting:
       assert connection.recv(12) == b"HTTP/1.1 200"
       connection.close()
-  finally:
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    study.close()
 
 
 def test_a_second_answer_counts_for_nothing(server):

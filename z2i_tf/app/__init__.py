@@ -1,1 +1,1 @@
-"""The page for painting away what is not wanted in a photograph, and the HTTP API under it."""
+"""Removes things from photographs in a browser: the page of `z2i app` and its HTTP API."""

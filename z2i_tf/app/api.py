@@ -1,10 +1,11 @@
 """The HTTP API: one call for scripts, sessions for the page. openapi.json describes it."""
 
 import base64
-import dataclasses
+import hashlib
 import importlib.resources
 import json
-from typing import Any, Dict, Iterator, List, Optional
+import threading
+from typing import Any, BinaryIO, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import flask
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 import z2i_tf
 from z2i_tf import photo_io
 from z2i_tf.app import filling
+from z2i_tf.app import photo_files
 from z2i_tf.app import previews
 from z2i_tf.app import shapes as shapes_lib
 from z2i_tf.app.filler import Cancelled
@@ -29,6 +31,11 @@ from z2i_tf.web.application import Refusal
 ROOT = "/api/v1"
 _MAX_JSON_BYTES = 2**24
 _MAX_VIEW_PIXELS = 2**23
+# Calls for scripts that have a photograph in memory at the same time; others wait.
+_MAX_CALLS = 4
+_CALL_FIELDS = ("detail", "dilate", "feather", "invert_mask", "mask_from", "mask_threshold", "format")
+_FILL_FIELDS = ("version", "shapes", "detail", "dilate", "feather")
+_BLOCK_BYTES = 2**20
 _REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
 
 
@@ -39,6 +46,7 @@ class Api:
     """Takes what they work with; `model`: its name, for `health`."""
     self._inpainter, self._model = inpainter, model
     self._files, self._sessions, self._filler = files, sessions, filler
+    self._calls = threading.BoundedSemaphore(_MAX_CALLS)
 
   def add_to(self, application: flask.Flask) -> None:
     """Adds the addresses to an application."""
@@ -71,26 +79,31 @@ class Api:
     for name in ("image", "mask"):
       if name not in request.files:
         raise Refusal(400, "Send multipart/form-data with two files, \"image\" and \"mask\".")
-    options = filling.Options.parse(filling.as_fields(request.form))
-    invert, mask_from = request.form.get("invert_mask", "false"), request.form.get("mask_from", "auto")
-    if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
-      raise Refusal(400, "\"invert_mask\" is true or false, \"mask_from\" is auto, luma or alpha.")
+    fields = filling.as_fields(request.form)
+    _check_names(fields, _CALL_FIELDS)
+    options, reading = filling.Options.parse(fields), filling.MaskReading.parse(fields)
     image, mask = request.files["image"], request.files["mask"]
-    file = self._files.read_photo(image.stream, image.filename or "")
-    levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, invert == "true", mask_from)
-    check_hole(levels)
-    hole = shapes_lib.tight(shapes_lib.BoxMask(tuple(slice(0, side) for side in levels.shape), levels))
-    job = Job(lambda job: filling.fill(self._inpainter, file.photo.rgb, hole, options, job))
+    is_own_mask = reading.mask_from == "alpha" and reading.invert and _is_same(image.stream, mask.stream)
+    with self._calls:
+      file = self._files.read_photo(image.stream, image.filename or "")
+      extension = _extension(fields.get("format"), file.extension)
+      levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, reading)
+      check_hole(levels)
+      hole = shapes_lib.tight(shapes_lib.BoxMask(tuple(slice(0, side) for side in levels.shape), levels))
+      pixels = photo_files.stacked(file.photo)
+      job = Job(lambda job: filling.fill(self._inpainter, pixels, hole, options, job, is_own_mask))
+      patches, remark = self._done(job)
+      for patch in patches:
+        pixels[patch.box] = patch.pixels
+      return self._written(photo_files.with_pixels(file.photo, pixels), file.name, extension, remark)
+
+  def _done(self, job):
+    """Queues a job and returns its result."""
     self._filler.submit(job)
     try:
-      patches, remark = job.result()
+      return job.result()
     except Cancelled as error:
       raise Refusal(503, "The server is ending.") from error
-    pixels = np.array(file.photo.rgb)
-    for patch in patches:
-      pixels[patch.box] = patch.pixels
-    return self._written(dataclasses.replace(file.photo, rgb=pixels), file.name,
-                         _extension(request.form.get("format"), file.extension), remark)
 
   def _open(self):
     session = Session(self._files.read_photo(flask.request.stream, flask.request.args.get("name", "")))
@@ -125,6 +138,7 @@ class Api:
 
   def _fill(self, name):
     session, fields = self._sessions.get(name), json_object(_MAX_JSON_BYTES)
+    _check_names(fields, _FILL_FIELDS)
     options = filling.Options.parse(fields)
     mask = session.draw(shapes_lib.parse(fields.get("shapes")))
     if mask is None:
@@ -198,6 +212,23 @@ class Api:
     rgb, alpha = session.part(box, original)
     return previews.encode(previews.shrunk(rgb, step), None if alpha is None else previews.shrunk(alpha, step),
                            session.file.photo.metadata.icc_profile, exact)
+
+
+def _check_names(fields: Mapping[str, Any], known: Sequence[str]) -> None:
+  """Raises Refusal if a field is none that is known: it would be ignored."""
+  for name in fields:
+    if name not in known:
+      raise Refusal(400, f"\"{name}\" is no field of this call; it has {', '.join(known)}.")
+
+
+def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
+  """Whether two streams have the same content; both are at their beginning before and after it."""
+  digests = [hashlib.sha256(), hashlib.sha256()]
+  for digest, stream in zip(digests, (first, second)):
+    for block in iter(lambda stream=stream: stream.read(_BLOCK_BYTES), b""):
+      digest.update(block)
+    stream.seek(0)
+  return digests[0].digest() == digests[1].digest()
 
 
 def _extension(asked: Optional[str], own: str) -> str:

@@ -1,4 +1,4 @@
-"""Fills in turn: one thread has the model, everybody else waits and is told their place."""
+"""Queues fills: one thread runs the model, and every waiting job knows its place."""
 
 import collections
 import sys
@@ -9,12 +9,12 @@ from typing import Any, Callable, Deque, Dict, Iterator, Optional
 from z2i_tf.errors import InputError
 from z2i_tf.web.application import Refusal
 
-_HEARTBEAT_S = 5.0  # An update comes at least so often, so that a connection that is gone is noticed.
+_HEARTBEAT_S = 5.0  # Longest time between updates; sending one shows whether the connection is still there.
 _STOPPING_S = 20.0
 
 
 class Cancelled(Exception):
-  """Nobody wants the fill any more."""
+  """The fill was cancelled."""
 
 
 class Job:
@@ -36,12 +36,12 @@ class Job:
     self._error: Optional[Exception] = None
 
   def begin(self, steps: int) -> None:
-    """Says of how many steps the work consists."""
+    """Sets the number of steps; raises Cancelled if the job was."""
     self.check()
     self._change(steps=steps)
 
   def advance(self) -> None:
-    """Says that a step is done; raises Cancelled if the job was."""
+    """Counts a step that is done; raises Cancelled if the job was."""
     self.check()
     self._change(step=self._step + 1)
 
@@ -75,6 +75,10 @@ class Job:
     return self._result
 
   @property
+  def is_cancelled(self) -> bool:
+    return self._is_cancelled
+
+  @property
   def _is_over(self) -> bool:
     return self._is_done or self._is_cancelled
 
@@ -88,7 +92,7 @@ class Job:
       self._changed.notify_all()
 
   def move(self, place: int) -> None:
-    """Says how many jobs end before this one begins; 0: it has begun."""
+    """Sets the number of jobs that end before this one begins; 0: it has begun."""
     self._change(place=place)
 
   def run(self) -> None:
@@ -131,6 +135,9 @@ class Filler:
     with self._changed:
       if self._is_closed:
         raise Refusal(503, "The server is ending.")
+      for cancelled in [each for each in self._jobs if each.is_cancelled]:
+        self._jobs.remove(cancelled)
+        cancelled.run()  # Ends at once.
       if len(self._jobs) >= self._max_jobs:
         raise Refusal(503, f"{len(self._jobs)} fills are waiting already; try again in a moment.",
                       **{"Retry-After": "5"})

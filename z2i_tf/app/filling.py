@@ -1,7 +1,7 @@
 """Fills a painted mask as `z2i inpaint` does, at a cost that depends on the mask, not on the photograph."""
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from z2i_tf.inference.inpainter import Patch
 from z2i_tf.web.application import Refusal
 
 MAX_DILATE_PX = 1000
+_WHITE = 255
+_NUMBERS, _MANY_DIGITS = ("dilate", "feather", "mask_threshold"), 10
 _RING_PX = 2  # Known pixels around a hole: distances in its box are then those in the photograph.
 _WARM_SIDE_PX, _WARM_HOLES_PX = 400, (40, 120)  # The second is halved first, and takes another graph of the networks.
 
@@ -46,17 +48,37 @@ class Options:
     return options
 
 
-def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job
-         ) -> Tuple[List[Patch], str]:
+@dataclasses.dataclass(frozen=True)
+class MaskReading:
+  """How a mask's file is read, as by the flags of `z2i inpaint`; attributes as the arguments of `mask_io.read_mask`."""
+  invert: bool = False
+  mask_from: str = "auto"
+  threshold: Optional[int] = None
+
+  @classmethod
+  def parse(cls, fields: Mapping[str, Any]) -> "MaskReading":
+    """Returns the options in the fields of a form; raises Refusal if one cannot be used."""
+    invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
+    if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
+      raise Refusal(400, "\"invert_mask\" is true or false, \"mask_from\" is auto, luma or alpha.")
+    threshold = fields.get("mask_threshold")
+    if threshold is not None and not (isinstance(threshold, int) and 1 <= threshold <= _WHITE):
+      raise Refusal(400, f"\"mask_threshold\" is a whole number from 1 to {_WHITE}.")
+    return cls(invert == "true", mask_from, threshold)
+
+
+def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job,
+         is_own_mask: bool = False) -> Tuple[List[Patch], str]:
   """Fills what was painted.
 
   Args:
     inpainter: with the model.
-    pixels: (H, W, 3) uint8 or uint16, the photograph; stays as it is.
+    pixels: (H, W, 3), or (H, W, 4) with alpha, uint8 or uint16, the photograph; stays as it is.
     mask: the hole, before it is grown.
     options: how to fill.
     job: is told the steps.
-  Returns: the filled rectangles; a remark for the user, or "".
+    is_own_mask: as of `mask_io.was_erased`.
+  Returns: the filled rectangles, with alpha if `pixels` have it; a remark for the user, or "".
   Raises: InputError if nothing known would be left; Cancelled.
   """
   size = pixels.shape[:2]
@@ -64,6 +86,7 @@ def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Optio
   grown = mask_io.dilate(mask.mask, options.dilate_px)
   hole = np.zeros(size, bool)
   hole[mask.box] = grown != 0
+  pixels, alpha = pixels[..., :3], pixels[..., 3] if pixels.shape[2] > 3 else None
   plan = inpainter.plan(pixels, hole)
   job.begin(inpainter.count_steps(plan))
   patches = inpainter.patches(pixels, hole, options.detail, plan, job.advance)
@@ -72,7 +95,13 @@ def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Optio
     weights[mask.box] = mask_io.feather_weights(mask.mask, grown, options.feather_px)
     patches = [Patch(patch.box, mask_io.feathered(patch.pixels, pixels[patch.box], weights[patch.box]))
                for patch in patches]
-  return patches, inpainter.remark(hole, plan) if options.detail != "none" else ""
+  remarks = [inpainter.remark(hole, plan) if options.detail != "none" else ""]
+  if alpha is not None:
+    if mask_io.was_erased(alpha[mask.box], mask.mask, is_own_mask):
+      alpha = mask_io.made_opaque(alpha, hole)
+      remarks.insert(0, mask_io.NOW_OPAQUE)
+    patches = [Patch(patch.box, np.dstack([patch.pixels, alpha[patch.box]])) for patch in patches]
+  return patches, "; ".join(filter(None, remarks))
 
 
 def warm(inpainter: Inpainter) -> None:
@@ -86,5 +115,5 @@ def warm(inpainter: Inpainter) -> None:
 
 def as_fields(form: Mapping[str, str]) -> Dict[str, Any]:
   """Returns the fields of a form as `Options.parse` takes them: numbers as numbers."""
-  return {name: int(value) if name in ("dilate", "feather") and value.isdecimal() else value
+  return {name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _MANY_DIGITS else value
           for name, value in form.items()}

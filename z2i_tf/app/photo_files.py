@@ -1,4 +1,4 @@
-"""Photographs and masks between requests and memory, in the readers and writers of `z2i inpaint`."""
+"""Reads uploaded photographs and masks, and writes results, with the readers and writers of `z2i inpaint`."""
 
 import contextlib
 import dataclasses
@@ -14,6 +14,7 @@ import numpy as np
 from z2i_tf import image_io
 from z2i_tf import mask_io
 from z2i_tf import photo_io
+from z2i_tf.app.filling import MaskReading
 from z2i_tf.errors import InputError
 
 _LONGEST_NAME_BYTES = 100
@@ -22,7 +23,7 @@ _DEFAULT_NAME = "photograph"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PhotoFile:
-  """A photograph that was sent.
+  """An uploaded photograph.
 
   Attributes:
     name: of the file, without extension.
@@ -32,6 +33,17 @@ class PhotoFile:
   name: str
   extension: str
   photo: photo_io.Photo
+
+
+def stacked(photo: photo_io.Photo) -> np.ndarray:
+  """Returns a copy of a photograph's pixels, (H, W, 3), or (H, W, 4) with its alpha."""
+  return np.array(photo.rgb) if photo.alpha is None else np.dstack([photo.rgb, photo.alpha])
+
+
+def with_pixels(photo: photo_io.Photo, pixels: np.ndarray) -> photo_io.Photo:
+  """Returns a photograph with copies of other pixels, as of `stacked`."""
+  return dataclasses.replace(photo, rgb=pixels[..., :3].copy(),
+                             alpha=None if photo.alpha is None else pixels[..., 3].copy())
 
 
 class PhotoFiles:
@@ -57,15 +69,15 @@ class PhotoFiles:
           photo, remarks=(*photo.remarks, f"{photo.format} is read, not written: comes back as PNG"))
     return PhotoFile(stem, own, photo)
 
-  def read_mask(self, stream: BinaryIO, name: str, photo: photo_io.Photo, invert: bool = False,
-                mask_from: str = "auto") -> Tuple[np.ndarray, str]:
+  def read_mask(self, stream: BinaryIO, name: str, photo: photo_io.Photo,
+                reading: MaskReading = MaskReading()) -> Tuple[np.ndarray, str]:
     """Reads a mask as it lies on a photograph.
 
     Returns: (H, W) uint8, 1 = hole; what it was read as, for the user.
     Raises: InputError if it is no mask, or does not fit.
     """
     with self._received(stream, name) as path:
-      mask, text = mask_io.read_mask(path, invert, mask_from, self._max_pixels)
+      mask, text = mask_io.read_mask(path, reading.invert, reading.mask_from, self._max_pixels, reading.threshold)
       return mask_io.match_to_photo(mask, photo), text
 
   def write_photo(self, photo: photo_io.Photo, extension: str) -> Tuple[bytes, str]:
@@ -78,7 +90,7 @@ class PhotoFiles:
 
   @contextlib.contextmanager
   def _received(self, stream: BinaryIO, name: str) -> Iterator[str]:
-    """Writes what is sent into a file and yields its path; errors in the block name the file alone."""
+    """Saves an upload as a temporary file and yields its path; errors in the block name the file without folder."""
     with tempfile.TemporaryDirectory(dir=self._folder) as folder, _without_folder(folder):
       path = os.path.join(folder, _safe_name(name))
       with open(path, "wb") as file:

@@ -1,7 +1,7 @@
-"""What the page sees of a photograph: 8 bits, and smaller by a whole number, so that a part fits into the whole.
+"""Makes previews of photographs for the page: 8 bits, smaller by a whole factor.
 
-Pixels of a preview are means of squares of the photograph's. Both are counted from the same corner, so the preview of a
-part, aligned to these squares, is the part of the preview.
+A preview's pixel is the mean of a square of the photograph's pixels, counted from the top left corner. A part that is
+aligned to these squares can therefore be sent alone and put into the preview.
 """
 
 import io
@@ -21,7 +21,7 @@ _MAX_PROFILE_BYTES = 2**16
 
 
 def factor(size: Tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
-  """Returns by how much a picture of some height and width is made smaller to have at most so many pixels."""
+  """Returns the factor by which a picture (height, width) is reduced to at most `max_pixels`."""
   return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)))
 
 

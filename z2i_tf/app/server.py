@@ -35,6 +35,7 @@ class AppServer:
     """
     filling.warm(inpainter)
     self._threads = max_sessions + _SPARE_THREADS
+    self._server: Optional[Server] = None
     self._files = PhotoFiles(max_pixels)
     self._filler = Filler(max_jobs=self._threads)
     self._api = Api(inpainter, model, self._files, Sessions(max_sessions, max_bytes), self._filler)
@@ -45,8 +46,11 @@ class AppServer:
     web.add_files(application, "z2i_tf.app", "static", PAGE_FILES)
     self._api.add_to(application)
     server.start(application, self._threads, _MAX_BODY_BYTES)
+    self._server = server
 
   def close(self) -> None:
-    """Cancels fills and removes temporary files."""
+    """Cancels fills, closes the server, and removes temporary files, which answers under way may still be using."""
     self._filler.close()
+    if self._server is not None:
+      self._server.close()
     self._files.close()

@@ -1,4 +1,4 @@
-"""Photographs that are being worked on: pixels at full size, what was filled, and how many there may be."""
+"""Keeps the photographs that are being edited: full-size pixels, undo history, limits on number and bytes."""
 
 import collections
 import dataclasses
@@ -10,6 +10,7 @@ import numpy as np
 
 from z2i_tf import memory
 from z2i_tf import photo_io
+from z2i_tf.app import photo_files
 from z2i_tf.app import previews
 from z2i_tf.app import shapes as shapes_lib
 from z2i_tf.app.filler import Job
@@ -57,28 +58,30 @@ class Session:
 
   def __init__(self, file: PhotoFile):
     self.id = secrets.token_urlsafe(_ID_BYTES)
-    self._pixels = np.array(file.photo.rgb)
-    self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, rgb=self._pixels))
+    self._pixels = photo_files.stacked(file.photo)
+    views = {"rgb": self._pixels[..., :3], "alpha": None if file.photo.alpha is None else self._pixels[..., 3]}
+    self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, **views))
     self.size = self._pixels.shape[:2]
     self.factor = previews.factor(self.size)
     self.version = 0
     self._done: List[Fill] = []
     self._undone: List[Fill] = []
-    self._forgotten: List[BoxMask] = []  # Masks of fills that cannot be undone any more.
+    self._forgotten: List[BoxMask] = []  # Of all fills that cannot be undone any more, one mask.
+    self._forgotten_fills = 0
     self._masks: "collections.OrderedDict[str, np.ndarray]" = collections.OrderedDict()
     self._job: Optional[Job] = None
     self._lock = threading.RLock()
 
   @property
   def pixels(self) -> np.ndarray:
-    """(H, W, 3), as they are now; not to be written."""
+    """(H, W, 3), or (H, W, 4) with alpha, as they are now; not to be written."""
     return self._pixels
 
   @property
   def nbytes(self) -> int:
-    alpha = self.file.photo.alpha
     with self._lock:
-      return (self._pixels.nbytes + (0 if alpha is None else alpha.nbytes) + sum(map(len, self._masks.values()))
+      return (self._pixels.nbytes + sum(mask.nbytes for mask in self._masks.values())
+              + sum(each.mask.nbytes for each in self._forgotten)
               + sum(fill.nbytes for fill in self._done + self._undone))
 
   def describe(self) -> Dict[str, object]:
@@ -92,7 +95,7 @@ class Session:
     """Returns the version, and how many fills can be undone and redone."""
     with self._lock:
       return {"version": self.version, "undo": len(self._done), "redo": len(self._undone),
-              "fills": len(self._forgotten) + len(self._done)}
+              "fills": self._forgotten_fills + len(self._done)}
 
   def begin(self, version: int, job: Job) -> None:
     """Keeps everything else from changing the photograph until `end`; raises Refusal if something else changed it."""
@@ -122,8 +125,11 @@ class Session:
       self._put(fill.after)
       self._done.append(fill)
       self._undone.clear()
+      self._job = None  # It is too late to cancel.
       while len(self._done) > 1 and sum(each.nbytes for each in self._done) > _MAX_HISTORY_BYTES:
-        self._forgotten.append(self._done.pop(0).mask)
+        masks = [*self._forgotten, self._done.pop(0).mask]
+        union = shapes_lib.BoxMask(tuple(slice(0, side) for side in self.size), shapes_lib.whole(masks, self.size))
+        self._forgotten, self._forgotten_fills = [shapes_lib.tight(union)], self._forgotten_fills + 1
       return fill
 
   def undo(self, version: int) -> Fill:
@@ -150,7 +156,6 @@ class Session:
 
   def part(self, box: Box, original: bool = False) -> Tuple[np.ndarray, Optional[np.ndarray]]:
     """Returns pixels and alpha of a box, copied; `original`: as before all fills that can be undone."""
-    alpha = self.file.photo.alpha
     with self._lock:
       pixels = self._pixels
       if original:
@@ -158,15 +163,16 @@ class Session:
         for fill in reversed(self._done):
           for patch in fill.before:
             pixels[patch.box] = patch.pixels
-      return pixels[box].copy(), None if alpha is None else alpha[box]
+      part = pixels[box].copy()
+    return part[..., :3], part[..., 3] if part.shape[2] > 3 else None
 
   def photo(self) -> photo_io.Photo:
     """Returns the photograph as it is now, copied."""
     with self._lock:
-      return dataclasses.replace(self.file.photo, rgb=self._pixels.copy())
+      return photo_files.with_pixels(self.file.photo, self._pixels)
 
   def filled_masks(self) -> List[BoxMask]:
-    """Returns the masks of all fills that are in the photograph."""
+    """Returns masks that together cover all fills that are in the photograph."""
     with self._lock:
       return self._forgotten + [fill.mask for fill in self._done]
 

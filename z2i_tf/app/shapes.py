@@ -1,10 +1,10 @@
-"""Draws what was painted on the page, in pixels of the photograph, into a mask.
+"""Draws the strokes of the page into a mask of the photograph.
 
 Coordinates are those of the page: (0, 0) is the corner of the first pixel, its centre is (0.5, 0.5).
 """
 
 import dataclasses
-import math
+import sys
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import cv2
@@ -134,7 +134,7 @@ def _parse_one(fields: Dict[str, Any]) -> Shape:
 
 
 def _is_number(value):
-  return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+  return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _extent(shape, size, masks):

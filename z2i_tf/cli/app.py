@@ -1,10 +1,12 @@
-"""Serves a page on which one paints away what is not wanted in a photograph, and an HTTP API under it.
+"""Serves a web page for painting unwanted things out of photographs, and the HTTP API under it.
 
 The page is for this machine alone, unless --host and --token are given. Photographs stay in memory at full size until
-newer ones need the room; nothing is written to disk but what is downloaded. /api/v1/openapi.json describes the API.
+newer ones need the room; on disk they are only while a file is received, read or written, in a temporary folder.
+/api/v1/openapi.json describes the API.
 """
 
 import time
+import urllib.parse
 import webbrowser
 
 from absl import flags
@@ -14,7 +16,7 @@ from z2i_tf.cli import flag_groups
 _HOST = "127.0.0.1"
 # Pixels of all photographs and of their steps back, together.
 _MAX_BYTES = 4 * 2**30
-# How often it is looked whether somebody wants the server to end, seconds.
+# Seconds between looks for a signal.
 _PATIENCE_S = 0.1
 
 
@@ -47,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
     try:
       with asked_to_stop() as interruption:
         app.serve(server, values.token)
-        address = server.url + (f"?token={values.token}" if values.token else "")
+        address = server.url + (f"?token={urllib.parse.quote(values.token, safe='')}" if values.token else "")
         reach = "on this machine only" if server.host in application.LOOPBACK else f"on {values.host}, with its token"
         print(f"z2i app: {server.url} ({reach}; Ctrl-C ends)", flush=True)
         if values.open:

@@ -105,9 +105,9 @@ def define_choice_flags(values: flags.FlagValues) -> None:
                        "scale pixels. 1 = paper.", flag_values=values)
   flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
                     "random; none = paper.", flag_values=values)
-  flags.DEFINE_list("crop_scales", ["1"], "Training crops are cut so many times as large and reduced by averages over "
-                    "squares of pixels: whole numbers, drawn at random as far as the image is large enough, such as "
-                    "1,2,3. 1 = paper.", flag_values=values)
+  flags.DEFINE_list("crop_scales", ["1"], "Whole factors by which training crops are cut larger and reduced by "
+                    "averaging, such as 1,2,3; for each crop one is drawn among those that its image is large enough "
+                    "for. 1 = paper.", flag_values=values)
   flag_groups.define_seed_flag(values)
 
 

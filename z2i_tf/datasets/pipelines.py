@@ -53,8 +53,8 @@ class ExampleConfig:
     crops_per_image: so many examples, at most 32, are cut from an image each time it is decoded (paper: 1). For
       N > 1, two of one decoding are more than 128 // N examples apart.
     flips: in which directions a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
-    crop_scales: a training crop is cut so many times as large, and reduced by averages over s x s pixels, s drawn from
-      these (one that is there twice comes twice as often) as far as the image is large enough (paper: 1 alone).
+    crop_scales: factors s; a training crop is cut s times as large and averaged over s x s pixels. For each crop s is
+      drawn among those that the image is large enough for; repeat a factor to draw it more often (paper: 1 alone).
   Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
   crop_size: int

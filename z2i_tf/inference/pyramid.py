@@ -4,8 +4,8 @@
 2. There the coarse network fills it. Its fill is zoomed in and refined, as in the paper: that is the next level up.
 3. Where the surroundings are smooth, so is the fill: it stays near an interpolation of the known pixels, within what
    is usual around it. Networks alone leave mottled boxes in skies.
-4. Every colour moves to the mean of the known colours that are like it (one step of mean shift). Far from the border
-   networks trained with L1 mix colours that do not occur nearby, such as gray between branches and a yellow sky.
+4. Each colour of the fill moves to the mean of similar known colours (one step of mean shift). Far from the border,
+   networks trained with L1 produce mixtures that do not occur nearby, such as gray between branches and a yellow sky.
 5. Further levels are bicubic: the refinement network would see ever larger images, and its gain was in the first step.
 6. At every level the known pixels are that level's own, and the fill is blended into them (see `blending`); at the
    photograph's resolution this is left to the caller, who may add texture before.
@@ -21,7 +21,7 @@ from z2i_tf.inference import pieces
 
 # The fill may differ from the interpolated known pixels by so many standard deviations.
 _USUAL_DEVIATIONS = 2.0
-# Of the known colours' weights: standard deviation of the Gaussian, in the image's range; and how many colours count.
+# Standard deviation of the similarity's Gaussian, in a range of 0 to 1; maximum number of known colours compared.
 _COLOUR_BANDWIDTH, _MAX_COLOURS = 0.05, 500
 _PIXELS_AT_ONCE = 4096
 _LEVEL_FACTOR = 2  # Between the sides of neighbouring levels.
@@ -82,13 +82,14 @@ def _near_known(filled, image, hole):
 
 
 def _like_known(filled, image, hole):
-  """Replaces colours in the hole by means of known ones, weighted by how like they are."""
+  """Replaces colours in the hole by means of known colours, weighted by similarity."""
   known = image[~hole]
   colours = known[::-(-len(known) // _MAX_COLOURS)]
   result, pixels = filled.copy(), filled[hole]
   for start in range(0, len(pixels), _PIXELS_AT_ONCE):
     some = pixels[start:start + _PIXELS_AT_ONCE]
-    closeness = some @ colours.T - 0.5 * np.einsum("ij,ij->i", colours, colours)  # Minus half the squared distance.
+    # Minus half the squared distance, up to a constant of each pixel.
+    closeness = some @ colours.T - 0.5 * np.einsum("ij,ij->i", colours, colours)
     closeness -= closeness.max(axis=1, keepdims=True)
     weights = np.exp(closeness / _COLOUR_BANDWIDTH**2)
     pixels[start:start + _PIXELS_AT_ONCE] = weights @ colours / weights.sum(axis=1, keepdims=True)

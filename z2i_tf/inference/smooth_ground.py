@@ -1,19 +1,19 @@
-"""Holes in skies, walls and other smooth ground: filled by a polynomial of second degree.
+"""Fills holes in smooth ground, such as skies and walls, with a polynomial of second degree.
 
-There a fill of networks that is a little too bright or too dark shows as a blotch. A polynomial that explains all known
-pixels around the hole, but for noise, is closer.
+The networks' fill is often a little too bright or too dark, which shows there as a blotch. A polynomial is fitted to
+the known pixels around the hole; where it explains them up to their noise, it replaces the fill.
 """
 
 import cv2
 import numpy as np
 
-# Width of the ring of known pixels that is looked at.
+# Width of the ring of known pixels around a hole.
 _RING_PX = 12
-# How far the ring may lie from the polynomial: its mean over windows of so many pixels, root mean square, of 0 to 1.
+# Largest distance of the ring from the polynomial: root mean square of means over windows, in a range of 0 to 1.
 _WINDOW_PX, _MAX_DEVIATION = 7, 1.0 / 255
 # How far beyond the ring's levels the polynomial may go in the hole, as a share of their range.
 _MAX_BEYOND = 0.25
-# Holes and pixels of a ring that are looked at.
+# Images with more holes are left as they are; of larger rings as many pixels are fitted.
 _MAX_HOLES, _MAX_PIXELS = 64, 20_000
 _MIN_PIXELS = 50
 

@@ -1,4 +1,4 @@
-"""Holes shaped like objects that somebody removes from a photograph; ours, not the paper's."""
+"""Draws holes shaped like objects that people remove from photographs; ours, not the paper's."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""HEIC files, as telephones write them, with the extra package pillow-heif."""
+"""Opens HEIC files, the format of many telephones, with the optional package pillow-heif."""
 
 import functools
 import importlib.util

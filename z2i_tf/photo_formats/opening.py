@@ -1,6 +1,6 @@
-"""Opens image files: of the formats listed here and no others, with what they declare checked before it is decoded.
+"""Opens image files of the formats listed here only, and checks what they declare before decoding.
 
-Pillow knows dozens of formats; some start other programs (EPS), many are hardly ever tried by anybody.
+Pillow knows dozens of formats; some start other programs (EPS), and many are hardly tested.
 """
 
 import contextlib

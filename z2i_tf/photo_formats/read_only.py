@@ -1,4 +1,4 @@
-"""What files of formats that are only read (JPEG 2000, AVIF, HEIC) say of their depth, which Pillow does not keep."""
+"""Finds the bit depth of JPEG 2000, AVIF and HEIC files, which Pillow does not keep."""
 
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Keeps off stderr what libraries in C print there on damaged files; the error that follows says enough."""
+"""Suppresses what libtiff and libpng print to stderr about damaged files; our own error follows."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @contextlib.contextmanager
 def without_lines_of_libraries() -> Iterator[None]:
-  """Drops lines of libtiff and libpng; what others print meanwhile comes when the block ends.
+  """Drops lines of libtiff and libpng; other lines are printed when the block ends.
 
   One thread at a time is in such a block.
   """

@@ -1,7 +1,4 @@
-"""The study's answers, over HTTP on this machine only.
-
-Headers name no methods either; what is answered, `answers` says.
-"""
+"""Serves a study over HTTP, on this machine only; what it answers is in `answers`."""
 
 import sqlite3
 import sys

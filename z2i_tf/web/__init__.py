@@ -1,1 +1,1 @@
-"""What every page that this package serves stands on: the server, and who may ask it."""
+"""Serves this package's web pages: the HTTP server and its access checks."""

@@ -1,8 +1,7 @@
-"""A Flask application that answers its own page alone: hosts, origins, token, headers, errors as JSON."""
+"""Creates Flask applications that refuse other sites, check a token and answer errors as JSON."""
 
 import hmac
 import importlib.resources
-import json
 import sys
 import traceback
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -10,6 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import flask
 from werkzeug.exceptions import HTTPException
 
+from z2i_tf import json_files
 from z2i_tf.errors import InputError
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -50,9 +50,9 @@ def check_access(host: str, token: Optional[str]) -> None:
 def create(name: str, host: str, port: int, token: Optional[str]) -> flask.Flask:
   """Returns an application without pages.
 
-  Every answer has the security headers, every error is JSON: {"error": a sentence}. Requests of other sites are
-  refused: a page from elsewhere can have its own name point here (DNS rebinding), then Host is that name; or it can
-  send requests without reading the answers, then Origin is that page's.
+  Every answer has the security headers, every error is JSON: {"error": a sentence}. Requests from other
+  sites are refused. A foreign page can make its own host name point here (DNS rebinding): then Host is that name. Or it
+  can send requests without reading the answers: then Origin is that page's.
   Args:
     name: of the application's package.
     host: address that the server is bound to.
@@ -137,8 +137,8 @@ def json_object(max_bytes: int) -> Dict[str, Any]:
   if len(body) > max_bytes:
     raise Refusal(413, "That is too long.")
   try:
-    fields = json.loads(body)
-  except (ValueError, RecursionError) as error:
+    fields = json_files.parse(body.decode())
+  except ValueError as error:
     raise Refusal(400, "That is no JSON.") from error
   if not isinstance(fields, dict):
     raise Refusal(400, "A JSON object is needed.")
@@ -146,7 +146,7 @@ def json_object(max_bytes: int) -> Dict[str, Any]:
 
 
 def _is_same(given: str, expected: str) -> bool:
-  """Compares without telling by the time how much is right."""
+  """Compares in constant time."""
   return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 

@@ -14,7 +14,7 @@ from waitress import wasyncore
 from z2i_tf.errors import InputError
 
 _SILENT_CONNECTION_S = 60  # A connection that asks for nothing is closed after this time.
-_STOPPING_S = 5.0  # Answers under way get so much time to end.
+_STOPPING_S = 5.0  # How long `close` waits for answers under way.
 
 
 class _ErrorTask(task.ErrorTask):
