@@ -75,6 +75,38 @@ def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
   assert os.listdir(pairs / "out") == ["a.png"]
 
 
+def test_image_and_mask_need_no_flags(pairs, model, capsys):
+  image, mask, output = (str(pairs / folder / "a.png") for folder in ("images", "masks", "out"))
+  assert main(["inpaint", image, mask, "-o", output, f"--model={model}"]) == 0
+  plain = image_io.read_rgb(output)
+  assert main(_one(pairs, model)) == 0
+  np.testing.assert_array_equal(image_io.read_rgb(output), plain)
+  os.remove(output)
+  images, masks, out = (str(pairs / folder) for folder in ("images", "masks", "out"))
+  assert main(["inpaint", images + "/", masks + "/", f"--model={model}", "-o", out + "/"]) == 0
+  assert sorted(os.listdir(out)) == ["a.png", "b.bmp"]
+  capsys.readouterr()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["images/a.png", "masks/a.png"], ["--output"]),
+    (["images/a.png", "-o", "out/a.png"], ["MASK", "--image, --output"]),
+    (["images/a.png", "masks/a.png", "out/a.png"], ["unexpected", "out/a.png"]),
+    (["images/a.png", "masks/a.png", "--image=images/a.png", "-o", "out/a.png"], ["images/a.png", "twice"]),
+    (["images/a.png", "masks/a.png", "--mask_dir=masks", "-o", "out/a.png"], ["--mask_dir=masks", "twice"]),
+    (["images/a.png", "masks", "-o", "out/a.png"], ["images/a.png is one image", "masks"]),
+    (["nowhere.png", "masks/a.png", "-o", "out/a.png"], ["nowhere.png: no such file"]),
+    (["images", "nowhere", "-o", "out"], ["nowhere: no such file"]),
+    (["images", "masks", "-o", "images"], ["overwrite"]),
+    (["images", "masks", "-o", "out", "--output_dir=out"], ["--output_dir"])])
+def test_arguments_that_cannot_be_used(pairs, capsys, monkeypatch, arguments, words):
+  monkeypatch.chdir(pairs)
+  assert main(["inpaint", *arguments]) == 2
+  error = capsys.readouterr().err
+  assert error.count("\n") == 1 and all(word in error for word in words)
+  assert not os.listdir("out")
+
+
 def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, capsys):
   a = pairs / "images" / "a.png"
   assert main(_one(pairs, model, verbose="true")) == 0
@@ -213,7 +245,7 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"output": "{dir}/out/a.gif"}, "a.gif: unknown image extension"),
     ({"model": "nothing"}, "--model=nothing"),
     ({"model": "{dir}/out"}, "no model here"),
-    ({"image_dir": "images"}, "give either --image, --mask and --output"),
+    ({"image_dir": "images"}, "give IMAGE MASK --output"),
     ({"resume": "true"}, "--resume is for folders"),
     ({"native": "true", "detail": "none"}, "--detail has no effect with --native"),
     ({"detail": "much"}, "--detail"),
@@ -226,7 +258,7 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"dump_dir": "{dir}/nowhere/dump", "native": "true"}, "cannot create this folder"),
     ({"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"},
      "which the dump would overwrite"),
-    ({"mask": ""}, "give either --image, --mask and --output"),
+    ({"mask": ""}, "give IMAGE MASK --output"),
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
 ])
 def test_unusable_input_gets_one_line_and_no_output(pairs, model, capsys, changes, message):

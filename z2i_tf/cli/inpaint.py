@@ -1,5 +1,7 @@
-"""Fills the holes of one image (--image, --mask, --output) or of a folder (--image_dir, --output_dir, and --mask_dir,
-where image and mask share their name up to the extension, or --mask for all).
+"""Fills the holes of one image, or of a folder of images.
+
+IMAGE and MASK are files, or folders in which image and mask share their name up to the extension; one mask may serve a
+whole folder. The flags --image, --mask, --output, --image_dir, --mask_dir and --output_dir say the same.
 
 White mask pixels are the hole. The networks fill it at the scale they learnt; on the way up to the image's resolution
 texture is copied from around the hole, and the fill is blended into the image. The output has the image's size, depth
@@ -8,11 +10,14 @@ input's, bit for bit.
 """
 
 import os
+from typing import Optional
 
 from absl import flags
 
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
+
+OPTIONAL_ARGUMENTS = ("IMAGE", "MASK")
 
 _ONE = {"image", "mask", "output"}
 _FOLDERS = ({"image_dir", "mask_dir", "output_dir"}, {"image_dir", "mask", "output_dir"})
@@ -24,7 +29,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image", None, "Image to inpaint.", flag_values=values)
   flags.DEFINE_string("mask", None, "Its mask, of the same size; white = hole. With --image_dir: the mask of all its "
                       "images.", flag_values=values)
-  flags.DEFINE_string("output", None, "Image to write; the extension says the format.", flag_values=values)
+  flags.DEFINE_string("output", None, "Image to write; the extension says the format. Of a folder of images: as "
+                      "--output_dir.", short_name="o", flag_values=values)
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
   flags.DEFINE_string("mask_suffix", None, "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
@@ -45,8 +51,9 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_filling_flags(values)
 
 
-def run(values: flags.FlagValues) -> bool:
-  """Returns whether a file of a folder run failed."""
+def run(values: flags.FlagValues, image: Optional[str] = None, mask: Optional[str] = None) -> bool:
+  """Returns whether a file of a folder run failed; `image` and `mask` are files or folders."""
+  _take_arguments(values, image, mask)
   given = {name for name in _PATHS if values[name].value}
   if given == _ONE:
     for name in _FOLDER_ONLY:
@@ -60,8 +67,25 @@ def run(values: flags.FlagValues) -> bool:
     if values.dump_dir:
       raise InputError("--dump_dir is for one image (--image); leave it out")
     return _inpaint_folder(values)
-  raise InputError("give either --image, --mask and --output, or --image_dir, --output_dir and --mask_dir (or --mask "
-                   f"for all); given: {', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
+  raise InputError("give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "
+                   "--output; --image_dir, --mask_dir or --mask, --output_dir); given: "
+                   f"{', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
+
+
+def _take_arguments(values, image, mask):
+  """Sets the flags that IMAGE, MASK and a folder's --output stand for; raises InputError if these are given too."""
+  for name, path in (("image", image), ("mask", mask)):
+    if path is None:
+      continue
+    for other in (name, f"{name}_dir"):
+      if values[other].value is not None:
+        raise InputError(f"{path} and --{other}={values[other].value}: the {name} is given twice; leave one of them out")
+    values[f"{name}_dir" if os.path.isdir(path) else name].value = path
+  if values.image and values.mask_dir:
+    raise InputError(f"{values.image} is one image, {values.mask_dir} a folder of masks; give the image's own mask, or "
+                     "a folder of images")
+  if values.image_dir and values.output and not values.output_dir:
+    values["output_dir"].value, values["output"].value = values.output, None
 
 
 def _inpaint_one(values):

@@ -18,8 +18,8 @@ from z2i_tf.cli import quiet_tensorflow
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 
-# Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help). What a command takes beside flags,
-# `ARGUMENTS` of its module names; `run` gets them after the flags.
+# Command -> (module in z2i_tf.cli with `define_flags` and `run`, one line of help). `ARGUMENTS` and `OPTIONAL_ARGUMENTS`
+# of its module name what a command takes beside flags; `run` gets them after the flags.
 COMMANDS = {
     "inpaint": ("inpaint", "fill the holes of one image, or of a folder of images"),
     "app": ("app", "serve a page on which one paints away what is not wanted in a photograph"),
@@ -135,9 +135,10 @@ def _dispatch(argv):
   except UnicodeDecodeError as error:
     raise InputError(f"a --flagfile is not UTF-8 text: {error}") from error
   expected = getattr(module, "ARGUMENTS", ())
-  if len(rest) > len(expected):
-    raise InputError(f"unexpected argument {rest[len(expected)]!r}; every other option is a flag, as --name=value"
-                     if expected else f"unexpected argument {rest[0]!r}; every option is a flag, as --name=value")
+  allowed = (*expected, *getattr(module, "OPTIONAL_ARGUMENTS", ()))
+  if len(rest) > len(allowed):
+    raise InputError(f"unexpected argument {rest[len(allowed)]!r}; every {'other ' if allowed else ''}option is a "
+                     "flag, as --name=value")
   if len(rest) < len(expected):
     raise InputError(f"{expected[len(rest)]} is missing: z2i {name} {' '.join(expected)}")
   return _EXIT_PARTLY_FAILED if module.run(values, *rest) else _EXIT_OK
