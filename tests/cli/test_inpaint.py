@@ -107,6 +107,14 @@ def test_arguments_that_cannot_be_used(pairs, capsys, monkeypatch, arguments, wo
   assert not os.listdir("out")
 
 
+def test_the_folder_of_the_output_is_made_when_there_is_something_to_write(pairs, model):
+  output = pairs / "new" / "a.png"
+  assert main(_one(pairs, model, output=output, mask=pairs / "masks" / "b.png")) == 2 and not output.parent.exists()
+  assert main(_one(pairs, model, output=output)) == 0 and output.exists()
+  out = pairs / "out" / "new"
+  assert main(_folder(pairs, model) + [f"--output_dir={out}"]) == 0 and len(os.listdir(out)) == 2
+
+
 def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, capsys):
   a = pairs / "images" / "a.png"
   assert main(_one(pairs, model, verbose="true")) == 0
@@ -241,7 +249,8 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"image": "{dir}/images"}, "a folder where a file is needed"),
     ({"output": "{dir}/images/a.png"}, "would overwrite its input"),
     ({"image": "{dir}/cut.png"}, "cut.png: not an image"),
-    ({"output": "{dir}/nowhere/a.png"}, "nowhere: no such folder; create it first"),
+    ({"output": "{dir}/nowhere/deeper/a.png"}, "nowhere: no such folder; create it first"),
+    ({"output": "{dir}/masks/a.png/a.png"}, "no such folder"),
     ({"output": "{dir}/out/a.gif"}, "a.gif: unknown image extension"),
     ({"model": "nothing"}, "--model=nothing"),
     ({"model": "{dir}/out"}, "no model here"),
@@ -394,10 +403,10 @@ def test_a_missing_libgl_is_explained(tmp_path):
 
 def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys):
   for name, count, seed in (("a", 3, 0), ("b", 2, 0), ("c", 2, 1)):
-    (tmp_path / name).mkdir()
     assert main(["masks", "--kind=large", f"--count={count}", "--size=40x90", f"--seed={seed}",
                  f"--output_dir={tmp_path / name}"]) == 0
-  assert "hole" in capsys.readouterr().out
+  said = capsys.readouterr().out
+  assert "hole" in said and f"{tmp_path / 'a'} (new folder)" in said
   read = {name: [Image.open(path).copy() for path in sorted((tmp_path / name).iterdir())] for name in "abc"}
   assert [len(images) for images in read.values()] == [3, 2, 2]
   for image in read["a"]:

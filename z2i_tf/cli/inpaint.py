@@ -106,6 +106,7 @@ def _inpaint_one(values):
     print(_description(task, plan), flush=True)
   with progress(inpainter.count_steps(plan), "step") as advance:
     filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan, advance=advance)
+  image_io.create_folder_of(values.output)
   remark = _joined(filling.write(values.output, task, filled), _texture_remark(inpainter, task, plan, values))
   print(_joined(values.output, remark))
   if values.dump_dir:
