@@ -127,6 +127,18 @@ def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, 
   assert f"{a}: hole 5.6% of the image, 1 region; 1 piece" in capsys.readouterr().out
 
 
+def test_a_folder_run_says_three_lines_and_no_bar_off_a_terminal(pairs, model, capsys):
+  os.rmdir(pairs / "out")
+  assert main(_folder(pairs, model)) == 0
+  captured = capsys.readouterr()
+  first, second = captured.out.splitlines()
+  assert "2 of 2 images" in first and f"{pairs / 'out'} (new folder)" in first and " s" in second
+  assert not captured.err
+  assert main(_folder(pairs, model) + ["--verbose"]) == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert {str(pairs / "out" / name) for name in ("a.png", "b.bmp")} < set(lines) and len(lines) == 6
+
+
 def test_too_little_context_for_texture_is_said(pairs, model, capsys):
   image_io.write_rgb(str(pairs / "images" / "tiny.png"), np.full((9, 9, 3), 90, np.uint8))
   mask = np.zeros((9, 9), np.uint8)

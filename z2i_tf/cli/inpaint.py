@@ -10,6 +10,7 @@ input's, bit for bit.
 """
 
 import os
+import time
 from typing import Optional
 
 from absl import flags
@@ -44,7 +45,8 @@ def define_flags(values: flags.FlagValues) -> None:
                        lower_bound=1, flag_values=values)
   flags.DEFINE_string("dump_dir", None, "Folder, created if missing, for pictures of every stage of the networks and "
                       "of where attention copied from; for one --image, with --native.", flag_values=values)
-  flags.DEFINE_bool("verbose", False, "Print how each mask was read and in which pieces its hole is filled.",
+  flags.DEFINE_bool("verbose", False, "Print how each mask was read, in which pieces its hole is filled, and every "
+                    "result's path.",
                     flag_values=values)
   flag_groups.define_mask_reading_flags(values)
   flag_groups.define_model_choice_flag(values)
@@ -147,11 +149,12 @@ def _inpaint_folder(values):
   from z2i_tf.cli import folder_run
   from z2i_tf.cli import pairs
   from z2i_tf.cli.progress import progress
+  started = time.monotonic()
   if values.mask_suffix and not values.mask_dir:
     raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir, values.mask, result_extension=None,
                              mask_suffix=values.mask_suffix, are_own_masks=values.mask_from == "alpha")
-  image_io.create_folder(values.output_dir)
+  output = image_io.create_folder(values.output_dir)
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   if values.mask:  # Said once, before every image fails.
     from z2i_tf import mask_io
@@ -174,10 +177,17 @@ def _inpaint_folder(values):
     def write(item, task, result):
       filled, texture_remark = result
       remark = _joined(filling.write(item.output, task, filled), texture_remark)
-      return remark and f"{item.output}: {remark}"
+      return _joined(item.output, remark) if remark or values.verbose else ""
 
     parts = folder_run.Parts(
         lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)
     with progress(len(to_do), "image") as advance:
       outcome = folder_run.fill_all(to_do, parts, values.workers, advance)
-  return pairs.report(outcome.failures, len(items), len(items) - len(to_do), outcome.remarks, folder.left_out)
+  notes = []
+  if outcome.filled:
+    seconds = time.monotonic() - started
+    notes.append(f"{seconds:.1f} s, {seconds / outcome.filled:.2f} s per image")
+  if outcome.remarks and not values.verbose:
+    notes.append(f"remarks on {len(outcome.remarks)} of them, such as {outcome.remarks[0]} (--verbose prints all)")
+  return pairs.report(outcome.failures, len(items), len(items) - len(to_do),
+                      outcome.remarks if values.verbose else (), folder.left_out, output, notes)
