@@ -32,9 +32,10 @@ def test_a_terminal_gets_a_bar_with_the_time_left(monkeypatch):
 
 
 def test_what_is_printed_is_not_glued_to_a_bar(monkeypatch):
-  terminal = _Terminal()
+  terminal, errors = _Terminal(), _Terminal()
+  errors.write = terminal.write  # One screen.
   monkeypatch.setattr(sys, "stdout", terminal)
-  monkeypatch.setattr(sys, "stderr", terminal)
+  monkeypatch.setattr(sys, "stderr", errors)
   monkeypatch.setattr(progress_module, "_SECONDS_BEFORE_BAR", 0)
   with progress(3, "image") as advance:
     for number in range(3):
@@ -45,7 +46,7 @@ def test_what_is_printed_is_not_glued_to_a_bar(monkeypatch):
   assert [line for line in lines if line.startswith(("plan", "skipped"))] == [
       f"{word} {number}" for number in range(3) for word in ("plan", "skipped")]
   assert any("3/3" in line for line in lines)
-  assert sys.stdout is terminal and sys.stderr is terminal
+  assert sys.stdout is terminal and sys.stderr is errors
 
 
 def test_there_is_no_bar_elsewhere(monkeypatch):

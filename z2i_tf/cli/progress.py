@@ -18,16 +18,43 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     return
   import tqdm
   with tqdm.tqdm(total=total, unit=unit, file=sys.stderr, delay=_SECONDS_BEFORE_BAR, dynamic_ncols=True) as bar:
-    with _printing_above_bars():
+    with _printing_above(bar):
       yield bar.update
 
 
 @contextlib.contextmanager
-def _printing_above_bars() -> Iterator[None]:
-  """Within the block, what is printed gets lines of its own above the bar."""
-  from tqdm.contrib import DummyTqdmFile
-  with contextlib.redirect_stdout(DummyTqdmFile(sys.stdout)), contextlib.redirect_stderr(DummyTqdmFile(sys.stderr)):
-    yield
+def _printing_above(bar) -> Iterator[None]:
+  """Within the block, what is printed to stdout and stderr gets lines of its own above the bar."""
+  streams = [_LinesAbove(stream, bar) for stream in (sys.stdout, sys.stderr)]
+  with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+    try:
+      yield
+    finally:
+      for stream in streams:
+        stream.end()
+
+
+class _LinesAbove:
+  """A stream that clears the bar before it prints a line, and draws it again; other attributes are the stream's."""
+
+  def __init__(self, stream, bar):
+    self._stream, self._bar, self._begun = stream, bar, ""
+
+  def write(self, text):
+    *lines, self._begun = (self._begun + text).split("\n")
+    if lines:
+      with self._bar.external_write_mode(file=self._bar.fp):
+        self._stream.write("".join(line + "\n" for line in lines))
+        self._stream.flush()
+    return len(text)
+
+  def end(self):
+    """Prints what is left of a line."""
+    if self._begun:
+      self.write("\n")
+
+  def __getattr__(self, name):
+    return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
@@ -39,7 +66,7 @@ def training_reporter(iterations: int) -> Iterator["Reporter"]:
     return
   import tqdm
   with tqdm.tqdm(total=iterations, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
-    with _printing_above_bars():
+    with _printing_above(bar):
       yield _BarReporter(bar)
 
 
@@ -61,4 +88,4 @@ class _BarReporter:
     self._bar.set_postfix_str(journal.summary(scalars))
 
   def say(self, text):
-    self._bar.write(text)
+    print(text)
