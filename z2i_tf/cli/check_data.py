@@ -11,13 +11,12 @@ from typing import Iterator, List, Sequence, Tuple
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli import data_flags
 from z2i_tf.errors import InputError
 
 # Of each kind.
 _MOST_NAMES = 3
-# Sides of crops are multiples of it.
-_CROP_MULTIPLE = 8
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -79,7 +78,7 @@ def _too_small_lines(found, values) -> Iterator[str]:
   if values.verbose:
     yield from (f"too small: {name}: {height}x{width} pixels" for name, (height, width) in found.too_small)
   height, width = min((size for _, size in found.too_small), key=min)
-  fitting = min(height, width) // values.scale // _CROP_MULTIPLE * _CROP_MULTIPLE
+  fitting = min(height, width) // values.scale // conventions.SIZE_MULTIPLE * conventions.SIZE_MULTIPLE
   names = [name for name, _ in found.too_small]
   if len(names) == 1:
     what = f"{names[0]}: {height}x{width} pixels, smaller than the crop of {side}x{side}"
