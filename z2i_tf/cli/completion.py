@@ -71,14 +71,13 @@ complete -o default -F _z2i z2i"""
 
 def _zsh(commands) -> str:
   described = "\n".join(f"      {_quoted(f'{name}:{COMMANDS[name].text}')}" for name in commands)
-  flag_cases = "\n".join(f"    {name}) words=({_words(defined)}) ;;" for name, defined in commands.items())
-  value_cases = "\n".join(f"      {name}:--{flag}) words=({values}) ;;" for name, defined in commands.items()
+  flag_cases = "\n".join(f"    {name}) typed=({_words(defined)}) ;;" for name, defined in commands.items())
+  value_cases = "\n".join(f"      {name}:--{flag}) choices=({values}) ;;" for name, defined in commands.items()
                           for flag, values in _choices(defined).items())
   return f"""#compdef z2i
 _z2i() {{
-  local -a words_of commands
+  local -a commands choices typed
   local command="${{words[2]}}" flag="${{PREFIX%%=*}}"
-  local -a choices
   if (( CURRENT == 2 )); then
     commands=(
 {described}
@@ -88,15 +87,15 @@ _z2i() {{
   fi
   if [[ "$PREFIX" == --*=* ]]; then
     case "$command:$flag" in
-{value_cases.replace("words=(", "choices=(")}
+{value_cases}
     esac
     compset -P '*='
     if (( $#choices )); then compadd -a choices; else _files; fi
   elif [[ "$PREFIX" == -* ]]; then
     case "$command" in
-{flag_cases.replace("words=(", "words_of=(")}
+{flag_cases}
     esac
-    compadd -S '' -a words_of
+    compadd -S '' -a typed
   else
     _files
   fi
