@@ -95,5 +95,5 @@ def test_help_and_flag_errors_do_not_import_tensorflow():
       "assert not {'tensorflow', 'cv2', 'numpy'} & set(sys.modules), sorted(sys.modules)\n")
   done = subprocess.run([sys.executable, "-c", script], cwd=_ROOT, capture_output=True, text=True, check=False)
   assert done.returncode == 0, done.stderr
-  assert "Did you mean: width" in done.stderr
+  assert "did you mean --width" in done.stderr
   assert done.stderr.count("\n") == 5

@@ -98,7 +98,9 @@ def _read(model):
     raise InputError(f"{folder}: a SavedModel, which can only fill holes; give the model that it was exported from")
   arrays, config = checkpoints.read_model_file(folder)
   if "pretrained" in config:
-    raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")
+    network = next(iter(arrays)).partition("/")[0]
+    raise InputError(f"{folder}: the {network} network alone, from z2i pretrain, which cannot fill holes; z2i train "
+                     f"--init_{network}={folder} makes a model of it")
   try:
     return ModelConfig(**config["model"]), max_thickness(config), arrays, folder
   except (KeyError, TypeError, ValueError) as error:
