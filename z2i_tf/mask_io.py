@@ -4,7 +4,7 @@ Whatever channel is read, its high values are the hole: white, or opaque. A pict
 transparency therefore needs inverting, and a mask that could mean two things is refused, not guessed.
 """
 
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -29,6 +29,20 @@ _ROUNDING = 1e-3  # Of distances in single precision.
 _WHAT_IS_NEEDED = ("make the hole white and all else black, or say with --mask_threshold from which level of 255 on a "
                    "pixel is hole")
 
+# Share of a hole's pixels without any opacity from which on it was erased (its edge may be soft).
+_MOSTLY = 0.5
+
+
+class Mask(NamedTuple):
+  """A mask as read.
+
+  Attributes:
+    hole: (H, W) uint8, 1 = hole.
+    is_from_alpha: whether alpha was read.
+  """
+  hole: np.ndarray
+  is_from_alpha: bool
+
 
 def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixels: Optional[int] = None,
               threshold: Optional[int] = None) -> Tuple[np.ndarray, str]:
@@ -49,19 +63,25 @@ def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixe
   Raises: InputError as `photo_io.read_photo`, if the mask is ambiguous, has no alpha where it is asked for, or, without
     a threshold, areas of its own that are painted below half of full brightness.
   """
-  photo = photo_io.read_photo(path, max_pixels)
+  mask = mask_of(photo_io.read_photo(path, max_pixels), path, invert, mask_from, threshold)
+  is_from_alpha = mask.is_from_alpha
+  return mask.hole, describe(mask.hole) + ", from alpha" * is_from_alpha + ", inverted" * invert
+
+
+def mask_of(photo: photo_io.Photo, name: str, invert: bool = False, mask_from: str = "auto",
+            threshold: Optional[int] = None) -> Mask:
+  """Returns the mask that an image shows; arguments and errors as `read_mask`, `name` being what errors call it."""
   luma, alpha = (None if levels is None else _brightness(levels)
                  for levels in (photo_io.to_gray(photo.rgb), photo.alpha))
   if mask_from == "alpha" and alpha is None:
-    raise InputError(f"{path}: --mask_from=alpha, but this file has no alpha channel; leave the flag out")
-  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(path, alpha, luma)
+    raise InputError(f"{name}: --mask_from=alpha, but there is no alpha channel; leave it out")
+  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(name, alpha, luma)
   levels = alpha if is_from_alpha else luma
   unclear = _unclear(levels) if threshold is None else ""
   if unclear:
-    raise InputError(f"{path}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
+    raise InputError(f"{name}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
   levels = 255 - levels if invert else levels
-  mask = _strokes(path, levels) if threshold is None else (levels >= threshold).astype(np.uint8)
-  return mask, describe(mask) + ", from alpha" * is_from_alpha + ", inverted" * invert
+  return Mask(_strokes(name, levels) if threshold is None else (levels >= threshold).astype(np.uint8), is_from_alpha)
 
 
 def describe(mask: np.ndarray) -> str:
@@ -95,6 +115,27 @@ def different_sizes(image: Tuple[int, int], mask: Tuple[int, int]) -> str:
   """Returns what to say of an image and a mask whose sizes (height, width) differ."""
   return (f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be "
           "equal")
+
+
+def was_erased(photo: photo_io.Photo, mask: np.ndarray, is_own_mask: bool = False) -> bool:
+  """Returns whether a hole is where the photograph was made transparent, so that its fill becomes opaque.
+
+  Args:
+    photo: the photograph.
+    mask: (H, W), 0 = known.
+    is_own_mask: whether the mask is the photograph's alpha; otherwise the hole must be transparent all over.
+  """
+  if photo.alpha is None or not (photo.alpha[mask != 0] < np.iinfo(photo.alpha.dtype).max).any():
+    return False
+  if is_own_mask:
+    return True
+  inner = cv2.erode((mask != 0).astype(np.uint8), _EDGE)
+  return not photo.alpha[inner != 0].any() and bool((photo.alpha[mask != 0] == 0).mean() > _MOSTLY)
+
+
+def without_transparency(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Returns alpha (H, W), opaque where the mask (H, W), 0 = known, has its hole."""
+  return np.where(mask != 0, np.iinfo(alpha.dtype).max, alpha).astype(alpha.dtype)
 
 
 def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:

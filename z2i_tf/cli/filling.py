@@ -4,7 +4,6 @@ import dataclasses
 import os
 from typing import Optional
 
-import cv2
 import numpy as np
 
 from z2i_tf import mask_io
@@ -13,9 +12,6 @@ from z2i_tf.cli import pairs
 from z2i_tf.cli.flag_groups import MaskReading
 from z2i_tf.errors import InputError
 from z2i_tf.inference.checks import check_hole
-
-# Share of a hole's pixels without any opacity from which on it was erased (its edge may be soft).
-_MOSTLY = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,17 +45,9 @@ def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
   except InputError as error:
     raise InputError(f"{mask_path}, grown by --dilate={reading.dilate_px}: {error}") from error
   weights = mask_io.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
-  return Task(image_path, photo, hole, weights, text, _was_erased(photo, mask, image_path, mask_path, reading))
-
-
-def _was_erased(photo, mask, image_path, mask_path, reading) -> bool:
-  """Whether a hole is where the photograph was made transparent: it is its own mask, or transparent all over."""
-  if photo.alpha is None or not (photo.alpha[mask != 0] < np.iinfo(photo.alpha.dtype).max).any():
-    return False
-  if reading.mask_from == "alpha" and reading.invert and os.path.realpath(image_path) == os.path.realpath(mask_path):
-    return True
-  return not photo.alpha[cv2.erode(mask, np.ones((3, 3), np.uint8)) != 0].any() and bool(
-      (photo.alpha[mask != 0] == 0).mean() > _MOSTLY)
+  is_own_mask = (reading.mask_from == "alpha" and reading.invert
+                 and os.path.realpath(image_path) == os.path.realpath(mask_path))
+  return Task(image_path, photo, hole, weights, text, mask_io.was_erased(photo, mask, is_own_mask))
 
 
 def write(path: str, task: Task, filled: np.ndarray) -> str:
@@ -72,7 +60,6 @@ def write(path: str, task: Task, filled: np.ndarray) -> str:
     filled = mask_io.feathered(filled, task.photo.rgb, task.weights)
   if not task.becomes_opaque:
     return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
-  opaque = np.iinfo(task.photo.alpha.dtype).max
-  alpha = np.where(task.hole != 0, opaque, task.photo.alpha).astype(task.photo.alpha.dtype)
+  alpha = mask_io.without_transparency(task.photo.alpha, task.hole)
   remark = photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled, alpha=alpha))
   return "; ".join(filter(None, [remark, "what was transparent in the hole is opaque now"]))

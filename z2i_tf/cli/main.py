@@ -14,7 +14,7 @@ from typing import List, Optional
 from absl import flags
 
 from z2i_tf import __version__
-from z2i_tf.cli import quiet_tensorflow
+from z2i_tf import quiet_tensorflow
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 
