@@ -32,6 +32,7 @@ _ALLOWED = {
     "mask_io": {"image_io", "photo_formats", "photo_io"},
     "given_images": {"image_io", "mask_io", "photo_formats", "photo_io"},
     "inpainter": {"given_images", "inference"},
+    "keras_inpainter": {"checkpoints", "inference", "models", "training"},
     "masks": set(),
     "checkpoints": {"layers"},
     "layers": {"image_ops"},
