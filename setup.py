@@ -75,8 +75,8 @@ setup(
         "onnx": onnx,
         "serving": serving,
         "tflite": tflite,
-        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + heif + notebooks + onnx + serving + tflite
-                + witnesses,
+        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + heif + notebooks + onnx + serving +
+                tflite + witnesses,
     },
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

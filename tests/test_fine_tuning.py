@@ -4,17 +4,17 @@ import os
 import re
 import shutil
 
+from nbclient import NotebookClient
 import nbformat
 import numpy as np
-from nbclient import NotebookClient
 import pytest
 
 import z2i_tf
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The same with less to compute.
-_SMALLER = (("crop_size=128", "crop_size=32"), ("batch_size=4", "batch_size=2"), ("steps_per_epoch=100", "steps_per_epoch=1"),
-            ("epochs=5", "epochs=1"))
+_SMALLER = (("crop_size=128", "crop_size=32"), ("batch_size=4", "batch_size=2"), ("epochs=5", "epochs=1"),
+            ("steps_per_epoch=100", "steps_per_epoch=1"))
 
 
 def _example():

@@ -205,7 +205,7 @@ def _channels(photo, filled, hole, is_own_mask):
 
 
 def _as_given(array, photo, filled, hole, is_own_mask):
-  """Returns the filled photograph in an array's shape and type; its known pixels are those of the array, bit for bit."""
+  """Returns the filled photograph in an array's shape and type; known pixels are the array's, bit for bit."""
   channels = _channels(photo, filled, hole, is_own_mask).reshape(array.shape)
   if array.dtype.kind != "f":
     return channels

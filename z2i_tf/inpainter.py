@@ -164,7 +164,7 @@ class Inpainter(inference.Inpainter):
       return super().stages(*_pixels(image, mask))
 
   def _prepared(self, image, mask, reading, max_pixels, image_name, mask_name):
-    """Returns what fills an image, once it and its mask are read and checked: (native, detail, plan, advance) -> result."""
+    """Reads and checks an image and its mask; returns what fills it: (native, detail, plan, advance) -> result."""
     given, hole = _given(image, mask, reading, max_pixels, image_name, mask_name)
     is_own_mask = reading.mask_from == "alpha" and reading.invert and _are_same(image, mask)
     fill = super().__call__

@@ -53,8 +53,8 @@ def load_model(model: Union[str, os.PathLike] = model_store.DEFAULT) -> "ZoomInp
 class ZoomInpainter(zoom_inpainter.ZoomInpainter):
   """The whole generator as a Keras model; see `models.zoom_inpainter.ZoomInpainter` for inputs and outputs.
 
-  Batches for `fit` and `evaluate` are those of `datasets.pipelines`: dicts of "image_lr" and "image_hr" in [0, 1] and
-  "mask_lr", 1 = hole. What Keras reports:
+  Batches for `fit` and `evaluate` are those of `z2i_tf.training_dataset`: dicts of "image_lr" and "image_hr" in [0, 1]
+  and "mask_lr", 1 = hole. What Keras reports:
     loss: weighted sum of the terms.
     l1_coarse, l1_sr, l1_refine, gradient: the terms, unweighted.
     psnr_result, psnr_composed_hr: dB; with `evaluate` also ssim_*, l1_*, and hole_psnr_result, hole_l1_result.
@@ -94,10 +94,11 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     """
     unknown = set(kwargs) - {"run_eagerly", "jit_compile", "steps_per_execution"}
     if unknown:
-      raise ValueError(f"The losses are those of the package, see `loss_weights`. Received: {', '.join(sorted(unknown))}")
+      raise ValueError("The losses are those of the package, see `loss_weights`. Received: "
+                       f"{', '.join(sorted(unknown))}")
     if not isinstance(loss_weights, LossWeights) or loss_weights.use_vgg or loss_weights.use_discriminator:
-      raise ValueError("loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and weight_adversarial "
-                       f"of 0; z2i train has these terms. Received: {loss_weights}")
+      raise ValueError("loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and "
+                       f"weight_adversarial of 0; z2i train has these terms. Received: {loss_weights}")
     check_l1_normalization(l1_normalization)
     for network in (self.coarse_net, self.refinement_net):
       freeze_batch_norms(network, freeze_batch_norm)
@@ -159,7 +160,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
   def _step(self, data):
     """Returns the update for batches of this size."""
     if not isinstance(data, Mapping):
-      raise ValueError("Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.datasets.pipelines. Received: "
+      raise ValueError("Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset. Received: "
                        f"{type(data).__name__}")
     settings, batch_size = self._run.settings, _count(data) * self._replicas
     return JointStep(self, None, None, LossWeights(**settings["loss_weights"]), self.optimizer, None, batch_size,

@@ -30,8 +30,8 @@ def silence() -> None:
 def load() -> None:
   """Imports TensorFlow without its log lines, for a library: other lines are shown, and the environment stays as it is.
 
-  Nothing is done if it is imported already, or if the user has set the variable. What it logs later is of the level that
-  it had while it was imported.
+  Nothing is done if it is imported already, or if the user has set the variable. TensorFlow keeps the level that it had
+  while it was imported.
   """
   if "tensorflow" in sys.modules or _LEVEL_VARIABLE in os.environ or sys.stderr is None:
     return

@@ -20,8 +20,8 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 
-def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(config)
-               ) -> ZoomInpainter:
+def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(
+    config)) -> ZoomInpainter:
   """Loads a trained generator as a Keras model.
 
   Args:
