@@ -35,9 +35,12 @@ def _arrays(model):
 
 @pytest.fixture(name="trained", scope="module")
 def _trained():
-  """A model after four steps, and its history."""
+  """A model after four steps, and its history; run eagerly, which takes less time here than tracing graphs.
+
+  (tests/test_fine_tuning.py trains in graphs.)
+  """
   model = _model()
-  model.compile(z2i_tf.keras.optimizers.Adam(1e-3), loss_weights=_WEIGHTS)
+  model.compile(z2i_tf.keras.optimizers.Adam(1e-3), loss_weights=_WEIGHTS, run_eagerly=True)
   history = model.fit(_dataset(), steps_per_epoch=2, epochs=2, validation_data=_dataset(z2i_tf.validation_dataset),
                       verbose=0)
   return model, history.history

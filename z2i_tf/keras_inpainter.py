@@ -17,6 +17,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import DEFAULT_MAX_THICKNESS_PX
 from z2i_tf.inference.generator import with_max_thickness
+from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Mean
 from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import register_serializable
@@ -127,10 +128,12 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
 
   def train_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
     """Updates all networks once, as `z2i train` does; returns means since the epoch's beginning."""
+    data = _batch(data)
     return self._reported(self._step(data)(data), data)
 
   def test_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
     """Returns losses and quality, means since the beginning, without training."""
+    data = _batch(data)
     step = self._step(data)
     stages, quality = step.evaluate(data)
     means = {name: tf.reduce_mean(values) / self._replicas for name, values in quality.items()}
@@ -159,9 +162,6 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
 
   def _step(self, data):
     """Returns the update for batches of this size."""
-    if not isinstance(data, Mapping):
-      raise ValueError("Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset. Received: "
-                       f"{type(data).__name__}")
     settings, batch_size = self._run.settings, _count(data) * self._replicas
     return JointStep(self, None, None, LossWeights(**settings["loss_weights"]), self.optimizer, None, batch_size,
                      settings["gradient_clip_norm"], settings["l1_normalization"])
@@ -175,6 +175,15 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
       mean.update_state(value * self._replicas, _count(data))
       reported[key] = mean.result()
     return reported
+
+
+def _batch(data):
+  """Returns the dict of what Keras gives to a step; raises ValueError if it is something else."""
+  inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+  if not isinstance(inputs, Mapping) or targets is not None or weights is not None:
+    raise ValueError("Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset, without targets "
+                     f"and weights. Received: {type(data).__name__} with {type(inputs).__name__}")
+  return inputs
 
 
 def _count(data):
