@@ -157,7 +157,7 @@ def test_too_little_context_for_texture_is_said(pairs, model, capsys):
 @pytest.mark.parametrize("command", [_one, _folder])
 def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, number, message, command):
   handler = signal.getsignal(signal.SIGTERM)
-  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", lambda *_, **__: signal.raise_signal(number))
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda *_, **__: signal.raise_signal(number))
   assert main(command(pairs, model)) == 128 + number
   assert capsys.readouterr().err == f"z2i inpaint: {message}\n"
   assert not os.listdir(pairs / "out")
@@ -173,13 +173,13 @@ def test_a_signal_is_not_swallowed_by_what_goes_on_after_any_exception(pairs, mo
       pass
     return image
 
-  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", fill)
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", fill)
   assert main(_folder(pairs, model)) == 128 + number
   assert capsys.readouterr().err == "z2i inpaint: terminated\n" and not os.listdir(pairs / "out")
 
 
 def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs, model, monkeypatch):
-  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", lambda self, image, *_, **__: image)
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda self, image, *_, **__: image)
   os.rmdir(pairs / "out")
   assert main(_folder(pairs, model)) == 0 and sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp"]
   for name in ("a.png.ab12_xyz.tmp", "mine.png.ab12_xyz.tmp"):

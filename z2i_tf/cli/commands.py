@@ -1,4 +1,4 @@
-"""The table of commands: where each is, what it does, what it needs, and examples. Help and completion are made of it."""
+"""The table of commands: module, purpose, required flags, examples. Help and completion are made from it."""
 
 import importlib
 from types import ModuleType
@@ -47,7 +47,8 @@ GROUPS: Dict[str, Dict[str, Command]] = {
         "train": Command("train", "train the networks and the discriminator jointly", ("work_dir",), (
             "z2i train --init_all=compact --data_dir=photos --work_dir=tuned",
             "z2i train --flagfile=flags/overfit.cfg --work_dir=overfit")),
-        "recipe": Command("recipe", "run several stages of training, handing the weights over", ("stages", "work_dir"), (
+        "recipe": Command("recipe", "run several stages of training, handing the weights over", ("stages", "work_dir"),
+            (
             "z2i recipe --flagfile=flags/compact.cfg --data_dir=photos --work_dir=runs",
             "z2i recipe --flagfile=flags/paper.cfg --work_dir=runs/paper")),
     },
@@ -67,14 +68,16 @@ GROUPS: Dict[str, Dict[str, Command]] = {
             "z2i make-testset --data_dir=photos --kinds=object --output_dir=testset")),
     },
     "Measure": {
-        "evaluate": Command("evaluate", "measure models, other methods' results and OpenCV on a test set", ("output_dir",), (
+        "evaluate": Command("evaluate", "measure models, other methods' results and OpenCV on a test set", ("output_dir",),
+            (
             "z2i evaluate --testset=testset --output_dir=comparison",
             "z2i evaluate --testset=testset --model=compact,full --output_dir=both")),
         "compare": Command("compare", "compare two evaluations image by image", (), (
             "z2i compare runs/a runs/b", "z2i compare runs/a runs/a --methods=telea,compact")),
         "mask-stats": Command("mask_stats", "measure how large the holes of random masks are", ("output_dir",), (
             "z2i mask-stats --output_dir=mask_stats", "z2i mask-stats --kinds=object --output_dir=object_masks")),
-        "complexity": Command("complexity", "count parameters and operations of models, and time them", ("output_dir",), (
+        "complexity": Command("complexity", "count parameters and operations of models, and time them", ("output_dir",),
+            (
             "z2i complexity --output_dir=complexity", "z2i complexity --model=compact,full --output_dir=complexity")),
         "doctor": Command("doctor", "say what is installed, which devices there are, what will work", (), (
             "z2i doctor", "z2i doctor --help")),
@@ -86,10 +89,12 @@ GROUPS: Dict[str, Dict[str, Command]] = {
                                 ("image_dir", "mask_dir", "output_dir"), (
             "z2i intermediate --image_dir=photos --mask_dir=masks --output_dir=stages",
             "z2i intermediate --image_dir=in --mask_dir=masks --count=1 --output_dir=stages")),
-        "side-by-side": Command("side_by_side", "draw results of an evaluation beside each other", ("run", "output_dir"), (
+        "side-by-side": Command("side_by_side", "draw results of an evaluation beside each other", ("run", "output_dir"),
+            (
             "z2i side-by-side --run=runs/comparison --output_dir=pictures",
             "z2i side-by-side --run=runs/comparison --count=3 --output_dir=pictures")),
-        "failures": Command("failures", "draw an evaluation's results where the holes are largest", ("run", "output_dir"), (
+        "failures": Command("failures", "draw an evaluation's results where the holes are largest", ("run", "output_dir"),
+            (
             "z2i failures --run=runs/comparison --output_dir=failures",
             "z2i failures --run=runs/comparison --count=3 --output_dir=failures")),
         "study": Command("study", "let people compare methods' results in a browser", ("study_dir",), (

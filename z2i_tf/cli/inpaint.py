@@ -81,7 +81,8 @@ def _take_arguments(values, image, mask):
       continue
     for other in (name, f"{name}_dir"):
       if values[other].value is not None:
-        raise InputError(f"{path} and --{other}={values[other].value}: the {name} is given twice; leave one of them out")
+        raise InputError(f"{path} and --{other}={values[other].value}: the {name} is given twice; leave "
+                         "one of them out")
     values[f"{name}_dir" if os.path.isdir(path) else name].value = path
   if values.image and values.mask_dir:
     raise InputError(f"{values.image} is one image, {values.mask_dir} a folder of masks; give the image's own mask, or "

@@ -13,8 +13,8 @@ from typing import List, Optional
 from absl import flags
 
 from z2i_tf import __version__
+from z2i_tf import quiet_tensorflow
 from z2i_tf.cli import help_text
-from z2i_tf.cli import quiet_tensorflow
 from z2i_tf.cli.commands import COMMANDS
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
@@ -105,8 +105,8 @@ def _dispatch(argv):
   try:
     rest = values([f"z2i {name}"] + argv[1:])[1:]
   except flags.UnrecognizedFlagError as error:
-    raise InputError(f"Unknown command line flag '{error.flagname}'"
-                     f"{help_text.did_you_mean(error.flagname, values, '--')} (z2i {name} --help lists them)") from error
+    guess = help_text.did_you_mean(error.flagname, values, "--")
+    raise InputError(f"Unknown command line flag '{error.flagname}'{guess} (z2i {name} --help lists them)") from error
   except UnicodeDecodeError as error:
     raise InputError(f"a --flagfile is not UTF-8 text: {error}") from error
   expected = getattr(module, "ARGUMENTS", ())

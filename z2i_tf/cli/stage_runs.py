@@ -202,8 +202,8 @@ def _what_to_do_with_it(values, config) -> str:
   if "network" not in values:
     return f"model: {where}\nfill holes with it:\n  z2i inpaint photo.png mask.png -o filled.png --model={folder}"
   shape = f"--sr_width={config.width} --scale={config.scale}" if values.network == "sr" else f"--width={config.width}"
-  return (f"{values.network} network: {where}\nit cannot fill holes alone; z2i train makes a model of it and the others:\n"
-          f"  z2i train {shape} --init_{values.network}={folder}")
+  return (f"{values.network} network: {where}\nit cannot fill holes alone; z2i train makes a model of it and the "
+          f"others:\n  z2i train {shape} --init_{values.network}={folder}")
 
 
 def _devices_text(strategy) -> str:

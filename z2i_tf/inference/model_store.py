@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from z2i_tf import checkpoints
 from z2i_tf import file_hash
@@ -20,16 +20,18 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 
-def load_model(model: str) -> ZoomInpainter:
+def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(
+    config)) -> ZoomInpainter:
   """Loads a trained generator as a Keras model.
 
   Args:
     model: name of a bundled model, or a folder with `model.npz`.
+    build: makes it of its configuration and the thickness of holes that it fills, pixels.
   Raises: InputError if there is no such model, its file is damaged or incomplete, or a bundled one's is not the
     released one.
   """
-  config, _, arrays, folder = _read(model)
-  inpainter = ZoomInpainter(config)
+  config, max_thickness_px, arrays, folder = _read(model)
+  inpainter = build(config, max_thickness_px)
   checkpoints.assign_arrays(inpainter.networks, arrays, folder)
   return inpainter
 
