@@ -283,9 +283,14 @@ def _patches(pixels, places, window):
 
 
 def _principal(patches):
-  """Directions (d, k) in which patches (n, d) differ most; distances along them are nearly the whole ones."""
+  """Directions (d, k) in which patches (n, d) differ most; distances along them are nearly the whole ones.
+
+  Computes in float64: eigenvalues of blurred patches spread over nine decades. In float32 the last directions are
+  rounding, and differ between versions of NumPy.
+  """
+  patches = patches.astype(np.float64)
   _, directions = np.linalg.eigh(patches.T @ patches)
-  return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:])
+  return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:], np.float32)
 
 
 def _padded(array):
