@@ -190,7 +190,8 @@ def test_what_a_signal_leads_to_is_said_at_once_and_once(capfd):
 
 def test_measurements_are_a_table_with_a_row_per_stage():
   lines = measured_table(40, {"validation/psnr/coarse": 20.5, "validation/psnr/result": 23.25,
-                              "validation/hole_ratio": 0.2, "validation/hole_psnr/result": 12.0, "validation/ssim/result": 0.5}).splitlines()
+                              "validation/hole_ratio": 0.2, "validation/hole_psnr/result": 12.0,
+                              "validation/ssim/result": 0.5}).splitlines()
   assert "40" in lines[0] and "hole_ratio 0.2" in lines[0]
   assert [line.split() for line in lines[1:]] == [
       ["psnr", "ssim", "hole_psnr"], ["coarse", "20.5", "-", "-"], ["result", "23.25", "0.5", "12"]]

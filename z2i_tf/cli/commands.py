@@ -68,7 +68,8 @@ GROUPS: Dict[str, Dict[str, Command]] = {
             "z2i make-testset --data_dir=photos --kinds=object --output_dir=testset")),
     },
     "Measure": {
-        "evaluate": Command("evaluate", "measure models, other methods' results and OpenCV on a test set", ("output_dir",),
+        "evaluate": Command(
+            "evaluate", "measure models, other methods' results and OpenCV on a test set", ("output_dir",),
             (
             "z2i evaluate --testset=testset --output_dir=comparison",
             "z2i evaluate --testset=testset --model=compact,full --output_dir=both")),
@@ -89,11 +90,13 @@ GROUPS: Dict[str, Dict[str, Command]] = {
                                 ("image_dir", "mask_dir", "output_dir"), (
             "z2i intermediate --image_dir=photos --mask_dir=masks --output_dir=stages",
             "z2i intermediate --image_dir=in --mask_dir=masks --count=1 --output_dir=stages")),
-        "side-by-side": Command("side_by_side", "draw results of an evaluation beside each other", ("run", "output_dir"),
+        "side-by-side": Command(
+            "side_by_side", "draw results of an evaluation beside each other", ("run", "output_dir"),
             (
             "z2i side-by-side --run=runs/comparison --output_dir=pictures",
             "z2i side-by-side --run=runs/comparison --count=3 --output_dir=pictures")),
-        "failures": Command("failures", "draw an evaluation's results where the holes are largest", ("run", "output_dir"),
+        "failures": Command(
+            "failures", "draw an evaluation's results where the holes are largest", ("run", "output_dir"),
             (
             "z2i failures --run=runs/comparison --output_dir=failures",
             "z2i failures --run=runs/comparison --count=3 --output_dir=failures")),
