@@ -15,8 +15,8 @@ from z2i_tf.training.guarded_step import guarded_step
 from z2i_tf.training.guarded_step import SKIPPED
 
 _GRADIENT_TOLERANCE = 1e-3
-# Rounding: one replica whose four examples change places moves weights by up to 1.0e-4 of the largest (TensorFlow 2.15) or
-# 2.0e-4 (2.21); four replicas by 1.0e-4. A gradient that is summed wrongly is wrong by a half or more.
+# Rounding: one replica whose four examples change places moves weights by up to 1.0e-4 of the largest (TensorFlow 2.15)
+# or 2.0e-4 (2.21); four replicas by 1.0e-4. A gradient that is summed wrongly is wrong by a half or more.
 _ORDER_TOLERANCE = 5e-4
 _RECORDED_WEIGHTS = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
 _VGG_BLOCKS = ((1, 2), (2, 2), (3, 4), (4, 1))  # Block number, convolutions up to block4_conv1.
