@@ -1,6 +1,6 @@
 # docker build --tag z2i .                                             computes on the CPU
 # docker build --tag z2i --build-arg TENSORFLOW_EXTRA=[and-cuda] .     on NVIDIA GPUs; docker run needs --gpus=all
-# docker run --rm --volume "$PWD:/work" z2i inpaint --image=photo.png --mask=mask.png --output=filled.png
+# docker run --rm --volume "$PWD:/work" z2i inpaint photo.png mask.png -o filled.png
 FROM python:3.13-slim
 
 # OpenCV needs these two libraries.

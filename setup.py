@@ -27,6 +27,7 @@ onnx = [
     "tf2onnx>=1.17",  # Earlier ones need protobuf 3, tensorflow-metadata (on Python 3.11) protobuf 4.
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16" + OLD, "tensorflow-serving-api>=2.21,<2.22" + NEW]
+notebooks = ["ipykernel", "nbclient"]  # Execute docs/fine_tune.ipynb.
 witnesses = ["scikit-image"]  # What the metrics are compared with.
 heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
 evaluation = ["matplotlib"]  # Draws the charts of the analyses.
@@ -74,8 +75,8 @@ setup(
         "onnx": onnx,
         "serving": serving,
         "tflite": tflite,
-        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + heif + onnx + serving + tflite +
-                witnesses,
+        "test": ["psutil", "pytest", "pytest-xdist", "selenium"] + evaluation + heif + notebooks + onnx + serving +
+                tflite + witnesses,
     },
     entry_points={"console_scripts": ["z2i = z2i_tf.cli.main:run_and_exit"]},
 )

@@ -8,14 +8,25 @@ Reference: Kim et al., "Zoom-to-Inpaint: Image Inpainting with High-Frequency De
 
 import importlib
 
+from z2i_tf import quiet_tensorflow
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Inpainter": "z2i_tf.inference.inpainter",
+    "ExampleConfig": "z2i_tf.datasets.pipelines",
+    "FolderSource": "z2i_tf.datasets.sources",
+    "Inpainter": "z2i_tf.inpainter",
     "InputError": "z2i_tf.errors",
+    "LossWeights": "z2i_tf.training.config",
+    "MaskMixture": "z2i_tf.masks.mixture",
     "ModelConfig": "z2i_tf.models.zoom_inpainter",
-    "ZoomInpainter": "z2i_tf.models.zoom_inpainter",
+    "ZoomInpainter": "z2i_tf.keras_inpainter",
+    "keras": "z2i_tf.keras_api",
+    "load_model": "z2i_tf.keras_inpainter",
+    "training_dataset": "z2i_tf.datasets.pipelines",
+    "validation_dataset": "z2i_tf.datasets.pipelines",
 }
+_WITHOUT_TENSORFLOW = ("InputError",)
 
 __all__ = list(_PUBLIC)
 
@@ -23,6 +34,8 @@ __all__ = list(_PUBLIC)
 def __getattr__(name):
   if name not in _PUBLIC:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  if name not in _WITHOUT_TENSORFLOW:
+    quiet_tensorflow.load()
   return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 

@@ -177,21 +177,39 @@ def read_mask(path: str) -> np.ndarray:
   return (gray > 0 if gray.max() == 1 else gray >= 128).astype(np.uint8)
 
 
-def create_folder(folder: str) -> None:
-  """Creates a folder, if missing, in an existing one; raises InputError unless files can be put into it."""
+def create_folder(folder: str) -> str:
+  """Creates a folder, if missing, in an existing one; raises InputError unless files can be put into it.
+
+  Returns: the folder's name as a summary says it, with "(new folder)" if it was missing.
+  """
+  is_new = not os.path.isdir(folder)
   try:
-    if not os.path.isdir(folder):
+    if is_new:
       os.mkdir(folder)
   except OSError as error:
     raise InputError(f"{folder}: cannot create this folder: {error.strerror}") from error
   check_writable_folder(folder)
+  return f"{folder} (new folder)" if is_new else folder
+
+
+def create_folder_of(path: str) -> None:
+  """Creates the folder of a file as `create_folder`."""
+  create_folder(os.path.dirname(path) or ".")
 
 
 def check_writable_file(path: str) -> None:
-  """Raises InputError unless an image could be written to `path` (folder, permission, extension)."""
+  """Raises InputError unless an image could be written to `path` (folder, permission, extension).
+
+  The folder may be missing in an existing one: `create_folder_of` makes it when there is something to write.
+  """
   if os.path.splitext(path)[1].lower() not in _SAVE_OPTIONS:
     raise InputError(f"{path}: unknown image extension; use one of {', '.join(_SAVE_OPTIONS)}")
-  check_writable_folder(os.path.dirname(path) or ".")
+  check_creatable_folder(os.path.dirname(path) or ".")
+
+
+def check_creatable_folder(folder: str) -> None:
+  """Raises InputError unless files can be put into `folder`, or it is missing and can be created by `create_folder`."""
+  check_writable_folder(folder if os.path.lexists(folder) else os.path.dirname(os.path.normpath(folder)) or ".")
 
 
 def check_writable_folder(folder: str) -> None:

@@ -23,3 +23,5 @@ Model = keras.Model
 VGG19 = keras.applications.VGG19
 vgg19_preprocess_input = keras.applications.vgg19.preprocess_input
 get_file = keras.utils.get_file
+Mean = keras.metrics.Mean
+register_serializable = keras.utils.register_keras_serializable

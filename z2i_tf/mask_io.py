@@ -4,7 +4,7 @@ Whatever channel is read, its high values are the hole: white, or opaque. A pict
 transparency therefore needs inverting, and a mask that could mean two things is refused, not guessed.
 """
 
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -33,6 +33,17 @@ _WHAT_IS_NEEDED = ("make the hole white and all else black, or say with --mask_t
                    "pixel is hole")
 
 
+class Mask(NamedTuple):
+  """A mask as read.
+
+  Attributes:
+    hole: (H, W) uint8, 1 = hole.
+    is_from_alpha: whether alpha was read.
+  """
+  hole: np.ndarray
+  is_from_alpha: bool
+
+
 def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixels: Optional[int] = None,
               threshold: Optional[int] = None) -> Tuple[np.ndarray, str]:
   """Reads a mask file of any kind: 1-bit, gray, colour, palette, with alpha, 8 or 16 bits, 0/1 or full range, JPEG.
@@ -52,19 +63,25 @@ def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixe
   Raises: InputError as `photo_io.read_photo`, if the mask is ambiguous, has no alpha where it is asked for, or, without
     a threshold, areas of its own that are painted below half of full brightness.
   """
-  photo = photo_io.read_photo(path, max_pixels)
+  mask = mask_of(photo_io.read_photo(path, max_pixels), path, invert, mask_from, threshold)
+  is_from_alpha = mask.is_from_alpha
+  return mask.hole, describe(mask.hole) + ", from alpha" * is_from_alpha + ", inverted" * invert
+
+
+def mask_of(photo: photo_io.Photo, name: str, invert: bool = False, mask_from: str = "auto",
+            threshold: Optional[int] = None) -> Mask:
+  """Returns the mask that an image shows; arguments and errors as `read_mask`, `name` being what errors call it."""
   luma, alpha = (None if levels is None else _brightness(levels)
                  for levels in (photo_io.to_gray(photo.rgb), photo.alpha))
   if mask_from == "alpha" and alpha is None:
-    raise InputError(f"{path}: --mask_from=alpha, but this file has no alpha channel; leave the flag out")
-  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(path, alpha, luma)
+    raise InputError(f"{name}: --mask_from=alpha, but there is no alpha channel; leave it out")
+  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(name, alpha, luma)
   levels = alpha if is_from_alpha else luma
   unclear = _unclear(levels) if threshold is None else ""
   if unclear:
-    raise InputError(f"{path}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
+    raise InputError(f"{name}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
   levels = 255 - levels if invert else levels
-  mask = _strokes(path, levels) if threshold is None else (levels >= threshold).astype(np.uint8)
-  return mask, describe(mask) + ", from alpha" * is_from_alpha + ", inverted" * invert
+  return Mask(_strokes(name, levels) if threshold is None else (levels >= threshold).astype(np.uint8), is_from_alpha)
 
 
 def describe(mask: np.ndarray) -> str:

@@ -48,6 +48,25 @@ def test_check_data_counts_and_names(images, capsys):
   assert "heights 10, 42, 44" in output  # Of the six that can be read.
 
 
+def test_check_data_says_each_kind_once_with_the_largest_crop_that_fits(images, capsys):
+  noise = np.random.default_rng(0).integers(0, 256, (60, 70, 3), np.uint8)
+  for number in range(40):
+    image_io.write_rgb(str(images / f"small_{number:02}.png"), noise[:30 + number % 3])
+    (images / f"text_{number:02}.png").write_text("not an image")
+  command = ["check-data", f"--data_dir={images}"]
+  assert main([*command, "--crop_size=20"]) == 1
+  lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("unusable: ")]
+  assert len(lines) == 2 and all(line.startswith("unusable: 40 images (") for line in lines)
+  bad, small = lines
+  assert f"{images}/text_00.png" in bad and "37 more" in bad and "not an image" in bad
+  assert "crop of 40x40" in small and "30x70" in small and "--crop_size=8" in small  # 30 // 2, a multiple of 8.
+  assert main([*command, "--crop_size=8"]) == 1
+  assert "0 smaller" in capsys.readouterr().out
+  assert main([*command, "--crop_size=20", "--verbose"]) == 1
+  output = capsys.readouterr().out
+  assert all(f"{images}/{kind}_{number:02}.png" in output for kind in ("text", "small") for number in range(40))
+
+
 def test_check_data_by_headers_does_not_see_what_is_behind_them(images, capsys):
   _spoil(images)
   assert main(["check-data", f"--data_dir={images}", "--crop_size=20", "--quick"]) == 1

@@ -75,6 +75,46 @@ def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
   assert os.listdir(pairs / "out") == ["a.png"]
 
 
+def test_image_and_mask_need_no_flags(pairs, model, capsys):
+  image, mask, output = (str(pairs / folder / "a.png") for folder in ("images", "masks", "out"))
+  assert main(["inpaint", image, mask, "-o", output, f"--model={model}"]) == 0
+  plain = image_io.read_rgb(output)
+  assert main(_one(pairs, model)) == 0
+  np.testing.assert_array_equal(image_io.read_rgb(output), plain)
+  os.remove(output)
+  images, masks, out = (str(pairs / folder) for folder in ("images", "masks", "out"))
+  assert main(["inpaint", images + "/", masks + "/", f"--model={model}", "-o", out + "/"]) == 0
+  assert sorted(os.listdir(out)) == ["a.png", "b.bmp"]
+  capsys.readouterr()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["images/a.png", "masks/a.png"], ["--output"]),
+    (["images/a.png", "-o", "out/a.png"], ["MASK", "--image, --output"]),
+    (["images/a.png", "masks/a.png", "out/a.png"], ["unexpected", "out/a.png"]),
+    (["images/a.png", "masks/a.png", "--image=images/a.png", "-o", "out/a.png"], ["images/a.png", "twice"]),
+    (["images/a.png", "masks/a.png", "--mask_dir=masks", "-o", "out/a.png"], ["--mask_dir=masks", "twice"]),
+    (["images/a.png", "masks", "-o", "out/a.png"], ["images/a.png is one image", "masks"]),
+    (["nowhere.png", "masks/a.png", "-o", "out/a.png"], ["nowhere.png: no such file"]),
+    (["images", "nowhere", "-o", "out"], ["nowhere: no such file"]),
+    (["images", "masks", "-o", "images"], ["overwrite"]),
+    (["images", "masks", "-o", "out", "--output_dir=out"], ["--output_dir"])])
+def test_arguments_that_cannot_be_used(pairs, capsys, monkeypatch, arguments, words):
+  monkeypatch.chdir(pairs)
+  assert main(["inpaint", *arguments]) == 2
+  error = capsys.readouterr().err
+  assert error.count("\n") == 1 and all(word in error for word in words)
+  assert not os.listdir("out")
+
+
+def test_the_folder_of_the_output_is_made_when_there_is_something_to_write(pairs, model):
+  output = pairs / "new" / "a.png"
+  assert main(_one(pairs, model, output=output, mask=pairs / "masks" / "b.png")) == 2 and not output.parent.exists()
+  assert main(_one(pairs, model, output=output)) == 0 and output.exists()
+  out = pairs / "out" / "new"
+  assert main(_folder(pairs, model) + [f"--output_dir={out}"]) == 0 and len(os.listdir(out)) == 2
+
+
 def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, capsys):
   a = pairs / "images" / "a.png"
   assert main(_one(pairs, model, verbose="true")) == 0
@@ -85,6 +125,18 @@ def test_verbose_says_how_the_mask_was_read_and_what_will_be_done(pairs, model, 
   assert capsys.readouterr().out.splitlines()[0].endswith("; the networks see the whole image")
   assert main(_folder(pairs, model) + ["--verbose"]) == 0
   assert f"{a}: hole 5.6% of the image, 1 region; 1 piece" in capsys.readouterr().out
+
+
+def test_a_folder_run_says_three_lines_and_no_bar_off_a_terminal(pairs, model, capsys):
+  os.rmdir(pairs / "out")
+  assert main(_folder(pairs, model)) == 0
+  captured = capsys.readouterr()
+  first, second = captured.out.splitlines()
+  assert "2 of 2 images" in first and f"{pairs / 'out'} (new folder)" in first and " s" in second
+  assert not captured.err
+  assert main(_folder(pairs, model) + ["--verbose"]) == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert {str(pairs / "out" / name) for name in ("a.png", "b.bmp")} < set(lines) and len(lines) == 6
 
 
 def test_too_little_context_for_texture_is_said(pairs, model, capsys):
@@ -105,7 +157,7 @@ def test_too_little_context_for_texture_is_said(pairs, model, capsys):
 @pytest.mark.parametrize("command", [_one, _folder])
 def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, number, message, command):
   handler = signal.getsignal(signal.SIGTERM)
-  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", lambda *_, **__: signal.raise_signal(number))
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda *_, **__: signal.raise_signal(number))
   assert main(command(pairs, model)) == 128 + number
   assert capsys.readouterr().err == f"z2i inpaint: {message}\n"
   assert not os.listdir(pairs / "out")
@@ -121,13 +173,13 @@ def test_a_signal_is_not_swallowed_by_what_goes_on_after_any_exception(pairs, mo
       pass
     return image
 
-  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", fill)
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", fill)
   assert main(_folder(pairs, model)) == 128 + number
   assert capsys.readouterr().err == "z2i inpaint: terminated\n" and not os.listdir(pairs / "out")
 
 
 def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs, model, monkeypatch):
-  monkeypatch.setattr(z2i_tf.Inpainter, "__call__", lambda self, image, *_, **__: image)
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda self, image, *_, **__: image)
   os.rmdir(pairs / "out")
   assert main(_folder(pairs, model)) == 0 and sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp"]
   for name in ("a.png.ab12_xyz.tmp", "mine.png.ab12_xyz.tmp"):
@@ -209,11 +261,12 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"image": "{dir}/images"}, "a folder where a file is needed"),
     ({"output": "{dir}/images/a.png"}, "would overwrite its input"),
     ({"image": "{dir}/cut.png"}, "cut.png: not an image"),
-    ({"output": "{dir}/nowhere/a.png"}, "nowhere: no such folder; create it first"),
+    ({"output": "{dir}/nowhere/deeper/a.png"}, "nowhere: no such folder; create it first"),
+    ({"output": "{dir}/masks/a.png/a.png"}, "no such folder"),
     ({"output": "{dir}/out/a.gif"}, "a.gif: unknown image extension"),
     ({"model": "nothing"}, "--model=nothing"),
     ({"model": "{dir}/out"}, "no model here"),
-    ({"image_dir": "images"}, "give either --image, --mask and --output"),
+    ({"image_dir": "images"}, "give IMAGE MASK --output"),
     ({"resume": "true"}, "--resume is for folders"),
     ({"native": "true", "detail": "none"}, "--detail has no effect with --native"),
     ({"detail": "much"}, "--detail"),
@@ -226,7 +279,7 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"dump_dir": "{dir}/nowhere/dump", "native": "true"}, "cannot create this folder"),
     ({"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"},
      "which the dump would overwrite"),
-    ({"mask": ""}, "give either --image, --mask and --output"),
+    ({"mask": ""}, "give IMAGE MASK --output"),
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
 ])
 def test_unusable_input_gets_one_line_and_no_output(pairs, model, capsys, changes, message):
@@ -362,10 +415,10 @@ def test_a_missing_libgl_is_explained(tmp_path):
 
 def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys):
   for name, count, seed in (("a", 3, 0), ("b", 2, 0), ("c", 2, 1)):
-    (tmp_path / name).mkdir()
     assert main(["masks", "--kind=large", f"--count={count}", "--size=40x90", f"--seed={seed}",
                  f"--output_dir={tmp_path / name}"]) == 0
-  assert "hole" in capsys.readouterr().out
+  said = capsys.readouterr().out
+  assert "hole" in said and f"{tmp_path / 'a'} (new folder)" in said
   read = {name: [Image.open(path).copy() for path in sorted((tmp_path / name).iterdir())] for name in "abc"}
   assert [len(images) for images in read.values()] == [3, 2, 2]
   for image in read["a"]:

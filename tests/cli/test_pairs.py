@@ -95,13 +95,13 @@ def test_a_missing_and_a_doubled_mask_fail_their_images_alone(folders):
       folder.read(path)
 
 
-def test_the_last_line_counts(capsys):
+def test_the_summary_counts(capsys):
   assert pairs.report(["x: broken", "y: broken", "z: broken"], 20, 5, ["a: a remark"])
   captured = capsys.readouterr()
   assert captured.out == "a: a remark\n12 of 20 images inpainted, 5 already there, 3 failed\n"
   assert captured.err == "failed: x: broken\nfailed: y: broken\nfailed: z: broken\n"
-  assert not pairs.report([], 3)
-  assert capsys.readouterr().out == "3 of 3 images inpainted\n"
+  assert not pairs.report([], 3, output="filled", notes=["2.0 s"])
+  assert capsys.readouterr().out == "3 of 3 images inpainted: filled\n2.0 s\n"
 
 
 def _write(path, mask=False):

@@ -1,5 +1,8 @@
 """`z2i pretrain` from the command line, what it leaves, and its hand-over to `z2i train`."""
 
+import contextlib
+import io
+
 import numpy as np
 import pytest
 
@@ -17,12 +20,23 @@ _STAGES = {"coarse": "1_coarse", "sr": "2_zoomed", "refine": "3_refined"}
 def _pretrained(tmp_path_factory):
   """A step of each network; returns the folder of the three runs."""
   folder = tmp_path_factory.mktemp("pretrained")
-  with stand_ins.eagerly():
+  with stand_ins.eagerly(), contextlib.redirect_stdout(io.StringIO()) as said:
     for network in _STAGES:
       masks = [] if network == "sr" else ["--mask_reference_size=64"]
       assert main(["pretrain", f"--network={network}", "--width=4", "--validation_dir=data/images",
                    f"--work_dir={folder / network}", *masks] + _SMALL) == 0
+  (folder / "said.txt").write_text(said.getvalue())
   return folder
+
+
+def test_what_makes_a_model_of_it_is_said(pretrained, capsys):
+  lines = (pretrained / "said.txt").read_text().splitlines()
+  for network, shape in (("coarse", "--width=4"), ("refine", "--width=4"), ("sr", "--sr_width=4 --scale=2")):
+    folder = pretrained / network / "best"
+    assert sum(f"z2i train {shape} --init_{network}={folder}" in line for line in lines) == 1
+    paths = "data/images/astronaut.jpg", "data/masks/astronaut.png", "-o", str(pretrained / "out.png")
+    assert main(["inpaint", *paths, f"--model={folder}"]) == 2
+    assert f"z2i train --init_{network}={folder}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("network", _STAGES)
@@ -91,7 +105,7 @@ def test_batch_norms_that_cannot_be_frozen(network, frozen, message, tmp_path, c
 def test_a_network_alone_is_no_model(pretrained, tmp_path, capsys):
   assert main(["inpaint", f"--model={pretrained / 'coarse'}", "--image=data/images/astronaut.jpg",
                "--mask=data/masks/astronaut.png", f"--output={tmp_path / 'out.png'}"]) == 2
-  assert "one network alone, from z2i pretrain" in capsys.readouterr().err
+  assert "network alone, from z2i pretrain" in capsys.readouterr().err
 
 
 def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):

@@ -328,7 +328,8 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
   shutil.copytree(finished, tmp_path / "run")
   (tmp_path / "run" / checkpoints.MODEL_FILE).unlink()
   assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
-  assert "has its 3 steps already" in capsys.readouterr().out
+  said = capsys.readouterr().out
+  assert "has its 3 steps already" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
   expected = _weights(finished)[0]
   for name, array in _weights(tmp_path / "run")[0].items():
     np.testing.assert_array_equal(array, expected[name])

@@ -15,6 +15,7 @@ from z2i_tf.training.guarded_step import STOP
 from z2i_tf.training.interruption import asked_to_stop
 from z2i_tf.training.interruption import Interruption
 from z2i_tf.training.journal import Journal
+from z2i_tf.training.journal import measured_table
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
 from z2i_tf.training.loop import StageActions
@@ -110,8 +111,8 @@ def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
   assert scalars["data/skipped_images"] == {4: 1.0, 6: 1.0, 7: 2.0}
   assert set(scalars["speed/examples_per_second"]) == set(scalars["data/wait_share"]) == {4, 6, 7}
   assert "warnings" not in others
-  assert reporter.begun == 2 and reporter.steps == 5 and reporter.said == ["step 5  validation/toy 50",
-                                                                          "step 7  validation/toy 70"]
+  assert reporter.begun == 2 and reporter.steps == 5 and reporter.said == ["step 5, validation, toy 50",
+                                                                          "step 7, validation, toy 70"]
   assert [(step, iterations) for step, iterations, _, _ in reporter.shown] == [(4, 7), (6, 7), (7, 7)]
   assert reporter.shown[0][3] > 0 and reporter.shown[-1][3] == 0
 
@@ -177,6 +178,24 @@ def test_a_signal_in_the_last_evaluation_is_not_forgotten(tmp_path):
   with asked_to_stop() as interruption, pytest.raises(Stopped, match="SIGTERM after step 7 of 7; all is saved$"):
     _run(tmp_path, itertools.count(1), interruption=interruption, actions=actions, evaluate_every=7)
   assert actions.saved[-1] == (7, 0)
+
+
+def test_what_a_signal_leads_to_is_said_at_once_and_once(capfd):
+  with asked_to_stop("saving first") as interruption:
+    signal.raise_signal(signal.SIGTERM)
+    assert capfd.readouterr().err == "saving first\n"
+    signal.raise_signal(signal.SIGTERM)
+    assert interruption.signal == signal.SIGTERM and not capfd.readouterr().err
+
+
+def test_measurements_are_a_table_with_a_row_per_stage():
+  lines = measured_table(40, {"validation/psnr/coarse": 20.5, "validation/psnr/result": 23.25,
+                              "validation/hole_ratio": 0.2, "validation/hole_psnr/result": 12.0,
+                              "validation/ssim/result": 0.5}).splitlines()
+  assert "40" in lines[0] and "hole_ratio 0.2" in lines[0]
+  assert [line.split() for line in lines[1:]] == [
+      ["psnr", "ssim", "hole_psnr"], ["coarse", "20.5", "-", "-"], ["result", "23.25", "0.5", "12"]]
+  assert len({len(line) for line in lines[1:]}) == 1
 
 
 def test_ctrl_c_twice_interrupts_at_once_and_sigterm_does_not():

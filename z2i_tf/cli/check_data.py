@@ -1,15 +1,22 @@
 """Decodes every image of a data set, on all cores, and says what is in it: sizes, pixel formats, damaged files,
 and whether the crop fits.
 
+What is wrong is one line for each kind, with the largest crop that fits all images; --verbose names every image.
 Exit code 0 when every image is usable, 1 when some are not, 2 when none is.
 """
 
+import re
 import time
+from typing import Iterator, List, Sequence, Tuple
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli import data_flags
 from z2i_tf.errors import InputError
+
+# Of each kind.
+_MOST_NAMES = 3
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -17,6 +24,8 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_crop_size_flag(values)
   data_flags.define_scale_flag(values)
   flags.DEFINE_bool("quick", False, "Read headers only; images damaged behind their header go unnoticed.",
+                    flag_values=values)
+  flags.DEFINE_bool("verbose", False, "Name every image that is unusable, not only the first of each kind.",
                     flag_values=values)
 
 
@@ -31,10 +40,9 @@ def run(values: flags.FlagValues) -> bool:
     found = survey(source, side, not values.quick, advance)
   seconds = time.monotonic() - started
 
-  for message in (*found.bad, *found.too_small):
-    print(f"unusable: {message}")
-  for message in found.dark:
-    print(f"warning: {message}")
+  for line in (*_bad_lines(found.bad, values.verbose), *_too_small_lines(found, values),
+               *_dark_lines(found.dark, values.verbose)):
+    print(line)
   left_out = getattr(source, "left_out", "")
   if left_out:
     print(left_out)
@@ -50,6 +58,49 @@ def run(values: flags.FlagValues) -> bool:
     raise InputError(f"nothing usable in --source={values.source}"
                      + (f" --data_dir={values.data_dir}" if values.data_dir else ""))
   return found.usable < found.images
+
+
+def _bad_lines(bad: Sequence[Tuple[str, str]], verbose: bool) -> Iterator[str]:
+  """Yields a line for each kind of damage; reasons that differ in numbers alone are of one kind."""
+  kinds = {}
+  for name, reason in bad:
+    kinds.setdefault(name if verbose else re.sub(r"\d+", "", reason), []).append((name, reason))
+  for members in kinds.values():
+    names = [name for name, _ in members]
+    yield f"unusable: {_images(names)}: {members[0][1]}"
+
+
+def _too_small_lines(found, values) -> Iterator[str]:
+  """Yields what is smaller than the crop, and the largest crop that fits all images that can be read."""
+  if not found.too_small:
+    return
+  side = values.crop_size * values.scale
+  if values.verbose:
+    yield from (f"too small: {name}: {height}x{width} pixels" for name, (height, width) in found.too_small)
+  height, width = min((size for _, size in found.too_small), key=min)
+  fitting = min(height, width) // values.scale // conventions.SIZE_MULTIPLE * conventions.SIZE_MULTIPLE
+  names = [name for name, _ in found.too_small]
+  if len(names) == 1:
+    what = f"{names[0]}: {height}x{width} pixels, smaller than the crop of {side}x{side}"
+  else:
+    what = f"{_images(names)}: smaller than the crop of {side}x{side}, down to {height}x{width} pixels"
+  yield f"unusable: {what}; leave {'it' if len(names) == 1 else 'them'} out, or take smaller crops: " + (
+      f"--crop_size={fitting} fits all" if fitting else f"none fits all with --scale={values.scale}")
+
+
+def _dark_lines(dark: List[str], verbose: bool) -> Iterator[str]:
+  if verbose or len(dark) == 1:
+    yield from (f"warning: {message}" for message in dark)
+  elif dark:
+    yield f"warning: {len(dark)} images use a small part of their range, such as {dark[0]}"
+
+
+def _images(names: Sequence[str]) -> str:
+  """Returns one name, or how many there are and the first of them."""
+  if len(names) == 1:
+    return names[0]
+  more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+  return f"{len(names)} images ({', '.join(names[:_MOST_NAMES])}{more})"
 
 
 def _range(numbers):

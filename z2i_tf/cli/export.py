@@ -82,7 +82,7 @@ def _export_file(values):
   if os.path.isdir(values.output):
     raise InputError(f"--output={values.output} is a folder; give a file, such as {os.path.join(values.output, 'z2i')}."
                      f"{values.format}")
-  image_io.check_writable_folder(os.path.dirname(values.output) or ".")
+  image_io.check_creatable_folder(os.path.dirname(values.output) or ".")
   from z2i_tf.inference import portable_exports
   if values.format == _ONNX:
     portable_exports.check_onnx_is_installed()
@@ -93,6 +93,7 @@ def _export_file(values):
   examples = _examples([size]) if values.verify else []
   export, runtime = {_TFLITE: (portable_exports.export_tflite, verification.tflite_fill),
                      _ONNX: (portable_exports.export_onnx, verification.onnx_fill)}[values.format]
+  image_io.create_folder_of(values.output)
   try:
     with atomic_write(values.output) as file:
       export(model, file.name, values.height or None, values.width or None)

@@ -1,5 +1,7 @@
-"""Fills the holes of one image (--image, --mask, --output) or of a folder (--image_dir, --output_dir, and --mask_dir,
-where image and mask share their name up to the extension, or --mask for all).
+"""Fills the holes of one image, or of a folder of images.
+
+IMAGE and MASK are files, or folders in which image and mask share their name up to the extension; one mask may serve a
+whole folder. The flags --image, --mask, --output, --image_dir, --mask_dir and --output_dir say the same.
 
 White mask pixels are the hole. The networks fill it at the scale they learnt; on the way up to the image's resolution
 texture is copied from around the hole, and the fill is blended into the image. The output has the image's size, depth
@@ -8,11 +10,15 @@ input's, bit for bit.
 """
 
 import os
+import time
+from typing import Optional
 
 from absl import flags
 
 from z2i_tf.cli import flag_groups
 from z2i_tf.errors import InputError
+
+OPTIONAL_ARGUMENTS = ("IMAGE", "MASK")
 
 _ONE = {"image", "mask", "output"}
 _FOLDERS = ({"image_dir", "mask_dir", "output_dir"}, {"image_dir", "mask", "output_dir"})
@@ -24,7 +30,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image", None, "Image to inpaint.", flag_values=values)
   flags.DEFINE_string("mask", None, "Its mask, of the same size; white = hole. With --image_dir: the mask of all its "
                       "images.", flag_values=values)
-  flags.DEFINE_string("output", None, "Image to write; the extension says the format.", flag_values=values)
+  flags.DEFINE_string("output", None, "Image to write; the extension says the format. Of a folder of images: as "
+                      "--output_dir.", short_name="o", flag_values=values)
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
   flags.DEFINE_string("mask_suffix", None, "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
@@ -38,15 +45,17 @@ def define_flags(values: flags.FlagValues) -> None:
                        lower_bound=1, flag_values=values)
   flags.DEFINE_string("dump_dir", None, "Folder, created if missing, for pictures of every stage of the networks and "
                       "of where attention copied from; for one --image, with --native.", flag_values=values)
-  flags.DEFINE_bool("verbose", False, "Print how each mask was read and in which pieces its hole is filled.",
+  flags.DEFINE_bool("verbose", False, "Print how each mask was read, in which pieces its hole is filled, and every "
+                    "result's path.",
                     flag_values=values)
   flag_groups.define_mask_reading_flags(values)
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_filling_flags(values)
 
 
-def run(values: flags.FlagValues) -> bool:
-  """Returns whether a file of a folder run failed."""
+def run(values: flags.FlagValues, image: Optional[str] = None, mask: Optional[str] = None) -> bool:
+  """Returns whether a file of a folder run failed; `image` and `mask` are files or folders."""
+  _take_arguments(values, image, mask)
   given = {name for name in _PATHS if values[name].value}
   if given == _ONE:
     for name in _FOLDER_ONLY:
@@ -60,8 +69,26 @@ def run(values: flags.FlagValues) -> bool:
     if values.dump_dir:
       raise InputError("--dump_dir is for one image (--image); leave it out")
     return _inpaint_folder(values)
-  raise InputError("give either --image, --mask and --output, or --image_dir, --output_dir and --mask_dir (or --mask "
-                   f"for all); given: {', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
+  raise InputError("give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "
+                   "--output; --image_dir, --mask_dir or --mask, --output_dir); given: "
+                   f"{', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
+
+
+def _take_arguments(values, image, mask):
+  """Sets the flags that IMAGE, MASK and a folder's --output stand for; raises InputError if these are given too."""
+  for name, path in (("image", image), ("mask", mask)):
+    if path is None:
+      continue
+    for other in (name, f"{name}_dir"):
+      if values[other].value is not None:
+        raise InputError(f"{path} and --{other}={values[other].value}: the {name} is given twice; leave "
+                         "one of them out")
+    values[f"{name}_dir" if os.path.isdir(path) else name].value = path
+  if values.image and values.mask_dir:
+    raise InputError(f"{values.image} is one image, {values.mask_dir} a folder of masks; give the image's own mask, or "
+                     "a folder of images")
+  if values.image_dir and values.output and not values.output_dir:
+    values["output_dir"].value, values["output"].value = values.output, None
 
 
 def _inpaint_one(values):
@@ -82,6 +109,7 @@ def _inpaint_one(values):
     print(_description(task, plan), flush=True)
   with progress(inpainter.count_steps(plan), "step") as advance:
     filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan, advance=advance)
+  image_io.create_folder_of(values.output)
   remark = _joined(filling.write(values.output, task, filled), _texture_remark(inpainter, task, plan, values))
   print(_joined(values.output, remark))
   if values.dump_dir:
@@ -122,11 +150,12 @@ def _inpaint_folder(values):
   from z2i_tf.cli import folder_run
   from z2i_tf.cli import pairs
   from z2i_tf.cli.progress import progress
+  started = time.monotonic()
   if values.mask_suffix and not values.mask_dir:
     raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir, values.mask, result_extension=None,
                              mask_suffix=values.mask_suffix, are_own_masks=values.mask_from == "alpha")
-  image_io.create_folder(values.output_dir)
+  output = image_io.create_folder(values.output_dir)
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   if values.mask:  # Said once, before every image fails.
     from z2i_tf import mask_io
@@ -149,10 +178,17 @@ def _inpaint_folder(values):
     def write(item, task, result):
       filled, texture_remark = result
       remark = _joined(filling.write(item.output, task, filled), texture_remark)
-      return remark and f"{item.output}: {remark}"
+      return _joined(item.output, remark) if remark or values.verbose else ""
 
     parts = folder_run.Parts(
         lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)
     with progress(len(to_do), "image") as advance:
       outcome = folder_run.fill_all(to_do, parts, values.workers, advance)
-  return pairs.report(outcome.failures, len(items), len(items) - len(to_do), outcome.remarks, folder.left_out)
+  notes = []
+  if outcome.filled:
+    seconds = time.monotonic() - started
+    notes.append(f"{seconds:.1f} s, {seconds / outcome.filled:.2f} s per image")
+  if outcome.remarks and not values.verbose:
+    notes.append(f"remarks on {len(outcome.remarks)} of them, such as {outcome.remarks[0]} (--verbose prints all)")
+  return pairs.report(outcome.failures, len(items), len(items) - len(to_do),
+                      outcome.remarks if values.verbose else (), folder.left_out, output, notes)

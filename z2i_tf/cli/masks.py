@@ -27,7 +27,7 @@ def run(values: flags.FlagValues) -> None:
 
   from z2i_tf import image_io
   mixture = flag_groups.mask_mixture(values.kind, "kind")
-  image_io.create_folder(values.output_dir)
+  folder = image_io.create_folder(values.output_dir)
   ratios = []
   for index in range(values.count):
     try:
@@ -36,5 +36,5 @@ def run(values: flags.FlagValues) -> None:
       raise InputError(f"--size={values.size}: {error}") from error
     ratios.append(mask.mean())
     image_io.write_mask(os.path.join(values.output_dir, f"mask_{index:05d}.png"), mask)
-  print(f"{values.count} masks of {height}x{width} in {values.output_dir}: "
+  print(f"{values.count} masks of {height}x{width} in {folder}: "
         f"hole {100 * np.mean(ratios):.2f}% on average, {100 * np.max(ratios):.2f}% at most")

@@ -157,8 +157,8 @@ def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, Li
 
 
 def report(failures: Sequence[str], count: int, already_there: int = 0, remarks: Sequence[str] = (),
-           left_out: Sequence[str] = ()) -> bool:
-  """Prints what became of a folder of images; the last line counts.
+           left_out: Sequence[str] = (), output: str = "", notes: Sequence[str] = ()) -> bool:
+  """Prints what became of a folder of images; the summary, which counts, comes last.
 
   Args:
     failures: one line for each image that failed; they go to stderr.
@@ -166,6 +166,8 @@ def report(failures: Sequence[str], count: int, already_there: int = 0, remarks:
     already_there: of the images that had a result before.
     remarks: lines on other images.
     left_out: lines on files that are no images; they go to stderr.
+    output: where the results are.
+    notes: further lines of the summary.
   Returns: whether any failed.
   """
   for remark in remarks:
@@ -175,5 +177,7 @@ def report(failures: Sequence[str], count: int, already_there: int = 0, remarks:
     print(line, file=sys.stderr)
   print(f"{count - already_there - len(failures)} of {count} images inpainted"
         + (f", {already_there} already there" if already_there else "")
-        + (f", {len(failures)} failed" if failures else ""))
+        + (f", {len(failures)} failed" if failures else "") + (f": {output}" if output else ""))
+  for note in notes:
+    print(note)
   return bool(failures)

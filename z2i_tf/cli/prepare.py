@@ -27,7 +27,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf import image_io
   from z2i_tf.cli.progress import progress
   source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
-  image_io.create_folder(values.output_dir)
+  folder = image_io.create_folder(values.output_dir)
   from z2i_tf.datasets import prepared
   origin = {"source": values.source, "split": data_flags.split(values),
             "data_dir": values.data_dir and os.path.realpath(values.data_dir)}
@@ -37,4 +37,4 @@ def run(values: flags.FlagValues) -> None:
   count = sum(shard["records"] for shard in manifest["shards"])
   if not count:
     raise InputError(f"{values.output_dir}: none of the {len(source)} images can be read")
-  print(f"{count} images in {len(manifest['shards'])} files in {values.output_dir}, {len(manifest['skipped'])} skipped")
+  print(f"{count} images in {len(manifest['shards'])} files in {folder}, {len(manifest['skipped'])} skipped")

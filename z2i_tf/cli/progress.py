@@ -1,37 +1,60 @@
-"""Progress of work that takes longer than a moment: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of work that takes longer than a moment: a bar on a terminal, of training lines elsewhere."""
 
 import contextlib
 import sys
-import time
 from typing import Callable, Iterator, TYPE_CHECKING
 
 if TYPE_CHECKING:
   from z2i_tf.training.journal import Reporter
 
-_SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BEFORE_BAR = 2.0
 
 
 @contextlib.contextmanager
 def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
-  """Yields a function to call once per `unit`; what is done and the time left go to stderr, after two seconds."""
-  import tqdm
-  if sys.stderr.isatty():
-    with tqdm.tqdm(total=total, unit=unit, file=sys.stderr, delay=_SECONDS_BEFORE_BAR) as bar:
-      yield bar.update
+  """Yields a function to call once per `unit`; on a terminal a bar with the time left appears after two seconds."""
+  if not sys.stderr.isatty():
+    yield lambda: None
     return
-  done, started = 0, time.monotonic()
-  due = started + _SECONDS_BETWEEN_LINES
+  import tqdm
+  with tqdm.tqdm(total=total, unit=unit, file=sys.stderr, delay=_SECONDS_BEFORE_BAR, dynamic_ncols=True) as bar:
+    with _printing_above(bar):
+      yield bar.update
 
-  def advance():
-    nonlocal done, due
-    done += 1
-    now = time.monotonic()
-    if now >= due:
-      due = now + _SECONDS_BETWEEN_LINES
-      print(tqdm.tqdm.format_meter(done, total, now - started, ncols=0, unit=unit), file=sys.stderr)
 
-  yield advance
+@contextlib.contextmanager
+def _printing_above(bar) -> Iterator[None]:
+  """Within the block, what is printed to stdout and stderr gets lines of its own above the bar."""
+  streams = [_LinesAbove(stream, bar) for stream in (sys.stdout, sys.stderr)]
+  with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+    try:
+      yield
+    finally:
+      for stream in streams:
+        stream.end()
+
+
+class _LinesAbove:
+  """A stream that clears the bar before it prints a line, and draws it again; other attributes are the stream's."""
+
+  def __init__(self, stream, bar):
+    self._stream, self._bar, self._begun = stream, bar, ""
+
+  def write(self, text):
+    *lines, self._begun = (self._begun + text).split("\n")
+    if lines:
+      with self._bar.external_write_mode(file=self._bar.fp):
+        self._stream.write("".join(line + "\n" for line in lines))
+        self._stream.flush()
+    return len(text)
+
+  def end(self):
+    """Prints what is left of a line."""
+    if self._begun:
+      self.write("\n")
+
+  def __getattr__(self, name):
+    return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
@@ -43,7 +66,8 @@ def training_reporter(iterations: int) -> Iterator["Reporter"]:
     return
   import tqdm
   with tqdm.tqdm(total=iterations, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
-    yield _BarReporter(bar)
+    with _printing_above(bar):
+      yield _BarReporter(bar)
 
 
 class _BarReporter:
@@ -64,4 +88,4 @@ class _BarReporter:
     self._bar.set_postfix_str(journal.summary(scalars))
 
   def say(self, text):
-    self._bar.write(text)
+    print(text)

@@ -38,6 +38,7 @@ def run(values: flags.FlagValues) -> None:
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
   with python_calls.reading_errors():
     rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]
+  image_io.create_folder_of(values.output)
   image_io.write_rgb(values.output, comparison_sheet.draw_sheet(_TITLES, rows))
   print(values.output)
 

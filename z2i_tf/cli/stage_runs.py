@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shlex
 from typing import Any, Callable, Collection, Dict, Mapping, NamedTuple, Optional, TYPE_CHECKING
 
 from absl import flags
@@ -185,6 +187,23 @@ def _train(values, config, build, inputs, strategy):
     StageRun(stage, values.work_dir, settings, recorded_settings(values, free=()), data).run(reporter)
   if bad_images.count:
     print(f"{bad_images.count} unusable images were skipped")
+  if devices.is_chief(strategy):
+    print(_what_to_do_with_it(values, config))
+
+
+def _what_to_do_with_it(values, config) -> str:
+  """Returns where the model is, and the command that uses it."""
+  from z2i_tf.training import work_dir
+  folder, best = values.work_dir, os.path.join(values.work_dir, work_dir.BEST_FOLDER)
+  where = folder
+  if os.path.isdir(best):
+    folder, where = best, f"{folder} (last step), {best} (best on the validation images)"
+  folder = shlex.quote(folder)
+  if "network" not in values:
+    return f"model: {where}\nfill holes with it:\n  z2i inpaint photo.png mask.png -o filled.png --model={folder}"
+  shape = f"--sr_width={config.width} --scale={config.scale}" if values.network == "sr" else f"--width={config.width}"
+  return (f"{values.network} network: {where}\nit cannot fill holes alone; z2i train makes a model of it and the "
+          f"others:\n  z2i train {shape} --init_{values.network}={folder}")
 
 
 def _devices_text(strategy) -> str:

@@ -30,7 +30,7 @@ class BadImages:
       if len(self._names) <= _MAX_NAMED:
         print(f"skipped: {error}", file=sys.stderr)
       if len(self._names) == _MAX_NAMED:
-        print("further ones are skipped silently and counted; z2i check-data names them all", file=sys.stderr)
+        print("further ones are skipped silently and counted; z2i check-data --verbose names them all", file=sys.stderr)
 
   @property
   def count(self) -> int:

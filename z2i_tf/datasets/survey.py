@@ -21,8 +21,8 @@ class Survey:
     modes: pixel format (see `image_io.Header.mode`) -> number of readable images.
     turned: number of readable images that their EXIF orientation turns.
     sizes: (height, width) in pixels -> number of readable images.
-    bad: what is wrong with each image that cannot be read.
-    too_small: the same of those that the crop does not fit into.
+    bad: name of each image that cannot be read, and why.
+    too_small: name, and height and width in pixels, of each that the crop does not fit into.
     dark: a warning on each that uses a small part of its 16 bits.
   """
   images: int = 0
@@ -30,8 +30,8 @@ class Survey:
   modes: Counter[str] = dataclasses.field(default_factory=collections.Counter)
   turned: int = 0
   sizes: Counter[Tuple[int, int]] = dataclasses.field(default_factory=collections.Counter)
-  bad: List[str] = dataclasses.field(default_factory=list)
-  too_small: List[str] = dataclasses.field(default_factory=list)
+  bad: List[Tuple[str, str]] = dataclasses.field(default_factory=list)
+  too_small: List[Tuple[str, Tuple[int, int]]] = dataclasses.field(default_factory=list)
   dark: List[str] = dataclasses.field(default_factory=list)
 
 
@@ -56,7 +56,8 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
     progress()
     found.images += 1
     if wrong is not None:
-      found.bad.append(wrong)
+      name = source.name(index)
+      found.bad.append((name, wrong[len(name) + 2:] if wrong.startswith(f"{name}: ") else wrong))
       continue
     found.modes[header.mode] += 1
     found.sizes[header.height, header.width] += 1
@@ -65,6 +66,6 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
     try:
       check_size(source.name(index), (header.height, header.width), side)
       found.usable += 1
-    except InputError as error:
-      found.too_small.append(str(error))
+    except InputError:
+      found.too_small.append((source.name(index), (header.height, header.width)))
   return found

@@ -4,7 +4,7 @@ The published linear weights belong to torchvision's AlexNet and VGG16, and to n
 and other inputs, and gives other distances.
 """
 
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -72,36 +72,26 @@ _NETS: Dict[str, _Net] = {
 NETS = tuple(_NETS)
 
 
-class Lpips:
-  """LPIPS of pairs of images.
+class FeatureDistance:
+  """Distance of pairs of images: weighted squared differences of a network's features (see `layer_distance`).
 
   Attributes:
-    description: the network, the version and the files with their SHA-256, in one line.
-    smallest_side: shorter sides have no LPIPS, pixels.
+    description: the network and its files with their SHA-256, in one line.
+    smallest_side: shorter sides have no distance, pixels.
   """
 
-  def __init__(self, net: str, features: str = weight_files.DEFAULT, linear: str = weight_files.DEFAULT):
-    """Reads the weights.
+  def __init__(self, description: str, smallest_side: int, features: Callable[[tf.Tensor], Sequence[tf.Tensor]],
+               linear: Sequence[tf.Tensor]):
+    """Stores the parts.
 
     Args:
-      net: one of `NETS`.
-      features: torchvision's weights of the network, .pth or .npz, or "default" to download them.
-      linear: the authors' weights of the features' channels, v0.1, likewise.
-    Raises: InputError if a file is missing, unusable or of another network, or a download fails.
+      description: see above.
+      smallest_side: see above.
+      features: (B, H, W, 3) in [-1, 1] -> features of each layer, (B, h, w, C).
+      linear: weights of each layer's channels, (C,).
     """
-    self._net = _NETS[net]
-    features = weight_files.local_path(features, self._net.features, FEATURES_FLAG)
-    linear = weight_files.local_path(linear, self._net.linear, LINEAR_FLAG)
-    arrays = weight_files.read_arrays(features, _feature_shapes(self._net), "features.", FEATURES_FLAG)
-    # PyTorch's kernels are (out, in, height, width).
-    self._weights = {
-        conv.index: (tf.constant(arrays[f"features.{conv.index}.weight"].transpose(2, 3, 1, 0)),
-                     tf.constant(arrays[f"features.{conv.index}.bias"]))
-        for block in self._net.blocks for conv in block}
-    self._linear = _read_linear(linear, self._net)
-    files = ", ".join(weight_files.describe(path) for path in (features, linear))
-    self.description = f"LPIPS v{VERSION} on {self._net.title}: {files}"
-    self.smallest_side = self._net.smallest_side
+    self.description, self.smallest_side = description, smallest_side
+    self._network, self._linear = features, linear
     self._distances = tf.function(self._distances, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2)
 
   def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -121,10 +111,36 @@ class Lpips:
   def _distances(self, first, second):
     images = tf.cast(tf.concat([first, second], axis=0), tf.float32) / 127.5 - 1.0
     return tf.add_n([layer_distance(*tf.split(features, 2), weights)
-                     for features, weights in zip(self._features((images - _SHIFT) / _SCALE), self._linear)])
+                     for features, weights in zip(self._network(images), self._linear)])
+
+
+class Lpips(FeatureDistance):
+  """LPIPS of pairs of images; its description names the version, too."""
+
+  def __init__(self, net: str, features: str = weight_files.DEFAULT, linear: str = weight_files.DEFAULT):
+    """Reads the weights.
+
+    Args:
+      net: one of `NETS`.
+      features: torchvision's weights of the network, .pth or .npz, or "default" to download them.
+      linear: the authors' weights of the features' channels, v0.1, likewise.
+    Raises: InputError if a file is missing, unusable or of another network, or a download fails.
+    """
+    self._net = _NETS[net]
+    features = weight_files.local_path(features, self._net.features, FEATURES_FLAG)
+    linear = weight_files.local_path(linear, self._net.linear, LINEAR_FLAG)
+    arrays = weight_files.read_arrays(features, _feature_shapes(self._net), "features.", FEATURES_FLAG)
+    # PyTorch's kernels are (out, in, height, width).
+    self._weights = {
+        conv.index: (tf.constant(arrays[f"features.{conv.index}.weight"].transpose(2, 3, 1, 0)),
+                     tf.constant(arrays[f"features.{conv.index}.bias"]))
+        for block in self._net.blocks for conv in block}
+    files = ", ".join(weight_files.describe(path) for path in (features, linear))
+    super().__init__(f"LPIPS v{VERSION} on {self._net.title}: {files}", self._net.smallest_side, self._features,
+                     _read_linear(linear, self._net))
 
   def _features(self, images) -> List[tf.Tensor]:
-    features = []
+    images, features = (images - _SHIFT) / _SCALE, []
     for number, block in enumerate(self._net.blocks):
       if number in self._net.pooled:
         images = tf.nn.max_pool2d(images, self._net.pool_side_px, strides=2, padding="VALID")

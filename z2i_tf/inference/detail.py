@@ -32,7 +32,8 @@ _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**26
 _SEARCH_BLURS_PX = (3.0, 1.5, 0.0, 0.0)  # Gaussian sigma of both sides, one for each round.
 # A source that continues a neighbour's may be farther by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
-_PRINCIPAL_DIRECTIONS = 32  # Of a patch's 147 values; the search compares these.
+# Of a patch's 147 values the search compares these; and of so many patches they are computed.
+_PRINCIPAL_DIRECTIONS, _MAX_PRINCIPAL_PATCHES = 32, 4096
 _COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column of a patch is compared.
 # A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
 _VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
@@ -283,9 +284,14 @@ def _patches(pixels, places, window):
 
 
 def _principal(patches):
-  """Directions (d, k) in which patches (n, d) differ most; distances along them are nearly the whole ones."""
+  """Directions (d, k) in which patches (n, d) differ most; distances along them are nearly the whole ones.
+
+  Computes in float64: eigenvalues of blurred patches spread over nine decades. In float32 the last directions are
+  rounding, and differ between versions of NumPy.
+  """
+  patches = patches[::-(-len(patches) // _MAX_PRINCIPAL_PATCHES)].astype(np.float64)
   _, directions = np.linalg.eigh(patches.T @ patches)
-  return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:])
+  return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:], np.float32)
 
 
 def _padded(array):

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from z2i_tf import checkpoints
 from z2i_tf import file_hash
@@ -20,16 +20,18 @@ from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 
-def load_model(model: str) -> ZoomInpainter:
+def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(
+    config)) -> ZoomInpainter:
   """Loads a trained generator as a Keras model.
 
   Args:
     model: name of a bundled model, or a folder with `model.npz`.
+    build: makes it of its configuration and the thickness of holes that it fills, pixels.
   Raises: InputError if there is no such model, its file is damaged or incomplete, or a bundled one's is not the
     released one.
   """
-  config, _, arrays, folder = _read(model)
-  inpainter = ZoomInpainter(config)
+  config, max_thickness_px, arrays, folder = _read(model)
+  inpainter = build(config, max_thickness_px)
   checkpoints.assign_arrays(inpainter.networks, arrays, folder)
   return inpainter
 
@@ -98,7 +100,9 @@ def _read(model):
     raise InputError(f"{folder}: a SavedModel, which can only fill holes; give the model that it was exported from")
   arrays, config = checkpoints.read_model_file(folder)
   if "pretrained" in config:
-    raise InputError(f"{folder}: one network alone, from z2i pretrain; z2i train makes a model of it")
+    network = next(iter(arrays)).partition("/")[0]
+    raise InputError(f"{folder}: the {network} network alone, from z2i pretrain, which cannot fill holes; z2i train "
+                     f"--init_{network}={folder} makes a model of it")
   try:
     return ModelConfig(**config["model"]), max_thickness(config), arrays, folder
   except (KeyError, TypeError, ValueError) as error:

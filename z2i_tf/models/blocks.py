@@ -35,14 +35,14 @@ def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1, upscaled: bo
   return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON)(x)
 
 
-def freeze_batch_norms(network: Model) -> None:
+def freeze_batch_norms(network: Model, are_frozen: bool = True) -> None:
   """Makes a network's batch norms normalise by their moving statistics in training too, and leave these as they are.
 
-  Gamma and beta are still trained. To be called before the network is traced; nothing of it is saved.
+  Gamma and beta are still trained. To be called before the network is traced; nothing of it is saved. False undoes it.
   """
   for layer in network.layers:
     if isinstance(layer, SynchronizedBatchNorm):
-      layer.statistics_are_frozen = True
+      layer.statistics_are_frozen = are_frozen
 
 
 def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int], upscaled: bool = False) -> tf.Tensor:

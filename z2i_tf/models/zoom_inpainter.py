@@ -1,7 +1,7 @@
 """Zoom-to-Inpaint: coarse fill, zoom in, refine, zoom out (paper section 3.1, Figure 1)."""
 
 import dataclasses
-from typing import Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import tensorflow as tf
 
@@ -64,6 +64,17 @@ class ZoomInpainter(Model):
     self.coarse_net = coarse_net(config.width)
     self.sr_net = super_resolution_net(config.sr_width, config.scale) if config.zoom == "sr" else None
     self.refinement_net = refinement_net(config.width)
+    self.built = True  # As its networks are; Keras asks before it counts or saves weights.
+
+  def get_config(self) -> Dict[str, Any]:
+    """Returns what `from_config` makes the same model of, without its weights; JSON-compatible."""
+    return {"name": self.name, "config": dataclasses.asdict(self.model_config)}
+
+  @classmethod
+  def from_config(cls, config: Mapping[str, Any], custom_objects=None) -> "ZoomInpainter":
+    """Returns a model with random weights; raises ValueError as `ModelConfig`."""
+    del custom_objects  # There are none in it.
+    return cls(**{**config, "config": ModelConfig(**config["config"])})
 
   @property
   def networks(self) -> Dict[str, Model]:

@@ -39,7 +39,7 @@ class Pixels:
 
   @property
   def became_srgb(self) -> bool:
-    return _BY_PROFILE in self.remarks
+    return is_srgb(self.remarks)
 
 
 def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
@@ -123,7 +123,7 @@ def _eight_bits(image, encoded, remarks):
   elif image.mode == "1":
     remarks.append("1 bit became 8-bit gray")
   if image.mode == "CMYK":
-    return np.asarray(_cmyk_to_rgb(image, remarks)), None
+    return np.asarray(cmyk_to_rgb(image, remarks)), None
   if image.mode in ("RGBA", "LA"):
     return np.asarray(image.convert("RGB")), np.asarray(image.getchannel("A"))
   rgb = np.asarray(image.convert("RGB"))
@@ -141,8 +141,8 @@ def _alpha_of_colour(levels, key):
   return (differs if levels.ndim == 2 else differs.any(axis=2)) * levels.dtype.type(np.iinfo(levels.dtype).max)
 
 
-def _cmyk_to_rgb(image, remarks):
-  """Returns an RGB image; adds to the remarks."""
+def cmyk_to_rgb(image: Image.Image, remarks: List[str]) -> Image.Image:
+  """Returns a CMYK image as RGB, sRGB if it has a profile that can be used; adds to the remarks what was done."""
   profile = image.info.get("icc_profile")
   if profile:
     try:
@@ -156,6 +156,11 @@ def _cmyk_to_rgb(image, remarks):
   remarks.append(f"CMYK became RGB {'by no profile, its own is damaged' if profile else 'without a profile'}: colours "
                  "are approximate")
   return image.convert("RGB")
+
+
+def is_srgb(remarks: List[str]) -> bool:
+  """Returns whether remarks of `cmyk_to_rgb` say that the colours became sRGB."""
+  return _BY_PROFILE in remarks
 
 
 def srgb_profile() -> bytes:

@@ -1,6 +1,7 @@
 """Being asked to stop: SIGTERM, as cluster managers send it, and Ctrl-C."""
 
 import contextlib
+import os
 import signal
 import threading
 from typing import Iterator, Optional
@@ -11,25 +12,31 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Interruption:
   """Remembers the signal that asked for the end, so that a step can be finished first."""
 
-  def __init__(self):
+  def __init__(self, announcement: str = ""):
+    """`announcement`: what is said on stderr as soon as the signal comes."""
     self.signal: Optional[int] = None
+    self._announcement = announcement
 
   def remember(self, number, frame) -> None:
     """A signal handler; Ctrl-C a second time interrupts at once. (Cluster managers may repeat themselves.)"""
     del frame
     if number == self.signal == signal.SIGINT:
       raise KeyboardInterrupt
-    self.signal = number if self.signal is None else self.signal
+    if self.signal is None:
+      self.signal = number
+      if self._announcement:
+        # Not by `print`, in the middle of which the signal may have come. On a terminal there is "^C", or a bar.
+        os.write(2, ("\n" * os.isatty(2) + self._announcement + "\n").encode())
 
 
 @contextlib.contextmanager
-def asked_to_stop() -> Iterator[Interruption]:
-  """Yields what remembers SIGTERM and SIGINT while the block runs.
+def asked_to_stop(announcement: str = "") -> Iterator[Interruption]:
+  """Yields what remembers SIGTERM and SIGINT while the block runs, and says the announcement when one comes.
 
   Signals can be caught in the main thread only; elsewhere they do what they did before, as do those that the process
   was told to ignore.
   """
-  interruption = Interruption()
+  interruption = Interruption(announcement)
   if threading.current_thread() is not threading.main_thread():
     yield interruption
     return

@@ -93,10 +93,9 @@ class JointStep(tf.Module):
       # 2. One forward pass through the generator, and one of the discriminator over each kind of image.
       stages = self.forward(batch)
       terms = average(self._terms(stages, batch, label_features), self._global_batch_size)
-      generator_loss = tf.add_n([weight * terms[name] for name, weight in self._term_weights().items()])
+      generator_loss = self._total(terms)
       to_minimize = scaled_loss(generator_loss, self._generator_optimizer)
-    scalars = {"loss/" + name: value for name, value in terms.items()}
-    scalars["loss/generator"] = generator_loss
+    scalars = self._named(terms, generator_loss)
     # 3. Generator and discriminator are both updated from it.
     scalars.update(apply_update(
         tape, to_minimize, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm))
@@ -131,6 +130,18 @@ class JointStep(tf.Module):
     """Returns the stages and the per-image quality of a batch as in `__call__`, without training."""
     stages = self.forward(batch, training=False)
     return stages, validation_quality(_LABELS, stages, batch)
+
+  def losses(self, stages: Tensors, batch: Tensors) -> Tensors:
+    """Returns the loss terms and the generator's total as `__call__` does, of what `forward` returned."""
+    terms = average(self._terms(stages, batch, self._label_features(batch)), self._global_batch_size)
+    return self._named(terms, self._total(terms))
+
+  def _total(self, terms):
+    return tf.add_n([weight * terms[name] for name, weight in self._term_weights().items()])
+
+  @staticmethod
+  def _named(terms, total):
+    return {**{"loss/" + name: value for name, value in terms.items()}, "loss/generator": total}
 
   def _update_discriminator(self, tape, loss):
     return apply_update(tape, loss, {conventions.DISCRIMINATOR: self.discriminator}, self._discriminator_optimizer,

@@ -55,6 +55,24 @@ def summary(scalars: Scalars) -> str:
   return "  ".join([*shown, f"{scalars['speed/examples_per_second']:.1f} examples/s"])
 
 
+def measured_table(step: int, measured: Scalars) -> str:
+  """Returns measurements ".../METRIC/STAGE" as a table with a row per stage; those without a stage in its title."""
+  split = {tuple(name.split("/")[1:]): value for name, value in measured.items()}
+  title = [f"step {step}, validation", *(f"{parts[0]} {value:.4g}" for parts, value in split.items() if len(parts) < 2)]
+  cells = {parts: value for parts, value in split.items() if len(parts) == 2}
+  metrics = sorted({metric for metric, _ in cells},
+                   key=lambda metric: (metric.startswith("hole_"), metric.endswith("l1"), metric))
+  stages = list(dict.fromkeys(stage for _, stage in cells))
+  lines = [", ".join(title)]
+  if cells:
+    width = max(map(len, stages))
+    lines.append(" " * (width + 2) + "".join(f"{metric:>11}" for metric in metrics))
+  for stage in stages:
+    values = (f"{cells[metric, stage]:.4g}" if (metric, stage) in cells else "-" for metric in metrics)
+    lines.append(f"  {stage:<{width}}" + "".join(f"{value:>11}" for value in values))
+  return "\n".join(lines)
+
+
 class Journal:
   """Of one run, in its work folder, and to a reporter."""
 

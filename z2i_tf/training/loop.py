@@ -15,6 +15,7 @@ from z2i_tf.training.guarded_step import SKIPPED
 from z2i_tf.training.guarded_step import STOP
 from z2i_tf.training.interruption import Interruption
 from z2i_tf.training.journal import Journal
+from z2i_tf.training.journal import measured_table
 from z2i_tf.training.watch import DATA_WAIT
 from z2i_tf.training.watch import Watch
 
@@ -133,7 +134,7 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
         measured = actions.evaluate(step)
       logged.update(measured)
       if measured:
-        journal.say(f"step {step}  " + "  ".join(f"{k} {v:.4g}" for k, v in sorted(measured.items())))
+        journal.say(measured_table(step, measured))
     if logged:
       journal.write_scalars(step, logged)
     if config.keep_every and step % config.keep_every == 0:

@@ -38,6 +38,8 @@ from z2i_tf.training.work_dir import writing_errors
 # So many images of the validation data are shown.
 MAX_PICTURES = 4
 
+_STOPPING = "stopping after this step, and saving; Ctrl-C again quits without saving"
+
 
 @dataclasses.dataclass(frozen=True)
 class StageData:
@@ -97,7 +99,7 @@ class StageRun(StageActions):
       written, or another worker is gone; Stopped after a signal.
     """
     stage, record = self._stage, self._record
-    with devices.needing_other_workers(), asked_to_stop() as interruption:
+    with devices.needing_other_workers(), asked_to_stop(_STOPPING) as interruption:
       self._restore()
       if record.step >= stage.loop.iterations:
         print(f"{self._work_dir} has its {stage.loop.iterations} steps already")

@@ -5,14 +5,18 @@ before it reads the variable; they are dropped. If the import fails, they are sh
 """
 
 import contextlib
+import importlib
 import importlib.abc
 import importlib.util
 import os
+import re
 import sys
 import tempfile
 
 _LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 _EVERYTHING, _NOTHING_BUT_CRASHES = "0", "3"
+# How TensorFlow's lines begin: with a severity and time, or before its log is set up.
+_LOG_LINE = re.compile(rb"WARNING: All log messages before absl|[IWEF]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWEF] ")
 
 
 def silence() -> None:
@@ -21,6 +25,22 @@ def silence() -> None:
   is_prepared = any(isinstance(finder, _QuietImport) for finder in sys.meta_path)
   if level != _EVERYTHING and "tensorflow" not in sys.modules and sys.stderr is not None and not is_prepared:
     sys.meta_path.insert(0, _QuietImport())
+
+
+def load() -> None:
+  """Imports TensorFlow without its log lines, for a library: other lines are shown, and the environment stays as it is.
+
+  Nothing is done if it is imported already, or if the user has set the variable. TensorFlow keeps the level that it had
+  while it was imported.
+  """
+  if "tensorflow" in sys.modules or _LEVEL_VARIABLE in os.environ or sys.stderr is None:
+    return
+  os.environ[_LEVEL_VARIABLE] = _NOTHING_BUT_CRASHES
+  try:
+    with _stderr_unless_it_fails(is_shown=lambda line: not _LOG_LINE.match(line)):
+      importlib.import_module("tensorflow")
+  finally:
+    del os.environ[_LEVEL_VARIABLE]
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):
@@ -43,8 +63,11 @@ class _QuietImport(importlib.abc.MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _stderr_unless_it_fails():
-  """Drops what any code of this process writes to standard error in the block; shows it if the block raises."""
+def _stderr_unless_it_fails(is_shown=lambda line: False):
+  """Drops lines that any code of this process writes to standard error in the block; shows them if the block raises.
+
+  Lines, as bytes, for which `is_shown` is true are shown afterwards in any case.
+  """
   sys.stderr.flush()
   terminal = os.dup(2)
   with tempfile.TemporaryFile() as lines:
@@ -55,6 +78,9 @@ def _stderr_unless_it_fails():
       lines.seek(0)
       os.write(terminal, lines.read())
       raise
+    else:
+      lines.seek(0)
+      os.write(terminal, b"".join(filter(is_shown, lines)))
     finally:
       os.dup2(terminal, 2)
       os.close(terminal)

@@ -1,0 +1,125 @@
+"""Help as text, wrapped to the terminal."""
+
+import decimal
+import difflib
+import os
+import shutil
+import sys
+import textwrap
+from types import ModuleType
+from typing import Any, Iterable, List, TextIO
+
+from absl import flags
+
+from z2i_tf.cli.commands import Command
+from z2i_tf.cli.commands import GROUPS
+
+# Of the text beside names; wider names have a line of their own.
+_INDENT = 26
+_MIN_WIDTH, _MAX_WIDTH = 50, 120
+_BOLD, _RED, _PLAIN = "\033[1m", "\033[31m", "\033[0m"
+_REQUIRED = "Required"
+# Module of z2i_tf.cli that defines a flag -> heading; the others' are the command's own.
+_HEADINGS = {"stage_runs": "Run", "data_flags": "Data", "training_flags": "Training", "flag_groups": "Model and masks",
+             "analysis_flags": "Output", "model_import": "Output"}
+_HEADINGS_OF_PREFIXES = {"init_": "Initial weights", "weight_": "Losses", "discriminator_": "Losses"}
+
+
+def usage() -> str:
+  """Returns the help of z2i itself."""
+  lines = ["usage: z2i COMMAND [--flag=value ...] [--flagfile=FILE]"]
+  for title, commands in GROUPS.items():
+    lines += ["", _heading(title)]
+    for name, command in commands.items():
+      lines += _entry(name, command.text, 22)
+  return "\n".join([*lines, "", "z2i COMMAND --help shows a command's flags and examples."])
+
+
+def command_help(name: str, command: Command, module: ModuleType, values: flags.FlagValues) -> str:
+  """Returns the help of a command: usage, examples, then its flags in groups, those it needs first."""
+  optional = " ".join(getattr(module, "OPTIONAL_ARGUMENTS", ()))
+  parts = ["z2i", name, *getattr(module, "ARGUMENTS", ()), *([f"[{optional}]"] if optional else []),
+           *(_signature(values[flag]) for flag in command.required), "[--flag=value ...] [--flagfile=FILE]"]
+  lines = [_wrapped("usage: " + " ".join(parts), " " * 8), ""]
+  for paragraph in module.__doc__.strip().split("\n\n"):
+    lines += [_wrapped(paragraph), ""]
+  lines += [_heading("Examples"), *(f"  {example}" for example in command.examples)]
+  groups = {_REQUIRED: [values[flag] for flag in command.required], "Options": []}
+  for definer, defined in values.flags_by_module_dict().items():
+    for flag in defined:
+      if flag.name not in command.required:
+        title = next((title for prefix, title in _HEADINGS_OF_PREFIXES.items() if flag.name.startswith(prefix)),
+                     _HEADINGS.get(definer.rpartition(".")[2], "Options"))
+        groups.setdefault(title, []).append(flag)
+  for title, members in groups.items():
+    if members:
+      lines += ["", _heading(title)]
+    for flag in members:
+      lines += _entry(_signature(flag), _description(flag), _INDENT)
+  return "\n".join(lines)
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+  """Returns "; did you mean ...?" with what is spelled like `name`, or ""."""
+  found = difflib.get_close_matches(name.replace("-", "_") if prefix else name, list(known), n=2)
+  return f"; did you mean {' or '.join(prefix + match for match in found)}?" if found else ""
+
+
+def colour(text: str, code: str, stream: TextIO) -> str:
+  """Returns the text in a colour if the stream is a terminal and the environment's NO_COLOR is not set."""
+  is_wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+  return code + text + _PLAIN if is_wanted else text
+
+
+def error_prefix(text: str) -> str:
+  """Returns the beginning of an error message for stderr."""
+  return colour(text, _RED, sys.stderr)
+
+
+def _heading(text):
+  return colour(text, _BOLD, sys.stdout)
+
+
+def _width():
+  return min(max(shutil.get_terminal_size().columns, _MIN_WIDTH), _MAX_WIDTH)
+
+
+def _wrapped(text, hanging=""):
+  return textwrap.fill(" ".join(text.split()), _width(), subsequent_indent=hanging, break_on_hyphens=False,
+                       break_long_words=False)
+
+
+def _entry(name: str, text: str, indent: int) -> List[str]:
+  lines = textwrap.wrap(text, _width() - indent, break_on_hyphens=False, break_long_words=False) or [""]
+  if len(name) + 4 > indent:
+    return [f"  {name}", *(" " * indent + line for line in lines)]
+  return [f"  {name:<{indent - 2}}{lines[0]}", *(" " * indent + line for line in lines[1:])]
+
+
+def _signature(flag) -> str:
+  """Returns the flag as it is typed."""
+  if flag.boolean:
+    return f"--[no]{flag.name}"
+  choices = getattr(flag.parser, "enum_values", None)
+  value = "|".join(choices) if choices else {"int": "N", "float": "X", "comma separated list of strings": "A,B"}.get(
+      flag.flag_type(), "DIR" if flag.name.endswith("_dir") else "VALUE")
+  return (f"-{flag.short_name}, " if flag.short_name else "") + f"--{flag.name}={value}"
+
+
+def _description(flag) -> str:
+  text = " ".join(flag.help.split())
+  if getattr(flag.parser, "enum_values", None) and text.startswith("<"):  # absl's list of what can be chosen.
+    text = text.partition(">: ")[2]
+  default = _as_written(flag.default)
+  return f"{text} (default: {default})" if default else text
+
+
+def _as_written(default: Any) -> str:
+  """Returns a default as a person writes it; "" for none."""
+  if isinstance(default, bool):
+    return "yes" if default else "no"
+  if isinstance(default, float):
+    return format(decimal.Decimal(repr(default)).normalize(), "f")
+  if isinstance(default, list):
+    return ",".join(default)
+  return "" if default is None else str(default)

@@ -1,0 +1,191 @@
+"""The generator for people who live in Keras: compile, fit, evaluate, predict, save, and back to a model folder.
+
+It trains with the steps and the losses of `z2i train`, without discriminator and perceptual network; `z2i train` has
+these, continued runs, averages of weights and several machines.
+"""
+
+import dataclasses
+import os
+import types
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+import tensorflow as tf
+
+from z2i_tf import checkpoints
+from z2i_tf import conventions
+from z2i_tf.errors import InputError
+from z2i_tf.inference import model_store
+from z2i_tf.inference.generator import DEFAULT_MAX_THICKNESS_PX
+from z2i_tf.inference.generator import with_max_thickness
+from z2i_tf.keras_api import keras
+from z2i_tf.keras_api import Mean
+from z2i_tf.keras_api import optimizers
+from z2i_tf.keras_api import register_serializable
+from z2i_tf.models import zoom_inpainter
+from z2i_tf.models.blocks import freeze_batch_norms
+from z2i_tf.training.config import check_l1_normalization
+from z2i_tf.training.config import LossWeights
+from z2i_tf.training.config import OVER_IMAGE
+from z2i_tf.training.joint_step import JointStep
+
+# The paper's weights of the terms on pixels.
+PIXEL_LOSSES = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)
+_TOTAL = "loss/generator"
+# What is reported, as Keras calls it.
+_REPORTED = ("loss", "l1_coarse", "l1_sr", "l1_refine", "gradient", "hole_ratio", "hole_psnr_result", "hole_l1_result",
+             *(f"{measure}_{stage}" for measure in ("psnr", "ssim", "l1")
+               for stage in (conventions.RESULT, conventions.COMPOSED_HR)))
+
+
+def load_model(model: Union[str, os.PathLike] = model_store.DEFAULT) -> "ZoomInpainter":
+  """Loads a trained generator as a Keras model.
+
+  Args:
+    model: name of a bundled model, or a folder with `model.npz`.
+  Raises: InputError if there is no such model, or its file is damaged.
+  """
+  try:
+    return model_store.load_model(os.fspath(model), lambda config, thickness: ZoomInpainter(config, thickness))
+  except InputError as error:
+    raise InputError(str(error).replace("--model=", "model=")) from error
+
+
+@register_serializable(package="z2i_tf")
+class ZoomInpainter(zoom_inpainter.ZoomInpainter):
+  """The whole generator as a Keras model; see `models.zoom_inpainter.ZoomInpainter` for inputs and outputs.
+
+  Batches for `fit` and `evaluate` are those of `z2i_tf.training_dataset`: dicts of "image_lr" and "image_hr" in [0, 1]
+  and "mask_lr", 1 = hole. What Keras reports:
+    loss: weighted sum of the terms.
+    l1_coarse, l1_sr, l1_refine, gradient: the terms, unweighted.
+    psnr_result, psnr_composed_hr: dB; with `evaluate` also ssim_*, l1_*, and hole_psnr_result, hole_l1_result.
+    gradient_norm_*: of each network while training, before clipping.
+  """
+
+  def __init__(self, config: zoom_inpainter.ModelConfig = zoom_inpainter.ModelConfig(),
+               max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX, **kwargs):
+    """Builds networks with random weights.
+
+    Args:
+      config: what they look like.
+      max_thickness_px: up to which thickness they fill holes; kept with the weights.
+    """
+    super().__init__(config, **kwargs)
+    self.max_thickness_px = max_thickness_px
+    # Neither is a part of the model: Keras would count and save the variables of metrics that it finds in a dict.
+    self._run = types.SimpleNamespace(means={}, settings={})
+
+  def get_config(self) -> Dict[str, Any]:
+    return {**super().get_config(), "max_thickness_px": self.max_thickness_px}
+
+  def compile(self, optimizer: Union[str, optimizers.Optimizer] = "adam", loss_weights: LossWeights = PIXEL_LOSSES,
+              l1_normalization: str = OVER_IMAGE, gradient_clip_norm: float = 0.0, freeze_batch_norm: bool = False,
+              **kwargs) -> None:
+    """Says how `fit` trains.
+
+    Args:
+      optimizer: of Keras 2, or its name.
+      loss_weights: of the terms on pixels; those of the VGG and the adversarial terms are 0.
+      l1_normalization: whether the L1 of the fills is a mean over the "image" or over the "hole".
+      gradient_clip_norm: global norm that the gradient is scaled down to; 0 = never.
+      freeze_batch_norm: whether batch norms keep the statistics that they have, and normalise by them: for few
+        examples per batch.
+      **kwargs: Keras' own that say how to run: `run_eagerly`, `jit_compile`, `steps_per_execution`.
+    Raises: ValueError for a weight of another term, or an argument that has no meaning here.
+    """
+    unknown = set(kwargs) - {"run_eagerly", "jit_compile", "steps_per_execution"}
+    if unknown:
+      raise ValueError("The losses are those of the package, see `loss_weights`. Received: "
+                       f"{', '.join(sorted(unknown))}")
+    if not isinstance(loss_weights, LossWeights) or loss_weights.use_vgg or loss_weights.use_discriminator:
+      raise ValueError("loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and "
+                       f"weight_adversarial of 0; z2i train has these terms. Received: {loss_weights}")
+    check_l1_normalization(l1_normalization)
+    for network in (self.coarse_net, self.refinement_net):
+      freeze_batch_norms(network, freeze_batch_norm)
+    self._run.settings = {"loss_weights": dataclasses.asdict(loss_weights), "l1_normalization": l1_normalization,
+                          "gradient_clip_norm": gradient_clip_norm, "freeze_batch_norm": freeze_batch_norm}
+    with self.distribute_strategy.scope():
+      names = [*_REPORTED, *("gradient_norm_" + name for name in self.networks)]
+      self._run.means = {name: Mean(name=name) for name in names}
+    super().compile(optimizer=optimizer, **kwargs)
+
+  def get_compile_config(self) -> Optional[Dict[str, Any]]:
+    """Returns the arguments of `compile`, JSON-compatible; None before it was called."""
+    settings = self._run.settings
+    return {**settings, "optimizer": optimizers.serialize(self.optimizer)} if settings else None
+
+  def compile_from_config(self, config: Mapping[str, Any]) -> None:
+    """Calls `compile` with what `get_compile_config` returned, and makes the optimizer's variables."""
+    self.compile(**{**config, "optimizer": optimizers.deserialize(config["optimizer"]),
+                    "loss_weights": LossWeights(**config["loss_weights"])})
+    self.optimizer.build([variable for network in self.networks.values() for variable in network.trainable_variables])
+
+  @property
+  def metrics(self) -> List[Mean]:
+    """What Keras sets back at the beginning of an epoch."""
+    return list(self._run.means.values())
+
+  def train_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    """Updates all networks once, as `z2i train` does; returns means since the epoch's beginning."""
+    data = _batch(data)
+    return self._reported(self._step(data)(data), data)
+
+  def test_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    """Returns losses and quality, means since the beginning, without training."""
+    data = _batch(data)
+    step = self._step(data)
+    stages, quality = step.evaluate(data)
+    means = {name: tf.reduce_mean(values) / self._replicas for name, values in quality.items()}
+    return self._reported({**step.losses(stages, data), **means}, data)
+
+  def save_model_folder(self, folder: Union[str, os.PathLike]) -> str:
+    """Writes the weights as `folder/model.npz`, which the `z2i` command and `Inpainter.load` take as a model.
+
+    Args:
+      folder: made if it is missing; a model that is there is replaced.
+    Returns: the path of the file.
+    Raises: InputError if it cannot be written.
+    """
+    folder = os.fspath(folder)
+    try:
+      os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+      raise InputError(f"{folder}: cannot write the model: {error.strerror or error}") from error
+    description = {"model": dataclasses.asdict(self.model_config)}
+    return checkpoints.write_model_file(folder, checkpoints.read_arrays(self.networks),
+                                        with_max_thickness(description, self.max_thickness_px))
+
+  @property
+  def _replicas(self):
+    return tf.distribute.get_replica_context().num_replicas_in_sync
+
+  def _step(self, data):
+    """Returns the update for batches of this size."""
+    settings, batch_size = self._run.settings, _count(data) * self._replicas
+    return JointStep(self, None, None, LossWeights(**settings["loss_weights"]), self.optimizer, None, batch_size,
+                     settings["gradient_clip_norm"], settings["l1_normalization"])
+
+  def _reported(self, scalars, data):
+    """Adds scalars, whose sum over the replicas is the global value, to their means; returns these by Keras' names."""
+    reported = {}
+    for name, value in scalars.items():
+      key = "loss" if name == _TOTAL else name.removeprefix("loss/").replace("/", "_")
+      mean = self._run.means[key]
+      mean.update_state(value * self._replicas, _count(data))
+      reported[key] = mean.result()
+    return reported
+
+
+def _batch(data):
+  """Returns the dict of what Keras gives to a step; raises ValueError if it is something else."""
+  inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+  if not isinstance(inputs, Mapping) or targets is not None or weights is not None:
+    raise ValueError("Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset, without "
+                     f"targets and weights. Received: {type(data).__name__} with {type(inputs).__name__}")
+  return inputs
+
+
+def _count(data):
+  """Number of examples of a replica's share."""
+  return tf.cast(tf.shape(data[conventions.MASK_LR])[0], tf.float32)
