@@ -181,7 +181,7 @@ def test_unreadable_files(tmp_path):
 
 def test_unwritable_places(tmp_path):
   with pytest.raises(InputError, match="no such folder"):
-    image_io.check_writable_file(str(tmp_path / "nowhere" / "a.png"))
+    image_io.check_writable_file(str(tmp_path / "nowhere" / "deeper" / "a.png"))
   with pytest.raises(InputError, match="unknown image extension"):
     image_io.check_writable_file(str(tmp_path / "a.xyz"))
   with pytest.raises(InputError, match="cannot be written"):

@@ -44,6 +44,6 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
 
 def test_public_names_come_when_asked_for():
   assert set(z2i_tf.__all__) <= set(dir(z2i_tf))
-  for name in z2i_tf.__all__:
+  for name in set(z2i_tf.__all__) - {"keras"}:  # A module, whose name has its package's.
     assert getattr(z2i_tf, name).__name__ == name
   assert not hasattr(z2i_tf, "Painter")

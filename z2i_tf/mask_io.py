@@ -164,13 +164,14 @@ def was_erased(alpha: Optional[np.ndarray], mask: np.ndarray, is_own_mask: bool 
 
   Args:
     alpha: (H, W) uint8 or uint16, or None.
-    mask: (H, W) uint8, the hole as given.
+    mask: (H, W), the hole as given; anything but 0 is hole.
     is_own_mask: whether the mask was read from the photograph's own transparency; else all of the hole but its edge
       must be transparent.
   """
   if alpha is None or not (alpha[mask != 0] < np.iinfo(alpha.dtype).max).any():
     return False
-  return is_own_mask or not alpha[cv2.erode(mask, _EDGE) != 0].any() and bool((alpha[mask != 0] == 0).mean() > _MOSTLY)
+  inner = cv2.erode((mask != 0).astype(np.uint8), _EDGE) != 0
+  return is_own_mask or not alpha[inner].any() and bool((alpha[mask != 0] == 0).mean() > _MOSTLY)
 
 
 def made_opaque(alpha: np.ndarray, hole: np.ndarray) -> np.ndarray:

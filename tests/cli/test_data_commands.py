@@ -10,7 +10,6 @@ import pytest
 from tests.datasets import stand_ins
 from z2i_tf import image_io
 from z2i_tf.cli import data_flags
-from z2i_tf.cli import progress
 from z2i_tf.cli.main import main
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import sources
@@ -87,16 +86,6 @@ def test_check_data_with_nothing_usable(images, capsys):
   assert main(["check-data", f"--data_dir={images}", "--crop_size=40"]) == 2
   error = capsys.readouterr().err
   assert error == f"z2i check-data: nothing usable in --source=folder --data_dir={images}\n"
-
-
-def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
-  monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
-  with progress.progress(4, "image") as advance:
-    for _ in range(2):
-      advance()
-  lines = capsys.readouterr().err.splitlines()
-  assert len(lines) == 2 and "1/4" in lines[0] and "2/4" in lines[1]
-  assert "image/s" in lines[1] and "<00:00" in lines[1]  # Speed, and the time left.
 
 
 def test_a_folder_that_was_not_prepared(images, capsys):

@@ -449,4 +449,4 @@ def test_many_bad_images_are_counted_but_not_all_named(capsys):
       bad_images.report(f"{number}.png", InputError(f"{number}.png: broken"))
   assert bad_images.count == 30
   lines = capsys.readouterr().err.splitlines()
-  assert len(lines) == 21 and "check-data names them all" in lines[-1]
+  assert len(lines) == 21 and "check-data --verbose names them all" in lines[-1]
