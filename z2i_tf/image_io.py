@@ -68,7 +68,8 @@ def list_images(folder: str, recursive: bool = False) -> List[str]:
   """
   paths = [path for path in _files(folder, recursive) if opening.with_extension_of(path, IMAGE_EXTENSIONS)]
   if not paths:
-    raise InputError(left_out(folder, recursive) or f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})")
+    others = left_out(folder, recursive)
+    raise InputError(f"{folder}: no images in it ({', '.join(IMAGE_EXTENSIONS)})" + (f"; {others}" if others else ""))
   return sorted(paths)
 
 
