@@ -1,4 +1,4 @@
-"""The hash by which a file is known again: in records, of bundled models and downloaded weights. Nothing heavy."""
+"""Computes the SHA-256 that identifies a file: in records, of bundled models, of downloaded weights."""
 
 import errno
 import hashlib

@@ -175,7 +175,7 @@ class Api:
     return {"mask": session.add_mask(mask), "text": text, "png": base64.b64encode(body).decode()}, 201
 
   def _mask(self, name):
-    """The union of what was filled and of what is painted, as a file."""
+    """Returns the mask of all fills and painted strokes as a PNG file."""
     session = self._sessions.get(name)
     painted = session.draw(shapes_lib.parse(json_object(_MAX_JSON_BYTES).get("shapes")))
     union = shapes_lib.whole(session.filled_masks() + [mask for mask in [painted] if mask is not None], session.size)

@@ -51,7 +51,7 @@ class Job:
       raise Cancelled()
 
   def cancel(self) -> None:
-    """Ends the job at its next step, at once for whoever waits for it."""
+    """Cancels the job: waiting callers return at once, the work stops at its next step."""
     self._change(is_cancelled=True)
 
   def updates(self) -> Iterator[Dict[str, int]]:

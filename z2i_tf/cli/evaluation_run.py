@@ -120,7 +120,7 @@ def _settings(values) -> Dict[str, Any]:
 
 
 def _weighted_metrics(values):
-  """Returns metrics by name, those that are asked for and to be had, notes, and lines on what is left out."""
+  """Returns the requested and available metrics by name, notes, and a line for each one left out."""
   wanted = {}
   if values.lpips_net != "none":
     wanted[evaluate.LPIPS] = lambda: lpips.Lpips(values.lpips_net, values.lpips_features, values.lpips_linear)

@@ -108,7 +108,7 @@ def _signature(flag) -> str:
 
 def _description(flag) -> str:
   text = " ".join(flag.help.split())
-  if getattr(flag.parser, "enum_values", None) and text.startswith("<"):  # absl's list of what can be chosen.
+  if getattr(flag.parser, "enum_values", None) and text.startswith("<"):  # absl's list of choices.
     text = text.partition(">: ")[2]
   default = _as_written(flag.default)
   return f"{text} (default: {default})" if default else text
