@@ -40,7 +40,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0 (the bundled weights have a note of their own in z2i_tf/assets)",
     packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
-    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "reports/report.css", "study/page/*", "app/static/*",
+    package_data={"z2i_tf": ["assets/SHA256SUMS", "assets/*/*", "report/report.css", "study/page/*", "app/static/*",
                              "app/openapi.json"]},
     python_requires=">=3.10,<3.14",
     install_requires=[

@@ -1,12 +1,13 @@
 """What the benchmarks count and measure of TensorFlow's arithmetic."""
 
 import collections
+from collections import Counter
+from collections.abc import Callable
 import glob
 import os
 import statistics
 import tempfile
 import time
-from typing import Callable, Counter
 
 import tensorflow as tf
 

@@ -26,11 +26,11 @@ from PIL import Image
 from PIL import ImageOps
 import psutil
 
-from z2i_tf import image_io
 from z2i_tf.datasets import pipelines
-from z2i_tf.datasets import prepared
+from z2i_tf.datasets import tiled_records
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
 
 _SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "images")
@@ -47,7 +47,7 @@ _MASK_RUNS = 500
 
 def _write_images(folder, photos_dir):
   """Writes PNGs of the size of DIV2K's."""
-  photos = [image_io.read_rgb(path) for path in image_io.list_images(photos_dir or _SAMPLES, recursive=True)[:_IMAGES]]
+  photos = [image_files.read_rgb(path) for path in image_files.list_images(photos_dir or _SAMPLES, recursive=True)[:_IMAGES]]
   rng = np.random.default_rng(0)
   for number in range(_IMAGES):
     if photos_dir:
@@ -69,7 +69,7 @@ def _mosaic(photos, rng):
 
 
 def _dataset(kind, folder, records):
-  source = prepared.PreparedSource(records) if kind == "tfrecord" else FolderSource(folder)
+  source = tiled_records.PreparedSource(records) if kind == "tfrecord" else FolderSource(folder)
   config = pipelines.ExampleConfig(
       crop_size=_CROP_SIZE, scale=2, masks=MaskMixture.parse("small"), seed=0,
       crops_per_image=_CROPS_PER_IMAGE if kind.startswith("--") else 1)
@@ -161,7 +161,7 @@ def main():
       os.mkdir(path)
     _write_images(images, arguments.photos_dir)
     source = FolderSource(images)
-    seconds = _milliseconds(lambda _: prepared.write_shards(
+    seconds = _milliseconds(lambda _: tiled_records.write_shards(
         source, records, {}, 128, 4, BadImages(fail=True), lambda: None), 1) / 1000
     size = {path: sum(os.path.getsize(entry) for entry in os.scandir(path)) / 2**20 for path in (images, records)}
     print(f"{_IMAGES} PNGs of {_WIDTH}x{_HEIGHT}, {size[images]:.0f} MiB; prepared: {size[records]:.0f} MiB, "
@@ -172,7 +172,7 @@ def main():
 
     jpeg = io.BytesIO()
     Image.fromarray(source.open(0).crop(0, 0, _CROP_SIZE, _CROP_SIZE)).save(jpeg, "JPEG", quality=95)
-    decode = _milliseconds(lambda _: image_io.read_rgb("", jpeg.getvalue()), _MASK_RUNS)
+    decode = _milliseconds(lambda _: image_files.read_rgb("", jpeg.getvalue()), _MASK_RUNS)
     print(f"\none 256x256 JPEG decoded   {decode:6.2f} ms")
     for kind in ("small", "large", "rect"):
       masks = MaskMixture.parse(kind)

@@ -25,10 +25,10 @@ import cv2
 import numpy as np
 from skimage import metrics as skimage_metrics
 
-from z2i_tf import image_io
-from z2i_tf import processor
 from z2i_tf.evaluation import image_scores
+from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.system import processor
 
 _SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "images")
 _PARTS = ("metrics", "memory")
@@ -41,7 +41,7 @@ _MARGIN = image_scores.SSIM_WINDOW // 2
 def _examples(count, side):
   """Results, originals and masks: crops of the sample photographs, scaled to `side` where they are smaller."""
   rng, mixture = np.random.default_rng(0), MaskMixture.parse("small")
-  photos = [image_io.read_rgb(path) for path in image_io.list_images(_SAMPLES)]
+  photos = [image_files.read_rgb(path) for path in image_files.list_images(_SAMPLES)]
   examples = []
   for number in range(count):
     photo = photos[number % len(photos)]
@@ -132,8 +132,8 @@ def _measure_memory(arguments):
       os.mkdir(images)
       os.mkdir(masks)
       for number, (_, original, mask) in enumerate(itertools.islice(itertools.cycle(examples), count)):
-        image_io.write_rgb(os.path.join(images, f"{number:03d}.png"), original)
-        image_io.write_mask(os.path.join(masks, f"{number:03d}.png"), mask)
+        image_files.write_rgb(os.path.join(images, f"{number:03d}.png"), original)
+        image_files.write_mask(os.path.join(masks, f"{number:03d}.png"), mask)
       start = time.perf_counter()
       process = subprocess.Popen(
           [sys.executable, "-m", "z2i_tf", "evaluate", f"--image_dir={images}", f"--mask_dir={masks}",

@@ -1,19 +1,20 @@
 """Images large and small, their holes, and what fills them: for `photographs.py` and `inference.py`."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import concurrent.futures
 import multiprocessing
 import os
 import time
-from typing import Callable, Dict, Iterator, Tuple
 
 import cv2
 import numpy as np
 
-from z2i_tf import image_io
-from z2i_tf import memory
 from z2i_tf.evaluation import baselines
-from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.images import image_files
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.system import memory
 
 _SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "images")
 TELEA, NAVIER_STOKES, ALONE, NONE, DEFAULT = "Telea", "Navier-Stokes", "networks alone", "detail none", "default"
@@ -22,9 +23,9 @@ _HOLE_SHARE = 0.05
 _MAX_PIXELS, _REDUCED_PIXELS = 3e6, 2.8e6
 
 
-def sample(shape: Tuple[int, int]) -> np.ndarray:
+def sample(shape: tuple[int, int]) -> np.ndarray:
   """Returns (height, width, 3) uint8: a sample photograph, enlarged to twice its size, and its mirror images."""
-  photo = image_io.read_rgb(os.path.join(_SAMPLES, "coffee.jpg"))
+  photo = image_files.read_rgb(os.path.join(_SAMPLES, "coffee.jpg"))
   photo = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[:shape[0], :shape[1]]
   return np.pad(photo, [(0, shape[0] - photo.shape[0]), (0, shape[1] - photo.shape[1]), (0, 0)], "symmetric")
 
@@ -37,14 +38,14 @@ def centre(photo: np.ndarray) -> np.ndarray:
 
 def small_samples() -> np.ndarray:
   """Returns (4, SIDE, SIDE, 3) uint8: the middles of the sample photographs."""
-  return np.stack([centre(image_io.read_rgb(path)) for path in image_io.list_images(_SAMPLES)])
+  return np.stack([centre(image_files.read_rgb(path)) for path in image_files.list_images(_SAMPLES)])
 
 
-def photographs(folder: str, count: int) -> Iterator[Tuple[str, np.ndarray]]:
+def photographs(folder: str, count: int) -> Iterator[tuple[str, np.ndarray]]:
   """Yields names and pixels of some of a folder's photographs, evenly over its list."""
-  paths = image_io.list_images(folder)
+  paths = image_files.list_images(folder)
   for index in np.linspace(0, len(paths) - 1, min(len(paths), count)).round().astype(int):
-    yield os.path.basename(paths[index]), image_io.read_rgb(paths[index])
+    yield os.path.basename(paths[index]), image_files.read_rgb(paths[index])
 
 
 def reduced(photo: np.ndarray) -> np.ndarray:
@@ -72,24 +73,24 @@ def blob(rng: np.random.Generator) -> np.ndarray:
   return (points - (low + high) / 2.0) / (high - low).max()
 
 
-def inside(points: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+def inside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
   """Returns the inside of a curve of (n, 2) points x, y as a mask: (height, width) uint8, 1 = hole."""
   return cv2.fillPoly(np.zeros(shape, np.uint8), [np.rint(points).astype(np.int32)], 1)
 
 
-def middle_blob(shape: Tuple[int, int]) -> np.ndarray:
+def middle_blob(shape: tuple[int, int]) -> np.ndarray:
   """Returns a blob of 5% of the area in the middle: (height, width) uint8, 1 = hole."""
   points = blob(np.random.default_rng(0))
   scale = (_HOLE_SHARE * shape[0] * shape[1] / cv2.contourArea(points.astype(np.float32)))**0.5
   return inside(scale * points + np.array(shape[::-1]) / 2.0, shape)
 
 
-def disc(thickness: int, shape: Tuple[int, int]) -> np.ndarray:
+def disc(thickness: int, shape: tuple[int, int]) -> np.ndarray:
   """Returns a disc of that diameter in the middle: (height, width) uint8, 1 = hole."""
   return cv2.circle(np.zeros(shape, np.uint8), (shape[1] // 2, shape[0] // 2), thickness // 2, 1, cv2.FILLED)
 
 
-def methods(inpainter: Inpainter, max_pixels: float = float("inf")) -> Dict[str, Callable]:
+def methods(inpainter: PhotoInpainter, max_pixels: float = float("inf")) -> dict[str, Callable]:
   """Returns name -> (image (H, W, 3) uint8, mask (H, W) uint8, 1 = hole) -> filled image.
 
   Args:
@@ -110,14 +111,14 @@ def methods(inpainter: Inpainter, max_pixels: float = float("inf")) -> Dict[str,
           NONE: lambda image, mask: inpainter(image, mask, detail="none"), DEFAULT: inpainter}
 
 
-def fill_in_child(model: str, precision: str, shape: Tuple[int, int], native: bool) -> Tuple[int, int, float]:
+def fill_in_child(model: str, precision: str, shape: tuple[int, int], native: bool) -> tuple[int, int, float]:
   """Fills the middle blob of a sample in a process of its own.
 
   Args:
-    model: as of `Inpainter.load`.
-    precision: as of `Inpainter.load`.
+    model: as of `PhotoInpainter.load`.
+    precision: as of `PhotoInpainter.load`.
     shape: height and width of the image.
-    native: as of `Inpainter`.
+    native: as of `PhotoInpainter`.
   Returns: peak memory of the process before the fill and after it, bytes; seconds of the fill, its first.
   """
   with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -125,7 +126,7 @@ def fill_in_child(model: str, precision: str, shape: Tuple[int, int], native: bo
 
 
 def _fill(model, precision, shape, native):
-  inpainter, image, mask = Inpainter.load(model, precision), sample(shape), middle_blob(shape)
+  inpainter, image, mask = PhotoInpainter.load(model, precision), sample(shape), middle_blob(shape)
   before = memory.peak_resident_bytes()
   start = time.perf_counter()
   inpainter(image, mask, native)

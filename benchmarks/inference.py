@@ -35,14 +35,14 @@ import arithmetic
 import examples
 from examples import SIDE
 import inference_paths
-from z2i_tf import checkpoints
 from z2i_tf import image_ops
-from z2i_tf import memory
-from z2i_tf import processor
+from z2i_tf.export import saved_model
 from z2i_tf.inference import model_store
-from z2i_tf.inference import saved_model
 from z2i_tf.inference.bundled_models import model_folder
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.system import memory
+from z2i_tf.system import processor
 
 _DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
 _KINDS = ("small", "large")
@@ -63,7 +63,7 @@ def _holes(kind, count):
 def _weights(arguments):
   """Returns the configuration and the arrays of the weights that are measured."""
   if arguments.model:
-    arrays, config = checkpoints.read_model_file(model_folder(arguments.model))
+    arrays, config = model_weights.read_model_file(model_folder(arguments.model))
     return ModelConfig(**config["model"]), arrays
   config = ModelConfig(width=arguments.width)
   holes = np.concatenate([_holes(kind, 2) for kind in _KINDS])
@@ -172,7 +172,7 @@ def main():
     if set(chosen) - {"startup"}:
       config, arrays = _weights(arguments)
       model = os.path.join(folder, "model")
-      checkpoints.write_model_file(model, arrays, {"model": dataclasses.asdict(config)})
+      model_weights.write_model_file(model, arrays, {"model": dataclasses.asdict(config)})
     if "speed" in chosen:
       _measure_speed(config, arrays, arguments)
     if "saved_model" in chosen:

@@ -1,18 +1,17 @@
 """The ways from a photograph to its filled one that `inference.py` compares, and the weights they share."""
 
-from typing import Dict, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 import plain_networks
-from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictor import Predictor
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import layers
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
@@ -20,7 +19,7 @@ from z2i_tf.models.zoom_inpainter import ZoomInpainter
 _FILL_DEVIATION, _SR_DEVIATION, _RESIDUAL_DEVIATION = 0.2, 0.02, 0.05
 
 
-def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -> Dict[str, np.ndarray]:
+def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
   """Returns seeded random weights with which activations and images are in the range of a trained model's.
 
   The moving statistics of the batch norms are those of one pass over the photographs; the last convolution of each
@@ -49,12 +48,12 @@ def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -
   inputs = tf.concat([zoomed, image_ops.upscale_nearest(mask, config.scale)], axis=-1)
   residual = model.refinement_net(inputs, training=True) - zoomed
   _set_range(model.refinement_net, residual.numpy().reshape(-1, 3), _RESIDUAL_DEVIATION, 0.0)
-  return checkpoints.read_arrays(model.networks)
+  return model_weights.read_arrays(model.networks)
 
 
 def _set_range(network, values, deviation, mean):
   """Makes the last convolution, which gives the values (n, 3), give some of that deviation and mean."""
-  *_, kernel, bias = [variable for name, variable in checkpoints.network_variables(network).items()
+  *_, kernel, bias = [variable for name, variable in model_weights.network_variables(network).items()
                       if name.startswith("conv")]
   scale = deviation / values.std()
   kernel.assign(kernel * scale)
@@ -64,10 +63,10 @@ def _set_range(network, values, deviation, mean):
 class PlainPath:
   """Three calls of networks of ordinary layers, float32; what is between them is done outside of them."""
 
-  def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray], shape: Tuple[int, int]):
+  def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray], shape: tuple[int, int]):
     """Traces the networks for images (H, W) of one shape, multiples of 8."""
     networks = plain_networks.generator(config.width, config.scale)
-    checkpoints.assign_arrays(networks, arrays, "the benchmark's weights")
+    model_weights.assign_arrays(networks, arrays, "the benchmark's weights")
     self._scale = config.scale
     low, high = [1, *shape], [1, *(config.scale * side for side in shape)]
     inputs = {conventions.COARSE_NET: [*low, 4], conventions.SR_NET: [*low, 3], conventions.REFINE_NET: [*high, 4]}
@@ -93,9 +92,9 @@ class PlainPath:
 class KerasPath:
   """The package's Keras model, which training uses, in one call; float32."""
 
-  def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray]):
+  def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray]):
     model = ZoomInpainter(config)
-    checkpoints.assign_arrays(model.networks, arrays, "the benchmark's weights")
+    model_weights.assign_arrays(model.networks, arrays, "the benchmark's weights")
     self._call = tf.function(model, autograph=False)
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -107,7 +106,7 @@ class KerasPath:
 class OurPath:
   """What the networks do in the package's inference, with an image seen whole."""
 
-  def __init__(self, config: ModelConfig, arrays: Dict[str, np.ndarray], precision: str):
+  def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray], precision: str):
     self._predictor = Predictor(Generator(config, arrays, precision))
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:

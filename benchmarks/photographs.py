@@ -36,15 +36,15 @@ from examples import NAVIER_STOKES
 from examples import NONE
 from examples import SIDE
 from examples import TELEA
-from z2i_tf import image_io
-from z2i_tf import memory
-from z2i_tf import processor
+from z2i_tf.analyses import comparison_sheet
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation.st_lpips import StLpips
+from z2i_tf.images import image_files
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
-from z2i_tf.inference.inpainter import Inpainter
-from z2i_tf.reports import comparison_sheet
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.system import memory
+from z2i_tf.system import processor
 
 _DEFAULT_PARTS, _PHOTO_PARTS = ("speed", "sizes", "memory"), ("quality", "thickness")
 _SPEED_SIZES, _MEMORY_SIZES = ((1366, 2048), (2880, 3840)), ((3000, 4000), (4000, 6000))  # Height, width.
@@ -149,7 +149,7 @@ def _better_opencv(scores):
 def _measure_quality(inpainter, arguments):
   scorer, methods = _Scorer(), examples.methods(inpainter, arguments.native_max_mp * 1e6)
   if arguments.output_dir:
-    image_io.create_folder(arguments.output_dir)
+    image_files.create_folder(arguments.output_dir)
   rng, scores = np.random.default_rng(0), {}
   for name, photo in examples.photographs(arguments.photos, arguments.count):
     photo = examples.reduced(photo)
@@ -161,7 +161,7 @@ def _measure_quality(inpainter, arguments):
       shown = (_better_opencv(scores[name]), NONE, DEFAULT)
       sheet = comparison_sheet.draw_sheet(["input", *shown, "original"], [[_crop(image, mask) for image in (
           damaged, *(results[method] for method in shown), photo)]])
-      image_io.write_rgb(os.path.join(arguments.output_dir, f"{name}.png"), sheet)
+      image_files.write_rgb(os.path.join(arguments.output_dir, f"{name}.png"), sheet)
   _print_quality(scores, f"{len(scores)} photographs, a blob in each; means (of high frequencies also the median); the "
                  f"networks alone fill a copy of at most {arguments.native_max_mp:g} MP, enlarged bicubically")
   if arguments.output_dir:
@@ -247,7 +247,7 @@ def main():
   if arguments.store and arguments.model in model_store.bundled_names():
     parser.error(f"--store: {arguments.model} is a bundled model; give a folder")
   print(f"{arguments.model}, {arguments.precision}, {processor.usable_cores()} cores of {processor.model_name()}")
-  inpainter = Inpainter.load(arguments.model, arguments.precision)
+  inpainter = PhotoInpainter.load(arguments.model, arguments.precision)
   for part in chosen:
     parts[part](inpainter, arguments)
 

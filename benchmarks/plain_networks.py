@@ -4,7 +4,6 @@ Enlarging comes before a convolution, 3x3 patches are tensors, attention has the
 weights are in the order of the package's own networks, so that weights can be copied.
 """
 
-from typing import Dict
 
 import tensorflow as tf
 
@@ -13,7 +12,7 @@ from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 
 
-def generator(width: int, scale: int) -> Dict[str, Model]:
+def generator(width: int, scale: int) -> dict[str, Model]:
   """Returns the three networks by their names in weight files; inputs and outputs are those of `z2i_tf.models`."""
   return {conventions.COARSE_NET: _coarse(width), conventions.SR_NET: _super_resolution(width, scale),
           conventions.REFINE_NET: _refinement(width)}

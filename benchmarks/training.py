@@ -35,7 +35,6 @@ import tensorflow as tf
 
 import arithmetic
 import plain_networks
-from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import layers
@@ -44,15 +43,16 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import VGG19
 from z2i_tf.keras_api import vgg19_preprocess_input
 from z2i_tf.layers.spectral_norm import spectral_norm
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
-from z2i_tf.training.guarded_step import guarded_step
 from z2i_tf.training.joint_stage import joint_stage
 from z2i_tf.training.joint_stage import JointStageConfig
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.precision import networks_in
+from z2i_tf.training.skip_nonfinite import guarded_step
 
 _SCALE = 2
 _LEARNING_RATE = 1e-4
@@ -174,7 +174,7 @@ def _measure_time(size, precision, plain_precision, arguments, vgg_path):
   batch = _random_batch(size, arguments.batch)
   ours, plain = (_Run(kind, of_kind, batch, arguments, vgg_path)
                  for kind, of_kind in (("ours", precision), ("plain", plain_precision)))
-  checkpoints.assign_arrays(plain.step.networks, checkpoints.read_arrays(ours.step.networks), "our step")
+  model_weights.assign_arrays(plain.step.networks, model_weights.read_arrays(ours.step.networks), "our step")
   our_losses, plain_losses = ours(), plain()
   rates, seconds = [arithmetic.product_rate()], ([], [])
   for _ in range(arguments.rounds):

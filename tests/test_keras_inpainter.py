@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 import z2i_tf
-from z2i_tf import checkpoints
 from z2i_tf.errors import InputError
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.training.joint_step import JointStep
 
@@ -30,7 +30,7 @@ def _model():
 
 
 def _arrays(model):
-  return checkpoints.read_arrays(model.networks)
+  return model_weights.read_arrays(model.networks)
 
 
 @pytest.fixture(name="trained", scope="module")

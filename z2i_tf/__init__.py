@@ -8,14 +8,14 @@ Reference: Kim et al., "Zoom-to-Inpaint: Image Inpainting with High-Frequency De
 
 import importlib
 
-from z2i_tf import quiet_tensorflow
+from z2i_tf.system import quiet_tensorflow
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "ExampleConfig": "z2i_tf.datasets.pipelines",
     "FolderSource": "z2i_tf.datasets.sources",
-    "Inpainter": "z2i_tf.inpainter",
+    "Inpainter": "z2i_tf.inference.inpainter",
     "InputError": "z2i_tf.errors",
     "LossWeights": "z2i_tf.training.config",
     "MaskMixture": "z2i_tf.masks.mixture",

@@ -4,14 +4,14 @@ It trains with the steps and the losses of `z2i train`, without discriminator an
 these, continued runs, averages of weights and several machines.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import os
 import types
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any
 
 import tensorflow as tf
 
-from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.inference import model_store
@@ -21,6 +21,7 @@ from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Mean
 from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import register_serializable
+from z2i_tf.models import model_weights
 from z2i_tf.models import zoom_inpainter
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.training.config import check_l1_normalization
@@ -37,7 +38,7 @@ _REPORTED = ("loss", "l1_coarse", "l1_sr", "l1_refine", "gradient", "hole_ratio"
                for stage in (conventions.RESULT, conventions.COMPOSED_HR)))
 
 
-def load_model(model: Union[str, os.PathLike] = model_store.DEFAULT) -> "ZoomInpainter":
+def load_model(model: str | os.PathLike = model_store.DEFAULT) -> "ZoomInpainter":
   """Loads a trained generator as a Keras model.
 
   Args:
@@ -75,10 +76,10 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     # Neither is a part of the model: Keras would count and save the variables of metrics that it finds in a dict.
     self._run = types.SimpleNamespace(means={}, settings={})
 
-  def get_config(self) -> Dict[str, Any]:
+  def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "max_thickness_px": self.max_thickness_px}
 
-  def compile(self, optimizer: Union[str, optimizers.Optimizer] = "adam", loss_weights: LossWeights = PIXEL_LOSSES,
+  def compile(self, optimizer: str | optimizers.Optimizer = "adam", loss_weights: LossWeights = PIXEL_LOSSES,
               l1_normalization: str = OVER_IMAGE, gradient_clip_norm: float = 0.0, freeze_batch_norm: bool = False,
               **kwargs) -> None:
     """Says how `fit` trains.
@@ -110,7 +111,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
       self._run.means = {name: Mean(name=name) for name in names}
     super().compile(optimizer=optimizer, **kwargs)
 
-  def get_compile_config(self) -> Optional[Dict[str, Any]]:
+  def get_compile_config(self) -> dict[str, Any] | None:
     """Returns the arguments of `compile`, JSON-compatible; None before it was called."""
     settings = self._run.settings
     return {**settings, "optimizer": optimizers.serialize(self.optimizer)} if settings else None
@@ -122,16 +123,16 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     self.optimizer.build([variable for network in self.networks.values() for variable in network.trainable_variables])
 
   @property
-  def metrics(self) -> List[Mean]:
+  def metrics(self) -> list[Mean]:
     """What Keras sets back at the beginning of an epoch."""
     return list(self._run.means.values())
 
-  def train_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+  def train_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Updates all networks once, as `z2i train` does; returns means since the epoch's beginning."""
     data = _batch(data)
     return self._reported(self._step(data)(data), data)
 
-  def test_step(self, data: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+  def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Returns losses and quality, means since the beginning, without training."""
     data = _batch(data)
     step = self._step(data)
@@ -139,7 +140,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     means = {name: tf.reduce_mean(values) / self._replicas for name, values in quality.items()}
     return self._reported({**step.losses(stages, data), **means}, data)
 
-  def save_model_folder(self, folder: Union[str, os.PathLike]) -> str:
+  def save_model_folder(self, folder: str | os.PathLike) -> str:
     """Writes the weights as `folder/model.npz`, which the `z2i` command and `Inpainter.load` take as a model.
 
     Args:
@@ -153,7 +154,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     except OSError as error:
       raise InputError(f"{folder}: cannot write the model: {error.strerror or error}") from error
     description = {"model": dataclasses.asdict(self.model_config)}
-    return checkpoints.write_model_file(folder, checkpoints.read_arrays(self.networks),
+    return model_weights.write_model_file(folder, model_weights.read_arrays(self.networks),
                                         with_max_thickness(description, self.max_thickness_px))
 
   @property

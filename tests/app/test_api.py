@@ -19,12 +19,12 @@ from tests.app import stand_ins
 from tests.app.stand_ins import ask
 from tests.app.stand_ins import request
 import z2i_tf
-from z2i_tf import memory
 from z2i_tf.app import filler
 from z2i_tf.app import previews
 from z2i_tf.app.api import Api
 from z2i_tf.app.server import PAGE_FILES
 from z2i_tf.cli.main import main
+from z2i_tf.system import memory
 
 _STROKE = {"kind": "brush", "erase": False, "points": [[60, 50, 14], [90, 70, 14]]}
 _OTHER = {"kind": "rectangle", "points": [[150, 20], [180, 60]]}

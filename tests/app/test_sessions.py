@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from tests.app import stand_ins
-from z2i_tf import photo_io
 from z2i_tf.app import sessions
 from z2i_tf.app import shapes
 from z2i_tf.app.filler import Cancelled
 from z2i_tf.app.filler import Job
-from z2i_tf.app.photo_files import PhotoFile
+from z2i_tf.app.photo_transfer import PhotoFile
 from z2i_tf.app.shapes import BoxMask
-from z2i_tf.inference.inpainter import Patch
+from z2i_tf.images import photo_files
+from z2i_tf.inference.photo_inpainter import Patch
 from z2i_tf.web.application import Refusal
 
 
 def _session(height=40, width=60, seed=0):
-  return sessions.Session(PhotoFile("photo", ".png", photo_io.Photo(stand_ins.picture(height, width, seed))))
+  return sessions.Session(PhotoFile("photo", ".png", photo_files.Photo(stand_ins.picture(height, width, seed))))
 
 
 def _fill(session, value, box=np.s_[10:20, 5:25]):

@@ -8,13 +8,13 @@ from PIL import Image
 import pytest
 
 from tests.datasets import stand_ins
-from z2i_tf import image_io
-from z2i_tf.cli import data_flags
+from z2i_tf.analyses import comparison_sheet
+from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.main import main
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import sources
+from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
-from z2i_tf.reports import comparison_sheet
 
 
 @pytest.fixture(name="images")
@@ -27,9 +27,9 @@ def _spoil(images):
   """Adds a file that is no image, one cut behind its header and one that is too small."""
   (images / "text.png").write_text("not an image")
   noise = np.random.default_rng(0).integers(0, 256, (60, 70, 3), np.uint8)
-  image_io.write_rgb(str(images / "cut.png"), noise)
+  image_files.write_rgb(str(images / "cut.png"), noise)
   (images / "cut.png").write_bytes((images / "cut.png").read_bytes()[:5000])
-  image_io.write_rgb(str(images / "small.webp"), noise[:10])
+  image_files.write_rgb(str(images / "small.webp"), noise[:10])
 
 
 def test_check_data_counts_and_names(images, capsys):
@@ -50,7 +50,7 @@ def test_check_data_counts_and_names(images, capsys):
 def test_check_data_says_each_kind_once_with_the_largest_crop_that_fits(images, capsys):
   noise = np.random.default_rng(0).integers(0, 256, (60, 70, 3), np.uint8)
   for number in range(40):
-    image_io.write_rgb(str(images / f"small_{number:02}.png"), noise[:30 + number % 3])
+    image_files.write_rgb(str(images / f"small_{number:02}.png"), noise[:30 + number % 3])
     (images / f"text_{number:02}.png").write_text("not an image")
   command = ["check-data", f"--data_dir={images}"]
   assert main([*command, "--crop_size=20"]) == 1
@@ -126,7 +126,7 @@ def test_show_batch_draws_what_the_pipeline_gives(images, tmp_path, scale):
     hr = np.rint(batch["image_hr"][0].numpy() * 255)
     rows.append([picture.astype(np.uint8) for picture in (
         np.where(hole, 255, lr), np.where(hole, 255, 0).repeat(3, 2), lr, hr)])
-  np.testing.assert_array_equal(image_io.read_rgb(str(output)), comparison_sheet.draw_sheet(
+  np.testing.assert_array_equal(image_files.read_rgb(str(output)), comparison_sheet.draw_sheet(
       ("masked input", "mask", "LR", "HR"), rows))
 
 
@@ -144,10 +144,10 @@ def test_show_batch_skips_what_is_damaged_or_refuses_it(images, tmp_path, capsys
 def test_a_list_of_files_and_own_masks(images, tmp_path):
   (tmp_path / "list.txt").write_bytes("\ufeffimages/0.png\r\nimages/more/4.png\r\n".encode())  # As some editors write.
   (tmp_path / "masks").mkdir()
-  image_io.write_mask(str(tmp_path / "masks" / "left.png"), np.tile([1, 1, 0, 0], (4, 1)))
+  image_files.write_mask(str(tmp_path / "masks" / "left.png"), np.tile([1, 1, 0, 0], (4, 1)))
   assert main(["show-batch", f"--data_dir={tmp_path / 'list.txt'}", f"--output={tmp_path / 'b.png'}", "--crop_size=16",
                "--mask_kind=folder", f"--train_mask_dir={tmp_path / 'masks'}", "--count=1"]) == 0
-  sheet = image_io.read_rgb(str(tmp_path / "b.png"))
+  sheet = image_files.read_rgb(str(tmp_path / "b.png"))
   mask = np.repeat([255, 0], 16).reshape(1, 32, 1).repeat(32, 0).repeat(3, 2)
   windows = np.lib.stride_tricks.sliding_window_view(sheet, mask.shape)[:, :, 0]
   assert (windows == mask).all(axis=(2, 3, 4)).sum() == 1
@@ -189,7 +189,7 @@ def test_sources_that_cannot_be_used_get_one_line(images, tmp_path, capsys, comm
 ])
 def test_examples_that_cannot_be_made_get_one_line(images, tmp_path, capsys, arguments, message):
   (tmp_path / "masks").mkdir()
-  image_io.write_mask(str(tmp_path / "masks" / "a.png"), np.eye(9))
+  image_files.write_mask(str(tmp_path / "masks" / "a.png"), np.eye(9))
   arguments = [argument.format(masks=tmp_path / "masks") for argument in arguments]
   assert main(["show-batch", f"--data_dir={images}", f"--output={tmp_path}/b.png", "--crop_size=16"] + arguments) == 2
   error = capsys.readouterr().err

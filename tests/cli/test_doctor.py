@@ -10,10 +10,10 @@ import tempfile
 import pytest
 
 import z2i_tf
-from z2i_tf import memory
 from z2i_tf.cli.main import main
 from z2i_tf.inference import bundled_models
 from z2i_tf.inference import device_check
+from z2i_tf.system import memory
 
 _GPU = device_check.Device("GPU:0", "Example 9", 8 * 10**9)
 _KERAS_PACKAGE = "tensorflow_addons" if sys.version_info < (3, 12) else "tf_keras"

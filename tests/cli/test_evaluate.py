@@ -11,10 +11,10 @@ import pytest
 
 from tests.datasets import stand_ins
 from tests.evaluation.test_st_lpips import random_weights
-from z2i_tf import image_io
+from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
-from z2i_tf.reports import gathering
-from z2i_tf.reports import records
+from z2i_tf.images import image_files
+from z2i_tf.report import collect
 
 _SIZE = 32
 
@@ -31,7 +31,7 @@ def _testset(tmp_path_factory):
   (root / "images").mkdir()
   for number in range(5):
     rng = np.random.default_rng(number)
-    image_io.write_rgb(str(root / "images" / f"{number}.png"), rng.integers(0, 256, (70, 66 + number, 3), np.uint8))
+    image_files.write_rgb(str(root / "images" / f"{number}.png"), rng.integers(0, 256, (70, 66 + number, 3), np.uint8))
   assert _make(root / "images", root / "set", "--kinds=small,rect") == 0
   return root / "set"
 
@@ -66,12 +66,12 @@ def test_testset_repeats_and_holds_centre_crops(testset, tmp_path):
   record = records.read_record(str(testset / "testset.json"))
   assert record["manifest"]["resize"] == "none" and len(record["images"]) == 4
   for entry in record["images"]:
-    original = image_io.read_rgb(str(source / entry["from"]))
+    original = image_files.read_rgb(str(source / entry["from"]))
     top, left = ((length - _SIZE) // 2 for length in original.shape[:2])
-    crop = image_io.read_rgb(str(testset / "images" / entry["name"]))
+    crop = image_files.read_rgb(str(testset / "images" / entry["name"]))
     np.testing.assert_array_equal(crop, original[top:top + _SIZE, left:left + _SIZE])
     for kind in ("small", "rect"):
-      mask = image_io.read_mask(str(testset / "masks" / kind / entry["name"]))
+      mask = image_files.read_mask(str(testset / "masks" / kind / entry["name"]))
       assert mask.mean() == pytest.approx(entry["hole_ratios"][kind], rel=1e-8) and mask.shape == (_SIZE, _SIZE)
 
 
@@ -79,10 +79,10 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
   folder = tmp_path / "images"
   folder.mkdir()
   ramp = np.repeat(np.arange(100, dtype=np.uint8)[None, :, None], 80, axis=0).repeat(3, axis=2)
-  image_io.write_rgb(str(folder / "ramp.png"), ramp)
+  image_files.write_rgb(str(folder / "ramp.png"), ramp)
   assert main(["make-testset", f"--data_dir={folder}", f"--output_dir={tmp_path / 'set'}", "--count=0",
                f"--crop_size={_SIZE}", "--shrink=2", "--kinds=rect"]) == 0
-  image = image_io.read_rgb(str(tmp_path / "set" / "images" / "00000.png"))
+  image = image_files.read_rgb(str(tmp_path / "set" / "images" / "00000.png"))
   expected = np.broadcast_to(18.5 + 2 * np.arange(_SIZE), image.shape[:2])
   np.testing.assert_allclose(image[4:-4, 4:-4, 0], expected[4:-4, 4:-4], atol=1)
   assert "by 2" in records.read_record(str(tmp_path / "set" / "testset.json"))["manifest"]["resize"]
@@ -108,9 +108,9 @@ def test_testset_of_several_splits_has_so_many_of_each(tmp_path):
   assert main(["make-testset", "--source=div2k", f"--data_dir={tmp_path / 'data'}", "--split=validation,test",
                "--count=2", f"--crop_size={_SIZE}", "--kinds=small", f"--output_dir={tmp_path / 'set'}"]) == 0
   names = [f"{number:05d}.png" for number in range(4)]
-  reds = [image_io.read_rgb(str(tmp_path / "set" / "images" / name))[0, 0, 0] // 20 for name in names]
+  reds = [image_files.read_rgb(str(tmp_path / "set" / "images" / name))[0, 0, 0] // 20 for name in names]
   assert len(set(reds)) == 4 and max(reds[:2]) < 3 and min(reds[2:]) >= 5
-  masks = {image_io.read_mask(str(tmp_path / "set" / "masks" / "small" / name)).tobytes() for name in names}
+  masks = {image_files.read_mask(str(tmp_path / "set" / "masks" / "small" / name)).tobytes() for name in names}
   assert len(masks) == 4
 
 
@@ -152,7 +152,7 @@ def test_kept_results_score_the_same_as_their_method(testset, evaluation, tmp_pa
 def test_known_pixels_of_results_are_the_originals_unless_told(testset, evaluation, tmp_path, capsys):
   results = shutil.copytree(evaluation / "results" / "telea", tmp_path / "shifted")
   for path in results.rglob("*.png"):
-    image_io.write_rgb(str(path), image_io.read_rgb(str(path)) // 2)
+    image_files.write_rgb(str(path), image_files.read_rgb(str(path)) // 2)
   psnr = {}
   for blend, text in ((True, "the originals' were taken"), (False, "scored as they are")):
     assert _evaluate(testset, tmp_path / "run", f"--result_dir=halved={results}", f"--blend_results={blend}",
@@ -202,7 +202,7 @@ def _truncated(folder):
 
 
 def _wrong_size(folder):
-  image_io.write_rgb(str(folder / "small" / "00003.png"), np.zeros((_SIZE, 16, 3), np.uint8))
+  image_files.write_rgb(str(folder / "small" / "00003.png"), np.zeros((_SIZE, 16, 3), np.uint8))
   return f"00003.png: {_SIZE}x16 pixels (height x width), but the image has {_SIZE}x{_SIZE}"
 
 
@@ -244,7 +244,7 @@ def test_folders_of_ones_own_and_what_is_wrong_with_them(testset, tmp_path, caps
   assert list(_record(tmp_path / "run")["test_sets"]) == ["mine"]
   before = _files(tmp_path / "run")
   (masks / "00000.png").unlink()
-  image_io.write_mask(str(masks / "00001.png"), np.zeros((_SIZE, _SIZE), np.uint8))
+  image_files.write_mask(str(masks / "00001.png"), np.zeros((_SIZE, _SIZE), np.uint8))
   (masks / "00002.png").write_text("no image")
   assert main(run + folders) == 2
   error = capsys.readouterr().err
@@ -296,7 +296,7 @@ def test_a_run_that_fails_late_leaves_the_former_one(testset, evaluation, tmp_pa
   def fail(*_):
     raise KeyError
 
-  monkeypatch.setattr("z2i_tf.reports.records.write_record", fail)
+  monkeypatch.setattr("z2i_tf.analyses.records.write_record", fail)
   with pytest.raises(KeyError):
     _evaluate(testset, run, "--baseline=mean")
   assert _files(run) == _files(evaluation) and os.listdir(tmp_path) == ["run"]
@@ -350,7 +350,7 @@ def test_strangers_beside_the_masks_do_no_harm(testset, tmp_path):
 
 def test_changed_testset_is_refused(testset, tmp_path, capsys):
   changed = shutil.copytree(testset, tmp_path / "set")
-  image_io.write_mask(str(changed / "masks" / "rect" / "00002.png"), np.eye(_SIZE))
+  image_files.write_mask(str(changed / "masks" / "rect" / "00002.png"), np.eye(_SIZE))
   assert _evaluate(changed, tmp_path / "run") == 2
   assert "1 images or rect masks (00002) are not those of its testset.json" in capsys.readouterr().err
 
@@ -390,7 +390,7 @@ def test_layouts(testset, tmp_path, capsys, analysis, expected, pictures):
   assert expected in capsys.readouterr().out
   assert expected in (tmp_path / "tables.md").read_text()
   assert _record(tmp_path)["analysis"] == analysis
-  (found,), left_out = gathering.gather(str(tmp_path))  # As z2i report does.
+  (found,), left_out = collect.gather(str(tmp_path))  # As z2i report does.
   assert [picture.name for picture in found.pictures] == pictures and not left_out
 
 

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from z2i_tf.atomic_files import atomic_write
 from z2i_tf.cli import folder_run
 from z2i_tf.cli.folder_run import fill_all
 from z2i_tf.cli.folder_run import Item
 from z2i_tf.cli.folder_run import Parts
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
+from z2i_tf.system.atomic_files import atomic_write
 
 # Seconds after which a handshake has failed; none is waited for when all is well.
 _PATIENCE = 5

@@ -17,9 +17,9 @@ import pytest
 
 from tests import recordings
 import z2i_tf
-from z2i_tf import image_io
 from z2i_tf import image_ops
 from z2i_tf.cli.main import main
+from z2i_tf.images import image_files
 
 
 @pytest.fixture(name="model", scope="module")
@@ -34,9 +34,10 @@ def _model(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="module")
 def _models_are_loaded_once():
   """What takes long about a run is tracing its graph; here that is done once for every model."""
-  from z2i_tf.inference import inpainter
+  from z2i_tf.inference import photo_inpainter
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(inpainter.model_store, "load_predictor", functools.lru_cache(inpainter.model_store.load_predictor))
+    store = photo_inpainter.model_store
+    patch.setattr(store, "load_predictor", functools.lru_cache(store.load_predictor))
     yield
 
 
@@ -47,10 +48,10 @@ def _pairs(tmp_path):
   for folder in ("images", "masks", "out"):
     (tmp_path / folder).mkdir()
   for name, height, width in (("a.png", 24, 31), ("b.bmp", 17, 16)):
-    image_io.write_rgb(str(tmp_path / "images" / name), rng.integers(0, 256, (height, width, 3), np.uint8))
+    image_files.write_rgb(str(tmp_path / "images" / name), rng.integers(0, 256, (height, width, 3), np.uint8))
     mask = np.zeros((height, width), np.uint8)
     mask[3:9, 4:11] = 1
-    image_io.write_mask(str(tmp_path / "masks" / (name[0] + ".png")), mask)
+    image_files.write_mask(str(tmp_path / "masks" / (name[0] + ".png")), mask)
   return tmp_path
 
 
@@ -68,8 +69,8 @@ def _folder(pairs, model):
 def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
   assert main(_one(pairs, model)) == 0
   assert capsys.readouterr().out == f"{pairs / 'out' / 'a.png'}\n"
-  image, result = (image_io.read_rgb(str(pairs / folder / "a.png")) for folder in ("images", "out"))
-  mask = image_io.read_mask(str(pairs / "masks" / "a.png"))
+  image, result = (image_files.read_rgb(str(pairs / folder / "a.png")) for folder in ("images", "out"))
+  mask = image_files.read_mask(str(pairs / "masks" / "a.png"))
   np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
   assert (result[mask == 1] != image[mask == 1]).any()
   assert os.listdir(pairs / "out") == ["a.png"]
@@ -78,9 +79,9 @@ def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
 def test_image_and_mask_need_no_flags(pairs, model, capsys):
   image, mask, output = (str(pairs / folder / "a.png") for folder in ("images", "masks", "out"))
   assert main(["inpaint", image, mask, "-o", output, f"--model={model}"]) == 0
-  plain = image_io.read_rgb(output)
+  plain = image_files.read_rgb(output)
   assert main(_one(pairs, model)) == 0
-  np.testing.assert_array_equal(image_io.read_rgb(output), plain)
+  np.testing.assert_array_equal(image_files.read_rgb(output), plain)
   os.remove(output)
   images, masks, out = (str(pairs / folder) for folder in ("images", "masks", "out"))
   assert main(["inpaint", images + "/", masks + "/", f"--model={model}", "-o", out + "/"]) == 0
@@ -140,10 +141,10 @@ def test_a_folder_run_says_three_lines_and_no_bar_off_a_terminal(pairs, model, c
 
 
 def test_too_little_context_for_texture_is_said(pairs, model, capsys):
-  image_io.write_rgb(str(pairs / "images" / "tiny.png"), np.full((9, 9, 3), 90, np.uint8))
+  image_files.write_rgb(str(pairs / "images" / "tiny.png"), np.full((9, 9, 3), 90, np.uint8))
   mask = np.zeros((9, 9), np.uint8)
   mask[1:8, 1:8] = 1
-  image_io.write_mask(str(pairs / "masks" / "tiny.png"), mask)
+  image_files.write_mask(str(pairs / "masks" / "tiny.png"), mask)
   tiny = {"image": pairs / "images" / "tiny.png", "mask": pairs / "masks" / "tiny.png"}
   assert main(_one(pairs, model, **tiny)) == 0
   assert capsys.readouterr().out.endswith("too little is known around the hole: filled without texture\n")
@@ -157,7 +158,7 @@ def test_too_little_context_for_texture_is_said(pairs, model, capsys):
 @pytest.mark.parametrize("command", [_one, _folder])
 def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, number, message, command):
   handler = signal.getsignal(signal.SIGTERM)
-  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda *_, **__: signal.raise_signal(number))
+  monkeypatch.setattr("z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", lambda *_, **__: signal.raise_signal(number))
   assert main(command(pairs, model)) == 128 + number
   assert capsys.readouterr().err == f"z2i inpaint: {message}\n"
   assert not os.listdir(pairs / "out")
@@ -173,13 +174,13 @@ def test_a_signal_is_not_swallowed_by_what_goes_on_after_any_exception(pairs, mo
       pass
     return image
 
-  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", fill)
+  monkeypatch.setattr("z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", fill)
   assert main(_folder(pairs, model)) == 128 + number
   assert capsys.readouterr().err == "z2i inpaint: terminated\n" and not os.listdir(pairs / "out")
 
 
 def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs, model, monkeypatch):
-  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda self, image, *_, **__: image)
+  monkeypatch.setattr("z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", lambda self, image, *_, **__: image)
   os.rmdir(pairs / "out")
   assert main(_folder(pairs, model)) == 0 and sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp"]
   for name in ("a.png.ab12_xyz.tmp", "mine.png.ab12_xyz.tmp"):
@@ -189,8 +190,8 @@ def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs,
 
 
 def test_values_that_are_no_numbers_are_refused(pairs, model, capsys, monkeypatch):
-  from z2i_tf.inference import inpainter
-  predictor = inpainter.model_store.load_predictor(str(model), None)
+  from z2i_tf.inference import photo_inpainter
+  predictor = photo_inpainter.model_store.load_predictor(str(model), None)
   for name in ("fill", "refine"):
     method = getattr(predictor, name)
     monkeypatch.setattr(predictor, name, lambda *arrays, method=method: method(*arrays) * np.float32(np.nan))
@@ -205,9 +206,9 @@ def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
   for name, changes in (("native", {"native": "true"}), ("none", {"detail": "none"}), ("auto", {}),
                         ("patches", {"detail": "patches"})):
     assert main(_one(pairs, model, **changes)) == 0
-    results[name] = image_io.read_rgb(str(pairs / "out" / "a.png"))
+    results[name] = image_files.read_rgb(str(pairs / "out" / "a.png"))
   image, mask = (read(str(pairs / folder / "a.png")) for read, folder in (
-      (image_io.read_rgb, "images"), (image_io.read_mask, "masks")))
+      (image_files.read_rgb, "images"), (image_files.read_mask, "masks")))
   native = z2i_tf.Inpainter.load(str(model)).stages(image, mask)["result"]
   np.testing.assert_array_equal(results["native"], image_ops.fill_hole(image, mask, native))
   assert (results["none"] != results["native"]).any() and (results["patches"] != results["none"]).any()
@@ -223,8 +224,8 @@ def test_a_folder_is_paired_by_stem_and_gray_and_transparent_images_stay_so(pair
   assert main(_folder(pairs, model)) == 0
   assert "3 of 3 images inpainted" in capsys.readouterr().out
   assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp", "c.png"]
-  assert image_io.read_rgb(str(pairs / "out" / "b.bmp")).shape == (17, 16, 3)
-  known = image_io.read_mask(str(pairs / "masks" / "a.png")) == 0
+  assert image_files.read_rgb(str(pairs / "out" / "b.bmp")).shape == (17, 16, 3)
+  known = image_files.read_mask(str(pairs / "masks" / "a.png")) == 0
   for name, image in originals.items():
     result = Image.open(pairs / "out" / f"{name}.png")
     assert result.mode == image.mode
@@ -239,7 +240,7 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
   (masks / "without.png").unlink()
   shutil.copy(masks / "a.png", masks / "double.bmp")
   shutil.copy(masks / "b.png", masks / "larger.png")
-  image_io.write_mask(str(masks / "empty.png"), np.zeros((24, 31), np.uint8))
+  image_files.write_mask(str(masks / "empty.png"), np.zeros((24, 31), np.uint8))
   (images / "broken.png").write_bytes(b"no image")
   assert main(_folder(pairs, model)) == 1
   captured = capsys.readouterr()
@@ -283,10 +284,10 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
 ])
 def test_unusable_input_gets_one_line_and_no_output(pairs, model, capsys, changes, message):
-  image_io.write_mask(str(pairs / "empty.png"), np.zeros((24, 31), np.uint8))
+  image_files.write_mask(str(pairs / "empty.png"), np.zeros((24, 31), np.uint8))
   shutil.copy(pairs / "masks" / "a.png", pairs / "images" / "mask.png")
-  image_io.write_mask(str(pairs / "full.png"), np.ones((24, 31), np.uint8))
-  image_io.write_rgb(str(pairs / "gray.png"), np.full((24, 31, 3), np.arange(0, 248, 8, np.uint8)[:, None]))
+  image_files.write_mask(str(pairs / "full.png"), np.ones((24, 31), np.uint8))
+  image_files.write_rgb(str(pairs / "gray.png"), np.full((24, 31, 3), np.arange(0, 248, 8, np.uint8)[:, None]))
   (pairs / "cut.png").write_bytes((pairs / "images" / "a.png").read_bytes()[:900])
   assert main(_one(pairs, model, **{k: v.format(dir=pairs) for k, v in changes.items()})) == 2
   error = capsys.readouterr().err
@@ -307,7 +308,7 @@ def test_a_photograph_keeps_depth_profile_and_text_and_blends_where_asked(pairs,
   result = Image.open(pairs / "out" / "deep.png")
   assert result.mode == "I;16" and result.info["icc_profile"] == b"profile of a scanner"
   assert result.text == {"Title": "a tree"}
-  mask = image_io.read_mask(str(pairs / "masks" / "a.png")).astype(float)
+  mask = image_files.read_mask(str(pairs / "masks" / "a.png")).astype(float)
   distance = cv2.distanceTransform((1 - mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
   np.testing.assert_array_equal(np.asarray(result)[distance > 3.01], deep[distance > 3.01])
   assert main(command[:-2] + ["--dilate=3"]) == 0
@@ -332,7 +333,7 @@ def test_jpeg_is_as_good_as_it_was_and_the_command_says_so(pairs, model, capsys)
 
 
 def test_one_mask_in_ten_encodings_gives_one_result(pairs, model):
-  hole = image_io.read_mask(str(pairs / "masks" / "a.png"))
+  hole = image_files.read_mask(str(pairs / "masks" / "a.png"))
   levels = hole * np.uint8(255)
   gray, ink = Image.fromarray(levels), Image.new("L", (31, 24), 90)
   white = Image.merge("LA", [ink, gray])
@@ -346,10 +347,10 @@ def test_one_mask_in_ten_encodings_gives_one_result(pairs, model):
   for name, image in encodings.items():
     image.save(pairs / name, **{"webp.webp": {"lossless": True}, "photo.jpg": {"quality": 95}}.get(name, {}))
     assert main(_one(pairs, model, mask=pairs / name)) == 0, name
-    results.add(image_io.read_rgb(str(pairs / "out" / "a.png")).tobytes())
+    results.add(image_files.read_rgb(str(pairs / "out" / "a.png")).tobytes())
   Image.fromarray(255 - levels).save(pairs / "inverted.png")
   assert main(_one(pairs, model, mask=pairs / "inverted.png") + ["--invert_mask"]) == 0
-  results.add(image_io.read_rgb(str(pairs / "out" / "a.png")).tobytes())
+  results.add(image_files.read_rgb(str(pairs / "out" / "a.png")).tobytes())
   assert len(results) == 1
 
 
@@ -380,10 +381,10 @@ def test_a_dump_shows_every_stage_and_where_attention_copied_from(pairs, model):
       **dict.fromkeys(("input.png", "mask.png", "coarse.png", "zoomed_out.png", "result.png", "attention_positions.png",
                        "attention_copies.png"), (31, 24)), "zoomed.png": (62, 48), "refined.png": (62, 48)}
   assert sizes["contact_sheet.png"][0] > 9 * 31
-  dumped = {name: image_io.read_rgb(str(pairs / "dump" / f"{name}.png"))
+  dumped = {name: image_files.read_rgb(str(pairs / "dump" / f"{name}.png"))
             for name in ("result", "input", "attention_copies", "attention_positions")}
-  np.testing.assert_array_equal(dumped["result"], image_io.read_rgb(str(pairs / "out" / "a.png")))
-  image, mask = image_io.read_rgb(str(pairs / "images" / "a.png")), image_io.read_mask(str(pairs / "masks" / "a.png"))
+  np.testing.assert_array_equal(dumped["result"], image_files.read_rgb(str(pairs / "out" / "a.png")))
+  image, mask = image_files.read_rgb(str(pairs / "images" / "a.png")), image_files.read_mask(str(pairs / "masks" / "a.png"))
   copies = dumped["attention_copies"]
   np.testing.assert_array_equal(copies[mask == 0], image[mask == 0])
   # The position that the colours tell is where the pixel was copied from.
@@ -443,19 +444,19 @@ def test_unusable_mask_requests(tmp_path, capsys, flag, message):
 def test_demo_draws_its_sheet_and_prints_psnr(tmp_path, capsys, model):
   for folder in ("images", "masks"):
     (tmp_path / folder).mkdir()
-  image = image_io.read_rgb("data/images/astronaut.jpg")[96:160, 64:144]
+  image = image_files.read_rgb("data/images/astronaut.jpg")[96:160, 64:144]
   mask = np.zeros((64, 80), np.uint8)
   mask[20:30, 30:50] = 1
-  image_io.write_rgb(str(tmp_path / "images" / "astronaut.png"), image)
-  image_io.write_mask(str(tmp_path / "masks" / "astronaut.png"), mask)
+  image_files.write_rgb(str(tmp_path / "images" / "astronaut.png"), image)
+  image_files.write_mask(str(tmp_path / "masks" / "astronaut.png"), mask)
   command = ["demo", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}",
              f"--output_dir={tmp_path / 'out'}", f"--model={model}"]
   assert main(command) == 0
   row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("astronaut"))
   assert len([float(number) for number in row.split()[1:]]) == 3
-  sheet = image_io.read_rgb(str(tmp_path / "out" / "comparison.png"))
+  sheet = image_files.read_rgb(str(tmp_path / "out" / "comparison.png"))
   assert sheet.shape[1] > 5 * 80
-  result = image_io.read_rgb(str(tmp_path / "out" / "astronaut.png"))
+  result = image_files.read_rgb(str(tmp_path / "out" / "astronaut.png"))
   np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
 
 
@@ -474,7 +475,7 @@ def test_demo_reports_what_it_cannot_show(pairs, model, capsys):
 def test_evaluation_measures_the_networks_or_what_users_get(pairs, model, capsys):
   command = ["evaluate", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}", "--baseline=",
              f"--model=ours={model}"]
-  image, mask = image_io.read_rgb(str(pairs / "images" / "a.png")), image_io.read_mask(str(pairs / "masks" / "a.png"))
+  image, mask = image_files.read_rgb(str(pairs / "images" / "a.png")), image_files.read_mask(str(pairs / "masks" / "a.png"))
   inpainter = z2i_tf.Inpainter.load(str(model))
   for name, flags, arguments, described in (
       ("networks", [], {"native": True}, ("networks", None)),
@@ -483,7 +484,7 @@ def test_evaluation_measures_the_networks_or_what_users_get(pairs, model, capsys
     assert main(command + flags + [f"--output_dir={pairs / name}"]) == 0
     entry = json.loads((pairs / name / "comparison.json").read_text())["methods"]["ours"]
     assert (entry["filling"], entry.get("detail")) == described
-    np.testing.assert_array_equal(image_io.read_rgb(str(pairs / name / "results" / "ours" / "masks" / "a.png")),
+    np.testing.assert_array_equal(image_files.read_rgb(str(pairs / name / "results" / "ours" / "masks" / "a.png")),
                                   inpainter(image, mask, **arguments))
   capsys.readouterr()
   assert main(command + ["--detail=none", f"--output_dir={pairs / 'no'}"]) == 2
@@ -502,8 +503,8 @@ def test_evaluation_of_a_model_fills_and_describes_it(pairs, model):
       and not name.endswith(("/mean", "/var")))
   assert entry["hash"] == hashlib.sha256((model / "model.npz").read_bytes()).hexdigest()
   assert len(record["scores"]["masks"]["ours"]["PSNR"]) == 2
-  result, original = (image_io.read_rgb(str(pairs / "run" / "results" / name / "masks" / "a.png"))
+  result, original = (image_files.read_rgb(str(pairs / "run" / "results" / name / "masks" / "a.png"))
                       for name in ("ours", "original"))
-  mask = image_io.read_mask(str(pairs / "masks" / "a.png"))
+  mask = image_files.read_mask(str(pairs / "masks" / "a.png"))
   np.testing.assert_array_equal(result[mask == 0], original[mask == 0])
   assert (result[mask == 1] != original[mask == 1]).any()

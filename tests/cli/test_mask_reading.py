@@ -5,12 +5,12 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from z2i_tf import image_io
-from z2i_tf import photo_io
 from z2i_tf.cli import filling
-from z2i_tf.cli import flag_groups
 from z2i_tf.cli import pairs
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.images import photo_files
 
 
 def _reading(*arguments):
@@ -45,7 +45,7 @@ def _folders(tmp_path):
   Image.fromarray(np.arange(80, dtype=np.uint16).reshape(10, 8) * 700).save(tmp_path / "images" / "a.png", exif=exif)
   mask = np.zeros((10, 8), np.uint8)
   mask[1:3] = 1  # Of the stored picture's upper rows: on the right of the upright one.
-  image_io.write_mask(str(tmp_path / "masks" / "a.png"), mask)
+  image_files.write_mask(str(tmp_path / "masks" / "a.png"), mask)
   return tmp_path
 
 
@@ -63,7 +63,7 @@ def test_a_pair_is_read_as_the_options_say(folders):
                            (flag_groups.MaskReading(mask_from="alpha"), "no alpha channel")):
     with pytest.raises(InputError, match=message):
       folder.read(image, options)
-  image_io.write_mask(str(folders / "b.png"), np.eye(9))
+  image_files.write_mask(str(folders / "b.png"), np.eye(9))
   with pytest.raises(InputError, match="b.png: 9x9 are 81 pixels, more than 80"):
     pairs.read_pair(image, str(folders / "b.png"), flag_groups.MaskReading(max_pixels=80))
 
@@ -72,7 +72,7 @@ def test_a_pair_is_read_as_the_options_say(folders):
     (np.zeros((8, 10)), "the mask is empty"), (np.ones((8, 10)), "covers everything"),
     (np.eye(9), r"image \(8x10\) and mask \(9x9\) differ in size .* must be equal")])
 def test_masks_that_do_not_belong(folders, mask, message):
-  image_io.write_mask(str(folders / "b.png"), mask)
+  image_files.write_mask(str(folders / "b.png"), mask)
   with pytest.raises(InputError, match=f"images/a.png with .*b.png: .*{message}"):
     pairs.read_pair(str(folders / "images" / "a.png"), str(folders / "b.png"))
 
@@ -86,16 +86,16 @@ def test_a_hole_that_was_erased_to_transparency_becomes_opaque(tmp_path, own_mas
   alpha[3:8, 9] = opaque // 2  # A soft eraser.
   rgb = np.random.default_rng(0).integers(0, opaque, (12, 16, 3), depth)
   image = str(tmp_path / "erased.png")
-  photo_io.write_photo(image, photo_io.Photo(rgb, alpha))
+  photo_files.write_photo(image, photo_files.Photo(rgb, alpha))
   mask = image
   if not own_mask:
     mask = str(tmp_path / "mask.png")
-    image_io.write_mask(mask, alpha < opaque)
+    image_files.write_mask(mask, alpha < opaque)
   reading = flag_groups.MaskReading(invert=own_mask, mask_from="alpha" if own_mask else "auto", dilate_px=1)
   task = filling.read(image, mask, reading)
   filled = np.where(task.hole[..., np.newaxis] != 0, opaque // 3, rgb).astype(depth)
   assert filling.write(str(tmp_path / "out.png"), task, filled) == "what was transparent in the hole is opaque now"
-  result = photo_io.read_photo(str(tmp_path / "out.png"))
+  result = photo_files.read_photo(str(tmp_path / "out.png"))
   assert (result.alpha == opaque).all()
   np.testing.assert_array_equal(result.rgb, filled)
 
@@ -104,13 +104,13 @@ def test_transparency_around_or_in_a_hole_that_was_not_erased_stays(tmp_path):
   alpha = np.full((12, 16), 255, np.uint8)
   alpha[:, 8:] = 0  # A cut-out whose edge the hole crosses.
   alpha[2, 2] = 0
-  photo_io.write_photo(str(tmp_path / "a.png"), photo_io.Photo(np.full((12, 16, 3), 90, np.uint8), alpha))
+  photo_files.write_photo(str(tmp_path / "a.png"), photo_files.Photo(np.full((12, 16, 3), 90, np.uint8), alpha))
   mask = np.zeros((12, 16), np.uint8)
   mask[2:7, 2:11] = 1
-  image_io.write_mask(str(tmp_path / "mask.png"), mask)
+  image_files.write_mask(str(tmp_path / "mask.png"), mask)
   task = filling.read(str(tmp_path / "a.png"), str(tmp_path / "mask.png"), flag_groups.MaskReading())
   assert filling.write(str(tmp_path / "out.png"), task, task.photo.rgb) == ""
-  np.testing.assert_array_equal(photo_io.read_photo(str(tmp_path / "out.png")).alpha, alpha)
+  np.testing.assert_array_equal(photo_files.read_photo(str(tmp_path / "out.png")).alpha, alpha)
 
 
 def test_a_threshold_is_taken_from_its_flag(folders):

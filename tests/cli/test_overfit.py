@@ -5,8 +5,8 @@ import csv
 import numpy as np
 from PIL import Image
 
-from z2i_tf import image_io
 from z2i_tf.cli.main import main
+from z2i_tf.images import image_files
 
 # Measured: 18.4 dB; the mean colour of what is known gives 15.2, OpenCV's Telea 16.7.
 _HOLE_PSNR_DB = 17.5
@@ -16,7 +16,7 @@ def _write_eight_images(folder):
   """The sample photographs upside down, and mirrored, 32x32 pixels."""
   folder.mkdir()
   for name in ("astronaut", "chelsea", "coffee", "rocket"):
-    photo = image_io.read_rgb(f"data/images/{name}.jpg")
+    photo = image_files.read_rgb(f"data/images/{name}.jpg")
     side = min(photo.shape[:2])
     for number, crop in enumerate((photo[:side, :side][::-1, ::-1], photo[:side, -side:][:, ::-1])):
       small = Image.fromarray(np.ascontiguousarray(crop)).resize((32, 32), Image.Resampling.BICUBIC)

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from z2i_tf import image_io
 from z2i_tf.cli import pairs
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 
 
 @pytest.fixture(name="folders")
@@ -18,11 +18,11 @@ def _folders(tmp_path):
   for folder in ("images", "masks", "out"):
     (tmp_path / folder).mkdir()
   for name in ("images/a.png", "images/a.JPG", "images/b.bmp"):
-    image_io.write_rgb(str(tmp_path / name), np.full((8, 9, 3), 90, np.uint8))
+    image_files.write_rgb(str(tmp_path / name), np.full((8, 9, 3), 90, np.uint8))
   for number, name in enumerate(("masks/a.png", "masks/b.png", "all.png")):
     mask = np.zeros((8, 9), np.uint8)
     mask[number] = 1
-    image_io.write_mask(str(tmp_path / name), mask)
+    image_files.write_mask(str(tmp_path / name), mask)
   return tmp_path
 
 
@@ -108,9 +108,9 @@ def _write(path, mask=False):
   os.makedirs(os.path.dirname(path), exist_ok=True)
   pixels = np.full((8, 9, 3), 90, np.uint8)
   if mask:
-    image_io.write_mask(str(path), np.eye(8, 9, dtype=np.uint8))
+    image_files.write_mask(str(path), np.eye(8, 9, dtype=np.uint8))
   else:
-    image_io.write_rgb(str(path), pixels)
+    image_files.write_rgb(str(path), pixels)
 
 
 def test_hidden_files_are_none_and_spellings_of_a_name_meet(tmp_path):
@@ -126,7 +126,7 @@ def test_hidden_files_are_none_and_spellings_of_a_name_meet(tmp_path):
   folder = _pairs(tmp_path, result_extension=None)
   assert _names(folder.images) == [f"{composed}.png"] and not folder.left_out
   assert folder.read(folder.images[0])[1].any()
-  assert image_io.list_images(str(tmp_path / "images"), recursive=True) == folder.images
+  assert image_files.list_images(str(tmp_path / "images"), recursive=True) == folder.images
   _write(tmp_path / "images" / f"{decomposed}.png")
   folder = _pairs(tmp_path, result_extension=None)
   with pytest.raises(InputError, match="several images are called Grüße"):

@@ -8,8 +8,8 @@ import pytest
 
 from tests.training import stand_ins
 from tests.training.test_loop import read_events
-from z2i_tf import checkpoints
 from z2i_tf.cli.main import main
+from z2i_tf.models import model_weights
 
 _SMALL = ["--data_dir=data/images", "--crop_size=16", "--batch_size=2", "--log_every=1",
           "--perceptual_weights=none", "--iterations=1", "--save_every=1"]
@@ -50,7 +50,7 @@ def test_run_leaves_events_checkpoints_and_weights(pretrained, network):
       "stages/0_masked_input", "stages/0_label", f"stages/{_STAGES[network]}"} | (
           {"stages/0_label_hr"} if network == "sr" else set())
   assert ("hole_ratio" in scalars) == (network != "sr")
-  arrays, config = checkpoints.read_model_file(str(pretrained / network))
+  arrays, config = model_weights.read_model_file(str(pretrained / network))
   assert {name.split("/")[0] for name in arrays} == {network}
   assert config["pretrained"] == {"network": network, "width": 4, "scale": 2 if network == "sr" else 1}
   assert config["step"] == 1
@@ -62,8 +62,8 @@ _NO_RATE = ["--learning_rates=1e-30", "--decay_fractions="]  # Next to nothing: 
 
 def _statistics_that_moved(folder, pretrained, network):
   """Whether those of a network's batch norms are other ones than before, in all of them or in none."""
-  arrays, _ = checkpoints.read_model_file(str(folder))
-  former, _ = checkpoints.read_model_file(str(pretrained / network))
+  arrays, _ = model_weights.read_model_file(str(folder))
+  former, _ = model_weights.read_model_file(str(pretrained / network))
   moved = {not np.array_equal(arrays[name], array) for name, array in former.items() if name.endswith(("mean", "var"))}
   assert len(moved) == 1
   return moved.pop()
@@ -73,9 +73,9 @@ def _statistics_that_moved(folder, pretrained, network):
 def test_the_joint_stage_starts_from_the_three(pretrained, tmp_path):
   assert main(["train", "--width=4", f"--work_dir={tmp_path / 'run'}", *_NO_RATE, "--freeze_batch_norm=coarse",
                "--weight_adversarial=0", *(f"--init_{name}={pretrained / name}" for name in _STAGES)] + _SMALL) == 0
-  arrays, _ = checkpoints.read_model_file(str(tmp_path / "run"))
+  arrays, _ = model_weights.read_model_file(str(tmp_path / "run"))
   for network in _STAGES:
-    for name, array in checkpoints.read_model_file(str(pretrained / network))[0].items():
+    for name, array in model_weights.read_model_file(str(pretrained / network))[0].items():
       if not name.endswith(("mean", "var")):
         np.testing.assert_array_equal(arrays[name], array)
   assert not _statistics_that_moved(tmp_path / "run", pretrained, "coarse")

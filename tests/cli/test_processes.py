@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from tests.training import stand_ins
-from z2i_tf import checkpoints
 from z2i_tf.cli.main import main
+from z2i_tf.models import model_weights
 
 _STEPS_OF_REST = 3
 _COMMAND = ["pretrain", "--network=coarse", "--data_dir=data/images", "--width=4", "--crop_size=16", "--batch_size=4",
@@ -56,7 +56,7 @@ def _end(process):
 
 
 def _arrays(work_dir):
-  return checkpoints.read_model_file(str(work_dir))[0]
+  return model_weights.read_model_file(str(work_dir))[0]
 
 
 def _checkpoint(work_dir, step):
@@ -89,7 +89,7 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
   _wait_for_step(run, at_kill + 2, told)
   told.terminate()
   code, output, errors = _end(told)
-  stopped = checkpoints.read_model_config(str(run))["step"]
+  stopped = model_weights.read_model_config(str(run))["step"]
   assert code == 128 + signal.SIGTERM and f"continuing from {run / 'checkpoints'}/ckpt-{at_kill}" in output
   assert "stopping" in errors[0]
   assert errors[1:] == [f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same "
@@ -127,7 +127,7 @@ def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
     assert (code, errors) == (0, []) and "continuing from" in output
   with stand_ins.eagerly():
     assert main(_COMMAND + [f"--work_dir={whole}", f"--iterations={last}"]) == 0
-  assert checkpoints.read_model_config(str(run))["step"] == last
+  assert model_weights.read_model_config(str(run))["step"] == last
   # Adam turns differences of rounding into parts of the learning rate, 1e-3.
   arrays = _arrays(run)
   for name, array in _arrays(whole).items():

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from tests.training import stand_ins
-from z2i_tf import checkpoints
-from z2i_tf.cli import data_flags
-from z2i_tf.cli import flag_groups
 from z2i_tf.cli import recipe
 from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import train
-from z2i_tf.cli import training_flags
+from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
@@ -283,7 +283,7 @@ def _copy(finished, tmp_path):
 
 
 def _arrays(folder):
-  return checkpoints.read_model_file(str(folder))[0]
+  return model_weights.read_model_file(str(folder))[0]
 
 
 def test_weights_are_handed_over_bit_for_bit(finished):
@@ -362,7 +362,7 @@ def test_continues_where_it_stopped(copy, capsys):
   output = capsys.readouterr().out
   assert "2 steps (1.0 epochs), coarse from joint (begun)" in output
   assert "continuing from" in output
-  assert checkpoints.read_model_config(str(runs / "again"))["step"] == 2
+  assert model_weights.read_model_config(str(runs / "again"))["step"] == 2
 
 
 def test_a_stage_is_not_trained_further_once_another_started_from_it(copy, capsys):
@@ -371,7 +371,7 @@ def test_a_stage_is_not_trained_further_once_another_started_from_it(copy, capsy
   assert main(_command(copy)) == 2
   error = capsys.readouterr().err
   assert f"{copy}/runs/coarse has steps to be done, but {copy}/runs/joint" in error and error.count("\n") == 1
-  assert checkpoints.read_model_config(str(copy / "runs" / "coarse"))["step"] == 1
+  assert model_weights.read_model_config(str(copy / "runs" / "coarse"))["step"] == 1
 
 
 @pytest.mark.parametrize("change, message", [

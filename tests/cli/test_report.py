@@ -5,10 +5,10 @@ import re
 from absl import flags
 import pytest
 
-from tests.reports import report_records
+from tests.report import report_records
 from z2i_tf.cli.main import COMMANDS
 from z2i_tf.cli.main import main
-from z2i_tf.reports import sections
+from z2i_tf.report import sections
 
 
 @pytest.fixture(name="runs")

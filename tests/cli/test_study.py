@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from tests.study import stand_ins
+from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
-from z2i_tf.reports import record_shapes
-from z2i_tf.reports import records
 from z2i_tf.study import store
 
 

@@ -14,11 +14,11 @@ import tensorflow as tf
 from tests.datasets import stand_ins as data_sets
 from tests.training import stand_ins
 from tests.training.test_loop import read_events
-from z2i_tf import checkpoints
-from z2i_tf import folder_lock
-from z2i_tf import image_io
 from z2i_tf.cli.main import main
-from z2i_tf.training import run_checkpoints
+from z2i_tf.images import image_files
+from z2i_tf.models import model_weights
+from z2i_tf.system import folder_lock
+from z2i_tf.training import checkpoints
 from z2i_tf.training.work_dir import LOCK_FILE
 
 _SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
@@ -28,7 +28,7 @@ _COMMAND = ["train", "--data_dir=data/images", "--validation_dir=data/images"] +
 
 
 def _weights(work_dir):
-  arrays, config = checkpoints.read_model_file(str(work_dir))
+  arrays, config = model_weights.read_model_file(str(work_dir))
   return arrays, config
 
 
@@ -70,7 +70,7 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
   output = tmp_path / "out.png"
   assert main(["inpaint", "--image=data/images/astronaut.jpg", "--mask=data/masks/astronaut.png",
                f"--output={output}", f"--model={finished}"]) == 0
-  assert image_io.read_rgb(str(output)).shape == (256, 256, 3)
+  assert image_files.read_rgb(str(output)).shape == (256, 256, 3)
 
 
 def _checkpoint(work_dir, step):
@@ -86,10 +86,10 @@ def test_the_checkpoint_holds_all_that_goes_on(finished):
   for part in ("coarse/", "sr/", "refine/", "disc/", "generator_optimizer/", "discriminator_optimizer/"):
     assert any(name.startswith(part) for name in variables), part
   assert (record["step"], record["examples"], record["skipped"]) == (3, 6, 0)
-  best = checkpoints.read_model_file(str(finished / "best"))[1]
+  best = model_weights.read_model_file(str(finished / "best"))[1]
   assert record["best"] == best["validation_psnr"] and best["step"] in (2, 3)
   assert record["settings"]["command"] == "z2i train" and record["settings"]["crop_size"] == 16
-  assert checkpoints.read_model_file(str(finished / "kept" / "step_2"))[1]["step"] == 2
+  assert model_weights.read_model_file(str(finished / "kept" / "step_2"))[1]["step"] == 2
   assert os.path.basename(tf.train.latest_checkpoint(str(finished / "checkpoints"))) == "ckpt-3"
 
 
@@ -236,7 +236,7 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
 
 
 def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, monkeypatch, capsys):
-  read_record = run_checkpoints.read_record
+  read_record = checkpoints.read_record
 
   def older(work_dir):
     record = read_record(work_dir)
@@ -244,7 +244,7 @@ def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, m
     record["settings"]["vgg_weights"] = record["settings"].pop("perceptual_weights")  # Its former name.
     return record
 
-  monkeypatch.setattr(run_checkpoints, "read_record", older)
+  monkeypatch.setattr(checkpoints, "read_record", older)
   former_command = ["--vgg_weights=none" if flag == "--perceptual_weights=none" else flag for flag in _COMMAND]
   for command in (_COMMAND, former_command):
     assert main(command + [f"--work_dir={finished}", "--iterations=3"]) == 0
@@ -290,7 +290,7 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
   """The one before serves; where none can be read, nothing starts anew."""
   run = tmp_path / "run"
   shutil.copytree(finished, run)
-  (run / checkpoints.MODEL_FILE).unlink()
+  (run / model_weights.MODEL_FILE).unlink()
   command = _COMMAND + [f"--work_dir={run}", "--iterations=2"]
 
   def cut(step):
@@ -326,7 +326,7 @@ def test_two_runs_in_one_folder_at_once_are_refused(finished, tmp_path, capsys):
 
 def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):
   shutil.copytree(finished, tmp_path / "run")
-  (tmp_path / "run" / checkpoints.MODEL_FILE).unlink()
+  (tmp_path / "run" / model_weights.MODEL_FILE).unlink()
   assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
   said = capsys.readouterr().out
   assert "has its 3 steps already" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
@@ -413,7 +413,7 @@ def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, m
 def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(tmp_path):
   noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
   (tmp_path / "images").mkdir()
-  image_io.write_rgb(str(tmp_path / "images" / "cut.png"), noise)
+  image_files.write_rgb(str(tmp_path / "images" / "cut.png"), noise)
   data = (tmp_path / "images" / "cut.png").read_bytes()
   (tmp_path / "images" / "cut.png").write_bytes(data[:5000])
   done = subprocess.run(

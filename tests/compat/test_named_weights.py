@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests import recordings
-from z2i_tf import checkpoints
 from z2i_tf.cli.main import main
+from z2i_tf.models import model_weights
 
 _GENERATOR = ("coarse/", "sr/", "refine/")
 
@@ -25,7 +25,7 @@ def _import(folder, arrays, *options):
 def test_every_array_arrives_and_the_networks_are_inferred(weights, tmp_path, capsys):
   assert _import(tmp_path, weights) == 0
   assert "coarse, sr, refine, disc; zoom sr x2, width 8" in capsys.readouterr().out
-  arrays, config = checkpoints.read_model_file(str(tmp_path / "model"))
+  arrays, config = model_weights.read_model_file(str(tmp_path / "model"))
   assert config["model"] == {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 8}
   assert arrays.keys() == {name for name in weights if not (name.startswith("disc/") and name.endswith("/v"))}
   for name, array in arrays.items():
@@ -36,7 +36,7 @@ def test_scale_of_the_zoom_is_inferred(weights, tmp_path):
   sr = {name: array for name, array in recordings.load("sr_x3").items() if name.startswith("sr/")}
   generator = {name: array for name, array in weights.items() if name.startswith(("coarse/", "refine/"))}
   assert _import(tmp_path, {**generator, **sr}) == 0
-  assert checkpoints.read_model_config(str(tmp_path / "model"))["model"]["scale"] == 3
+  assert model_weights.read_model_config(str(tmp_path / "model"))["model"]["scale"] == 3
 
 
 def test_without_sr_network_the_zoom_is_said(weights, tmp_path, capsys):

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tests import recordings
-from z2i_tf import checkpoints
 from z2i_tf.cli.main import main
 from z2i_tf.inference import model_store
+from z2i_tf.models import model_weights
 
 
 def _copy(tmp_path):
@@ -26,7 +26,7 @@ def test_converted_model_reproduces_the_recording(tmp_path, capsys):
   for stage, name in (("coarse", "y_coarse"), ("zoomed", "y_sr"), ("refined", "y_refine"),
                       ("zoomed_out", "y_lr")):
     recordings.assert_matches(stages[stage], recorded[name])
-  arrays, config = checkpoints.read_model_file(str(output))
+  arrays, config = model_weights.read_model_file(str(output))
   assert config["model"] == {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 8}
   for name in ("kernel", "bias", "u"):
     assert f"disc/conv04/{name}" in arrays
@@ -61,7 +61,7 @@ def test_a_checkpoint_without_sr_network_needs_to_be_told_its_zoom(tmp_path, cap
   assert main(command) == 2
   assert "no SR network: say with --zoom" in capsys.readouterr().err
   assert main(command + ["--zoom=bicubic", "--scale=3"]) == 0
-  arrays, config = checkpoints.read_model_file(str(tmp_path / "model"))
+  arrays, config = model_weights.read_model_file(str(tmp_path / "model"))
   assert config["model"] == {"zoom": "bicubic", "scale": 3, "width": 8, "sr_width": 8}
   recorded = recordings.load("inference")
   assert arrays.keys() == {name for name in recorded if name.startswith(("coarse/", "refine/"))}

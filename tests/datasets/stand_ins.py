@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from z2i_tf import image_io
-from z2i_tf.datasets import prepared
+from z2i_tf.datasets import tiled_records
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.images import image_files
 
 
 def coded_image(number, height, width):
@@ -23,13 +23,13 @@ def write_folder(folder, count=5):
   (folder / "more").mkdir(parents=True)
   for number in range(count):
     name = "more" if number == count - 1 else "."
-    image_io.write_rgb(str(folder / name / f"{number}.png"), coded_image(number, 40 + number, 50))
+    image_files.write_rgb(str(folder / name / f"{number}.png"), coded_image(number, 40 + number, 50))
 
 
 def write_prepared(images, folder, tile_size=8, shards=2):
   """Prepares a folder of images; with tiles of 8, 40x50 pixels are cut up, with 16 they stay whole."""
   folder.mkdir()
-  return prepared.write_shards(FolderSource(str(images)), str(folder), {"source": "folder"}, tile_size, shards,
+  return tiled_records.write_shards(FolderSource(str(images)), str(folder), {"source": "folder"}, tile_size, shards,
                                BadImages(fail=True), lambda: None)
 
 

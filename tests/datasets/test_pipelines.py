@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 
 from tests.datasets import stand_ins
-from z2i_tf import image_io
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import python_calls
 from z2i_tf.datasets import sources
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.mask_files import MaskFiles
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.training import devices
@@ -153,7 +153,7 @@ def test_several_crops_of_an_image_stay_apart(source):
 def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path):
   (tmp_path / "images").mkdir()
   for number in range(12):
-    image_io.write_rgb(str(tmp_path / "images" / f"{number:02d}.png"), stand_ins.coded_image(number, 40, 40))
+    image_files.write_rgb(str(tmp_path / "images" / f"{number:02d}.png"), stand_ins.coded_image(number, 40, 40))
   source = sources.FolderSource(str(tmp_path / "images"))
   # Blocks of 256 // 32 = 8 images, of which an epoch is one and a half.
   numbers = _numbers(_training(source, _config(crops_per_image=32), count=4, batch_size=256))
@@ -205,7 +205,7 @@ def test_crops_are_cut_at_several_scales_from_every_source(data_dir):
 
 def test_larger_crops_are_reduced_by_averages(tmp_path):
   image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
-  image_io.write_rgb(str(tmp_path / "a.png"), image)
+  image_files.write_rgb(str(tmp_path / "a.png"), image)
   source = sources.FolderSource(str(tmp_path))
   batch, = _training(source, _config(crop_size=8, crop_scales=(3,)), count=1, batch_size=1)
   means = image.reshape(16, 3, 16, 3, 3).mean(axis=(1, 3))
@@ -307,8 +307,8 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
     (np.eye(400)[1:2], "1x400 pixels, one side more than 16 times the other"),
     (np.arange(400 * 400).reshape(400, 400) == 7, "none of this mask is hole")])  # Gone at the size of the crop.
 def test_own_masks_without_use_are_refused(tmp_path, hole, message):
-  image_io.write_mask(str(tmp_path / "a.png"), np.eye(9))
-  image_io.write_mask(str(tmp_path / "b.png"), hole)
+  image_files.write_mask(str(tmp_path / "a.png"), np.eye(9))
+  image_files.write_mask(str(tmp_path / "b.png"), hole)
   with pytest.raises(InputError, match=f"b.png: {message}"):
     MaskFiles(str(tmp_path), 16)
 
@@ -343,9 +343,9 @@ def _spoilt(data_dir, tmp_path_factory):
   (folder / "a_empty.jpg").write_bytes(b"")
   (folder / "b_text.png").write_text("not an image")
   (folder / "c_small.png").write_bytes((folder / "0.png").read_bytes())
-  image_io.write_rgb(str(folder / "c_small.png"), np.zeros((20, 90, 3), np.uint8))
+  image_files.write_rgb(str(folder / "c_small.png"), np.zeros((20, 90, 3), np.uint8))
   noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
-  image_io.write_rgb(str(folder / "d_cut.png"), noise)
+  image_files.write_rgb(str(folder / "d_cut.png"), noise)
   (folder / "d_cut.png").write_bytes((folder / "d_cut.png").read_bytes()[:2000])
   return sources.FolderSource(str(folder))
 
@@ -385,7 +385,7 @@ def test_only_unusable_images_end_with_an_error_not_with_a_hang(spoilt):
 
 def test_few_usable_images_among_many_are_enough(tmp_path):
   """Each unusable one is tried once, and then known."""
-  image_io.write_rgb(str(tmp_path / "good.png"), stand_ins.coded_image(3, 40, 40))
+  image_files.write_rgb(str(tmp_path / "good.png"), stand_ins.coded_image(3, 40, 40))
   for number in range(300):
     (tmp_path / f"{number}.png").write_bytes(b"")
   source, bad_images = sources.FolderSource(str(tmp_path)), BadImages()

@@ -16,18 +16,18 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tests.datasets import stand_ins
-from z2i_tf import folder_lock
-from z2i_tf import image_io
 from z2i_tf.datasets import parallel
-from z2i_tf.datasets import prepared
 from z2i_tf.datasets import sources
 from z2i_tf.datasets import survey
+from z2i_tf.datasets import tiled_records
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.pictures import encode_tiles
 from z2i_tf.datasets.pictures import TiledPicture
 from z2i_tf.datasets.record_files import RecordFile
 from z2i_tf.datasets.record_files import RecordShards
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.system import folder_lock
 
 _NOISE = np.random.default_rng(0).integers(0, 256, (45, 61, 3), np.uint8)
 
@@ -54,7 +54,7 @@ def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
   listed = sources.FolderSource(str(tmp_path / "lists" / "list.txt"))
   assert len(folder) == 5 and len(listed) == 2
   assert [_whole(listed, index)[0, 0, 0] for index in range(2)] == [80, 0]
-  assert folder.name(4).endswith("4.png") and folder.header(4) == image_io.Header(44, 50, "RGB", False)
+  assert folder.name(4).endswith("4.png") and folder.header(4) == image_files.Header(44, 50, "RGB", False)
 
 
 @pytest.mark.parametrize("content, message", [
@@ -68,7 +68,7 @@ def test_unusable_lists(tmp_path, content, message):
 
 def test_links_are_followed_and_may_go_round(tmp_path):
   (tmp_path / "real").mkdir()
-  image_io.write_rgb(str(tmp_path / "real" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+  image_files.write_rgb(str(tmp_path / "real" / "a.png"), np.zeros((8, 8, 3), np.uint8))
   (tmp_path / "linked").mkdir()
   (tmp_path / "linked" / "there").symlink_to(tmp_path / "real")
   (tmp_path / "real" / "back").symlink_to(tmp_path / "linked")
@@ -127,7 +127,7 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
     pass
 
   def prepare(progress=lambda: None, tile_size=8, source=sources.FolderSource(str(images))):
-    return prepared.write_shards(source, str(tmp_path), {"source": "folder"}, tile_size, 3, BadImages(fail=True),
+    return tiled_records.write_shards(source, str(tmp_path), {"source": "folder"}, tile_size, 3, BadImages(fail=True),
                                  progress)
 
   calls = []
@@ -167,25 +167,25 @@ def test_damaged_files_are_left_out_when_preparing_or_refused(images, tmp_path, 
     (tmp_path / folder).mkdir()
   source = sources.FolderSource(str(tmp_path / "images"))
   arguments = ({}, 8, 2)
-  manifest = prepared.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(), lambda: None)
+  manifest = tiled_records.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(), lambda: None)
   assert len(manifest["skipped"]) == 1 and "1.png: not an image" in capsys.readouterr().err
   with pytest.raises(InputError, match="1.png: not an image"):  # What an earlier call skipped is refused as well.
-    prepared.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(fail=True), lambda: None)
-  assert len(prepared.PreparedSource(str(tmp_path / "skipped"))) == 4
+    tiled_records.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(fail=True), lambda: None)
+  assert len(tiled_records.PreparedSource(str(tmp_path / "skipped"))) == 4
   with pytest.raises(InputError, match="1.png: not an image"):
-    prepared.write_shards(source, str(tmp_path / "failed"), *arguments, BadImages(fail=True), lambda: None)
+    tiled_records.write_shards(source, str(tmp_path / "failed"), *arguments, BadImages(fail=True), lambda: None)
   assert not list((tmp_path / "failed").iterdir())
 
 
 def test_damaged_prepared_folders(images, tmp_path):
   with pytest.raises(InputError, match="no dataset.json in it; z2i prepare makes such folders"):
-    prepared.PreparedSource(str(images))
+    tiled_records.PreparedSource(str(images))
   stand_ins.write_prepared(images, tmp_path / "records", shards=1)
   shard = tmp_path / "records" / "images-00000-of-00001.tfrecord"
   whole = shard.read_bytes()
 
   def opened(index=4):
-    return prepared.PreparedSource(str(tmp_path / "records")).open(index)
+    return tiled_records.PreparedSource(str(tmp_path / "records")).open(index)
 
   for damaged, message in ((whole[:-7], f"{len(whole) - 7} bytes, not {len(whole)}"), (whole + whole, "bytes, not")):
     shard.write_bytes(damaged)

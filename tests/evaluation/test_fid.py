@@ -6,12 +6,12 @@ import pytest
 import scipy.linalg
 import tensorflow as tf
 
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import fid as fid_module
 from z2i_tf.evaluation.fid import fid
 from z2i_tf.evaluation.fid import frechet_distance
 from z2i_tf.evaluation.fid import InceptionFeatures
+from z2i_tf.system import file_hash
 
 _RNG = np.random.default_rng(0)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import lpips
 from z2i_tf.evaluation.lpips import Lpips
+from z2i_tf.system import file_hash
 
 _CHANNELS = {"alex": [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)],
              "vgg": [(index, before, after, 3) for index, before, after in (

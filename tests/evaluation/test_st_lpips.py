@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from tests.evaluation.test_lpips import _pair
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import shift_tolerant
 from z2i_tf.evaluation import st_lpips
 from z2i_tf.evaluation.st_lpips import StLpips
+from z2i_tf.system import file_hash
 
 _CHANNELS = {"alex": [("slice1.0", 3, 64, 11), ("slice2.5", 64, 192, 5), ("slice3.9", 192, 384, 3),
                       ("slice4.11", 384, 256, 3), ("slice5.13", 256, 256, 3)],

@@ -3,11 +3,11 @@ import pickle
 import numpy as np
 import pytest
 
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import torch_files
 from z2i_tf.evaluation import weight_files
 from z2i_tf.evaluation.weight_files import PublishedFile
+from z2i_tf.system import file_hash
 
 _ARRAYS = {"net.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "net.0.bias": np.ones(2, np.float32)}
 _SHAPES = {name: array.shape for name, array in _ARRAYS.items()}

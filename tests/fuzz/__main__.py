@@ -6,6 +6,7 @@ image and 200 MB, more than ten seconds. What was found is written to --findings
 
 import argparse
 import collections
+from collections.abc import Callable
 import contextlib
 import dataclasses
 import faulthandler
@@ -16,7 +17,6 @@ import sys
 import tempfile
 import time
 import traceback
-from typing import Callable, Dict
 import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,14 +25,14 @@ import numpy as np
 
 from tests.fuzz import mutations
 from tests.fuzz import seeds
-from z2i_tf import checkpoints
-from z2i_tf import image_io
-from z2i_tf import mask_io
-from z2i_tf import photo_io
 from z2i_tf.cli import main
 from z2i_tf.compat import named_weights
-from z2i_tf.datasets import prepared
+from z2i_tf.datasets import tiled_records
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
+from z2i_tf.images import photo_files
+from z2i_tf.models import model_weights
 from z2i_tf.study import record as study_record
 
 _MAX_SECONDS, _MAX_FACTOR, _MAX_BYTES = 10.0, 4, 200e6
@@ -53,7 +53,7 @@ class Target:
     damage: (file, generator) -> damaged file.
     read: (name, damaged file, folder, generator) -> bytes of the decoded image, 0 if it is none.
   """
-  files: Dict[str, bytes]
+  files: dict[str, bytes]
   damage: Callable[[bytes, np.random.Generator], bytes]
   read: Callable[[str, bytes, str, np.random.Generator], int]
 
@@ -69,26 +69,26 @@ def _read_image(name, content, folder, rng) -> int:
   path = _put(folder, name, content)
   how = rng.integers(4)
   if how == 0:
-    header = image_io.read_header(path)
+    header = image_files.read_header(path)
     return header.height * header.width * 3
   if how == 1:
-    return image_io.read_rgb(path).nbytes
+    return image_files.read_rgb(path).nbytes
   if how == 2:
-    mask, _ = mask_io.read_mask(path, bool(rng.integers(2)))
+    mask, _ = mask_files.read_mask(path, bool(rng.integers(2)))
     return mask.nbytes * 3
-  photo = photo_io.read_photo(path)
+  photo = photo_files.read_photo(path)
   if photo.rgb[..., 0].size <= _MAX_WRITTEN_PIXELS:
     again = os.path.join(folder, "again" + _WRITTEN[rng.integers(len(_WRITTEN))])
-    photo_io.write_photo(again, photo)
-    assert photo_io.read_photo(again).rgb.shape == photo.rgb.shape
+    photo_files.write_photo(again, photo)
+    assert photo_files.read_photo(again).rgb.shape == photo.rgb.shape
   return photo.rgb.nbytes
 
 
 def _read_model(name, content, folder, rng) -> int:
   del rng
-  path = _put(folder, checkpoints.MODEL_FILE, content)
+  path = _put(folder, model_weights.MODEL_FILE, content)
   if name == "model":
-    checkpoints.read_model_file(folder)
+    model_weights.read_model_file(folder)
   else:
     named_weights.infer_config(named_weights.read_named_weights(path), path)
   return 0
@@ -124,16 +124,16 @@ def _read_record(name, content, folder, rng) -> int:
 def _read_shard(name, content, folder, rng) -> int:
   del name, rng
   _put(folder, _Shards.SHARD, _Shards.files[_Shards.SHARD])
-  _put(folder, prepared.MANIFEST_FILE, _Shards.files[prepared.MANIFEST_FILE])
+  _put(folder, tiled_records.MANIFEST_FILE, _Shards.files[tiled_records.MANIFEST_FILE])
   if content[:1] == b"{":
-    _put(folder, prepared.MANIFEST_FILE, content)
+    _put(folder, tiled_records.MANIFEST_FILE, content)
   else:
     size = len(_Shards.files[_Shards.SHARD])
     _put(folder, _Shards.SHARD, content)
-    manifest = _Shards.files[prepared.MANIFEST_FILE].replace(f'"bytes": {size}'.encode(),
+    manifest = _Shards.files[tiled_records.MANIFEST_FILE].replace(f'"bytes": {size}'.encode(),
                                                              f'"bytes": {len(content)}'.encode())
-    _put(folder, prepared.MANIFEST_FILE, manifest)
-  source, size = prepared.PreparedSource(folder), 0
+    _put(folder, tiled_records.MANIFEST_FILE, manifest)
+  source, size = tiled_records.PreparedSource(folder), 0
   for index in range(min(len(source), 4)):
     source.header(index, decode=True)
     picture = source.open(index)
@@ -145,7 +145,7 @@ def _read_shard(name, content, folder, rng) -> int:
 class _Shards:
   """The sound shard and its list."""
 
-  files: Dict[str, bytes] = {}
+  files: dict[str, bytes] = {}
   SHARD = "images-00000-of-00001.tfrecord"
 
   @classmethod
@@ -160,7 +160,7 @@ class _Shards:
     return b"".join(map(seeds.framed, records))
 
 
-def _targets() -> Dict[str, Target]:
+def _targets() -> dict[str, Target]:
   _Shards.files = seeds.shards()
   return {"image": Target(seeds.images(), mutations.damaged, _read_image),
           "model": Target(seeds.models(), mutations.damaged, _read_model),
@@ -190,7 +190,7 @@ class _Memory:
 def _declared_bytes(folder, name) -> int:
   """Returns how large an image that was refused would have been, by its header; 0 without one."""
   with contextlib.suppress(InputError):
-    header = image_io.read_header(os.path.join(folder, name))
+    header = image_files.read_header(os.path.join(folder, name))
     return header.height * header.width * (8 if "16-bit" in header.mode else 4)
   return 0
 

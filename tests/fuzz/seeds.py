@@ -5,7 +5,6 @@ import os
 import pathlib
 import struct
 import tempfile
-from typing import Dict
 import zlib
 
 import google_crc32c
@@ -16,13 +15,13 @@ from PIL import PngImagePlugin
 import tensorflow as tf
 
 from tests.datasets import stand_ins
-from tests.reports import report_records
-from z2i_tf import checkpoints
-from z2i_tf import image_io
-from z2i_tf.photo_formats import heif
-from z2i_tf.photo_formats import png
-from z2i_tf.photo_formats import tiff
-from z2i_tf.photo_formats.metadata import Metadata
+from tests.report import report_records
+from z2i_tf.images import image_files
+from z2i_tf.images.formats import heif
+from z2i_tf.images.formats import png
+from z2i_tf.images.formats import tiff
+from z2i_tf.images.formats.metadata import Metadata
+from z2i_tf.models import model_weights
 from z2i_tf.study.pairs import Pair
 from z2i_tf.study.record import StudyRecord
 
@@ -30,7 +29,7 @@ _HEIGHT, _WIDTH = 21, 27
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 
 
-def images() -> Dict[str, bytes]:
+def images() -> dict[str, bytes]:
   """Returns name (with extension) -> file: every format that is read, in several kinds of pixels, with metadata."""
   rng = np.random.default_rng(0)
   rgb = np.add.outer(np.arange(_HEIGHT) * 5, np.arange(_WIDTH) * 3)[..., np.newaxis] + rng.integers(0, 60, (1, 1, 3))
@@ -97,20 +96,20 @@ def _tiled_tiff(gray):
   return b"II*\0" + struct.pack("<L", 8 + len(data)) + data + directory
 
 
-def models() -> Dict[str, bytes]:
+def models() -> dict[str, bytes]:
   """Returns name -> an .npz file: a model of few weights, and arrays for z2i import-weights."""
   arrays = {"coarse/conv00/kernel": np.ones((3, 3, 4, 8), np.float32),
             "refine/conv00/kernel": np.eye(4, dtype=np.float32),
             "sr/conv09/kernel": np.ones((1, 1, 4, 16), np.float32), "sr/conv00/kernel": np.ones(5, np.float32)}
   with tempfile.TemporaryDirectory() as folder:
-    checkpoints.write_model_file(folder, arrays, {"model": {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 4}})
-    model = _read(os.path.join(folder, checkpoints.MODEL_FILE))
+    model_weights.write_model_file(folder, arrays, {"model": {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 4}})
+    model = _read(os.path.join(folder, model_weights.MODEL_FILE))
   file = io.BytesIO()
   np.savez(file, **arrays)
   return {"model": model, "named": file.getvalue()}
 
 
-def records() -> Dict[str, bytes]:
+def records() -> dict[str, bytes]:
   """Returns name of the analysis -> its record; "study record" -> that of a study's database."""
   with tempfile.TemporaryDirectory() as folder:
     report_records.write_all(folder)
@@ -122,12 +121,12 @@ def records() -> Dict[str, bytes]:
   return {**found, "study record": study.to_json().encode()}
 
 
-def shards() -> Dict[str, bytes]:
+def shards() -> dict[str, bytes]:
   """Returns name -> file of a folder of z2i prepare: dataset.json and one shard, with tiles and with a whole image."""
   with tempfile.TemporaryDirectory() as folder:
     os.mkdir(os.path.join(folder, "images"))
     for name, side in (("tiled", 40), ("whole", 20)):
-      image_io.write_rgb(os.path.join(folder, "images", f"{name}.png"), stand_ins.coded_image(2, side, side))
+      image_files.write_rgb(os.path.join(folder, "images", f"{name}.png"), stand_ins.coded_image(2, side, side))
     prepared = pathlib.Path(folder, "prepared")
     stand_ins.write_prepared(os.path.join(folder, "images"), prepared, tile_size=8, shards=1)
     return {name: _read(os.path.join(prepared, name)) for name in os.listdir(prepared)}

@@ -9,7 +9,7 @@ import sys
 from absl import flags
 import pytest
 
-from z2i_tf.cli import training_flags
+from z2i_tf.cli.flags import training_flags
 from z2i_tf.errors import InputError
 from z2i_tf.inference import bundled_models
 

@@ -6,16 +6,16 @@ import pytest
 import tensorflow as tf
 
 from tests import recordings
-from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
-from z2i_tf.inference import sparse
-from z2i_tf.inference.fast_networks import GatedNet
-from z2i_tf.inference.fast_networks import Limits
+from z2i_tf.inference.fast import sparse
+from z2i_tf.inference.fast.layer_reader import LayerReader
+from z2i_tf.inference.fast.networks import GatedNet
+from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.layer_reader import LayerReader
 from z2i_tf.keras_api import keras
+from z2i_tf.models import model_weights
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -30,7 +30,7 @@ _ALWAYS = (conventions.COARSE, conventions.ZOOMED, conventions.RESULT)
 def _model():
   """The authors' networks as the Keras model."""
   model = ZoomInpainter(ModelConfig(width=8))
-  checkpoints.assign_arrays(model.networks, recordings.load("inference"), "recording")
+  model_weights.assign_arrays(model.networks, recordings.load("inference"), "recording")
   return model
 
 
@@ -185,7 +185,7 @@ def test_every_zoom_and_scale(model, zoom, scale, monkeypatch):
     keras.utils.set_random_seed(0)
     network = super_resolution_net(4, scale)
     monkeypatch.setattr(model, "sr_net", network)
-    arrays = {**arrays, **checkpoints.read_arrays({conventions.SR_NET: network})}
+    arrays = {**arrays, **model_weights.read_arrays({conventions.SR_NET: network})}
   image, mask = _image(32, 40), _mask(32, 40, np.s_[30:, 36:], np.s_[4, 11])
   expected = _keras(model, image, mask)
   generator = Generator(config, arrays)

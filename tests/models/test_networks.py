@@ -5,7 +5,7 @@ import pytest
 
 from tests import battery
 from tests import recordings
-from z2i_tf import checkpoints
+from z2i_tf.models import model_weights
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.refinement_net import refinement_net
@@ -56,17 +56,17 @@ def test_parameter_counts_of_the_paper():
 def test_super_resolution_matches_the_recording(scale):
   recorded = recordings.load(f"sr_x{scale}")
   network = super_resolution_net(8, scale)
-  checkpoints.assign_arrays({"sr": network}, recorded, "recording")
+  model_weights.assign_arrays({"sr": network}, recorded, "recording")
   recordings.assert_matches(network(recorded["x"]), recorded["y"])
 
 
 def test_initialisers():
   coarse, sr = coarse_net(32), super_resolution_net(32, 2)
-  kernel = checkpoints.network_variables(coarse)["conv07/kernel"].numpy()
+  kernel = model_weights.network_variables(coarse)["conv07/kernel"].numpy()
   fan_sum = 9 * (kernel.shape[2] + kernel.shape[3])
   assert np.abs(kernel).max() <= np.sqrt(6 / fan_sum) * (1 + 1e-6)  # Glorot uniform is bounded,
   assert abs(kernel.std() / np.sqrt(2 / fan_sum) - 1) < 0.05
-  kernel = checkpoints.network_variables(sr)["conv03/kernel"].numpy()
+  kernel = model_weights.network_variables(sr)["conv03/kernel"].numpy()
   fan_sum = 9 * (kernel.shape[2] + kernel.shape[3])
   assert np.abs(kernel).max() > np.sqrt(6 / fan_sum)  # Glorot normal goes beyond that bound.
   assert abs(kernel.std() / np.sqrt(2 / fan_sum) - 1) < 0.05

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from tests import recordings
-from z2i_tf import checkpoints
 from z2i_tf import conventions
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
@@ -13,7 +13,7 @@ from z2i_tf.models.zoom_inpainter import ZoomInpainter
 def _recorded_model():
   recorded = recordings.load("inference")
   model = ZoomInpainter(ModelConfig(width=8))
-  checkpoints.assign_arrays(model.networks, recorded, "recording")
+  model_weights.assign_arrays(model.networks, recorded, "recording")
   return model, recorded
 
 
@@ -37,13 +37,13 @@ def test_each_network_matches_the_recording_on_recorded_inputs(recorded_model):
 def test_training_mode_matches_the_recording_and_moves_the_averages():
   recorded, training = recordings.load("inference"), recordings.load("training_mode")
   model = ZoomInpainter(ModelConfig(width=8))
-  checkpoints.assign_arrays(model.networks, recorded, "recording")
+  model_weights.assign_arrays(model.networks, recorded, "recording")
   recordings.assert_matches(
       model.coarse_net(recorded["coarse_input"], training=True), training["y_coarse"])
   refine_input = np.concatenate([recorded["y_sr"], recorded["mask_hr"]], axis=-1)
   recordings.assert_matches(model.refinement_net(refine_input, training=True), training["y_refine"])
   # 0.99 of the former average and 0.01 of the batch's, which the first layer's input gives by hand.
-  variables = checkpoints.network_variables(model.coarse_net)
+  variables = model_weights.network_variables(model.coarse_net)
   conv = tf.nn.conv2d(recorded["coarse_input"], variables["conv00/kernel"], 1, "SAME")
   features, gates = tf.split(conv + variables["conv00/bias"], 2, axis=-1)
   batch = (tf.nn.elu(features) * tf.sigmoid(gates)).numpy()

@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 
-from z2i_tf import image_io
+from z2i_tf.images import image_files
 from z2i_tf.study import preparation
 from z2i_tf.study import results
 from z2i_tf.study import store
@@ -35,7 +35,7 @@ def write_results(folder, size=(12, 16)):
       (folder / method / kind).mkdir(parents=True)
       for image in IMAGES:
         pixels = np.full((*size, 3), colour(method, kind, image), np.uint8)
-        image_io.write_rgb(str(folder / method / kind / f"{image}.png"), pixels)
+        image_files.write_rgb(str(folder / method / kind / f"{image}.png"), pixels)
   return {method: str(folder / method) for method in METHODS}
 
 
@@ -44,7 +44,7 @@ def make_study(folder, pairs=8, seed=0, size=(12, 16)):
   study_dir = str(folder / "study")
   found = results.read_results(write_results(folder, size), KINDS)
   record = preparation.plan_study(found, OURS, pairs, seed, "Which is nicer?")
-  image_io.create_folder(study_dir)
+  image_files.create_folder(study_dir)
   preparation.copy_pictures(found, record, study_dir, lambda: None)
   store.create(study_dir, record)
   return study_dir

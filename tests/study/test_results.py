@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.study import stand_ins
-from z2i_tf import image_io
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 from z2i_tf.study import results
 
 
@@ -18,7 +18,7 @@ def test_sub_folders_are_kinds_and_images_are_found_by_name(tmp_path):
   assert found.methods == stand_ins.METHODS
   assert found.images == {kind: stand_ins.IMAGES for kind in sorted(stand_ins.KINDS)}
   path = found.paths["hugeholes"]["photograph2"]["pluralus"]
-  assert stand_ins.read_colour(image_io.read_rgb(path)[0, 0]) == ("pluralus", "hugeholes", "photograph2")
+  assert stand_ins.read_colour(image_files.read_rgb(path)[0, 0]) == ("pluralus", "hugeholes", "photograph2")
   assert list(results.read_results(folders, ["tinyholes"]).paths) == ["tinyholes"]
 
 
@@ -27,7 +27,7 @@ def test_images_may_lie_directly_and_in_other_formats(tmp_path):
   assert results.read_results(folders).images == {results.DEFAULT_KIND: stand_ins.IMAGES}
   assert list(results.read_results(folders, ["large"]).paths) == ["large"]
   path = tmp_path / "hifillus" / "tinyholes" / "photograph0.png"
-  image_io.write_rgb(str(path.with_suffix(".webp")), image_io.read_rgb(str(path)))
+  image_files.write_rgb(str(path.with_suffix(".webp")), image_files.read_rgb(str(path)))
   with pytest.raises(InputError, match="photograph0.webp: .*photograph0.png is called the same"):
     results.read_results(folders)
   path.unlink()
@@ -44,7 +44,7 @@ def _one_too_many(folder):
 
 
 def _other_size(folder):
-  image_io.write_rgb(str(folder / "pluralus" / "tinyholes" / "photograph1.png"), np.zeros((16, 12, 3), np.uint8))
+  image_files.write_rgb(str(folder / "pluralus" / "tinyholes" / "photograph1.png"), np.zeros((16, 12, 3), np.uint8))
 
 
 def _kind_missing(folder):

@@ -6,8 +6,8 @@ import resource
 import numpy as np
 import tensorflow as tf
 
-from z2i_tf import checkpoints
 from z2i_tf import conventions
+from z2i_tf.models import model_weights
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -33,7 +33,7 @@ def build_step(arrays, make_optimizer, loss_weights, batch_size, vgg_features=No
   if discriminator is not None:
     networks[conventions.DISCRIMINATOR] = discriminator
   if arrays is not None:
-    checkpoints.assign_arrays(networks, arrays, "recording")
+    model_weights.assign_arrays(networks, arrays, "recording")
   optimizers = make_optimizer(), make_optimizer()
   optimizers[0].build(inpainter.trainable_variables)
   if discriminator is not None:

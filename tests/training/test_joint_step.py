@@ -4,15 +4,15 @@ import tensorflow as tf
 
 from tests import recordings
 from tests.training import stand_ins
-from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.keras_api import is_bundled_with_tensorflow
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.models import model_weights
 from z2i_tf.training.config import LossWeights
-from z2i_tf.training.guarded_step import guarded_step
-from z2i_tf.training.guarded_step import SKIPPED
+from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training.skip_nonfinite import SKIPPED
 
 _GRADIENT_TOLERANCE = 1e-3
 # Rounding: one replica whose four examples change places moves weights by up to 1.0e-4 of the largest (TensorFlow 2.15)
@@ -48,13 +48,13 @@ def test_compiled_step_matches_the_recording():
     assert scalars["gradient_norm/" + name] == pytest.approx(
         float(recorded["grad_norm_" + name]), rel=_GRADIENT_TOLERANCE), name
   # Plain SGD: the change of the weights is the gradient.
-  arrays = checkpoints.read_arrays(networks)
+  arrays = model_weights.read_arrays(networks)
   for key, name in (("coarse/conv00/kernel", "grad_first_coarse_kernel"),
                     ("refine/conv20/kernel", "grad_last_refine_kernel")):
     recordings.assert_matches((recorded[key] - arrays[key]) / 1e-4, recorded[name], 5e-3)
   scalars = train_step({**batch, "image_hr": batch["image_hr"] * np.nan}, tf.constant(0.0))
   assert float(scalars[SKIPPED]) == 1
-  for name, array in checkpoints.read_arrays(networks).items():
+  for name, array in model_weights.read_arrays(networks).items():
     np.testing.assert_array_equal(array, arrays[name], err_msg=name)
 
 
@@ -80,13 +80,13 @@ def test_two_and_four_replicas_make_the_step_of_one(two_devices, four_devices):
   batch = stand_ins.smooth_batch(4, 16)
   keras.utils.set_random_seed(0)
   initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, 4, width=4)
-  arrays = checkpoints.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
+  arrays = model_weights.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
   gradients = {}
   for strategy in (tf.distribute.get_strategy(), two_devices, four_devices):
     with strategy.scope():
       step, networks = stand_ins.build_step(
           arrays, lambda: optimizers.SGD(1.0), _RECORDED_WEIGHTS, batch_size=4, width=4)
-    scalars, weights = stand_ins.run_step(strategy, step, batch), checkpoints.read_arrays(networks)
+    scalars, weights = stand_ins.run_step(strategy, step, batch), model_weights.read_arrays(networks)
     # With this rate the change of a weight is its gradient. That of a batch norm's statistic is the statistic.
     changes = {name: array - arrays[name] for name, array in weights.items()}
     if not gradients:
@@ -205,13 +205,13 @@ def test_a_warm_up_trains_the_discriminator_alone():
   recorded = recordings.load("joint_step")
   step, networks = stand_ins.build_step(recorded, lambda: optimizers.SGD(1e-2), _RECORDED_WEIGHTS, batch_size=2)
   batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
-  before = checkpoints.read_arrays(networks)
+  before = model_weights.read_arrays(networks)
   losses = [step.warm_up(batch) for _ in range(5)]
   assert {name for name in losses[0] if name.startswith(("loss/", "gradient_norm/"))} == {
       "loss/adversarial_discriminator", "gradient_norm/disc"}
   values = [float(scalars["loss/adversarial_discriminator"]) for scalars in losses]
   assert values[-1] < values[0]
-  for name, array in checkpoints.read_arrays(networks).items():
+  for name, array in model_weights.read_arrays(networks).items():
     assert np.array_equal(array, before[name]) == (not name.startswith("disc/")), name
 
 

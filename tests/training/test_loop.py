@@ -10,15 +10,15 @@ import tensorflow as tf
 from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
-from z2i_tf.training.guarded_step import SKIPPED
-from z2i_tf.training.guarded_step import STOP
-from z2i_tf.training.interruption import asked_to_stop
-from z2i_tf.training.interruption import Interruption
-from z2i_tf.training.journal import Journal
-from z2i_tf.training.journal import measured_table
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
 from z2i_tf.training.loop import StageActions
+from z2i_tf.training.metric_writers import Journal
+from z2i_tf.training.metric_writers import measured_table
+from z2i_tf.training.preemption import asked_to_stop
+from z2i_tf.training.preemption import Interruption
+from z2i_tf.training.skip_nonfinite import SKIPPED
+from z2i_tf.training.skip_nonfinite import STOP
 
 
 def read_events(folder):

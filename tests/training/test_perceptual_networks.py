@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tests.evaluation.test_st_lpips import random_weights
-from z2i_tf import image_io
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import shift_tolerant
+from z2i_tf.images import image_files
 from z2i_tf.keras_api import keras
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
@@ -24,7 +24,7 @@ def _vgg16_weights(tmp_path_factory):
 
 
 def _photographs():
-  return tf.constant(np.stack([image_io.read_rgb(f"data/images/{name}.jpg")[60:124, 60:124] / np.float32(255)
+  return tf.constant(np.stack([image_files.read_rgb(f"data/images/{name}.jpg")[60:124, 60:124] / np.float32(255)
                                for name in ("astronaut", "chelsea")]))
 
 

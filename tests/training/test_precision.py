@@ -5,12 +5,14 @@ import pytest
 import tensorflow as tf
 
 from tests.training import stand_ins
-from z2i_tf import checkpoints
 from z2i_tf.keras_api import layers
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.layers.gated_conv import GatedConv2D
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.training import precision
+from z2i_tf.training.checkpoints import RunCheckpoints
+from z2i_tf.training.checkpoints import RunRecord
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
 from z2i_tf.training.joint_stage import joint_stage
@@ -18,8 +20,6 @@ from z2i_tf.training.joint_stage import JointStageConfig
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.pretrain_stage import pretrain_stage
 from z2i_tf.training.pretrain_stage import PretrainStageConfig
-from z2i_tf.training.run_checkpoints import RunCheckpoints
-from z2i_tf.training.run_checkpoints import RunRecord
 
 _LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
 
@@ -50,7 +50,7 @@ def test_a_step_in_16_bits_is_near_that_in_32():
     results[name] = {tag: value.numpy() for tag, value in stage.step(batch).items()}
     assert len(stage.variables) == known  # A traced step may not create any, and those created late are not guarded.
     assert {value.dtype for value in results[name].values()} == {np.dtype(np.float32)}
-    assert {array.dtype for array in checkpoints.read_arrays(stage.networks).values()} == {np.dtype(np.float32)}
+    assert {array.dtype for array in model_weights.read_arrays(stage.networks).values()} == {np.dtype(np.float32)}
     compute = name.replace("mixed_", "")
     gated = [layer for network in ("coarse", "refine") for layer in _leaves(stage.networks[network])
              if isinstance(layer, GatedConv2D)]

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from tests import recordings
 from tests.training import stand_ins
-from z2i_tf import checkpoints
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
+from z2i_tf.models import model_weights
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
@@ -84,12 +84,12 @@ def test_evaluation_does_not_train():
   network = _BUILD["refine"]()
   step = PretrainStep("refine", network, None, 0.0, optimizers.SGD(0.1), 2)
   batch = {key: tf.constant(value) for key, value in _batch().items()}
-  before = checkpoints.read_arrays({"refine": network})
+  before = model_weights.read_arrays({"refine": network})
   stages, values = step.evaluate(batch)
   assert set(stages) == {"refined"} and values["psnr/refined"].shape == (2,)
   known = batch["image_lr"] * (1 - batch["mask_lr"])
   np.testing.assert_array_equal(stages["refined"], network(tf.concat([known, batch["mask_lr"]], -1), training=False))
-  for key, value in checkpoints.read_arrays({"refine": network}).items():
+  for key, value in model_weights.read_arrays({"refine": network}).items():
     np.testing.assert_array_equal(value, before[key])
 
 
@@ -97,15 +97,15 @@ def test_two_and_four_replicas_make_adam_s_step_of_one(two_devices, four_devices
   """Where a gradient is next to nothing, rounding decides about Adam's direction; all in all about little."""
   scalars, weights = [], []
   keras.utils.set_random_seed(0)
-  initial = checkpoints.read_arrays({"coarse": _BUILD["coarse"]()})
+  initial = model_weights.read_arrays({"coarse": _BUILD["coarse"]()})
   batch = stand_ins.smooth_batch(4, 16)
   for strategy in (tf.distribute.get_strategy(), two_devices, four_devices):
     with strategy.scope():
       network = _BUILD["coarse"]()
-      checkpoints.assign_arrays({"coarse": network}, initial, "initial weights")
+      model_weights.assign_arrays({"coarse": network}, initial, "initial weights")
       step = PretrainStep("coarse", network, None, 0.0, optimizers.Adam(_ADAM_RATE), 4, gradient_clip_norm=0.05)
     scalars.append(stand_ins.run_step(strategy, step, batch))
-    weights.append(checkpoints.read_arrays({"coarse": network}))
+    weights.append(model_weights.read_arrays({"coarse": network}))
   for number in (1, 2):
     for name, value in scalars[0].items():
       assert scalars[number][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name

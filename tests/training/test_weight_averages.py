@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
-from z2i_tf.training.guarded_step import guarded_step
-from z2i_tf.training.guarded_step import SKIPPED
+from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.weight_averages import WeightAverages
 
 

@@ -1,30 +1,32 @@
 """The HTTP API: one call for scripts, sessions for the page. openapi.json describes it."""
 
 import base64
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 import hashlib
 import importlib.resources
 import json
 import threading
-from typing import Any, BinaryIO, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, BinaryIO
 
 import flask
 import numpy as np
 
 import z2i_tf
-from z2i_tf import photo_io
 from z2i_tf.app import filling
-from z2i_tf.app import photo_files
+from z2i_tf.app import photo_transfer
 from z2i_tf.app import previews
 from z2i_tf.app import shapes as shapes_lib
 from z2i_tf.app.filler import Cancelled
 from z2i_tf.app.filler import Filler
 from z2i_tf.app.filler import Job
-from z2i_tf.app.photo_files import PhotoFiles
+from z2i_tf.app.photo_transfer import PhotoFiles
 from z2i_tf.app.sessions import Session
 from z2i_tf.app.sessions import Sessions
 from z2i_tf.inference.checks import check_hole
-from z2i_tf.inference.inpainter import Inpainter
-from z2i_tf.inference.inpainter import Patch
+from z2i_tf.inference.photo_inpainter import Patch
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.web.application import json_object
 from z2i_tf.web.application import Refusal
 
@@ -42,7 +44,7 @@ _REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
 class Api:
   """The answers, whatever serves them."""
 
-  def __init__(self, inpainter: Inpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
+  def __init__(self, inpainter: PhotoInpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
     """Takes what they work with; `model`: its name, for `health`."""
     self._inpainter, self._model = inpainter, model
     self._files, self._sessions, self._filler = files, sessions, filler
@@ -90,12 +92,12 @@ class Api:
       levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, reading)
       check_hole(levels)
       hole = shapes_lib.tight(shapes_lib.BoxMask(tuple(slice(0, side) for side in levels.shape), levels))
-      pixels = photo_files.stacked(file.photo)
+      pixels = photo_transfer.stacked(file.photo)
       job = Job(lambda job: filling.fill(self._inpainter, pixels, hole, options, job, is_own_mask))
       patches, remark = self._done(job)
       for patch in patches:
         pixels[patch.box] = patch.pixels
-      return self._written(photo_files.with_pixels(file.photo, pixels), file.name, extension, remark)
+      return self._written(photo_transfer.with_pixels(file.photo, pixels), file.name, extension, remark)
 
   def _done(self, job):
     """Queues a job and returns its result."""
@@ -191,14 +193,14 @@ class Api:
 
   def _written(self, photo, name, extension, remark=""):
     body, remarks = self._files.write_photo(photo, extension)
-    answer = flask.Response(body, mimetype=photo_io.media_type(extension))
+    answer = flask.Response(body, mimetype=photo_transfer.media_type(extension))
     answer.headers.set("Content-Disposition", "attachment", filename=f"{name}_filled{extension}")
     remarks = "; ".join(filter(None, (remarks, remark)))
     if remarks:
       answer.headers[_REMARKS_HEADER] = json.dumps(remarks)[1:-1]  # Headers are ASCII.
     return answer
 
-  def _changed(self, session: Session, patches: List[Patch], remark: str = "") -> Dict[str, Any]:
+  def _changed(self, session: Session, patches: list[Patch], remark: str = "") -> dict[str, Any]:
     """Returns what changed, for the page: pieces of its preview."""
     pieces = []
     for patch in patches:
@@ -231,12 +233,12 @@ def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
   return digests[0].digest() == digests[1].digest()
 
 
-def _extension(asked: Optional[str], own: str) -> str:
+def _extension(asked: str | None, own: str) -> str:
   if asked in (None, "", "own"):
     return own
   extension = f".{asked.lower()}"
-  if extension not in photo_io.EXTENSIONS:
-    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in photo_io.EXTENSIONS)}.")
+  if extension not in photo_transfer.EXTENSIONS:
+    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in photo_transfer.EXTENSIONS)}.")
   return extension
 
 
@@ -258,7 +260,7 @@ def _lines(session: Session, job: Job) -> Iterator[str]:
     raise
 
 
-def _version(fields: Dict[str, Any]) -> int:
+def _version(fields: dict[str, Any]) -> int:
   if not isinstance(fields.get("version"), int):
     raise Refusal(400, "\"version\" is the number that the last answer gave.")
   return fields["version"]

@@ -1,10 +1,12 @@
 """Queues fills: one thread runs the model, and every waiting job knows its place."""
 
 import collections
+from collections.abc import Callable
+from collections.abc import Iterator
 import sys
 import threading
 import traceback
-from typing import Any, Callable, Deque, Dict, Iterator, Optional
+from typing import Any
 
 from z2i_tf.errors import InputError
 from z2i_tf.web.application import Refusal
@@ -33,7 +35,7 @@ class Job:
     self._is_cancelled = False
     self._is_done = False
     self._result: Any = None
-    self._error: Optional[Exception] = None
+    self._error: Exception | None = None
 
   def begin(self, steps: int) -> None:
     """Sets the number of steps; raises Cancelled if the job was."""
@@ -54,7 +56,7 @@ class Job:
     """Cancels the job: waiting callers return at once, the work stops at its next step."""
     self._change(is_cancelled=True)
 
-  def updates(self) -> Iterator[Dict[str, int]]:
+  def updates(self) -> Iterator[dict[str, int]]:
     """Yields {"place": 1} and up while the job waits, then {"step": 2, "steps": 4}, until it ends."""
     last = None
     while True:
@@ -117,8 +119,8 @@ class Filler:
   def __init__(self, max_jobs: int):
     """`max_jobs`: how many may wait."""
     self._max_jobs = max_jobs
-    self._jobs: Deque[Job] = collections.deque()
-    self._running: Optional[Job] = None
+    self._jobs: collections.deque[Job] = collections.deque()
+    self._running: Job | None = None
     self._changed = threading.Condition()
     self._is_closed = False
     self._thread = threading.Thread(target=self._work, name="filler", daemon=True)

@@ -1,17 +1,18 @@
 """Fills a painted mask as `z2i inpaint` does, at a cost that depends on the mask, not on the photograph."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any
 
 import numpy as np
 
-from z2i_tf import mask_io
 from z2i_tf.app import shapes
 from z2i_tf.app.filler import Job
 from z2i_tf.app.shapes import BoxMask
-from z2i_tf.inference.inpainter import DETAILS
-from z2i_tf.inference.inpainter import Inpainter
-from z2i_tf.inference.inpainter import Patch
+from z2i_tf.images import mask_files
+from z2i_tf.inference.photo_inpainter import DETAILS
+from z2i_tf.inference.photo_inpainter import Patch
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.web.application import Refusal
 
 MAX_DILATE_PX = 1000
@@ -26,7 +27,7 @@ class Options:
   """How a hole is filled, as by the flags of `z2i inpaint`.
 
   Attributes:
-    detail: of `Inpainter`.
+    detail: of `PhotoInpainter`.
     dilate_px: by how much the mask is grown.
     feather_px: over how many of these pixels the fill fades in.
   """
@@ -50,10 +51,10 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class MaskReading:
-  """How a mask's file is read, as by the flags of `z2i inpaint`; attributes as the arguments of `mask_io.read_mask`."""
+  """How to read a mask's file; attributes as the arguments of `mask_files.read_mask`."""
   invert: bool = False
   mask_from: str = "auto"
-  threshold: Optional[int] = None
+  threshold: int | None = None
 
   @classmethod
   def parse(cls, fields: Mapping[str, Any]) -> "MaskReading":
@@ -67,8 +68,8 @@ class MaskReading:
     return cls(invert == "true", mask_from, threshold)
 
 
-def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job,
-         is_own_mask: bool = False) -> Tuple[List[Patch], str]:
+def fill(inpainter: PhotoInpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job,
+         is_own_mask: bool = False) -> tuple[list[Patch], str]:
   """Fills what was painted.
 
   Args:
@@ -77,13 +78,13 @@ def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Optio
     mask: the hole, before it is grown.
     options: how to fill.
     job: is told the steps.
-    is_own_mask: as of `mask_io.was_erased`.
+    is_own_mask: as of `mask_files.was_erased`.
   Returns: the filled rectangles, with alpha if `pixels` have it; a remark for the user, or "".
   Raises: InputError if nothing known would be left; Cancelled.
   """
   size = pixels.shape[:2]
   mask = shapes.grown(mask, options.dilate_px + _RING_PX, size)
-  grown = mask_io.dilate(mask.mask, options.dilate_px)
+  grown = mask_files.dilate(mask.mask, options.dilate_px)
   hole = np.zeros(size, bool)
   hole[mask.box] = grown != 0
   pixels, alpha = pixels[..., :3], pixels[..., 3] if pixels.shape[2] > 3 else None
@@ -92,19 +93,19 @@ def fill(inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Optio
   patches = inpainter.patches(pixels, hole, options.detail, plan, job.advance)
   if options.feather_px:
     weights = np.zeros(size, np.float32)
-    weights[mask.box] = mask_io.feather_weights(mask.mask, grown, options.feather_px)
-    patches = [Patch(patch.box, mask_io.feathered(patch.pixels, pixels[patch.box], weights[patch.box]))
+    weights[mask.box] = mask_files.feather_weights(mask.mask, grown, options.feather_px)
+    patches = [Patch(patch.box, mask_files.feathered(patch.pixels, pixels[patch.box], weights[patch.box]))
                for patch in patches]
   remarks = [inpainter.remark(hole, plan) if options.detail != "none" else ""]
   if alpha is not None:
-    if mask_io.was_erased(alpha[mask.box], mask.mask, is_own_mask):
-      alpha = mask_io.made_opaque(alpha, hole)
-      remarks.insert(0, mask_io.NOW_OPAQUE)
+    if mask_files.was_erased(alpha[mask.box], mask.mask, is_own_mask):
+      alpha = mask_files.made_opaque(alpha, hole)
+      remarks.insert(0, mask_files.NOW_OPAQUE)
     patches = [Patch(patch.box, np.dstack([patch.pixels, alpha[patch.box]])) for patch in patches]
   return patches, "; ".join(filter(None, remarks))
 
 
-def warm(inpainter: Inpainter) -> None:
+def warm(inpainter: PhotoInpainter) -> None:
   """Fills two holes of a made-up picture, so that the first user need not wait for TensorFlow to build its graphs."""
   picture = np.random.default_rng(0).integers(0, 256, (_WARM_SIDE_PX, _WARM_SIDE_PX, 3), np.uint8)
   for side in _WARM_HOLES_PX:
@@ -113,7 +114,7 @@ def warm(inpainter: Inpainter) -> None:
     inpainter.patches(picture, hole)
 
 
-def as_fields(form: Mapping[str, str]) -> Dict[str, Any]:
+def as_fields(form: Mapping[str, str]) -> dict[str, Any]:
   """Returns the fields of a form as `Options.parse` takes them: numbers as numbers."""
   return {name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _MANY_DIGITS else value
           for name, value in form.items()}

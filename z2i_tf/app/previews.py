@@ -6,13 +6,12 @@ aligned to these squares can therefore be sent alone and put into the preview.
 
 import io
 import math
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from z2i_tf import photo_io
+from z2i_tf.images import photo_files
 
 MAX_PIXELS = 2**22
 _JPEG_QUALITY = 92
@@ -20,12 +19,12 @@ _FASTEST_COMPRESSION = 1  # Of PNG.
 _MAX_PROFILE_BYTES = 2**16
 
 
-def factor(size: Tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
+def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
   """Returns the factor by which a picture (height, width) is reduced to at most `max_pixels`."""
   return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)))
 
 
-def aligned(box: Tuple[slice, slice], step: int, size: Tuple[int, int]) -> Tuple[slice, slice]:
+def aligned(box: tuple[slice, slice], step: int, size: tuple[int, int]) -> tuple[slice, slice]:
   """Returns the smallest box around `box` that begins and ends with squares of `step` pixels, or with the picture."""
   return tuple(slice(part.start // step * step, min(length, -(-part.stop // step) * step))
                for part, length in zip(box, size))
@@ -33,7 +32,7 @@ def aligned(box: Tuple[slice, slice], step: int, size: Tuple[int, int]) -> Tuple
 
 def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
   """Returns means of squares of `step` x `step` pixels: (H, W, ...) uint8 or uint16 to 8 bits, sides rounded up."""
-  levels = photo_io.to_8_bits(levels)
+  levels = photo_files.to_8_bits(levels)
   if step == 1:
     return levels
   height, width = (-(-length // step) for length in levels.shape[:2])
@@ -42,8 +41,8 @@ def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
   return cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def encode(rgb: np.ndarray, alpha: Optional[np.ndarray], icc_profile: Optional[bytes],
-           exact: bool) -> Tuple[bytes, str]:
+def encode(rgb: np.ndarray, alpha: np.ndarray | None, icc_profile: bytes | None,
+           exact: bool) -> tuple[bytes, str]:
   """Encodes a picture for the page.
 
   Args:

@@ -1,13 +1,12 @@
 """Puts the page, the API and the model together and serves them."""
 
-from typing import Optional
 
 from z2i_tf.app import filling
 from z2i_tf.app.api import Api
 from z2i_tf.app.filler import Filler
-from z2i_tf.app.photo_files import PhotoFiles
+from z2i_tf.app.photo_transfer import PhotoFiles
 from z2i_tf.app.sessions import Sessions
-from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.web import application as web
 from z2i_tf.web.server import Server
 
@@ -23,7 +22,7 @@ _SPARE_THREADS = 8  # For the page and the API, while every photograph waits for
 class AppServer:
   """The application with its model, from warm to closed."""
 
-  def __init__(self, inpainter: Inpainter, model: str, max_pixels: Optional[int], max_sessions: int, max_bytes: int):
+  def __init__(self, inpainter: PhotoInpainter, model: str, max_pixels: int | None, max_sessions: int, max_bytes: int):
     """Warms the model.
 
     Args:
@@ -35,12 +34,12 @@ class AppServer:
     """
     filling.warm(inpainter)
     self._threads = max_sessions + _SPARE_THREADS
-    self._server: Optional[Server] = None
+    self._server: Server | None = None
     self._files = PhotoFiles(max_pixels)
     self._filler = Filler(max_jobs=self._threads)
     self._api = Api(inpainter, model, self._files, Sessions(max_sessions, max_bytes), self._filler)
 
-  def serve(self, server: Server, token: Optional[str]) -> None:
+  def serve(self, server: Server, token: str | None) -> None:
     """Answers a server's requests from now on; `token`: what they must carry, or None."""
     application = web.create("z2i_tf.app", server.host, server.port, token)
     web.add_files(application, "z2i_tf.app", "static", PAGE_FILES)

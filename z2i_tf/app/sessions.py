@@ -4,20 +4,19 @@ import collections
 import dataclasses
 import secrets
 import threading
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from z2i_tf import memory
-from z2i_tf import photo_io
-from z2i_tf.app import photo_files
+from z2i_tf.app import photo_transfer
 from z2i_tf.app import previews
 from z2i_tf.app import shapes as shapes_lib
 from z2i_tf.app.filler import Job
-from z2i_tf.app.photo_files import PhotoFile
+from z2i_tf.app.photo_transfer import PhotoFile
 from z2i_tf.app.shapes import Box
 from z2i_tf.app.shapes import BoxMask
-from z2i_tf.inference.inpainter import Patch
+from z2i_tf.images import photo_files
+from z2i_tf.inference.photo_inpainter import Patch
+from z2i_tf.system import memory
 from z2i_tf.web.application import Refusal
 
 _ID_BYTES = 24
@@ -37,8 +36,8 @@ class Fill:
     after: the same rectangles, filled.
   """
   mask: BoxMask
-  before: Tuple[Patch, ...]
-  after: Tuple[Patch, ...]
+  before: tuple[Patch, ...]
+  after: tuple[Patch, ...]
 
   @property
   def nbytes(self) -> int:
@@ -58,18 +57,18 @@ class Session:
 
   def __init__(self, file: PhotoFile):
     self.id = secrets.token_urlsafe(_ID_BYTES)
-    self._pixels = photo_files.stacked(file.photo)
+    self._pixels = photo_transfer.stacked(file.photo)
     views = {"rgb": self._pixels[..., :3], "alpha": None if file.photo.alpha is None else self._pixels[..., 3]}
     self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, **views))
     self.size = self._pixels.shape[:2]
     self.factor = previews.factor(self.size)
     self.version = 0
-    self._done: List[Fill] = []
-    self._undone: List[Fill] = []
-    self._forgotten: List[BoxMask] = []  # Of all fills that cannot be undone any more, one mask.
+    self._done: list[Fill] = []
+    self._undone: list[Fill] = []
+    self._forgotten: list[BoxMask] = []  # Of all fills that cannot be undone any more, one mask.
     self._forgotten_fills = 0
     self._masks: "collections.OrderedDict[str, np.ndarray]" = collections.OrderedDict()
-    self._job: Optional[Job] = None
+    self._job: Job | None = None
     self._lock = threading.RLock()
 
   @property
@@ -84,14 +83,14 @@ class Session:
               + sum(each.mask.nbytes for each in self._forgotten)
               + sum(fill.nbytes for fill in self._done + self._undone))
 
-  def describe(self) -> Dict[str, object]:
+  def describe(self) -> dict[str, object]:
     """Returns what the page needs to know, JSON-compatible."""
     with self._lock:
       return {"id": self.id, "name": self.file.name, "extension": self.file.extension, "height": self.size[0],
               "width": self.size[1], "factor": self.factor, "remarks": list(self.file.photo.remarks),
               **self.history()}
 
-  def history(self) -> Dict[str, int]:
+  def history(self) -> dict[str, int]:
     """Returns the version, and how many fills can be undone and redone."""
     with self._lock:
       return {"version": self.version, "undo": len(self._done), "redo": len(self._undone),
@@ -117,7 +116,7 @@ class Session:
         job.cancel()
       return job is not None
 
-  def apply(self, job: Job, mask: BoxMask, patches: List[Patch]) -> Fill:
+  def apply(self, job: Job, mask: BoxMask, patches: list[Patch]) -> Fill:
     """Puts a fill into the photograph; raises Cancelled if its job was cancelled."""
     with self._lock:
       job.check()
@@ -154,7 +153,7 @@ class Session:
       self._put(fill.after)
       return fill
 
-  def part(self, box: Box, original: bool = False) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+  def part(self, box: Box, original: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
     """Returns pixels and alpha of a box, copied; `original`: as before all fills that can be undone."""
     with self._lock:
       pixels = self._pixels
@@ -166,12 +165,12 @@ class Session:
       part = pixels[box].copy()
     return part[..., :3], part[..., 3] if part.shape[2] > 3 else None
 
-  def photo(self) -> photo_io.Photo:
+  def photo(self) -> photo_files.Photo:
     """Returns the photograph as it is now, copied."""
     with self._lock:
-      return photo_files.with_pixels(self.file.photo, self._pixels)
+      return photo_transfer.with_pixels(self.file.photo, self._pixels)
 
-  def filled_masks(self) -> List[BoxMask]:
+  def filled_masks(self) -> list[BoxMask]:
     """Returns masks that together cover all fills that are in the photograph."""
     with self._lock:
       return self._forgotten + [fill.mask for fill in self._done]
@@ -193,7 +192,7 @@ class Session:
       packed = self._masks[name]
     return np.unpackbits(packed, count=self.size[0] * self.size[1]).reshape(self.size)
 
-  def draw(self, shapes: List[shapes_lib.Shape]) -> Optional[BoxMask]:
+  def draw(self, shapes: list[shapes_lib.Shape]) -> BoxMask | None:
     """Returns the mask that shapes make, or None if they make none."""
     return shapes_lib.draw(shapes, self.size, self.mask)
 

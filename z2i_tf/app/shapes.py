@@ -3,9 +3,10 @@
 Coordinates are those of the page: (0, 0) is the corner of the first pixel, its centre is (0.5, 0.5).
 """
 
+from collections.abc import Callable
 import dataclasses
 import sys
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ _SUBPIXEL_BITS = 4  # OpenCV draws in sixteenths of a pixel.
 _FARTHEST_PX = 1e6  # Whatever lies farther away is on no photograph.
 _MIN_RADIUS_PX = 0.5
 
-Box = Tuple[slice, slice]
+Box = tuple[slice, slice]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class BoxMask:
   mask: np.ndarray
 
 
-def parse(value: Any) -> List[Shape]:
+def parse(value: Any) -> list[Shape]:
   """Returns the shapes of a JSON list; raises Refusal if it is none."""
   if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
     raise Refusal(400, "\"shapes\" must be a list of objects.")
@@ -61,7 +62,7 @@ def parse(value: Any) -> List[Shape]:
   return shapes
 
 
-def draw(shapes: List[Shape], size: Tuple[int, int], loaded: Callable[[str], np.ndarray]) -> Optional[BoxMask]:
+def draw(shapes: list[Shape], size: tuple[int, int], loaded: Callable[[str], np.ndarray]) -> BoxMask | None:
   """Draws shapes over each other, in their order.
 
   Args:
@@ -87,7 +88,7 @@ def draw(shapes: List[Shape], size: Tuple[int, int], loaded: Callable[[str], np.
   return tight(BoxMask(box, canvas))
 
 
-def tight(mask: BoxMask) -> Optional[BoxMask]:
+def tight(mask: BoxMask) -> BoxMask | None:
   """Returns the mask with the smallest box, or None if it is empty."""
   rows, columns = (np.flatnonzero(mask.mask.any(axis=axis)) for axis in (1, 0))
   if not len(rows):
@@ -97,7 +98,7 @@ def tight(mask: BoxMask) -> Optional[BoxMask]:
   return BoxMask(box, np.ascontiguousarray(mask.mask[inner]))
 
 
-def grown(mask: BoxMask, margin_px: int, size: Tuple[int, int]) -> BoxMask:
+def grown(mask: BoxMask, margin_px: int, size: tuple[int, int]) -> BoxMask:
   """Returns the same mask with a box that is larger by `margin_px` on every side, as far as the photograph goes."""
   box = tuple(slice(max(0, part.start - margin_px), min(length, part.stop + margin_px))
               for part, length in zip(mask.box, size))
@@ -107,7 +108,7 @@ def grown(mask: BoxMask, margin_px: int, size: Tuple[int, int]) -> BoxMask:
   return BoxMask(box, canvas)
 
 
-def whole(masks: List[BoxMask], size: Tuple[int, int]) -> np.ndarray:
+def whole(masks: list[BoxMask], size: tuple[int, int]) -> np.ndarray:
   """Returns the union of masks, (H, W) uint8, 1 = hole."""
   union = np.zeros(size, np.uint8)
   for mask in masks:
@@ -115,7 +116,7 @@ def whole(masks: List[BoxMask], size: Tuple[int, int]) -> np.ndarray:
   return union
 
 
-def _parse_one(fields: Dict[str, Any]) -> Shape:
+def _parse_one(fields: dict[str, Any]) -> Shape:
   kind, erase = fields.get("kind"), fields.get("erase", False)
   if kind not in _KINDS or not isinstance(erase, bool):
     raise Refusal(400, f"A shape has a \"kind\", one of {', '.join(_KINDS)}, and perhaps \"erase\", true or false.")

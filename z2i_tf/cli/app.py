@@ -11,7 +11,7 @@ import webbrowser
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 
 _HOST = "127.0.0.1"
 # Pixels of all photographs and of their steps back, together.
@@ -42,9 +42,9 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.web.server import Server
   with Server(values.host, values.port) as server:  # Says at once if the port is taken.
     from z2i_tf.app.server import AppServer
-    from z2i_tf.inference.inpainter import Inpainter
-    from z2i_tf.training.interruption import asked_to_stop
-    app = AppServer(Inpainter.load(values.model, values.precision), values.model, values.max_pixels,
+    from z2i_tf.inference.photo_inpainter import PhotoInpainter
+    from z2i_tf.training.preemption import asked_to_stop
+    app = AppServer(PhotoInpainter.load(values.model, values.precision), values.model, values.max_pixels,
                     values.max_sessions, _MAX_BYTES)
     try:
       with asked_to_stop() as interruption:

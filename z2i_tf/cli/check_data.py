@@ -5,14 +5,15 @@ What is wrong is one line for each kind, with the largest crop that fits all ima
 Exit code 0 when every image is usable, 1 when some are not, 2 when none is.
 """
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 import re
 import time
-from typing import Iterator, List, Sequence, Tuple
 
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli import data_flags
+from z2i_tf.cli.flags import data_flags
 from z2i_tf.errors import InputError
 
 # Of each kind.
@@ -60,7 +61,7 @@ def run(values: flags.FlagValues) -> bool:
   return found.usable < found.images
 
 
-def _bad_lines(bad: Sequence[Tuple[str, str]], verbose: bool) -> Iterator[str]:
+def _bad_lines(bad: Sequence[tuple[str, str]], verbose: bool) -> Iterator[str]:
   """Yields a line for each kind of damage; reasons that differ in numbers alone are of one kind."""
   kinds = {}
   for name, reason in bad:
@@ -88,7 +89,7 @@ def _too_small_lines(found, values) -> Iterator[str]:
       f"--crop_size={fitting} fits all" if fitting else f"none fits all with --scale={values.scale}")
 
 
-def _dark_lines(dark: List[str], verbose: bool) -> Iterator[str]:
+def _dark_lines(dark: list[str], verbose: bool) -> Iterator[str]:
   if verbose or len(dark) == 1:
     yield from (f"warning: {message}" for message in dark)
   elif dark:

@@ -2,7 +2,7 @@
 
 import importlib
 from types import ModuleType
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 from absl import flags
 
@@ -19,10 +19,10 @@ class Command(NamedTuple):
   """
   module: str
   text: str
-  required: Tuple[str, ...] = ()
-  examples: Tuple[str, ...] = ()
+  required: tuple[str, ...] = ()
+  examples: tuple[str, ...] = ()
 
-  def load(self) -> Tuple[ModuleType, flags.FlagValues]:
+  def load(self) -> tuple[ModuleType, flags.FlagValues]:
     """Returns the module and its flags, not yet parsed."""
     module = importlib.import_module(f"z2i_tf.cli.{self.module}")
     values = flags.FlagValues()
@@ -30,7 +30,7 @@ class Command(NamedTuple):
     return module, values
 
 
-GROUPS: Dict[str, Dict[str, Command]] = {
+GROUPS: dict[str, dict[str, Command]] = {
     "Fill holes": {
         "inpaint": Command("inpaint", "fill the holes of one image, or of a folder of images", (), (
             "z2i inpaint photo.png mask.png -o filled.png", "z2i inpaint photos/ masks/ -o filled/ --resume")),
@@ -122,4 +122,4 @@ GROUPS: Dict[str, Dict[str, Command]] = {
             "z2i completion fish > ~/.config/fish/completions/z2i.fish")),
     },
 }
-COMMANDS: Dict[str, Command] = {name: command for group in GROUPS.values() for name, command in group.items()}
+COMMANDS: dict[str, Command] = {name: command for group in GROUPS.values() for name, command in group.items()}

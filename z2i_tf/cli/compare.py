@@ -5,7 +5,7 @@ Both must be of the same images and masks. Differences are shown for all images 
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 ARGUMENTS = ("A.json", "B.json")
@@ -23,9 +23,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, first: str, second: str) -> None:
-  from z2i_tf.reports import comparison
-  from z2i_tf.reports import records
-  from z2i_tf.reports import tables
+  from z2i_tf.analyses import comparison
+  from z2i_tf.analyses import records
+  from z2i_tf.analyses import tables
   paths = [records.scores_file(path) for path in (first, second)]
   found = [records.read_scores(path) for path in paths]
   comparison.check_are_of_the_same(paths, found)

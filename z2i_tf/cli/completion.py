@@ -3,7 +3,6 @@
 The script is made of the commands as they are now; print it anew after an update.
 """
 
-from typing import Dict, List
 
 from absl import flags
 
@@ -26,7 +25,7 @@ def run(values: flags.FlagValues, shell: str) -> None:
   print(scripts[shell]({name: _flags_of(name) for name in COMMANDS}))
 
 
-def _flags_of(command) -> List[flags.Flag]:
+def _flags_of(command) -> list[flags.Flag]:
   _, values = COMMANDS[command].load()
   return [values[name] for name in values if values[name].name == name]  # Not once more by its letter.
 
@@ -36,7 +35,7 @@ def _words(defined) -> str:
   return " ".join([*(f"--{flag.name}" + ("" if flag.boolean else "=") for flag in defined), "--flagfile=", "--help"])
 
 
-def _choices(defined) -> Dict[str, str]:
+def _choices(defined) -> dict[str, str]:
   return {flag.name: " ".join(flag.parser.enum_values) for flag in defined if hasattr(flag.parser, "enum_values")}
 
 

@@ -8,7 +8,7 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 _SHEET = "comparison.png"
@@ -27,38 +27,38 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a photograph failed."""
-  from z2i_tf import image_io
-  from z2i_tf import photo_io
   from z2i_tf.cli import pairs
+  from z2i_tf.images import image_files
+  from z2i_tf.images import photo_files
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
-  image_io.create_folder(values.output_dir)
+  image_files.create_folder(values.output_dir)
 
-  from z2i_tf.inference.inpainter import Inpainter
-  from z2i_tf.reports import comparison_sheet
-  inpainter = Inpainter.load(values.model)
+  from z2i_tf.analyses import comparison_sheet
+  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  inpainter = PhotoInpainter.load(values.model)
   print(f"{'PSNR, dB':<16}" + "".join(f"{title:>9}" for title in _TITLES[1:4]))
   rows, failures = [], []
   for path in folder.images:
     try:
       photo, mask, _ = folder.read(path)
-      row = _row(inpainter, path, photo_io.to_8_bits(photo.rgb), mask)
-      image_io.write_rgb(folder.result_path(path), row[_TITLES.index("result")])
+      row = _row(inpainter, path, photo_files.to_8_bits(photo.rgb), mask)
+      image_files.write_rgb(folder.result_path(path), row[_TITLES.index("result")])
       rows.append(row)
     except InputError as error:
       failures.append(str(error))
   if rows:
     sheet = os.path.join(values.output_dir, _SHEET)
-    image_io.write_rgb(sheet, comparison_sheet.draw_sheet(_TITLES, rows))
+    image_files.write_rgb(sheet, comparison_sheet.draw_sheet(_TITLES, rows))
     print(sheet)
   return pairs.report(failures, len(folder.images), left_out=folder.left_out)
 
 
 def _row(inpainter, path, image, mask):
   """Fills one photograph in three ways; prints their PSNR; returns the pictures in the order of the titles."""
+  from z2i_tf.analyses import comparison_sheet
   from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
   from z2i_tf.evaluation import image_scores
-  from z2i_tf.reports import comparison_sheet
   masked = image * (1 - mask[..., None])
   fills = [baselines.telea(masked, mask), inpainter(masked, mask, native=True), inpainter(masked, mask)]
   scores = [image_scores.score_image(fill, image, mask)[image_scores.PSNR] for fill in fills]

@@ -15,9 +15,9 @@ import warnings
 from absl import flags
 
 from z2i_tf import __version__
-from z2i_tf import memory
-from z2i_tf import processor
 from z2i_tf.errors import InputError
+from z2i_tf.system import memory
+from z2i_tf.system import processor
 
 # Module -> (what the report calls it, what pip calls it); each comes after those it needs.
 _PACKAGES = {"numpy": ("numpy", "numpy"), "PIL": ("pillow", "pillow"), "cv2": ("opencv", "opencv-python"),

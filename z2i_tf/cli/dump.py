@@ -1,18 +1,17 @@
 """Pictures of what happens inside: every stage, and where attention copied from."""
 
 import os
-from typing import Dict
 
 import numpy as np
 
 from z2i_tf import conventions
-from z2i_tf import image_io
 from z2i_tf import image_ops
-from z2i_tf import photo_io
+from z2i_tf.analyses import comparison_sheet
 from z2i_tf.cli.filling import Task
+from z2i_tf.images import image_files
+from z2i_tf.images import photo_files
 from z2i_tf.inference.generator import ATTENTION_SOURCES
-from z2i_tf.inference.inpainter import Inpainter
-from z2i_tf.reports import comparison_sheet
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 
 _INPUT, _MASK, _POSITIONS, _COPIES, _SHEET = "input", "mask", "attention_positions", "attention_copies", "contact_sheet"
 # Names of all files that a dump may have.
@@ -22,7 +21,7 @@ _PHOTO_SHARE = 0.5
 _KEY_PX = 8  # A key of attention covers so many pixels, at high resolution, along a side.
 
 
-def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
+def write_dump(folder: str, inpainter: PhotoInpainter, task: Task) -> None:
   """Writes PNG files: input, mask, every stage, attention, and all of them in one contact sheet.
 
   `attention_positions` colours every pixel by where it is, known ones through the photograph; the hole has the colours
@@ -35,7 +34,7 @@ def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
     task: the image; it is seen whole.
   Raises: InputError if memory does not suffice, or a file cannot be written.
   """
-  image = photo_io.to_8_bits(task.photo.rgb)
+  image = photo_files.to_8_bits(task.photo.rgb)
   stages = inpainter.stages(image, task.hole)
   pictures = {_INPUT: comparison_sheet.paint_hole(image, task.hole),
               _MASK: np.repeat(task.hole[..., np.newaxis] * np.uint8(255), 3, axis=2)}
@@ -44,13 +43,13 @@ def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
     pictures.update(_attention_pictures(pictures[_INPUT], task.hole, stages[ATTENTION_SOURCES],
                                         pictures[conventions.ZOOMED].shape[0] // image.shape[0]))
   for name, picture in pictures.items():
-    image_io.write_rgb(os.path.join(folder, name + ".png"), picture)
+    image_files.write_rgb(os.path.join(folder, name + ".png"), picture)
   names = list(pictures)
   sheet = comparison_sheet.draw_sheet(names, [[_at_size(pictures[name], image.shape) for name in names]])
-  image_io.write_rgb(os.path.join(folder, _SHEET + ".png"), sheet)
+  image_files.write_rgb(os.path.join(folder, _SHEET + ".png"), sheet)
 
 
-def _attention_pictures(image, hole, sources, scale) -> Dict[str, np.ndarray]:
+def _attention_pictures(image, hole, sources, scale) -> dict[str, np.ndarray]:
   """Pictures (H, W, 3) uint8 from the keys' numbers (h, w), -1 where nothing was copied."""
   height, width = hole.shape
   key_rows, key_columns = np.divmod(sources, sources.shape[1])

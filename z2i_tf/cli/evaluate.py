@@ -8,7 +8,7 @@ two records, z2i report gathers many.
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
@@ -65,7 +65,7 @@ def run(values: flags.FlagValues) -> bool:
   models = flag_groups.named_paths(values, "model", names_needed=False)
   folders = flag_groups.named_paths(values, "result_dir")
   names = [*models, *folders, *values.baseline]
-  from z2i_tf.reports import run_folder
+  from z2i_tf.analyses import run_folder
   for name in names:
     if names.count(name) > 1 or name in (run_folder.ORIGINAL, run_folder.MASK):
       raise InputError(f"--model, --result_dir, --baseline: {name} is "
@@ -83,9 +83,9 @@ def run(values: flags.FlagValues) -> bool:
     raise InputError(f"--st_lpips_weights={values.st_lpips_weights}: only with --st_lpips")
   if values["detail"].present and values.filling != "photograph":
     raise InputError(f"--detail={values.detail}: only with --filling=photograph")
+  from z2i_tf.analyses import charts
   from z2i_tf.cli import evaluation_inputs as inputs
   from z2i_tf.cli import evaluation_run
-  from z2i_tf.reports import charts
   charts.require_matplotlib()
   sets = inputs.open_sets(values)
   evaluation_run.check_output(values.output_dir, values.analysis, [

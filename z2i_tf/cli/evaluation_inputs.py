@@ -1,23 +1,27 @@
 """What is evaluated on what: test sets (images with their masks) and methods, from folders and flags, all checked."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import hashlib
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 import numpy as np
 
-from z2i_tf import image_io
-from z2i_tf import photo_io
-from z2i_tf.cli import flag_groups
+from z2i_tf.analyses import records
 from z2i_tf.cli import pairs
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.datasets import testset
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import baselines
 from z2i_tf.evaluation.evaluate import Example
 from z2i_tf.evaluation.evaluate import Method
-from z2i_tf.reports import records
+from z2i_tf.images import image_files
+from z2i_tf.images import photo_files
 
 # So many of a folder's wrong files are named.
 _NAMED = 3
@@ -38,7 +42,7 @@ class PairedSet:
     self._pairs = pairs.FolderPairs(image_dir, mask_dir, output_dir=None)
     self.images = {pairs.stem(path): path for path in self._pairs.images}
 
-  def describe(self) -> Dict[str, Any]:
+  def describe(self) -> dict[str, Any]:
     """Reads everything once; returns the set's entry in the record of an evaluation.
 
     Raises: InputError saying what is wrong with how many of its images and masks.
@@ -65,7 +69,7 @@ class PairedSet:
 
   def _read(self, path):
     photo, mask, _ = self._pairs.read(path)  # As `_read` below, and the mask.
-    return Example(self.name, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
+    return Example(self.name, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +82,11 @@ class EvaluatedMethod:
     remarks: called when all is done, for lines on what was noticed.
   """
   fill: Method
-  entry: Dict[str, Any]
+  entry: dict[str, Any]
   remarks: Callable[[], Sequence[str]] = tuple
 
 
-def open_sets(values: flags.FlagValues) -> List[PairedSet]:
+def open_sets(values: flags.FlagValues) -> list[PairedSet]:
   """Opens the sets of --testset, or of --image_dir and --mask_dir; raises InputError if they cannot be used."""
   image_dir, mask_dirs = values.image_dir, flag_groups.named_paths(values, "mask_dir", names_needed=False)
   if values.testset:
@@ -95,7 +99,7 @@ def open_sets(values: flags.FlagValues) -> List[PairedSet]:
   return [PairedSet(name, image_dir, mask_dir) for name, mask_dir in mask_dirs.items()]
 
 
-def _kinds(folder) -> List[str]:
+def _kinds(folder) -> list[str]:
   """Returns the kinds of masks of a test set of z2i make-testset, in the order in which they were asked for."""
   try:
     return list(_testset_record(folder)["manifest"]["settings"]["kinds"])
@@ -111,7 +115,7 @@ def _damaged(folder):
   return InputError(f"{folder}: its {records.TESTSET}.json is damaged; make the test set again")
 
 
-def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) -> Dict[str, Any]:
+def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
   """Returns the manifest of a test set of z2i make-testset.
 
   Args:
@@ -137,11 +141,11 @@ def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) ->
 def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
   """Loads a model; raises InputError if it cannot be."""
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.inpainter import Inpainter
+  from z2i_tf.inference.photo_inpainter import PhotoInpainter
   from z2i_tf.models import complexity
   from z2i_tf.models.zoom_inpainter import ZoomInpainter
   predictor = model_store.load_predictor(model, values.precision)
-  inpainter = Inpainter(predictor)
+  inpainter = PhotoInpainter(predictor)
   config = predictor.model_config
   entry = {"kind": "model", "hash": model_store.content_hash(model), "precision": predictor.precision,
            "filling": values.filling, **({"detail": values.detail} if values.filling == "photograph" else {}),
@@ -195,9 +199,9 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
       for stem, path in files.items())}, remarks)
 
 
-def _results_of(each, folder) -> Dict[str, str]:
+def _results_of(each, folder) -> dict[str, str]:
   """Returns name -> path of the results of a set; raises InputError unless they are complete and of the right size."""
-  found = pairs.by_name(image_io.list_images(folder), pairs.stem)
+  found = pairs.by_name(image_files.list_images(folder), pairs.stem)
   missing = [name for name in each.images if name not in found]
   extra = [name for name in found if name not in each.images]
   twice = [name for name, files in found.items() if len(files) > 1]
@@ -209,7 +213,7 @@ def _results_of(each, folder) -> Dict[str, str]:
     raise InputError(f"{folder}: {', '.join(problems)}; a result has the name of its image")
   results = {name: found[name][0] for name in each.images}
   for name, image in each.images.items():
-    expected = image_io.read_header(image)
+    expected = image_files.read_header(image)
     height, width = _read(results[name]).shape[:2]  # Decoded now: a damaged one is said before hours of work.
     if (height, width) != (expected.height, expected.width):
       raise InputError(f"{results[name]}: {height}x{width} pixels (height x width), but the image has "
@@ -219,7 +223,7 @@ def _results_of(each, folder) -> Dict[str, str]:
 
 def _read(path) -> np.ndarray:
   """Reads a picture as (H, W, 3) uint8, of 16 bits rounded."""
-  return photo_io.to_8_bits(photo_io.read_photo(path).rgb)
+  return photo_files.to_8_bits(photo_files.read_photo(path).rgb)
 
 
 def _some(names) -> str:

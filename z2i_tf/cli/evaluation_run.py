@@ -1,14 +1,24 @@
 """The evaluation itself: scores every method, keeps pictures, writes record, tables and picture."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import functools
 import os
 import sys
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
+from typing import Any
 
 from absl import flags
 
-from z2i_tf import image_io
-from z2i_tf.atomic_files import atomic_folder
+from z2i_tf.analyses import analysis_folder
+from z2i_tf.analyses import pictures
+from z2i_tf.analyses import records
+from z2i_tf.analyses import score_tables
+from z2i_tf.analyses import tables
+from z2i_tf.analyses.analysis_folder import TABLES_FILE
+from z2i_tf.analyses.run_folder import MASK
+from z2i_tf.analyses.run_folder import ORIGINAL
+from z2i_tf.analyses.run_folder import RESULTS
 from z2i_tf.cli.evaluation_inputs import EvaluatedMethod
 from z2i_tf.cli.evaluation_inputs import PairedSet
 from z2i_tf.cli.progress import progress
@@ -17,21 +27,14 @@ from z2i_tf.evaluation import evaluate
 from z2i_tf.evaluation import fid
 from z2i_tf.evaluation import lpips
 from z2i_tf.evaluation import st_lpips
-from z2i_tf.reports import analysis_folder
-from z2i_tf.reports import layouts
-from z2i_tf.reports import pictures
-from z2i_tf.reports import records
-from z2i_tf.reports import tables
-from z2i_tf.reports.analysis_folder import TABLES_FILE
-from z2i_tf.reports.run_folder import MASK
-from z2i_tf.reports.run_folder import ORIGINAL
-from z2i_tf.reports.run_folder import RESULTS
+from z2i_tf.images import image_files
+from z2i_tf.system.atomic_files import atomic_folder
 
 _SCORES = "scores.csv"
 
 
 def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[str, Mapping[str, Any]],
-        made_as: Optional[Mapping[str, Any]], methods: Mapping[str, EvaluatedMethod]) -> bool:
+        made_as: Mapping[str, Any] | None, methods: Mapping[str, EvaluatedMethod]) -> bool:
   """Evaluates and writes; a former run in the folder is replaced when the new one is whole.
 
   Args:
@@ -91,10 +94,10 @@ def check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
     if os.path.commonpath([real, path]) in (real, path):
       raise InputError(f"--output_dir={folder}: it must neither hold nor lie in what is evaluated ({path}); give a "
                        "folder of its own")
-  image_io.check_writable_folder(os.path.dirname(real))
+  image_files.check_writable_folder(os.path.dirname(real))
   if not os.path.exists(real):
     return
-  image_io.check_writable_folder(real)
+  image_files.check_writable_folder(real)
   found = set(os.listdir(real))
   try:
     record = records.read_record(os.path.join(real, f"{analysis}.json")) if found else {}
@@ -113,7 +116,7 @@ def _examples(sets, advance):
       advance()
 
 
-def _settings(values) -> Dict[str, Any]:
+def _settings(values) -> dict[str, Any]:
   """The flags that decide about the record, beside what it says of sets, methods and metrics."""
   return {"analysis": values.analysis, "blend_results": values.blend_results, "lpips_net": values.lpips_net,
           "st_lpips": values.st_lpips, "with_fid": bool(values.inception_graph), "save_results": values.save_results}
@@ -152,18 +155,18 @@ class _Keeper:
     def path(name):
       return os.path.join(self._folder, name, example.test_set, f"{example.name}.png")
 
-    image_io.write_rgb(path(method), result)
+    image_files.write_rgb(path(method), result)
     if self._last != (example.test_set, example.name):
-      image_io.write_rgb(path(ORIGINAL), example.original)
-      image_io.write_mask(path(MASK), example.mask)
+      image_files.write_rgb(path(ORIGINAL), example.original)
+      image_files.write_mask(path(MASK), example.mask)
       self._last = (example.test_set, example.name)
 
 
-def _write(folder: str, analysis: str, record: Dict[str, Any]) -> Sequence[tables.Table]:
+def _write(folder: str, analysis: str, record: dict[str, Any]) -> Sequence[tables.Table]:
   """Writes what was measured; returns its tables."""
-  shown = layouts.tables_of(analysis, record)
+  shown = score_tables.tables_of(analysis, record)
   with open(os.path.join(folder, _SCORES), "wb") as file:
-    file.write(layouts.scores_csv(record).encode("utf-8", "backslashreplace"))
+    file.write(score_tables.scores_csv(record).encode("utf-8", "backslashreplace"))
   analysis_folder.write_tables(folder, shown)
   record["pictures"] = pictures.pictures_of(analysis, record, folder)
   records.write_record(folder, analysis, record)

@@ -8,10 +8,10 @@ import os
 
 from absl import flags
 
-from z2i_tf.atomic_files import atomic_folder
-from z2i_tf.atomic_files import atomic_write
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
+from z2i_tf.system.atomic_files import atomic_folder
+from z2i_tf.system.atomic_files import atomic_write
 
 _SAVED_MODEL, _TFLITE, _ONNX = "saved_model", "tflite", "onnx"
 _REPORT = "verification.json"
@@ -55,12 +55,12 @@ def run(values: flags.FlagValues) -> None:
 def _export_saved_model(values):
   folder = flag_groups.new_folder(values, "output")
   if values.warmup:
-    from z2i_tf.inference import serving_warmup
+    from z2i_tf.export import serving_warmup
     serving_warmup.check_serving_is_installed()
   import tensorflow as tf
 
+  from z2i_tf.export import saved_model
   from z2i_tf.inference import model_store
-  from z2i_tf.inference import saved_model
   generator = model_store.load_generator(values.model, values.precision or "float32")
   with atomic_folder(folder) as temporary:
     try:
@@ -71,29 +71,29 @@ def _export_saved_model(values):
       (image, mask), = _examples(_VERIFIED_SIZES[-1:])
       serving_warmup.write_warmup_requests(temporary, saved_model.warmup_requests(image, mask))
     if values.verify:
-      from z2i_tf.inference import verification
+      from z2i_tf.export import verification
       report = _compared(values, verification.saved_model_fill(temporary), _examples(_VERIFIED_SIZES))
       verification.write_report(os.path.join(temporary, "assets.extra", _REPORT), report)
   print(values.output)
 
 
 def _export_file(values):
-  from z2i_tf import image_io
+  from z2i_tf.images import image_files
   if os.path.isdir(values.output):
     raise InputError(f"--output={values.output} is a folder; give a file, such as {os.path.join(values.output, 'z2i')}."
                      f"{values.format}")
-  image_io.check_creatable_folder(os.path.dirname(values.output) or ".")
-  from z2i_tf.inference import portable_exports
+  image_files.check_creatable_folder(os.path.dirname(values.output) or ".")
+  from z2i_tf.export import portable
   if values.format == _ONNX:
-    portable_exports.check_onnx_is_installed()
+    portable.check_onnx_is_installed()
+  from z2i_tf.export import verification
   from z2i_tf.inference import model_store
-  from z2i_tf.inference import verification
   model = model_store.load_model(values.model)
   size = (values.height or _VERIFIED_SIZES[0][0], values.width or _VERIFIED_SIZES[0][1])
   examples = _examples([size]) if values.verify else []
-  export, runtime = {_TFLITE: (portable_exports.export_tflite, verification.tflite_fill),
-                     _ONNX: (portable_exports.export_onnx, verification.onnx_fill)}[values.format]
-  image_io.create_folder_of(values.output)
+  export, runtime = {_TFLITE: (portable.export_tflite, verification.tflite_fill),
+                     _ONNX: (portable.export_onnx, verification.onnx_fill)}[values.format]
+  image_files.create_folder_of(values.output)
   try:
     with atomic_write(values.output) as file:
       export(model, file.name, values.height or None, values.width or None)
@@ -107,9 +107,9 @@ def _export_file(values):
 
 def _compared(values, fill, examples):
   """Returns the report of a comparison with the Python path, and says what was found; InputError if they differ."""
-  from z2i_tf.inference import verification
-  from z2i_tf.inference.inpainter import Inpainter
-  report = verification.compare(fill, Inpainter.load(values.model, values.precision), examples)
+  from z2i_tf.export import verification
+  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  report = verification.compare(fill, PhotoInpainter.load(values.model, values.precision), examples)
   if not report["is_equal"]:
     worst = max(report["examples"], key=lambda entry: entry["largest_difference"])
     raise InputError(f"{values.output}: the export differs from the Python path by {worst['largest_difference']} grey "

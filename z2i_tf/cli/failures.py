@@ -7,8 +7,8 @@ set. Writes also tables.md and failures.json.
 
 from absl import flags
 
-from z2i_tf.cli import analysis_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_groups
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -17,18 +17,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "run", "output_dir")
-  from z2i_tf import image_io
-  from z2i_tf.reports import analysis_folder
-  from z2i_tf.reports import results_beside
-  from z2i_tf.reports import tables
-  from z2i_tf.reports.run_folder import RunFolder
+  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import side_by_side
+  from z2i_tf.analyses import tables
+  from z2i_tf.analyses.run_folder import RunFolder
+  from z2i_tf.images import image_files
   evaluated = RunFolder(values.run)
   methods = evaluated.chosen_methods(values.methods)
-  chosen = {name: results_beside.images_with_largest_holes(evaluated, name, values.count)
+  chosen = {name: side_by_side.images_with_largest_holes(evaluated, name, values.count)
             for name in evaluated.chosen_test_sets(values.test_sets)}
-  image_io.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, results_beside.FAILURES)
-  for table in results_beside.write(values.output_dir, results_beside.FAILURES, evaluated, chosen, methods,
+  image_files.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, side_by_side.FAILURES)
+  for table in side_by_side.write(values.output_dir, side_by_side.FAILURES, evaluated, chosen, methods,
                                     values.zoom_crop, {"count": values.count}, "images with the largest holes"):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)

@@ -2,15 +2,14 @@
 
 import dataclasses
 import os
-from typing import Optional
 
 import numpy as np
 
-from z2i_tf import mask_io
-from z2i_tf import photo_io
 from z2i_tf.cli import pairs
-from z2i_tf.cli.flag_groups import MaskReading
+from z2i_tf.cli.flags.flag_groups import MaskReading
 from z2i_tf.errors import InputError
+from z2i_tf.images import mask_files
+from z2i_tf.images import photo_files
 from z2i_tf.inference.checks import check_hole
 
 
@@ -27,9 +26,9 @@ class Task:
     becomes_opaque: whether the hole was erased to transparency, so that its fill becomes opaque.
   """
   name: str
-  photo: photo_io.Photo
+  photo: photo_files.Photo
   hole: np.ndarray
-  weights: Optional[np.ndarray]
+  weights: np.ndarray | None
   mask_text: str
   becomes_opaque: bool = False
 
@@ -37,16 +36,16 @@ class Task:
 def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
   """Reads an image and its mask; raises InputError naming the files."""
   photo, mask, text = pairs.read_pair(image_path, mask_path, reading)
-  hole = mask_io.dilate(mask, reading.dilate_px)
+  hole = mask_files.dilate(mask, reading.dilate_px)
   if reading.dilate_px:
-    text += f"; {mask_io.describe(hole)} as grown by {reading.dilate_px} pixels"
+    text += f"; {mask_files.describe(hole)} as grown by {reading.dilate_px} pixels"
   try:
     check_hole(hole)
   except InputError as error:
     raise InputError(f"{mask_path}, grown by --dilate={reading.dilate_px}: {error}") from error
-  weights = mask_io.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
+  weights = mask_files.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
   return Task(image_path, photo, hole, weights, text,
-              mask_io.was_erased(photo.alpha, mask, _is_own_mask(image_path, mask_path, reading)))
+              mask_files.was_erased(photo.alpha, mask, _is_own_mask(image_path, mask_path, reading)))
 
 
 def _is_own_mask(image_path, mask_path, reading):
@@ -61,9 +60,9 @@ def write(path: str, task: Task, filled: np.ndarray) -> str:
   Raises: InputError if the file cannot be written.
   """
   if task.weights is not None:
-    filled = mask_io.feathered(filled, task.photo.rgb, task.weights)
+    filled = mask_files.feathered(filled, task.photo.rgb, task.weights)
   if not task.becomes_opaque:
-    return photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
-  alpha = mask_io.made_opaque(task.photo.alpha, task.hole)
-  remark = photo_io.write_photo(path, dataclasses.replace(task.photo, rgb=filled, alpha=alpha))
-  return "; ".join(filter(None, [remark, mask_io.NOW_OPAQUE]))
+    return photo_files.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
+  alpha = mask_files.made_opaque(task.photo.alpha, task.hole)
+  remark = photo_files.write_photo(path, dataclasses.replace(task.photo, rgb=filled, alpha=alpha))
+  return "; ".join(filter(None, [remark, mask_files.NOW_OPAQUE]))

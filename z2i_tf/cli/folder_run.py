@@ -4,10 +4,12 @@
 """
 
 import collections
+from collections.abc import Callable
+from collections.abc import Sequence
 import concurrent.futures
 import dataclasses
 import os
-from typing import Any, Callable, Deque, Dict, List, Sequence, Tuple
+from typing import Any
 
 from z2i_tf.errors import InputError
 
@@ -50,7 +52,7 @@ class Outcome:
   failures: Sequence[str] = ()
 
 
-def left_to_do(items: Sequence[Item]) -> List[Item]:
+def left_to_do(items: Sequence[Item]) -> list[Item]:
   """Returns the items without output file. (A file takes its place when it is whole, so those with one are done.)"""
   return [item for item in items if not os.path.isfile(item.output)]
 
@@ -86,9 +88,9 @@ class _Run:
     self._parts, self._advance = parts, advance
     self._readers, self._writers = readers, writers
     self._most = workers + 1  # Items that are read, or written: one for every thread, and one that waits.
-    self._reading: Deque[Tuple[Item, concurrent.futures.Future]] = collections.deque()
-    self._writing: Dict[concurrent.futures.Future, Item] = {}
-    self._finished: List[Tuple[str, str, str]] = []  # Image, remark, failure.
+    self._reading: collections.deque[tuple[Item, concurrent.futures.Future]] = collections.deque()
+    self._writing: dict[concurrent.futures.Future, Item] = {}
+    self._finished: list[tuple[str, str, str]] = []  # Image, remark, failure.
 
   def run(self, items):
     left = collections.deque(items)

@@ -1,5 +1,6 @@
 """Help as text, wrapped to the terminal."""
 
+from collections.abc import Iterable
 import decimal
 import difflib
 import os
@@ -7,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from types import ModuleType
-from typing import Any, Iterable, List, TextIO
+from typing import Any, TextIO
 
 from absl import flags
 
@@ -89,7 +90,7 @@ def _wrapped(text, hanging=""):
                        break_long_words=False)
 
 
-def _entry(name: str, text: str, indent: int) -> List[str]:
+def _entry(name: str, text: str, indent: int) -> list[str]:
   lines = textwrap.wrap(text, _width() - indent, break_on_hyphens=False, break_long_words=False) or [""]
   if len(name) + 4 > indent:
     return [f"  {name}", *(" " * indent + line for line in lines)]

@@ -11,11 +11,10 @@ input's, bit for bit.
 
 import os
 import time
-from typing import Optional
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 OPTIONAL_ARGUMENTS = ("IMAGE", "MASK")
@@ -53,7 +52,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_filling_flags(values)
 
 
-def run(values: flags.FlagValues, image: Optional[str] = None, mask: Optional[str] = None) -> bool:
+def run(values: flags.FlagValues, image: str | None = None, mask: str | None = None) -> bool:
   """Returns whether a file of a folder run failed; `image` and `mask` are files or folders."""
   _take_arguments(values, image, mask)
   given = {name for name in _PATHS if values[name].value}
@@ -92,24 +91,24 @@ def _take_arguments(values, image, mask):
 
 
 def _inpaint_one(values):
-  from z2i_tf import image_io
   from z2i_tf.cli import filling
   from z2i_tf.cli.progress import progress
-  image_io.check_writable_file(values.output)
+  from z2i_tf.images import image_files
+  image_files.check_writable_file(values.output)
   if os.path.realpath(values.output) in map(os.path.realpath, (values.image, values.mask)):
     raise InputError(f"--output={values.output} would overwrite its input; give another name")
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   task = filling.read(values.image, values.mask, reading)
   if values.dump_dir:
     _check_dump(values)
-  from z2i_tf.inference.inpainter import Inpainter
-  inpainter = Inpainter.load(values.model, values.precision)
+  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  inpainter = PhotoInpainter.load(values.model, values.precision)
   plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
   if values.verbose:
     print(_description(task, plan), flush=True)
   with progress(inpainter.count_steps(plan), "step") as advance:
     filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan, advance=advance)
-  image_io.create_folder_of(values.output)
+  image_files.create_folder_of(values.output)
   remark = _joined(filling.write(values.output, task, filled), _texture_remark(inpainter, task, plan, values))
   print(_joined(values.output, remark))
   if values.dump_dir:
@@ -133,40 +132,40 @@ def _description(task, plan):
 
 def _check_dump(values):
   """Creates the dump's folder; raises InputError if that would fail later, or overwrite what is given."""
-  from z2i_tf import image_io
   from z2i_tf.cli import dump
+  from z2i_tf.images import image_files
   files = {os.path.realpath(os.path.join(values.dump_dir, name)) for name in dump.FILES}
   for name in _ONE:
     if os.path.realpath(values[name].value) in files:
       raise InputError(f"--dump_dir={values.dump_dir} has a file for --{name}={values[name].value}, which the dump "
                        "would overwrite; give a folder of its own")
-  image_io.create_folder(values.dump_dir)
+  image_files.create_folder(values.dump_dir)
 
 
 def _inpaint_folder(values):
-  from z2i_tf import atomic_files
-  from z2i_tf import image_io
   from z2i_tf.cli import filling
   from z2i_tf.cli import folder_run
   from z2i_tf.cli import pairs
   from z2i_tf.cli.progress import progress
+  from z2i_tf.images import image_files
+  from z2i_tf.system import atomic_files
   started = time.monotonic()
   if values.mask_suffix and not values.mask_dir:
     raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir, values.mask, result_extension=None,
                              mask_suffix=values.mask_suffix, are_own_masks=values.mask_from == "alpha")
-  output = image_io.create_folder(values.output_dir)
+  output = image_files.create_folder(values.output_dir)
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   if values.mask:  # Said once, before every image fails.
-    from z2i_tf import mask_io
-    mask_io.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
+    from z2i_tf.images import mask_files
+    mask_files.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
   atomic_files.remove_leftovers(values.output_dir, [os.path.basename(item.output) for item in items])
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
   if to_do:
-    from z2i_tf.inference.inpainter import Inpainter
-    inpainter = Inpainter.load(values.model, values.precision)
+    from z2i_tf.inference.photo_inpainter import PhotoInpainter
+    inpainter = PhotoInpainter.load(values.model, values.precision)
 
     def fill(task):
       plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)

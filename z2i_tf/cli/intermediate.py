@@ -10,8 +10,8 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli import analysis_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_groups
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -26,24 +26,24 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "image_dir", "mask_dir", "output_dir")
-  from z2i_tf import image_io
-  from z2i_tf import photo_io
+  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import intermediate
+  from z2i_tf.analyses import records
+  from z2i_tf.analyses import tables
   from z2i_tf.cli import pairs
-  from z2i_tf.reports import analysis_folder
-  from z2i_tf.reports import intermediate
-  from z2i_tf.reports import records
-  from z2i_tf.reports import tables
+  from z2i_tf.images import image_files
+  from z2i_tf.images import photo_files
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   paths = folder.images[:values.count]
   read = [folder.read(path) for path in paths]
-  image_io.create_folder(values.output_dir)
+  image_files.create_folder(values.output_dir)
   analysis_folder.check_is_free(values.output_dir, intermediate.ANALYSIS)
 
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.inpainter import Inpainter
+  from z2i_tf.inference.photo_inpainter import PhotoInpainter
   predictor = model_store.load_predictor(values.model, values.precision)
-  inpainter = Inpainter(predictor)
-  examples = [_example(inpainter, pairs.stem(path), photo_io.to_8_bits(photo.rgb), mask)
+  inpainter = PhotoInpainter(predictor)
+  examples = [_example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
               for path, (photo, mask, _) in zip(paths, read)]
   settings = {"model": model_store.content_hash(values.model), "precision": predictor.precision,
               "images": {os.path.basename(path): records.sha256(path) for path in paths},
@@ -58,8 +58,8 @@ def run(values: flags.FlagValues) -> None:
 def _example(inpainter, name, image, mask):
   from z2i_tf import conventions
   from z2i_tf import image_ops
+  from z2i_tf.analyses import intermediate
   from z2i_tf.evaluation.evaluate import without_hole
-  from z2i_tf.reports import intermediate
   masked = without_hole(image, mask)
   stages = inpainter.stages(masked, mask)
   pictures = {stage: image_ops.to_levels(stages[stage]) for stage in intermediate.STAGES}

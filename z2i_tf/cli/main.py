@@ -8,16 +8,15 @@ import os
 import signal
 import sys
 import threading
-from typing import List, Optional
 
 from absl import flags
 
 from z2i_tf import __version__
-from z2i_tf import quiet_tensorflow
 from z2i_tf.cli import help_text
 from z2i_tf.cli.commands import COMMANDS
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
+from z2i_tf.system import quiet_tensorflow
 
 # What to do where OpenCV finds no libGL.
 LIBGL_REMEDY = ("install that library (Debian, Ubuntu: apt-get install libgl1), or opencv-python-headless in place of "
@@ -28,7 +27,7 @@ _EXIT_OK, _EXIT_PARTLY_FAILED, _EXIT_BAD_INPUT = 0, 1, 2
 _EXIT_SIGNAL = 128
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
   """Runs one command.
 
   Returns: 0, 1 if some files of a folder failed, 2 for unusable input, or 128 + the number of a signal.

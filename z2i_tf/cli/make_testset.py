@@ -10,10 +10,10 @@ import os
 
 from absl import flags
 
-from z2i_tf.atomic_files import atomic_folder
-from z2i_tf.cli import data_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
+from z2i_tf.system.atomic_files import atomic_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -41,9 +41,9 @@ def run(values: flags.FlagValues) -> None:
       raise InputError(f"--kinds={kind}: unknown kind of mask; known are {', '.join(SPECS)}")
   kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in values.kinds}
   sources = data_flags.open_sources(values, flag_groups.DEFAULT_SCALE)
+  from z2i_tf.analyses import records
   from z2i_tf.cli.progress import progress
   from z2i_tf.datasets import testset
-  from z2i_tf.reports import records
   total = sum(values.count or len(source) for source in sources)
   with atomic_folder(folder) as new, progress(total, "image") as advance:
     images = testset.write_testset(sources, new, kinds, values.count, values.crop_size, values.shrink, values.seed,

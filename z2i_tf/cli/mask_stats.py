@@ -6,8 +6,8 @@ i of z2i masks with the same kind, size and seed.
 
 from absl import flags
 
-from z2i_tf.cli import analysis_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 
@@ -23,19 +23,19 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "kinds", "output_dir")
   height, width = flag_groups.size(values)
-  from z2i_tf import image_io
+  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import charts
+  from z2i_tf.analyses import mask_statistics
+  from z2i_tf.analyses import tables
+  from z2i_tf.images import image_files
   from z2i_tf.masks.specs import SPECS
-  from z2i_tf.reports import analysis_folder
-  from z2i_tf.reports import charts
-  from z2i_tf.reports import mask_statistics
-  from z2i_tf.reports import tables
   if len(set(values.kinds)) < len(values.kinds):
     raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
   for kind in values.kinds:
     if kind not in SPECS:
       raise InputError(f"--kinds: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
   charts.require_matplotlib()
-  image_io.create_folder(values.output_dir)
+  image_files.create_folder(values.output_dir)
   analysis_folder.check_is_free(values.output_dir, mask_statistics.ANALYSIS)
   drawn = {kind: mask_statistics.draw(kind, values.count, height, width, values.seed) for kind in values.kinds}
   for table in mask_statistics.write(values.output_dir, drawn, height, width, values.seed):

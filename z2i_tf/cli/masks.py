@@ -7,7 +7,7 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 
@@ -25,9 +25,9 @@ def run(values: flags.FlagValues) -> None:
 
   import numpy as np
 
-  from z2i_tf import image_io
+  from z2i_tf.images import image_files
   mixture = flag_groups.mask_mixture(values.kind, "kind")
-  folder = image_io.create_folder(values.output_dir)
+  folder = image_files.create_folder(values.output_dir)
   ratios = []
   for index in range(values.count):
     try:
@@ -35,6 +35,6 @@ def run(values: flags.FlagValues) -> None:
     except ValueError as error:
       raise InputError(f"--size={values.size}: {error}") from error
     ratios.append(mask.mean())
-    image_io.write_mask(os.path.join(values.output_dir, f"mask_{index:05d}.png"), mask)
+    image_files.write_mask(os.path.join(values.output_dir, f"mask_{index:05d}.png"), mask)
   print(f"{values.count} masks of {height}x{width} in {folder}: "
         f"hole {100 * np.mean(ratios):.2f}% on average, {100 * np.max(ratios):.2f}% at most")

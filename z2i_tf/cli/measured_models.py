@@ -1,33 +1,34 @@
 """The models that `z2i complexity` measures, and what their times depend on."""
 
+from collections.abc import Callable
 import dataclasses
 import functools
 import os
-from typing import Any, Callable, Dict, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
-from z2i_tf import checkpoints
 from z2i_tf import conventions
-from z2i_tf import processor
 from z2i_tf.inference import device_check
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.inference.predictor import Predictor
-from z2i_tf.inference.saved_model import SAVED_MODEL_FILE
+from z2i_tf.inference.saved_model_predictor import SAVED_MODEL_FILE
 from z2i_tf.keras_api import keras
 from z2i_tf.models import complexity
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.system import processor
 
 _FLOAT32 = "float32"
 
 
-def add_trained(name: str, model: str, precision: str, size: Tuple[int, int], models: Dict[str, Dict[str, Any]],
-                methods: Dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
+def add_trained(name: str, model: str, precision: str, size: tuple[int, int], models: dict[str, dict[str, Any]],
+                methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
   """Adds a trained model to `models` (what it is) and, per precision, to `methods`.
 
   Args:
@@ -47,8 +48,8 @@ def add_trained(name: str, model: str, precision: str, size: Tuple[int, int], mo
   _add_methods(name, predictors, methods)
 
 
-def add_random(config: ModelConfig, precision: str, seed: int, size: Tuple[int, int], models: Dict[str, Dict[str, Any]],
-               methods: Dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
+def add_random(config: ModelConfig, precision: str, seed: int, size: tuple[int, int], models: dict[str, dict[str, Any]],
+               methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
   """Adds a model with seeded random weights; other arguments as `add_trained`."""
   name = f"random weights, width {config.width}"
   if config.sr_width != config.width and config.zoom == "sr":
@@ -59,12 +60,12 @@ def add_random(config: ModelConfig, precision: str, seed: int, size: Tuple[int, 
     name += f", scale {config.scale}"
   keras.utils.set_random_seed(seed)
   keras_model = ZoomInpainter(config)
-  arrays = checkpoints.read_arrays(keras_model.networks)
+  arrays = model_weights.read_arrays(keras_model.networks)
   models[name] = {"seed": seed, **_describe(keras_model, size)}
   _add_methods(name, [Predictor(Generator(config, arrays, chosen)) for chosen in _precisions(precision)], methods)
 
 
-def measured_on() -> Dict[str, str]:
+def measured_on() -> dict[str, str]:
   """Returns what times depend on, in words."""
   gpus = [f"{device.name} {device.model}".strip() for device in device_check.list_devices()
           if device.name.startswith("GPU")]
@@ -92,4 +93,4 @@ def _with_total(counts):
 
 def _add_methods(name, predictors, methods):
   for predictor in predictors:
-    methods[f"{name}, {predictor.precision}"] = functools.partial(Inpainter(predictor), native=True)
+    methods[f"{name}, {predictor.precision}"] = functools.partial(PhotoInpainter(predictor), native=True)

@@ -1,12 +1,13 @@
 """What the commands share that turn weights from elsewhere into a model folder."""
 
+from collections.abc import Mapping
 import dataclasses
 import os
-from typing import Mapping, Optional, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def check_output(values: flags.FlagValues, source_flag: str) -> None:
 
 
 def write_model(output: str, source: str, arrays: Mapping[str, "np.ndarray"], config: "ModelConfig",
-                disc_width: Optional[int], origin: Mapping[str, str]) -> None:
+                disc_width: int | None, origin: Mapping[str, str]) -> None:
   """Writes a model folder and says what is in it.
 
   Args:
@@ -43,14 +44,14 @@ def write_model(output: str, source: str, arrays: Mapping[str, "np.ndarray"], co
     origin: what the model file says of where the weights come from.
   Raises: InputError if an array is missing, left over or misshapen.
   """
-  from z2i_tf import checkpoints
   from z2i_tf import conventions
+  from z2i_tf.models import model_weights
   from z2i_tf.models.patch_discriminator import patch_discriminator
   from z2i_tf.models.zoom_inpainter import ZoomInpainter
   networks = dict(ZoomInpainter(config).networks)
   if disc_width is not None:
     networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width)
-  checkpoints.assign_arrays(networks, arrays, source)
-  path = checkpoints.write_model_file(output, checkpoints.read_arrays(networks),
+  model_weights.assign_arrays(networks, arrays, source)
+  path = model_weights.write_model_file(output, model_weights.read_arrays(networks),
                                       {"model": dataclasses.asdict(config), **origin})
   print(f"{path}: {', '.join(networks)}; zoom {config.zoom} x{config.scale}, width {config.width}")

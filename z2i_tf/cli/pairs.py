@@ -1,47 +1,49 @@
 """Images and their masks as files: read, checked, paired by name."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
 import os
 import re
 import sys
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 import unicodedata
 
 import numpy as np
 
-from z2i_tf import image_io
-from z2i_tf import mask_io
-from z2i_tf import photo_io
-from z2i_tf.cli.flag_groups import MaskReading
+from z2i_tf.cli.flags.flag_groups import MaskReading
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
+from z2i_tf.images import photo_files
 from z2i_tf.inference.checks import check_hole
 
-stem = image_io.stem
+stem = image_files.stem
 # What masks are called beside their images: NAME_mask, NAME_mask001, NAME-mask.
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
 
 
 def read_pair(image_path: str, mask_path: str,
-              mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
+              mask_options: MaskReading = MaskReading()) -> tuple[photo_files.Photo, np.ndarray, str]:
   """Reads an image and its mask, after comparing the sizes that their headers declare.
 
   Returns: the image; its mask as (H, W) uint8, 1 = hole, not yet dilated; what the mask was read as, for the user.
   Raises: InputError naming the files.
   """
-  sizes = [photo_io.read_size(path, mask_options.max_pixels) for path in (image_path, mask_path)]
+  sizes = [photo_files.read_size(path, mask_options.max_pixels) for path in (image_path, mask_path)]
   if sizes[1] not in (sizes[0], sizes[0][::-1]):
-    raise InputError(f"{image_path} with {mask_path}: {mask_io.different_sizes(*sizes)}")
-  photo = photo_io.read_photo(image_path, mask_options.max_pixels)
-  mask, text = mask_io.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels,
+    raise InputError(f"{image_path} with {mask_path}: {mask_files.different_sizes(*sizes)}")
+  photo = photo_files.read_photo(image_path, mask_options.max_pixels)
+  mask, text = mask_files.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels,
                                  mask_options.threshold)
   try:
-    mask = mask_io.match_to_photo(mask, photo)
+    mask = mask_files.match_to_photo(mask, photo)
     check_hole(mask)
   except InputError as error:
     raise InputError(f"{image_path} with {mask_path}: {error}") from error
   return photo, mask, text
 
 
-def check_is_apart(output_dir: str, *folders: Optional[str]) -> None:
+def check_is_apart(output_dir: str, *folders: str | None) -> None:
   """Raises InputError if --output_dir is one of the folders that images and masks are read from; None is none."""
   for folder in filter(None, folders):
     if os.path.realpath(folder) == os.path.realpath(output_dir):
@@ -59,8 +61,8 @@ class FolderPairs:
   folder with the images it needs the suffix.
   """
 
-  def __init__(self, image_dir: str, mask_dir: Optional[str], output_dir: Optional[str], mask: Optional[str] = None,
-               result_extension: Optional[str] = ".png", mask_suffix: Optional[str] = None,
+  def __init__(self, image_dir: str, mask_dir: str | None, output_dir: str | None, mask: str | None = None,
+               result_extension: str | None = ".png", mask_suffix: str | None = None,
                are_own_masks: bool = False):
     """Lists the folders.
 
@@ -78,9 +80,9 @@ class FolderPairs:
     self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir
     self._result_extension = result_extension
     self._mask_suffix = mask_suffix
-    self.images = image_io.list_images(image_dir)
-    self.left_out = list(filter(None, [image_io.left_out(image_dir)]))
-    masks = [] if mask else image_io.list_images(mask_dir)
+    self.images = image_files.list_images(image_dir)
+    self.left_out = list(filter(None, [image_files.left_out(image_dir)]))
+    masks = [] if mask else image_files.list_images(mask_dir)
     if not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
       names = set(map(stem, self.images))
       masks = [path for path in self.images if self._image_of(path) in names]
@@ -124,14 +126,14 @@ class FolderPairs:
                        f"{self._mask_dir}; one is needed")
     return matches[0]
 
-  def read(self, image_path: str, mask_options: MaskReading = MaskReading()) -> Tuple[photo_io.Photo, np.ndarray, str]:
+  def read(self, image_path: str, mask_options: MaskReading = MaskReading()) -> tuple[photo_files.Photo, np.ndarray, str]:
     """Reads one of `images` and its mask as `read_pair`; raises InputError naming what is wrong."""
     return read_pair(image_path, self.mask_path(image_path), mask_options)
 
   def _result_name(self, image_path):
     if self._result_extension is None:
       extension = os.path.splitext(image_path)[1]
-      return os.path.basename(image_path) if photo_io.can_be_written(image_path) else (
+      return os.path.basename(image_path) if photo_files.can_be_written(image_path) else (
           os.path.basename(image_path)[:-len(extension)] + _EXTENSION_OF_READ_ONLY_FORMATS)
     return os.path.splitext(os.path.basename(image_path))[0] + self._result_extension
 
@@ -148,7 +150,7 @@ class FolderPairs:
     return shorter if shorter and shorter != name else None
 
 
-def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> Dict[str, List[str]]:
+def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> dict[str, list[str]]:
   """Returns name -> the paths with it."""
   grouped = {}
   for path in paths:

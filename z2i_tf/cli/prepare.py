@@ -8,8 +8,8 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli import data_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 
@@ -24,15 +24,15 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir")
-  from z2i_tf import image_io
   from z2i_tf.cli.progress import progress
+  from z2i_tf.images import image_files
   source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
-  folder = image_io.create_folder(values.output_dir)
-  from z2i_tf.datasets import prepared
+  folder = image_files.create_folder(values.output_dir)
+  from z2i_tf.datasets import tiled_records
   origin = {"source": values.source, "split": data_flags.split(values),
             "data_dir": values.data_dir and os.path.realpath(values.data_dir)}
   with progress(len(source), "image") as advance:
-    manifest = prepared.write_shards(source, values.output_dir, origin, values.tile_size, values.shards,
+    manifest = tiled_records.write_shards(source, values.output_dir, origin, values.tile_size, values.shards,
                                      data_flags.bad_images(values), advance)
   count = sum(shard["records"] for shard in manifest["shards"])
   if not count:

@@ -7,9 +7,9 @@ Running the same command again continues from the last checkpoint in --work_dir.
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli import flag_groups
 from z2i_tf.cli import stage_runs
-from z2i_tf.cli import training_flags
+from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import training_flags
 from z2i_tf.errors import InputError
 
 _NETWORKS = (conventions.COARSE_NET, conventions.REFINE_NET, conventions.SR_NET)

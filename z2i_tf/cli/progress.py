@@ -1,11 +1,13 @@
 """Progress of work that takes longer than a moment: a bar on a terminal, of training lines elsewhere."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import sys
-from typing import Callable, Iterator, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-  from z2i_tf.training.journal import Reporter
+  from z2i_tf.training.metric_writers import Reporter
 
 _SECONDS_BEFORE_BAR = 2.0
 
@@ -60,9 +62,9 @@ class _LinesAbove:
 @contextlib.contextmanager
 def training_reporter(iterations: int) -> Iterator["Reporter"]:
   """Yields the training.journal.Reporter for stdout: a bar on a terminal, a line per logging window elsewhere."""
-  from z2i_tf.training import journal
+  from z2i_tf.training import metric_writers
   if not sys.stdout.isatty():
-    yield journal.LineReporter()
+    yield metric_writers.LineReporter()
     return
   import tqdm
   with tqdm.tqdm(total=iterations, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
@@ -84,8 +86,8 @@ class _BarReporter:
     self._bar.update()
 
   def show(self, step, iterations, scalars, seconds_left):
-    from z2i_tf.training import journal
-    self._bar.set_postfix_str(journal.summary(scalars))
+    from z2i_tf.training import metric_writers
+    self._bar.set_postfix_str(metric_writers.summary(scalars))
 
   def say(self, text):
     print(text)

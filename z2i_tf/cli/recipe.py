@@ -8,13 +8,12 @@ interrupted one. The flags below, where they are given, override those of all st
 """
 
 import gc
-from typing import List
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
 from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import stage_runs
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 
@@ -47,7 +46,7 @@ def run(values: flags.FlagValues) -> None:
     _forget_networks()
 
 
-def _given(values: flags.FlagValues) -> List[str]:
+def _given(values: flags.FlagValues) -> list[str]:
   """The flags common to all stages that were given, as arguments."""
   common = flags.FlagValues()
   stage_runs.define_common_flags(common)

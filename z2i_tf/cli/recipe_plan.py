@@ -1,10 +1,12 @@
 """The stages of a recipe: read from their flagfiles, joined by the weights they hand over, checked before any runs."""
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import os
 import re
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -12,7 +14,7 @@ from z2i_tf import conventions
 from z2i_tf.cli import pretrain
 from z2i_tf.cli import stage_runs
 from z2i_tf.cli import train
-from z2i_tf.cli import training_flags
+from z2i_tf.cli.flags import training_flags
 from z2i_tf.errors import InputError
 
 _EXTENSION = ".cfg"
@@ -39,10 +41,10 @@ class PlannedStage:
   command: Any
   values: flags.FlagValues
   config: Any = None
-  handed_over: Dict[str, "PlannedStage"] = dataclasses.field(default_factory=dict)
+  handed_over: dict[str, "PlannedStage"] = dataclasses.field(default_factory=dict)
   is_finished: bool = False
   has_begun: bool = False
-  epochs: Optional[float] = None
+  epochs: float | None = None
 
   @property
   def command_name(self) -> str:
@@ -59,7 +61,7 @@ class PlannedStage:
       yield
 
 
-def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> List[PlannedStage]:
+def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> list[PlannedStage]:
   """Reads the stages and joins them; looks at no data and no folder, and writes nothing.
 
   Args:
@@ -68,7 +70,7 @@ def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> 
     overriding: arguments for every stage, which have the last word.
   Raises: InputError naming the flagfile that is missing or unusable, or two that do not go together.
   """
-  stages: List[PlannedStage] = []
+  stages: list[PlannedStage] = []
   for flagfile in flagfiles:
     stage = _read(flagfile, work_dir, overriding)
     for former in stages:
@@ -76,7 +78,7 @@ def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> 
         raise InputError(f"--stages: {former.flagfile} and {flagfile} would both train in {stage.folder}; rename one "
                          "of them")
     stages.append(stage)
-  latest: Dict[str, PlannedStage] = {}
+  latest: dict[str, PlannedStage] = {}
   for stage in stages:
     with stage.errors():
       _name_handed_over_statistics(stage, latest)
@@ -91,17 +93,17 @@ def check_folders(stages: Sequence[PlannedStage], work_dir: str) -> None:
 
   Raises: InputError if a folder cannot be used, or belongs to something else.
   """
-  from z2i_tf.training import run_checkpoints
+  from z2i_tf.training import checkpoints
   from z2i_tf.training.work_dir import check_work_dir
   check_work_dir(work_dir)
-  if run_checkpoints.has_checkpoint(work_dir):
+  if checkpoints.has_checkpoint(work_dir):
     raise InputError(f"--work_dir={work_dir}: the folder of a single run; a recipe needs one of its own, in which its "
                      "stages get folders")
   for stage in stages if os.path.isdir(work_dir) else ():
     with stage.errors():
       check_work_dir(stage.folder)
-      stage.has_begun = run_checkpoints.has_checkpoint(stage.folder)
-      stage.is_finished = stage.has_begun and run_checkpoints.saved_steps(stage.folder) >= stage.values.iterations
+      stage.has_begun = checkpoints.has_checkpoint(stage.folder)
+      stage.is_finished = stage.has_begun and checkpoints.saved_steps(stage.folder) >= stage.values.iterations
   for stage in stages:
     for former in stage.handed_over.values():
       if stage.has_begun and not former.is_finished:
@@ -196,7 +198,7 @@ def _read(flagfile, work_dir, overriding) -> PlannedStage:
   return PlannedStage(name, flagfile, command, values)
 
 
-def _name_handed_over_statistics(stage, latest: Dict[str, PlannedStage]) -> None:
+def _name_handed_over_statistics(stage, latest: dict[str, PlannedStage]) -> None:
   """Sets --init_* of networks that keep the statistics an earlier stage leaves: a stage by hand must name it."""
   values = stage.values
   own = training_flags.initial_weights(values)
@@ -205,7 +207,7 @@ def _name_handed_over_statistics(stage, latest: Dict[str, PlannedStage]) -> None
       values[f"init_{name}"].value = latest[name].folder
 
 
-def _take_over(stage, latest: Dict[str, PlannedStage]) -> None:
+def _take_over(stage, latest: dict[str, PlannedStage]) -> None:
   """Lets the stage start from what earlier stages leave, and otherwise from what its flagfile names."""
   own, networks = stage.config.initial_weights, stage.config.networks
   for name in own:
@@ -225,7 +227,7 @@ def _take_over(stage, latest: Dict[str, PlannedStage]) -> None:
   stage.config = stage.command.stage_config(stage.values)
 
 
-def _real(folders: Dict[str, Optional[str]]) -> Dict[str, str]:
+def _real(folders: dict[str, str | None]) -> dict[str, str]:
   return {name: os.path.realpath(folder) for name, folder in folders.items() if folder}
 
 

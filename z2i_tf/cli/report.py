@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 _HTML, _MARKDOWN, _FILES = "report.html", "report.md", "report_files"
@@ -28,18 +28,18 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> bool:
   """Returns whether something had to be left out."""
   flag_groups.require(values, "runs")
-  from z2i_tf import image_io
-  from z2i_tf.atomic_files import atomic_folder
-  from z2i_tf.atomic_files import atomic_write
-  from z2i_tf.reports import gathering
-  from z2i_tf.reports import html_page
-  from z2i_tf.reports import markdown_page
-  from z2i_tf.reports import sections
-  runs, left_out = gathering.gather(values.runs)
+  from z2i_tf.images import image_files
+  from z2i_tf.report import collect
+  from z2i_tf.report import html_page
+  from z2i_tf.report import markdown_page
+  from z2i_tf.report import sections
+  from z2i_tf.system.atomic_files import atomic_folder
+  from z2i_tf.system.atomic_files import atomic_write
+  runs, left_out = collect.gather(values.runs)
   report = sections.build(runs, left_out, _interval)
   folder = values.output_dir or os.path.join(values.runs, "report")
   _check_files_are_a_reports(folder)
-  image_io.create_folder(folder)
+  image_files.create_folder(folder)
   pictures = report.picture_files()
   with atomic_folder(os.path.join(folder, _FILES)) as files:
     for name, picture in pictures.items():
@@ -56,7 +56,7 @@ def run(values: flags.FlagValues) -> bool:
 
 def _check_files_are_a_reports(folder) -> None:
   """Raises InputError if report_files/, which is replaced, has something in it and there is no report beside it."""
-  from z2i_tf.reports import record_text
+  from z2i_tf.report import record_text
   files = os.path.join(folder, _FILES)
   if not os.path.lexists(files) or (os.path.isdir(files) and not os.listdir(files)):
     return

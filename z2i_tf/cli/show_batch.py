@@ -5,8 +5,8 @@ The examples are those that `z2i train` with the same flags begins with; LR pict
 
 from absl import flags
 
-from z2i_tf.cli import data_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_groups
 
 _TITLES = ("masked input", "mask", "LR", "HR")
 
@@ -25,28 +25,28 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output")
-  from z2i_tf import image_io
-  image_io.check_writable_file(values.output)
+  from z2i_tf.images import image_files
+  image_files.check_writable_file(values.output)
   source = data_flags.open_source(values, values.scale)
   config = data_flags.example_config(values, values.scale)
 
+  from z2i_tf.analyses import comparison_sheet
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
-  from z2i_tf.reports import comparison_sheet
   sources.check_source(source, config.smallest_cut)
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
   with python_calls.reading_errors():
     rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]
-  image_io.create_folder_of(values.output)
-  image_io.write_rgb(values.output, comparison_sheet.draw_sheet(_TITLES, rows))
+  image_files.create_folder_of(values.output)
+  image_files.write_rgb(values.output, comparison_sheet.draw_sheet(_TITLES, rows))
   print(values.output)
 
 
 def _row(batch, scale):
   from z2i_tf import conventions
   from z2i_tf import image_ops
-  from z2i_tf.reports import comparison_sheet
+  from z2i_tf.analyses import comparison_sheet
   lr, hr, mask = (batch[key][0].numpy() for key in (conventions.IMAGE_LR, conventions.IMAGE_HR, conventions.MASK_LR))
   lr, mask = image_ops.to_levels(lr), mask[..., 0].astype("uint8")
   small = [comparison_sheet.paint_hole(lr, mask), comparison_sheet.paint_hole(0 * lr, mask), lr]

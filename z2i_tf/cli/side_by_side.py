@@ -7,8 +7,8 @@ also tables.md and side_by_side.json.
 
 from absl import flags
 
-from z2i_tf.cli import analysis_flags
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 
@@ -22,23 +22,23 @@ def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "run", "output_dir")
   if values.names and (values["count"].present or values["seed"].present):
     raise InputError("--names says which images are shown; leave out --count and --seed")
-  from z2i_tf import image_io
-  from z2i_tf.reports import analysis_folder
-  from z2i_tf.reports import results_beside
-  from z2i_tf.reports import tables
-  from z2i_tf.reports.run_folder import RunFolder
+  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import side_by_side
+  from z2i_tf.analyses import tables
+  from z2i_tf.analyses.run_folder import RunFolder
+  from z2i_tf.images import image_files
   evaluated = RunFolder(values.run)
   test_sets = evaluated.chosen_test_sets(values.test_sets)
   methods = evaluated.chosen_methods(values.methods)
   if values.names:
-    chosen = {name: results_beside.named_images(evaluated, name, values.names) for name in test_sets}
+    chosen = {name: side_by_side.named_images(evaluated, name, values.names) for name in test_sets}
     settings, what = {"names": values.names}, "chosen images"
   else:
-    chosen = {name: results_beside.random_images(evaluated, name, values.count, values.seed) for name in test_sets}
+    chosen = {name: side_by_side.random_images(evaluated, name, values.count, values.seed) for name in test_sets}
     settings, what = {"count": values.count, "seed": values.seed}, "images drawn at random"
-  image_io.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, results_beside.SIDE_BY_SIDE)
-  for table in results_beside.write(values.output_dir, results_beside.SIDE_BY_SIDE, evaluated, chosen, methods,
+  image_files.create_folder(values.output_dir)
+  analysis_folder.check_is_free(values.output_dir, side_by_side.SIDE_BY_SIDE)
+  for table in side_by_side.write(values.output_dir, side_by_side.SIDE_BY_SIDE, evaluated, chosen, methods,
                                     values.zoom_crop, settings, what):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)

@@ -1,16 +1,19 @@
 """What the commands that train have in common: their flags, and a run from the flags to the last step."""
 
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
 import contextlib
 import json
 import os
 import shlex
-from typing import Any, Callable, Collection, Dict, Mapping, NamedTuple, Optional, TYPE_CHECKING
+from typing import Any, NamedTuple, Optional, TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli import data_flags
-from z2i_tf.cli import flag_groups
-from z2i_tf.cli import training_flags
+from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
 
@@ -36,7 +39,7 @@ class Inputs(NamedTuple):
   examples: "ExampleConfig"
   source: "ImageSource"
   held_out: Optional["ImageSource"]
-  settings: Dict[str, Any]
+  settings: dict[str, Any]
 
   @property
   def epochs(self) -> float:
@@ -102,7 +105,7 @@ def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -
                 {**recorded_settings(values), **data_flags.content(source, examples)})
 
 
-def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -> Dict[str, Any]:
+def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -> dict[str, Any]:
   """Returns all flags but those in `free`, which may change while a stage is continued, and the kind of stage."""
   from z2i_tf.training import work_dir
   kind = f"z2i pretrain --network={values.network}" if "network" in values else "z2i train"
@@ -111,14 +114,14 @@ def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -
 
 def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> None:
   """Raises InputError if --work_dir holds a run with other settings, unless that is allowed: then prints them."""
-  from z2i_tf.training import run_checkpoints
+  from z2i_tf.training import checkpoints
   from z2i_tf.training import work_dir
-  if not run_checkpoints.has_checkpoint(values.work_dir):
+  if not checkpoints.has_checkpoint(values.work_dir):
     return
   # A flag that the run did not know yet did what its default does.
   former = {**{name: values[name].default for name in settings if name in values and name not in _FREE},
             **{training_flags.ALIASES.get(name, name): value
-               for name, value in run_checkpoints.read_record(values.work_dir)["settings"].items()}}
+               for name, value in checkpoints.read_record(values.work_dir)["settings"].items()}}
   changes = work_dir.changed_settings(values.work_dir, former, settings)
   for name, shape in _SHAPING.items():
     if shape(former.get(name)) != shape(settings.get(name)):
@@ -157,17 +160,17 @@ def run(values: flags.FlagValues, config: Any, build: Callable[..., Any]) -> Non
 def _train(values, config, build, inputs, strategy):
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
+  from z2i_tf.training import checkpoints
   from z2i_tf.training import devices
-  from z2i_tf.training import run_checkpoints
-  from z2i_tf.training.journal import LineReporter
+  from z2i_tf.training.metric_writers import LineReporter
   from z2i_tf.training.stage import check_initial_weights
-  from z2i_tf.training.stage_run import MAX_PICTURES
-  from z2i_tf.training.stage_run import StageData
-  from z2i_tf.training.stage_run import StageRun
+  from z2i_tf.training.trainer import MAX_PICTURES
+  from z2i_tf.training.trainer import StageData
+  from z2i_tf.training.trainer import StageRun
 
   loop, examples, source, held_out, settings = inputs
   check_former_run(values, settings)
-  if not run_checkpoints.has_checkpoint(values.work_dir):
+  if not checkpoints.has_checkpoint(values.work_dir):
     check_initial_weights(config.networks, config.initial_weights)
   bad_images = data_flags.bad_images(values)
   validation = pipelines.validation_dataset(held_out or source, examples, MAX_PICTURES, bad_images)

@@ -11,7 +11,7 @@ import time
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
+from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 _QUESTION = "Which of these images looks better?"
@@ -61,14 +61,14 @@ def run(values: flags.FlagValues) -> None:
 def _prepare(values) -> None:
   flag_groups.require(values, "result_dir", "ours")
   _check_question(values.question)
-  from z2i_tf import image_io
   from z2i_tf.cli.progress import progress
+  from z2i_tf.images import image_files
   from z2i_tf.study import preparation
   from z2i_tf.study import results as result_folders
   from z2i_tf.study import store as stores
   results = result_folders.read_results(flag_groups.named_paths(values, "result_dir"), values.mask_kinds)
   record = preparation.plan_study(results, values.ours, values.pairs, values.seed, values.question)
-  image_io.create_folder(values.study_dir)
+  image_files.create_folder(values.study_dir)
   with progress(preparation.picture_count(record), "picture") as advance:
     preparation.copy_pictures(results, record, values.study_dir, advance)
   stores.create(values.study_dir, record)
@@ -106,7 +106,7 @@ def _check_unchanged(values, record) -> None:
 
 def _serve(store, study_dir, port) -> None:
   from z2i_tf.study.server import StudyServer
-  from z2i_tf.training.interruption import asked_to_stop
+  from z2i_tf.training.preemption import asked_to_stop
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
     print(f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
           flush=True)
@@ -119,9 +119,9 @@ def _serve(store, study_dir, port) -> None:
 
 
 def _summarize(store, study_dir) -> None:
-  from z2i_tf.reports import analysis_folder
-  from z2i_tf.reports import records
-  from z2i_tf.reports import tables
+  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import records
+  from z2i_tf.analyses import tables
   from z2i_tf.study import summary
   found = summary.summarize(store)
   shown = summary.tables(found)

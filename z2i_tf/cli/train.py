@@ -6,9 +6,9 @@ Running the same command again continues from the last checkpoint in --work_dir.
 
 from absl import flags
 
-from z2i_tf.cli import flag_groups
 from z2i_tf.cli import stage_runs
-from z2i_tf.cli import training_flags
+from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import training_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:

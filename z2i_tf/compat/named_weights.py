@@ -3,16 +3,16 @@
 The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta,mean,var}`, NN in order of application.
 """
 
+from collections.abc import Mapping
 import math
-from typing import Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from z2i_tf import array_files
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.models.blocks import check_width
 from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.system import array_files
 
 _NETWORKS = (conventions.COARSE_NET, conventions.SR_NET, conventions.REFINE_NET, conventions.DISCRIMINATOR)
 # Index of the SR network's convolution before the pixel shuffle.
@@ -21,7 +21,7 @@ _SHUFFLE_KERNEL = f"{conventions.SR_NET}/conv09/kernel"
 _SPECTRAL_NORM_V = "v"
 
 
-def read_named_weights(path: str) -> Dict[str, np.ndarray]:
+def read_named_weights(path: str) -> dict[str, np.ndarray]:
   """Returns the arrays of an .npz file; raises InputError if it is none, or has an array that is of no network."""
   try:
     arrays = array_files.read_npz(path)
@@ -42,8 +42,8 @@ def _is_v(name):
   return name.startswith(f"{conventions.DISCRIMINATOR}/") and name.rpartition("/")[2] == _SPECTRAL_NORM_V
 
 
-def infer_config(arrays: Mapping[str, np.ndarray], source: str, zoom: Optional[str] = None,
-                 scale: Optional[int] = None) -> Tuple[ModelConfig, Optional[int]]:
+def infer_config(arrays: Mapping[str, np.ndarray], source: str, zoom: str | None = None,
+                 scale: int | None = None) -> tuple[ModelConfig, int | None]:
   """Infers what the networks look like.
 
   Args:

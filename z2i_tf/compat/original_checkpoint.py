@@ -6,7 +6,6 @@ weights are numbered in order of application, which is the order of ours.
 
 import os
 import re
-from typing import Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -38,8 +37,8 @@ _KEY = re.compile(r"([^/]+)/layer_with_weights-(\d+)/(.+)/\.ATTRIBUTES/VARIABLE_
 
 
 def read_original_checkpoint(
-    prefix: str, zoom: Optional[str] = None, scale: Optional[int] = None
-) -> Tuple[Dict[str, np.ndarray], ModelConfig, Optional[int]]:
+    prefix: str, zoom: str | None = None, scale: int | None = None
+) -> tuple[dict[str, np.ndarray], ModelConfig, int | None]:
   """Reads the weights of all networks in a checkpoint, and infers what the networks look like.
 
   Args:

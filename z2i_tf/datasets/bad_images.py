@@ -2,7 +2,6 @@
 
 import sys
 import threading
-from typing import Set
 
 from z2i_tf.errors import InputError
 
@@ -16,7 +15,7 @@ class BadImages:
   def __init__(self, fail: bool = False):
     """`fail`: whether the first one is an error."""
     self._fail = fail
-    self._names: Set[str] = set()
+    self._names: set[str] = set()
     self._lock = threading.Lock()
 
   def report(self, name: str, error: InputError) -> None:

@@ -5,9 +5,9 @@ import hashlib
 
 import numpy as np
 
-from z2i_tf import image_io
 from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 from z2i_tf.masks.drawing import cover
 
 # Longer ones, scaled to cover a square crop, would be mostly outside of it.
@@ -26,7 +26,7 @@ class MaskFiles(collections.abc.Sequence):
     Raises: InputError if there is none, or one is damaged, extremely long, or has, at this size, no hole or no
       known pixel.
     """
-    paths = image_io.list_images(folder, recursive=True)
+    paths = image_files.list_images(folder, recursive=True)
     self._packed = list(map_in_order(lambda path: _read_packed(path, side), paths))
 
   def __len__(self) -> int:
@@ -44,7 +44,7 @@ class MaskFiles(collections.abc.Sequence):
 
 
 def _read_packed(path, side):
-  mask = image_io.read_mask(path)
+  mask = image_files.read_mask(path)
   if max(mask.shape) > _MAX_ASPECT_RATIO * min(mask.shape):
     raise InputError(f"{path}: {mask.shape[0]}x{mask.shape[1]} pixels, one side more than {_MAX_ASPECT_RATIO} times "
                      "the other; cut or remove it")

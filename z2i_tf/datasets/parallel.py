@@ -1,10 +1,13 @@
 """Work on many files at once, in a bounded amount of memory."""
 
 import collections
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 import concurrent.futures
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import TypeVar
 
-from z2i_tf.processor import usable_cores
+from z2i_tf.system.processor import usable_cores
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -4,8 +4,9 @@ Tiles (our own decision) make large images cheap: a 512x512 crop of a 2040x1356 
 176 tiles. They are lossless WebP files: smaller than PNG, quicker to decode, and readable by everybody.
 """
 
+from collections.abc import Sequence
 import io
-from typing import List, Protocol, Sequence, Tuple
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ class Picture(Protocol):
   Attributes:
     shape: height and width, pixels.
   """
-  shape: Tuple[int, int]
+  shape: tuple[int, int]
 
   def crop(self, top: int, left: int, height: int, width: int) -> np.ndarray:
     """Returns that part, which lies within the picture, as (height, width, 3) uint8."""
@@ -44,7 +45,7 @@ class DecodedPicture:
 class TiledPicture:
   """A picture in encoded tiles, row by row; each is decoded at most once."""
 
-  def __init__(self, name: str, shape: Tuple[int, int], tile_size: int, tiles: Sequence[bytes]):
+  def __init__(self, name: str, shape: tuple[int, int], tile_size: int, tiles: Sequence[bytes]):
     """Takes what `encode_tiles` made of an image of (H, W) = `shape`; `name` is for errors.
 
     Raises: InputError if the number of tiles does not fit.
@@ -83,7 +84,7 @@ class TiledPicture:
     return self._decoded[index]
 
 
-def encode_tiles(rgb: np.ndarray, tile_size: int) -> List[bytes]:
+def encode_tiles(rgb: np.ndarray, tile_size: int) -> list[bytes]:
   """Cuts an (H, W, 3) uint8 image into tiles, row by row, each a lossless WebP file.
 
   Those at the right and at the bottom are as small as what is left.

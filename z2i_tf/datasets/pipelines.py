@@ -11,7 +11,6 @@ so that two crops of one decoding are always more than half a block's images apa
 
 import dataclasses
 import functools
-from typing import Dict, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -59,11 +58,11 @@ class ExampleConfig:
   """
   crop_size: int
   scale: int
-  masks: Optional[MaskMixture]
+  masks: MaskMixture | None
   seed: int
   crops_per_image: int = 1
   flips: str = "none"
-  crop_scales: Tuple[int, ...] = (1,)
+  crop_scales: tuple[int, ...] = (1,)
 
   def __post_init__(self):
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
@@ -92,7 +91,7 @@ class ExampleConfig:
 
 
 def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int, start_example: int = 0,
-                     bad_images: Optional[BadImages] = None, parallel_calls: int = tf.data.AUTOTUNE,
+                     bad_images: BadImages | None = None, parallel_calls: int = tf.data.AUTOTUNE,
                      worker: int = 0, workers: int = 1) -> tf.data.Dataset:
   """Endless batches of random crops with fresh masks.
 
@@ -136,7 +135,7 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
 
 
 def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: int,
-                       bad_images: Optional[BadImages] = None) -> tf.data.Dataset:
+                       bad_images: BadImages | None = None) -> tf.data.Dataset:
   """The centre crop of every usable image with one fixed mask each, in order; the last batch may be smaller.
 
   Crops are cut as large as they are, whatever the scales of the training crops.
@@ -205,7 +204,7 @@ class _Visits:
     self._order = functools.lru_cache(maxsize=2)(
         lambda epoch: np.random.default_rng([config.seed, _ORDER_STREAM, epoch]).permutation(len(source)))
 
-  def crops(self, number: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+  def crops(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns visit `number`'s crops (N, S*scale, S*scale, 3) and masks (N, S, S), uint8, N = crops per image."""
     config = self._config
     crops, masks = tf.numpy_function(python_calls.wrap(self._make), [number], (tf.uint8, tf.uint8), stateful=False)
@@ -272,7 +271,7 @@ def _in_rounds(block, crops, config, images):
   return tuple(tf.gather(tf.reshape(part, [-1, *part.shape[2:]]), indices) for part in crops)
 
 
-def _tensors(crop, mask, config) -> Dict[str, tf.Tensor]:
+def _tensors(crop, mask, config) -> dict[str, tf.Tensor]:
   """A uint8 crop and its mask as the unbatched dict of an example."""
   side, side_hr = config.crop_size, config.crop_size_hr
   image_hr = tf.cast(tf.ensure_shape(crop, [side_hr, side_hr, 3]), tf.float32) / 255.0

@@ -6,12 +6,13 @@ the function for the interpreter.
 """
 
 import atexit
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import functools
 import re
 import threading
 import time
-from typing import Callable, Iterator
 
 import tensorflow as tf
 

@@ -7,10 +7,10 @@ skipping from length to length, when its first record is asked for; the content'
 """
 
 import bisect
+from collections.abc import Sequence
 import os
 import struct
 import threading
-from typing import List, Optional, Sequence, Tuple
 
 import google_crc32c
 import numpy as np
@@ -26,11 +26,11 @@ _MASK_DELTA = 0xA282EAD8
 class RecordFile:
   """The records of one TFRecord file, by index; uncompressed files only. Threads may share it."""
 
-  def __init__(self, path: str, expected: Optional[int] = None):
+  def __init__(self, path: str, expected: int | None = None):
     """Takes a path; `expected` is the number of records that there must be, if known. Nothing is read yet."""
     self._path = path
     self._expected = expected
-    self._offsets: Optional[np.ndarray] = None
+    self._offsets: np.ndarray | None = None
     self._lock = threading.Lock()
 
   def __len__(self) -> int:
@@ -97,10 +97,10 @@ def file_size(path: str) -> int:
 class RecordShards:
   """Records of several files as one sequence; of each file a run of records."""
 
-  def __init__(self, runs: Sequence[Tuple[RecordFile, int, int]]):
+  def __init__(self, runs: Sequence[tuple[RecordFile, int, int]]):
     """Takes (file, number of records to leave out at its beginning, number to take)."""
     self._runs = runs
-    self._ends: List[int] = np.cumsum([take for _, _, take in runs], dtype=np.int64).tolist()
+    self._ends: list[int] = np.cumsum([take for _, _, take in runs], dtype=np.int64).tolist()
 
   def __len__(self) -> int:
     return self._ends[-1] if self._ends else 0

@@ -4,17 +4,19 @@ Nothing decoded is kept. `open_source` opens any kind by its name.
 """
 
 import abc
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import hashlib
 import os
 import sys
-from typing import Iterable, Iterator, Optional, Sequence
 import unicodedata
 
-from z2i_tf import image_io
 from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 
 # Levels of 255 that 16-bit images should reach; those that do not, 12-bit data in 16 bits, are black to the networks.
 _LEAST_BRIGHTEST_LEVEL = 64
@@ -39,13 +41,13 @@ class ImageSource(abc.ABC):
 
   @abc.abstractmethod
   def open(self, index: int) -> Picture:
-    """Returns image `index`, upright, as 8-bit RGB (see `image_io.read_rgb` for what is converted how).
+    """Returns image `index`, upright, as 8-bit RGB (see `image_files.read_rgb` for what is converted how).
 
     Raises: InputError naming the image if it is damaged.
     """
 
   @abc.abstractmethod
-  def header(self, index: int, decode: bool = False) -> image_io.Header:
+  def header(self, index: int, decode: bool = False) -> image_files.Header:
     """Returns what image `index` says of itself before its pixels; raises as `open`.
 
     Args:
@@ -62,13 +64,13 @@ class EncodedSource(ImageSource):
     """Returns the content of file `index`; raises InputError if it cannot be read."""
 
   def open(self, index: int) -> Picture:
-    return DecodedPicture(image_io.read_rgb(self.name(index), self.encoded(index)))
+    return DecodedPicture(image_files.read_rgb(self.name(index), self.encoded(index)))
 
-  def header(self, index: int, decode: bool = False) -> image_io.Header:
+  def header(self, index: int, decode: bool = False) -> image_files.Header:
     name, encoded = self.name(index), self.encoded(index)
     if decode:
-      image_io.read_rgb(name, encoded)
-    return image_io.read_header(name, encoded)
+      image_files.read_rgb(name, encoded)
+    return image_files.read_header(name, encoded)
 
 
 class FolderSource(EncodedSource):
@@ -84,8 +86,8 @@ class FolderSource(EncodedSource):
     """
     is_list = os.path.isfile(path)
     self._root = os.path.dirname(path) if is_list else path
-    self.left_out = "" if is_list else image_io.left_out(path, recursive=True)
-    self.paths: Sequence[str] = _read_list(path) if is_list else image_io.list_images(path, recursive=True)
+    self.left_out = "" if is_list else image_files.left_out(path, recursive=True)
+    self.paths: Sequence[str] = _read_list(path) if is_list else image_files.list_images(path, recursive=True)
 
   def __len__(self) -> int:
     return len(self.paths)
@@ -99,15 +101,15 @@ class FolderSource(EncodedSource):
     return summary(len(self), (name.encode(errors="surrogateescape") for name in names))
 
   def encoded(self, index: int) -> bytes:
-    return image_io.read_bytes(self.paths[index])
+    return image_files.read_bytes(self.paths[index])
 
-  def header(self, index: int, decode: bool = False) -> image_io.Header:
+  def header(self, index: int, decode: bool = False) -> image_files.Header:
     if decode:
       return super().header(index, decode)
-    return image_io.read_header(self.paths[index])  # Without reading all of the file.
+    return image_files.read_header(self.paths[index])  # Without reading all of the file.
 
 
-def open_source(kind: str, data_dir: Optional[str], split: Optional[str], scale: int) -> ImageSource:
+def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) -> ImageSource:
   """Opens a source.
 
   Args:
@@ -121,7 +123,7 @@ def open_source(kind: str, data_dir: Optional[str], split: Optional[str], scale:
   if kind == "folder":
     return FolderSource(data_dir)
   if kind == "tfrecord":
-    from z2i_tf.datasets.prepared import PreparedSource
+    from z2i_tf.datasets.tiled_records import PreparedSource
     return PreparedSource(data_dir)
   from z2i_tf.datasets.tfds_source import TfdsSource
   return TfdsSource(kind, data_dir, split, scale)
@@ -134,7 +136,7 @@ def check_size(name: str, shape: Sequence[int], side: int) -> None:
                      "or take smaller crops (--crop_size)")
 
 
-def unused_range(source: ImageSource, index: int, header: image_io.Header) -> str:
+def unused_range(source: ImageSource, index: int, header: image_files.Header) -> str:
   """Returns a warning if a 16-bit image uses a small part of its range, of which training sees the upper 8 bits; or "".
 
   Raises: InputError naming the image if it is damaged.

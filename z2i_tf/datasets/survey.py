@@ -1,8 +1,9 @@
 """What is in a data set, and whether it can be trained on: decodes every image."""
 
 import collections
+from collections import Counter
+from collections.abc import Callable
 import dataclasses
-from typing import Callable, Counter, List, Tuple
 
 from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.datasets.sources import check_size
@@ -29,10 +30,10 @@ class Survey:
   usable: int = 0
   modes: Counter[str] = dataclasses.field(default_factory=collections.Counter)
   turned: int = 0
-  sizes: Counter[Tuple[int, int]] = dataclasses.field(default_factory=collections.Counter)
-  bad: List[Tuple[str, str]] = dataclasses.field(default_factory=list)
-  too_small: List[Tuple[str, Tuple[int, int]]] = dataclasses.field(default_factory=list)
-  dark: List[str] = dataclasses.field(default_factory=list)
+  sizes: Counter[tuple[int, int]] = dataclasses.field(default_factory=collections.Counter)
+  bad: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+  too_small: list[tuple[str, tuple[int, int]]] = dataclasses.field(default_factory=list)
+  dark: list[str] = dataclasses.field(default_factory=list)
 
 
 def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], None]) -> Survey:

@@ -3,17 +3,20 @@
 Of each image the centre crop is taken, and one mask of each kind is drawn for it.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import os
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from z2i_tf import image_io
 from z2i_tf import image_ops
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets.bad_images import BadImages
 from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
 
 IMAGES, MASKS = "images", "masks"
@@ -22,7 +25,7 @@ _ORDER_STREAM = 0
 
 def write_testset(sources: Sequence[ImageSource], folder: str, kinds: Mapping[str, MaskMixture], count: int,
                   crop_size: int, shrink: int, seed: int, bad_images: BadImages,
-                  advance: Callable[[], None] = lambda: None) -> List[Dict[str, Any]]:
+                  advance: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
   """Writes images/NNNNN.png and masks/KIND/NNNNN.png.
 
   Args:
@@ -43,7 +46,7 @@ def write_testset(sources: Sequence[ImageSource], folder: str, kinds: Mapping[st
       raise _too_few(len(source), source, count)
   for name in (IMAGES, *(os.path.join(MASKS, kind) for kind in kinds)):
     os.makedirs(os.path.join(folder, name))
-  written: List[Dict[str, Any]] = []
+  written: list[dict[str, Any]] = []
   first = 0
   for source in sources:
     before = len(written)
@@ -68,11 +71,11 @@ def write_testset(sources: Sequence[ImageSource], folder: str, kinds: Mapping[st
   return written
 
 
-def _write(folder, name, image, masks, origin) -> Dict[str, Any]:
+def _write(folder, name, image, masks, origin) -> dict[str, Any]:
   """Writes an image and its masks; returns what the test set says of it."""
-  image_io.write_rgb(os.path.join(folder, IMAGES, name), image)
+  image_files.write_rgb(os.path.join(folder, IMAGES, name), image)
   for kind, mask in masks.items():
-    image_io.write_mask(os.path.join(folder, MASKS, kind, name), mask)
+    image_files.write_mask(os.path.join(folder, MASKS, kind, name), mask)
   return {"name": name, "from": os.path.basename(origin),
           "hole_ratios": {kind: float(mask.mean()) for kind, mask in masks.items()}}
 

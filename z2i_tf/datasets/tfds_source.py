@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-from typing import Optional
 
 import tensorflow_datasets as tfds
 
@@ -34,7 +33,7 @@ class TfdsSource(EncodedSource):
   for every scale, so that any prepared version serves when the one of the scale is not there.
   """
 
-  def __init__(self, name: str, data_dir: Optional[str], split: str, scale: int):
+  def __init__(self, name: str, data_dir: str | None, split: str, scale: int):
     """Opens the data set.
 
     Args:
@@ -115,7 +114,7 @@ def _build_command(name, data_dir):
   return "python -c " + shlex.quote(f"import tensorflow_datasets as tfds; {builder}.download_and_prepare()")
 
 
-def _newest(folder: str) -> Optional[str]:
+def _newest(folder: str) -> str | None:
   """Returns the folder of a data set's newest prepared version, such as .../2.0.0, or None."""
   prepared = {}
   for path in glob.glob(os.path.join(glob.escape(folder), "*", "dataset_info.json")):

@@ -1,8 +1,11 @@
 """Scores inpainting methods on sets of images with their masks, one example after the other."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import types
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+from typing import Any
 
 import numpy as np
 
@@ -55,13 +58,13 @@ class Scores:
       the metric is not defined.
     per_set: test set -> method -> metric -> value.
   """
-  per_image: Dict[str, Dict[str, Dict[str, List[float]]]]
-  per_set: Dict[str, Dict[str, Dict[str, float]]]
+  per_image: dict[str, dict[str, dict[str, list[float]]]]
+  per_set: dict[str, dict[str, dict[str, float]]]
 
 
 def evaluate(methods: Mapping[str, Method], examples: Iterable[Example],
              distances: Mapping[str, Distance] = types.MappingProxyType({}),
-             inception: Optional[Features] = None,
+             inception: Features | None = None,
              keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None) -> Scores:
   """Runs every method on every example and scores its 8-bit result.
 
@@ -73,8 +76,8 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example],
       out, and so do sets of fewer than two images.
     keep: is given each example, the method's name and its result.
   """
-  per_image: Dict[str, Any] = {}
-  features: Dict[str, Any] = {}
+  per_image: dict[str, Any] = {}
+  features: dict[str, Any] = {}
   for example in examples:
     rows = per_image.setdefault(example.test_set, {name: {} for name in methods})
     if inception:

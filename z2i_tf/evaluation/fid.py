@@ -5,7 +5,6 @@ resize that it contains.
 """
 
 import tarfile
-from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -137,7 +136,7 @@ def _distance(mean_a, trace_a, mean_b, trace_b, trace_of_root):
   return max(0.0, float(np.sum((mean_a - mean_b)**2) + trace_a + trace_b - 2.0 * trace_of_root))
 
 
-def remark_on_count(images: int, dimensions: int) -> Optional[str]:
+def remark_on_count(images: int, dimensions: int) -> str | None:
   """Returns what must be said of an FID of so few images, in one line; None where there are enough.
 
   Args:

@@ -5,9 +5,9 @@ OpenCV's separable filters in float32 are several times as fast and one set of f
 SSIM and the first scale of MS-SSIM. `tests/evaluation/test_image_scores.py` holds the two together.
 """
 
+from collections.abc import Iterator
 import math
 import threading
-from typing import Dict, Iterator, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -36,10 +36,10 @@ _TILE = 256
 # Sum and difference of two images, (H, W, 3) float32, in levels. Whatever SSIM needs of two images follows from the
 # windowed means of these and of their squares: four filters instead of five. So that the squares keep their digits in
 # float32, 255 is taken off the sum; `_ssim_maps` puts it back.
-_Pair = Tuple[np.ndarray, np.ndarray]
+_Pair = tuple[np.ndarray, np.ndarray]
 
 
-def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> Dict[str, float]:
+def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> dict[str, float]:
   """Returns each of `IMAGE_METRICS` for one image; what is undefined for its size or its mask is NaN.
 
   PSNR is in dB, infinite where no level differs; L1 is the mean absolute difference of values in [0, 1]; SSIM is that
@@ -95,7 +95,7 @@ def _has_windows(image):
   return min(image.shape[:2]) >= SSIM_WINDOW
 
 
-def _pixel_scores(result, original, mask: Optional[np.ndarray]) -> Tuple[float, float]:
+def _pixel_scores(result, original, mask: np.ndarray | None) -> tuple[float, float]:
   """Returns PSNR and L1 over the mask's pixels (None: all); NaN if there are none."""
   values = 3 * (cv2.countNonZero(mask) if mask is not None else result.shape[0] * result.shape[1])
   if not values:
@@ -112,7 +112,7 @@ class _Workspace(threading.local):
     super().__init__()
     self._values = np.empty((5, 3 * (_TILE + 2 * _MARGIN)**2), np.float32)
 
-  def arrays(self, shape: Tuple[int, int, int]) -> List[np.ndarray]:
+  def arrays(self, shape: tuple[int, int, int]) -> list[np.ndarray]:
     """Returns five arrays of a shape up to a tile's; what was in them is lost."""
     return [values[:math.prod(shape)].reshape(shape) for values in self._values]
 
@@ -121,7 +121,7 @@ _workspace = _Workspace()
 
 
 def _ssim_means(pair: _Pair, taken_off: float,
-                mask: Optional[np.ndarray] = None) -> Tuple[np.ndarray, np.ndarray, float]:
+                mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, float]:
   """Returns means of SSIM's maps over all valid positions.
 
   Args:
@@ -152,7 +152,7 @@ def _valid(values):
   return values[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
-def _ssim_maps(total: np.ndarray, difference: np.ndarray, taken_off: float) -> Tuple[np.ndarray, np.ndarray]:
+def _ssim_maps(total: np.ndarray, difference: np.ndarray, taken_off: float) -> tuple[np.ndarray, np.ndarray]:
   """Returns SSIM's contrast-and-structure term and SSIM at every position; overwritten by the thread's next call.
 
   Args:
@@ -210,7 +210,7 @@ def _halved(image):
   return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
-def _laplacian_levels(pair: _Pair) -> Iterator[Tuple[_Pair, float]]:
+def _laplacian_levels(pair: _Pair) -> Iterator[tuple[_Pair, float]]:
   """Yields the pyramid's two bands and its rest, each with what its sum's values lack."""
   for _ in range(2):
     lower = tuple(map(cv2.pyrDown, pair))

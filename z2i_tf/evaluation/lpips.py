@@ -4,7 +4,9 @@ The published linear weights belong to torchvision's AlexNet and VGG16, and to n
 and other inputs, and gives other distances.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -44,8 +46,8 @@ class _Net(NamedTuple):
   """
   title: str
   pool_side_px: int
-  blocks: Tuple[Tuple[_Conv, ...], ...]
-  pooled: Tuple[int, ...]
+  blocks: tuple[tuple[_Conv, ...], ...]
+  pooled: tuple[int, ...]
   smallest_side: int
   features: PublishedFile
   linear: PublishedFile
@@ -53,7 +55,7 @@ class _Net(NamedTuple):
 
 _TORCHVISION = "https://download.pytorch.org/models/"
 _AUTHORS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/"
-_NETS: Dict[str, _Net] = {
+_NETS: dict[str, _Net] = {
     "alex": _Net(
         "torchvision's AlexNet", 3,
         ((_Conv(0, 64, 11, 4, 2),), (_Conv(3, 192, 5, 1, 2),), (_Conv(6, 384),), (_Conv(8, 256),), (_Conv(10, 256),)),
@@ -139,7 +141,7 @@ class Lpips(FeatureDistance):
     super().__init__(f"LPIPS v{VERSION} on {self._net.title}: {files}", self._net.smallest_side, self._features,
                      _read_linear(linear, self._net))
 
-  def _features(self, images) -> List[tf.Tensor]:
+  def _features(self, images) -> list[tf.Tensor]:
     images, features = (images - _SHIFT) / _SCALE, []
     for number, block in enumerate(self._net.blocks):
       if number in self._net.pooled:
@@ -167,7 +169,7 @@ def _unit_length(features):
   return features / (tf.norm(features, axis=-1, keepdims=True) + _EPSILON)
 
 
-def _feature_shapes(net: _Net) -> Dict[str, Tuple[int, ...]]:
+def _feature_shapes(net: _Net) -> dict[str, tuple[int, ...]]:
   shapes, channels = {}, 3
   for block in net.blocks:
     for conv in block:
@@ -177,7 +179,7 @@ def _feature_shapes(net: _Net) -> Dict[str, Tuple[int, ...]]:
   return shapes
 
 
-def _read_linear(path, net) -> List[tf.Tensor]:
+def _read_linear(path, net) -> list[tf.Tensor]:
   shapes = {f"lin{number}.model.1.weight": (1, block[-1].channels, 1, 1) for number, block in enumerate(net.blocks)}
   arrays = weight_files.read_arrays(path, shapes, "lin", LINEAR_FLAG)
   for name, array in arrays.items():

@@ -6,9 +6,10 @@ out. AlexNet's first convolution is treated in the same way. The weights are tho
 channels' weights of ST-LPIPS.
 """
 
+from collections.abc import Sequence
 import importlib.util
 import os
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -44,11 +45,11 @@ class Net(NamedTuple):
     smallest_side: of an image, pixels; smaller ones are not enough to reflect.
   """
   pool_side_px: int
-  blocks: Tuple[Tuple[_Conv, ...], ...]
+  blocks: tuple[tuple[_Conv, ...], ...]
   smallest_side: int
 
 
-NETS: Dict[str, Net] = {
+NETS: dict[str, Net] = {
     "alex": Net(3, ((_Conv("net.slice1.0", 64, 11, 2, True),), (_Conv("net.slice2.5", 192, 5, 2),),
                     (_Conv("net.slice3.9", 384),), (_Conv("net.slice4.11", 256),), (_Conv("net.slice5.13", 256),)), 21),
     "vgg": Net(2, ((_Conv("net.slice1.0", 64), _Conv("net.slice1.2", 64)),
@@ -60,7 +61,7 @@ NETS: Dict[str, Net] = {
 _POOLED = {"alex": (1, 2), "vgg": (1, 2, 3, 4)}
 
 
-def local_path(given: Optional[str], net: str, flag: str) -> str:
+def local_path(given: str | None, net: str, flag: str) -> str:
   """Returns the path of a file of weights that is there: `given`, or for None that of the installed package.
 
   Raises: InputError, naming the flag, if it is not there.
@@ -84,7 +85,7 @@ def file_name(net: str) -> str:
   return f"{net}_shift_tolerant"
 
 
-def read_weights(path: str, net: str, flag: str) -> Dict[str, np.ndarray]:
+def read_weights(path: str, net: str, flag: str) -> dict[str, np.ndarray]:
   """Reads a file of the package, .pth, or the same arrays as .npz; raises as `weight_files.read_arrays`."""
   shapes, channels = {}, 3
   for number, block in enumerate(NETS[net].blocks):
@@ -96,7 +97,7 @@ def read_weights(path: str, net: str, flag: str) -> Dict[str, np.ndarray]:
   return weight_files.read_arrays(path, shapes, tuple(shapes), flag)
 
 
-def feature_network(net: str, arrays: Dict[str, np.ndarray], convolutions: Sequence[str] = ()) -> Model:
+def feature_network(net: str, arrays: dict[str, np.ndarray], convolutions: Sequence[str] = ()) -> Model:
   """Builds a frozen network: (B, H, W, 3) in [-1, 1] -> features (B, h, w, C), each after a ReLU.
 
   Args:

@@ -1,7 +1,6 @@
 """ST-LPIPS (Ghildyal and Liu 2022, arXiv:2207.13686): LPIPS on networks that are tolerant of small shifts."""
 
 import os
-from typing import Optional
 
 import tensorflow as tf
 
@@ -17,7 +16,7 @@ _TITLES = {"alex": "AlexNet", "vgg": "VGG16"}
 class StLpips(FeatureDistance):
   """ST-LPIPS of pairs of images."""
 
-  def __init__(self, net: str, folder: Optional[str] = None):
+  def __init__(self, net: str, folder: str | None = None):
     """Reads the weights.
 
     Args:

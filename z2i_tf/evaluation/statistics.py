@@ -1,6 +1,6 @@
 """Means, hole-size buckets and confidence intervals of scores, one value per image."""
 
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def mean(values: np.ndarray) -> Mean:
               int((~finite).sum()) - undefined, undefined)
 
 
-def buckets(hole_ratios: np.ndarray) -> Dict[str, np.ndarray]:
+def buckets(hole_ratios: np.ndarray) -> dict[str, np.ndarray]:
   """Groups images by the share of the image that is hole.
 
   Args:
@@ -48,7 +48,7 @@ def buckets(hole_ratios: np.ndarray) -> Dict[str, np.ndarray]:
 
 
 def bootstrap_interval(differences: np.ndarray, rng: np.random.Generator, resamples: int = 10_000,
-                       confidence: float = 0.95) -> Tuple[float, float]:
+                       confidence: float = 0.95) -> tuple[float, float]:
   """Percentile bootstrap interval of a mean (Efron and Tibshirani 1993, chapter 13).
 
   Args:

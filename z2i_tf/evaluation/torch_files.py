@@ -6,10 +6,11 @@ names; here it can name nothing but what builds arrays and dictionaries.
 """
 
 import collections
+from collections.abc import Callable
 import io
 import pickle
 import struct
-from typing import Any, BinaryIO, Callable, Dict, NamedTuple, Tuple
+from typing import Any, BinaryIO, NamedTuple
 import zipfile
 
 import numpy as np
@@ -31,11 +32,11 @@ class _Tensor(NamedTuple):
   """An array that is still to be cut out of its stretch."""
   storage: _Storage
   offset: int
-  shape: Tuple[int, ...]
-  strides: Tuple[int, ...]
+  shape: tuple[int, ...]
+  strides: tuple[int, ...]
 
 
-def read_arrays(path: str) -> Dict[str, np.ndarray]:
+def read_arrays(path: str) -> dict[str, np.ndarray]:
   """Returns the arrays of a file that `torch.save` wrote of a dictionary of tensors; other entries are left out.
 
   Raises: whatever the bytes lead to, if it is not such a file.
@@ -77,7 +78,7 @@ def _read_legacy(file: BinaryIO):
   return _arrays(content, lambda storage: stretches[storage.key])
 
 
-def _arrays(content: Any, raw: Callable[[_Storage], bytes]) -> Dict[str, np.ndarray]:
+def _arrays(content: Any, raw: Callable[[_Storage], bytes]) -> dict[str, np.ndarray]:
   arrays = {}
   for name, tensor in content.items():
     if isinstance(tensor, _Tensor):
@@ -100,7 +101,7 @@ class _Unpickler(pickle._Unpickler):  # pylint: disable=protected-access
 
   def __init__(self, file: BinaryIO):
     super().__init__(file)
-    self.storages: Dict[str, _Storage] = {}
+    self.storages: dict[str, _Storage] = {}
 
   def find_class(self, module: str, name: str) -> Any:
     """Returns what an allowed name stands for; raises UnpicklingError for all others."""

@@ -3,17 +3,17 @@
 Two files of one name need not be the same network: what a score is printed with has the file's SHA-256.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import os
-from typing import Dict, Mapping, Tuple, Union
 
 import numpy as np
 
-from z2i_tf import array_files
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import torch_files
 from z2i_tf.keras_api import get_file
+from z2i_tf.system import array_files
+from z2i_tf.system import file_hash
 
 # Instead of a path: the published file, downloaded once into Keras' cache.
 DEFAULT = "default"
@@ -61,8 +61,8 @@ def describe(path: str) -> str:
   return f"{os.path.basename(path)} (sha256 {file_hash.sha256(path)[:_PRINTED_DIGITS]})"
 
 
-def read_arrays(path: str, shapes: Mapping[str, Tuple[int, ...]], prefix: Union[str, Tuple[str, ...]],
-                flag: str) -> Dict[str, np.ndarray]:
+def read_arrays(path: str, shapes: Mapping[str, tuple[int, ...]], prefix: str | tuple[str, ...],
+                flag: str) -> dict[str, np.ndarray]:
   """Reads the arrays whose names begin with `prefix`, which must be those of `shapes` and no others.
 
   A name that ends in ".npz" is NumPy's format, everything else PyTorch's, which is read without PyTorch. One becomes

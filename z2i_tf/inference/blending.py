@@ -6,7 +6,6 @@ weight ties the result to given colours, which bounds how far a wrong pixel at t
 """
 
 from concurrent import futures
-from typing import Optional
 
 import numpy as np
 from scipy import sparse
@@ -21,7 +20,7 @@ _MAX_ITERATIONS = 1000
 _CHANNELS = 3
 
 
-def blend(image: np.ndarray, hole: np.ndarray, fill: np.ndarray, colours: Optional[np.ndarray] = None) -> np.ndarray:
+def blend(image: np.ndarray, hole: np.ndarray, fill: np.ndarray, colours: np.ndarray | None = None) -> np.ndarray:
   """Solves the screened Poisson equation over the hole.
 
   Args:

@@ -7,10 +7,9 @@ a new model joins.
 
 import dataclasses
 import os
-from typing import Dict, List, Optional
 
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
+from z2i_tf.system import file_hash
 
 DEFAULT = "compact"
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
@@ -32,7 +31,7 @@ class CheckedModel:
   name: str
   path: str
   expected: str
-  found: Optional[str]
+  found: str | None
   problem: str
 
 
@@ -53,12 +52,12 @@ def model_folder(model: str, assets: str = ASSETS) -> str:
   return os.path.dirname(checked.path)
 
 
-def bundled_names(assets: str = ASSETS) -> List[str]:
+def bundled_names(assets: str = ASSETS) -> list[str]:
   """Returns the names of the bundled models; raises InputError if SHA256SUMS cannot be read."""
   return sorted(_read_sums(assets))
 
 
-def check_models(assets: str = ASSETS) -> List[CheckedModel]:
+def check_models(assets: str = ASSETS) -> list[CheckedModel]:
   """Computes the SHA-256 of every bundled model's file.
 
   Args:
@@ -80,7 +79,7 @@ def _check(name, expected, assets):
   return CheckedModel(name, path, expected, found, problem)
 
 
-def _read_sums(assets) -> Dict[str, str]:
+def _read_sums(assets) -> dict[str, str]:
   """Returns model -> SHA-256 of its file, of lines "<64 hexadecimal digits>  <model>/model.npz"."""
   path = os.path.join(assets, SUMS_FILE)
   try:

@@ -15,15 +15,16 @@ References: Wexler et al., "Space-Time Completion of Video", PAMI 2007 (search a
 SIGGRAPH 2009. Blurred search, sharp votes and the start by voting are our own, chosen by measuring.
 """
 
+from collections.abc import Callable
 from concurrent import futures
-from typing import Callable, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from z2i_tf import processor
 from z2i_tf.inference import pieces
 from z2i_tf.inference.pyramid import halve
+from z2i_tf.system import processor
 
 _RADIUS_PX = 3  # Patches are 7x7.
 _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
@@ -96,7 +97,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   return np.clip(fits * level.picture + (1.0 - fits) * fill, 0.0, 1.0)
 
 
-def _levels(image, hole, fill) -> List[Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
   """Image, hole and fill at every scale, the largest first."""
   levels = [(image, hole, fill)]
   thickness = pieces.thickness_px(hole)

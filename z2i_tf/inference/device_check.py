@@ -3,7 +3,6 @@
 import dataclasses
 import statistics
 import time
-from typing import List, Optional
 
 import tensorflow as tf
 
@@ -24,10 +23,10 @@ class Device:
   """
   name: str
   model: str
-  memory: Optional[int]
+  memory: int | None
 
 
-def list_devices() -> List[Device]:
+def list_devices() -> list[Device]:
   """Returns the CPU and every GPU that TensorFlow sees.
 
   Tells TensorFlow to take a GPU's memory as it is needed, for the rest of the process.

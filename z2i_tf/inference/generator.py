@@ -6,17 +6,18 @@ is evaluated in tiles (see `tiles`), so memory is bounded too. The tests hold it
 recorded from the authors' networks.
 """
 
-from typing import Any, Dict, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.inference.fast_networks import GatedNet
-from z2i_tf.inference.fast_networks import Limits
-from z2i_tf.inference.fast_networks import SuperResolutionNet
-from z2i_tf.inference.layer_reader import LayerReader
+from z2i_tf.inference.fast.layer_reader import LayerReader
+from z2i_tf.inference.fast.networks import GatedNet
+from z2i_tf.inference.fast.networks import Limits
+from z2i_tf.inference.fast.networks import SuperResolutionNet
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
@@ -25,7 +26,7 @@ ATTENTION_SOURCES = "attention_sources"
 _MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX = "max_thickness_px", 56.0
 
 
-def with_max_thickness(description: Mapping[str, Any], max_thickness_px: float) -> Dict[str, Any]:
+def with_max_thickness(description: Mapping[str, Any], max_thickness_px: float) -> dict[str, Any]:
   """Returns the description of a model with its `max_thickness_px`."""
   return {**description, _MAX_THICKNESS_PX: float(max_thickness_px)}
 
@@ -76,7 +77,7 @@ class Generator(tf.Module):
     for reader in readers:
       reader.check_all_are_read()
 
-  def __call__(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> Dict[str, tf.Tensor]:
+  def __call__(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> dict[str, tf.Tensor]:
     """Returns every stage, and where attention copied from.
 
     Args:

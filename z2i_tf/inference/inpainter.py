@@ -1,209 +1,214 @@
-"""Fills holes in photographs of any size.
+"""What fills holes, for Python: takes images and masks as people have them, and returns the kind that it was given."""
 
-A photograph is filled piece by piece (see `pieces`): the networks at the scale they learnt (`pyramid`), texture from
-the surroundings (`detail`), and a blend in the gradient domain (`blending`). `native=True` leaves all of that out and
-gives the networks' own result at the image's own resolution.
-"""
-
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
 import contextlib
-import dataclasses
-from typing import Callable, Dict, List, Optional, Tuple
+import os
+import re
+from typing import Union
 
-import cv2
 import numpy as np
-import tensorflow as tf
+from PIL import Image
 
-from z2i_tf import image_ops
 from z2i_tf.errors import InputError
-from z2i_tf.inference import blending
-from z2i_tf.inference import detail as texture
+from z2i_tf.images import given_images
+from z2i_tf.images.given_images import AnyImage
+from z2i_tf.images.given_images import MaskReading
 from z2i_tf.inference import model_store
-from z2i_tf.inference import pieces
-from z2i_tf.inference import pyramid
-from z2i_tf.inference import smooth_ground
-from z2i_tf.inference.checks import check_pair
+from z2i_tf.inference.checks import check_hole
+from z2i_tf.inference.generator import PRECISIONS
+from z2i_tf.inference.photo_inpainter import Patch
+from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.inference.pieces import Piece
 
-DETAILS = ("auto", "patches", "none")
-# In holes thinner than this no texture is visible, so "auto" copies none.
-_MIN_TEXTURE_THICKNESS_PX = 6
-_STEPS_PER_PIECE = 2  # Networks, then texture with its blending.
+Result = Union[Image.Image, np.ndarray]
+
+_SHORT_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+# The library's messages speak of flags; the arguments here have the same names.
+_FLAG = re.compile(r"--([a-z]\w*)")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Patch:
-  """A rectangle of a photograph whose hole is filled.
+class Inpainter(PhotoInpainter):
+  """Fills holes with a trained model.
 
-  Attributes:
-    box: its rows and columns in the photograph.
-    pixels: (h, w, 3) of the photograph's type; known pixels are the photograph's.
+  Images are paths, PIL images or arrays: (H, W), (H, W, 1), (H, W, 3) and, with alpha, (H, W, 2) and (H, W, 4); uint8,
+  uint16, or floats in [0, 1], which are filled in 16 bits. PIL images are returned for PIL images (palettes become RGB
+  or RGBA, CMYK becomes RGB), otherwise arrays: of an array's shape and type, or with a file's channels. Alpha
+  stays, but where a hole was erased to transparency: there it becomes opaque. Known pixels are those of the image, bit
+  for bit.
+
+  Masks are of the same kinds, and masks of bool or of two values, 0 = known. White, or opaque, is the hole; what could
+  mean two things is refused.
+
+  There is no limit of memory to set: a photograph is filled in crops around its holes, and what the networks compute of
+  a crop in tiles of bounded size.
   """
-  box: Tuple[slice, slice]
-  pixels: np.ndarray
 
-
-class Inpainter:
-  """Fills holes with a trained model."""
-
-  def __init__(self, predictor):
-    """Wraps a `Predictor`, or anything with its methods and attributes."""
-    self._predictor = predictor
+  def __init__(self, predictor, model: str | None = None):
+    """Wraps a `Predictor`, or anything with its methods and attributes; `model` is its name, for people."""
+    super().__init__(predictor)
+    self._model = model
 
   @classmethod
-  def load(cls, model: str = model_store.DEFAULT, precision: Optional[str] = None) -> "Inpainter":
+  def load(cls, model: str | os.PathLike = model_store.DEFAULT, precision: str | None = None) -> "Inpainter":
     """Loads a model.
 
     Args:
       model: a bundled model's name, or a folder with `model.npz` or a SavedModel of `z2i export`.
-      precision: "float32" or "bfloat16" (faster on processors that have it); None: float32, or a SavedModel's own.
+      precision: "float32" ("fp32") or "bfloat16" ("bf16"; faster on processors that have it); None: float32, or a
+        SavedModel's own.
     Raises: InputError if it cannot.
     """
-    return cls(model_store.load_predictor(model, precision))
+    model = os.fspath(model)
+    with _arguments_named():
+      full_name = _SHORT_PRECISIONS.get(precision, precision)
+      if full_name is not None and full_name not in PRECISIONS:
+        raise InputError(f"precision={precision}: it is one of {', '.join([*PRECISIONS, *_SHORT_PRECISIONS])}")
+      return cls(model_store.load_predictor(model, full_name), model)
 
-  def plan(self, image: np.ndarray, mask: np.ndarray) -> List[Piece]:
-    """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
-    with _out_of_memory_said(image):
-      return pieces.divide(check_pair(image, mask), self._predictor.max_thickness_px)
+  def __repr__(self) -> str:
+    config = self._predictor.model_config
+    described = {"model": self._model, "precision": self._predictor.precision, "zoom": config.zoom,
+                 "scale": config.scale, "width": config.width, "max_thickness_px": self._predictor.max_thickness_px}
+    return f"Inpainter({', '.join(f'{name}={value!r}' for name, value in described.items() if value is not None)})"
 
-  def remark(self, mask: np.ndarray, plan: List[Piece]) -> str:
-    """Returns a warning if a piece has too little context for texture, else ""."""
-    hole = np.asarray(mask).reshape(np.shape(mask)[:2]) != 0
-    if all(texture.is_possible(hole[piece.crop]) for piece in plan):
-      return ""
-    return "too little is known around the hole: filled without texture"
-
-  def count_steps(self, plan: Optional[List[Piece]]) -> int:
-    """Returns how often `__call__` will call `advance`; `plan` None stands for `native`."""
-    return _STEPS_PER_PIECE * len(plan) if plan else 1
-
-  def __call__(self, image: np.ndarray, mask: np.ndarray, native: bool = False, detail: str = "auto",
-               plan: Optional[List[Piece]] = None, advance: Callable[[], None] = lambda: None) -> np.ndarray:
+  def __call__(self, image: AnyImage, mask: AnyImage, native: bool = False, detail: str = "auto",
+               plan: list[Piece] | None = None, advance: Callable[[], None] = lambda: None, *,
+               mask_from: str = "auto", invert_mask: bool = False, mask_threshold: int | None = None,
+               max_pixels: int | None = None) -> Result:
     """Fills the hole.
 
     Args:
-      image: (H, W, 3) uint8 or uint16; pixels under the hole are ignored.
-      mask: (H, W) or (H, W, 1), hole = anything but 0, known = 0; bool, 0/1 or 0/255.
+      image: see the class; pixels under the hole are ignored.
+      mask: see the class; of the image's size.
       native: whether to return the networks' own result at the image's own resolution.
       detail: "auto" copies texture into all but thin holes, "patches" into all, "none" into none.
       plan: what `plan` returned for them, if it was called.
       advance: called after each step, on progress.
-    Returns: (H, W, 3) of the image's type; known pixels are those of `image`, bit for bit.
+      mask_from: channel of the mask that is read: "luma", "alpha", or "auto", the one that says more.
+      invert_mask: whether the hole is what is black, or transparent.
+      mask_threshold: level of 255 from which on a pixel of the mask is hole; None: soft strokes are taken in whole.
+      max_pixels: largest number of pixels of a file; None: Pillow's limit (89,478,485).
+    Returns: the image with its hole filled, as the kind that was given.
     Raises:
-      InputError: shapes or types are others, the mask has no hole or no known pixel, or memory does not suffice.
-      ValueError: there is no such detail.
+      InputError: an image or a mask cannot be read, shapes or types are others, the sizes differ, the mask is ambiguous
+        or has no hole or no known pixel, or memory does not suffice.
+      ValueError: there is no such detail, or `mask_from`.
     """
-    if detail not in DETAILS:
-      raise ValueError(f"detail must be one of {', '.join(DETAILS)}. Received: {detail}")
-    image, hole = np.asarray(image), check_pair(image, mask)
-    with _out_of_memory_said(image):
-      if native:
-        filled = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis])[0]
+    reading = _reading(mask_from, invert_mask, mask_threshold)
+    with _arguments_named():
+      fill = self._prepared(image, mask, reading, max_pixels, "image", "mask")
+      return fill(native, detail, plan, advance)
+
+  def fill_batch(self, images: Iterable[AnyImage], masks: AnyImage | Sequence[AnyImage], native: bool = False,
+                 detail: str = "auto", advance: Callable[[], None] = lambda: None, *, mask_from: str = "auto",
+                 invert_mask: bool = False, mask_threshold: int | None = None,
+                 max_pixels: int | None = None) -> list[Result]:
+    """Fills images of any sizes and kinds, one after the other.
+
+    All are read and checked before the first is filled, so all are in memory; of many files, call the inpainter itself.
+
+    Args:
+      images: as of `__call__`, or an array (B, H, W, C).
+      masks: one for each image; or one for all: a path, a PIL image, or an array (H, W).
+      advance: called after each image.
+      native, detail, mask_from, invert_mask, mask_threshold, max_pixels: as of `__call__`.
+    Returns: a result for each image, as its kind.
+    Raises: as `__call__`, naming the image or mask by its number from 0.
+    """
+    if isinstance(images, (str, os.PathLike, Image.Image)):
+      raise InputError("images: one image, not a list of them; give [image], or call the inpainter itself")
+    images = list(images)
+    if isinstance(masks, (str, os.PathLike, Image.Image)) or isinstance(masks, np.ndarray) and masks.ndim == 2:
+      masks, names = [masks] * len(images), ["masks"] * len(images)
+    else:
+      masks = list(masks)
+      names = [f"masks[{number}]" for number in range(len(masks))]
+    if len(masks) != len(images):
+      raise InputError(f"images and masks: {len(images)} and {len(masks)}; give a mask for each image, or one for all")
+    reading = _reading(mask_from, invert_mask, mask_threshold)
+    results = []
+    with _arguments_named():
+      prepared = [self._prepared(image, mask, reading, max_pixels, f"images[{number}]", name)
+                  for number, (image, mask, name) in enumerate(zip(images, masks, names))]
+      for fill in prepared:
+        results.append(fill(native, detail, None, lambda: None))
         advance()
-        _check_finite(filled, hole)
-        return image_ops.fill_hole(image, hole, filled)
-      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
-      result = image.copy()
-      self._fill_pieces(result, hole.copy(), plan, _range(image, hole), detail, advance)
-      return result
+    return results
 
-  def patches(self, image: np.ndarray, mask: np.ndarray, detail: str = "auto", plan: Optional[List[Piece]] = None,
-              advance: Callable[[], None] = lambda: None) -> List[Patch]:
-    """Fills the hole like `__call__`, but returns only the rectangles that contain it.
+  def plan(self, image: AnyImage, mask: AnyImage) -> list[Piece]:
+    """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
+    with _arguments_named():
+      return super().plan(*_pixels(image, mask))
 
-    The time depends on the hole: of a large photograph only the brightness range is read. Put into the photograph,
-    the patches give the result of `__call__`, bit for bit.
+  def remark(self, mask: AnyImage, plan: list[Piece]) -> str:
+    """Returns a warning if a piece has too little context for texture, else ""; `mask`: (H, W), 0 = known."""
+    return super().remark(mask, plan)
+
+  def patches(self, image: AnyImage, mask: AnyImage, detail: str = "auto", plan: list[Piece] | None = None,
+              advance: Callable[[], None] = lambda: None) -> list[Patch]:
+    """Fills the hole like `__call__`, but returns only the rectangles that contain it, (h, w, 3) uint8 or uint16.
+
+    The time depends on the hole: of a large photograph only the brightness range is read.
 
     Args, Raises: as `__call__`.
     """
-    image, hole = np.asarray(image), check_pair(image, mask)
-    with _out_of_memory_said(image):
-      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
-      region = pieces.region(plan)
-      result = image[region].copy()
-      moved = [piece.relative_to(region) for piece in plan]
-      self._fill_pieces(result, hole[region].copy(), moved, _range(image, hole), detail, advance)
-      return [Patch(piece.core, result[inner.core].copy()) for piece, inner in zip(plan, moved)]
+    with _arguments_named():
+      return super().patches(*_pixels(image, mask), detail, plan, advance)
 
-  def stages(self, image: np.ndarray, mask: np.ndarray) -> Dict[str, np.ndarray]:
+  def stages(self, image: AnyImage, mask: AnyImage) -> dict[str, np.ndarray]:
     """Returns every stage of the networks at the image's own resolution.
 
-    Args: as `__call__`.
+    Args, Raises: as `__call__`.
     Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and
       "attention_sources" as of `Generator.stages`.
-    Raises: InputError as `__call__`.
     """
-    image, hole = np.asarray(image), check_pair(image, mask)
-    with _out_of_memory_said(image):
-      stages = self._predictor.stages(_as_float(image)[np.newaxis], hole[np.newaxis])
-    return {name: stage[0] for name, stage in stages.items()}
+    with _arguments_named():
+      return super().stages(*_pixels(image, mask))
 
-  def _fill_pieces(self, result, left, plan, known_range, detail, advance):
-    """Fills pieces one after the other, in place: their pixels in `result`, the hole that is left in `left`."""
-    darkest, brightest = known_range
-    for piece in plan:
-      crop, crop_hole = result[piece.crop], left[piece.crop]
-      values = (crop.astype(np.float32) - darkest) / np.float32(max(1, brightest - darkest))
-      filled = np.clip(self._filled(values, crop_hole, piece, detail, advance), 0.0, 1.0)
-      levels = np.rint(filled * np.float32(brightest - darkest) + darkest).astype(result.dtype)
-      core = piece.core_in_crop
-      result[piece.core] = np.where(crop_hole[core][..., np.newaxis], levels[core], crop[core])
-      left[piece.core] = False
-
-  def _filled(self, image, hole, piece, detail, advance):
-    """Fills a crop (H, W, 3) float32 in [0, 1]."""
-    is_gray = _is_gray(image[~hole])
-    smooth = pyramid.fill(self._predictor, image, hole, piece.halvings)
-    _check_finite(smooth, hole)
-    smooth = smooth_ground.fill(image, hole, smooth)
-    if is_gray:
-      smooth = np.where(hole[..., np.newaxis], smooth.mean(axis=-1, keepdims=True), image)
-    advance()
-    has_texture = detail == "patches" or detail == "auto" and piece.thickness_px >= _MIN_TEXTURE_THICKNESS_PX
-    filled = texture.add_texture(image, hole, smooth) if has_texture else smooth
-    blended = blending.blend(image, hole, filled, colours=smooth)
-    advance()
-    return blended
+  def _prepared(self, image, mask, reading, max_pixels, image_name, mask_name):
+    """Reads and checks an image and its mask; returns what fills it: (native, detail, plan, advance) -> result."""
+    given, hole = _given(image, mask, reading, max_pixels, image_name, mask_name)
+    is_own_mask = reading.mask_from == "alpha" and reading.invert and _are_same(image, mask)
+    fill = super().__call__
+    return lambda *options: given.given_back(fill(given.photo.rgb, hole, *options), hole, is_own_mask)
 
 
-def _check_finite(filled, hole):
-  """Raises InputError if networks filled a hole with what is no number."""
-  if not np.isfinite(filled[hole]).all():
-    raise InputError("the model gives values that are not numbers: its weights are damaged, or too large; train it "
-                     "again")
+def _given(image, mask, reading, max_pixels, image_name, mask_name):
+  """Returns a `GivenImage` and its hole, (H, W) bool; raises InputError naming one of them."""
+  given = given_images.read_image(image, image_name, max_pixels)
+  hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
+  try:
+    check_hole(hole)
+  except InputError as error:
+    raise InputError(f"{mask_name}: {error}") from error
+  given_images.check_known_floats(image, hole, image_name)
+  return given, hole
 
 
-def _range(image, hole) -> Tuple[int, int]:
-  """Returns the minimum and the maximum of the known pixels, over all channels.
-
-  The networks see this range as 0 to 1, so files that use part of their bits are filled like any other.
-  """
-  rows, columns = pieces.bounds(hole)
-  around = (image[:rows.start], image[rows.stop:], image[rows, :columns.start], image[rows, columns.stop:])
-  extremes = [(part.min(), part.max()) for part in around if part.size]  # Much faster than a look at the mask.
-  inside, known = image[rows, columns], (~hole[rows, columns]).astype(np.uint8)
-  if known.any():
-    extremes += [cv2.minMaxLoc(cv2.extractChannel(inside, channel), known)[:2] for channel in range(3)]
-  return int(min(low for low, _ in extremes)), int(max(high for _, high in extremes))
+def _pixels(image, mask):
+  given, hole = _given(image, mask, MaskReading(), None, "image", "mask")
+  return given.photo.rgb, hole
 
 
-def _is_gray(pixels) -> bool:
-  """Whether R = G = B in (n, 3) pixels."""
-  return bool((pixels[:, 0] == pixels[:, 1]).all() and (pixels[:, 1] == pixels[:, 2]).all())
+def _reading(mask_from, invert_mask, mask_threshold) -> MaskReading:
+  if mask_from not in ("auto", "luma", "alpha"):
+    raise ValueError(f"mask_from must be one of auto, luma, alpha. Received: {mask_from}")
+  return MaskReading(invert_mask, mask_from, mask_threshold)
 
 
-def _as_float(image):
-  """uint8 or uint16 of any shape to float32 in [0, 1]."""
-  return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+def _are_same(image, mask) -> bool:
+  """Whether an image is its own mask."""
+  if isinstance(image, (str, os.PathLike)) and isinstance(mask, (str, os.PathLike)):
+    return os.path.realpath(image) == os.path.realpath(mask)
+  return image is mask
 
 
 @contextlib.contextmanager
-def _out_of_memory_said(image):
-  """Turns what NumPy, TensorFlow and OpenCV raise without memory into one line for the user."""
+def _arguments_named():
+  """Makes errors name arguments where they would name flags."""
   try:
     yield
-  except (MemoryError, tf.errors.ResourceExhaustedError, cv2.error) as error:
-    if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
-      raise
-    height, width = np.shape(image)[:2]
-    raise InputError(f"out of memory: an image of {height}x{width}; close other programs, or give a smaller one"
-                     ) from error
+  except InputError as error:
+    raise InputError(_FLAG.sub(r"\1", str(error))) from error

@@ -1,11 +1,9 @@
 """Finds and loads trained models: bundled ones by name, others by folder."""
 
+from collections.abc import Callable
 import hashlib
 import os
-from typing import Callable, Optional, Union
 
-from z2i_tf import checkpoints
-from z2i_tf import file_hash
 from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import bundled_names
 from z2i_tf.inference.bundled_models import DEFAULT  # noqa: F401  Of those who load models.
@@ -14,10 +12,12 @@ from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.generator import max_thickness
 from z2i_tf.inference.generator import with_max_thickness
 from z2i_tf.inference.predictor import Predictor
-from z2i_tf.inference.saved_model import SAVED_MODEL_FILE
-from z2i_tf.inference.saved_model import SavedModelPredictor
+from z2i_tf.inference.saved_model_predictor import SAVED_MODEL_FILE
+from z2i_tf.inference.saved_model_predictor import SavedModelPredictor
+from z2i_tf.models import model_weights
 from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.system import file_hash
 
 
 def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(
@@ -32,7 +32,7 @@ def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] 
   """
   config, max_thickness_px, arrays, folder = _read(model)
   inpainter = build(config, max_thickness_px)
-  checkpoints.assign_arrays(inpainter.networks, arrays, folder)
+  model_weights.assign_arrays(inpainter.networks, arrays, folder)
   return inpainter
 
 
@@ -47,7 +47,7 @@ def load_generator(model: str, precision: str = "float32") -> Generator:
   return Generator(config, arrays, precision, folder, max_thickness_px)
 
 
-def load_predictor(model: str, precision: Optional[str] = None) -> Union[Predictor, SavedModelPredictor]:
+def load_predictor(model: str, precision: str | None = None) -> Predictor | SavedModelPredictor:
   """Loads what fills holes; arguments and errors as `load_generator`, but for a SavedModel.
 
   Args:
@@ -70,7 +70,7 @@ def content_hash(model: str) -> str:
   folder = model_folder(model)
   try:
     if not os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
-      return file_hash.sha256(os.path.join(folder, checkpoints.MODEL_FILE))
+      return file_hash.sha256(os.path.join(folder, model_weights.MODEL_FILE))
     paths = sorted(os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
     lines = [f"{os.path.relpath(path, folder)} {file_hash.sha256(path)}" for path in paths]
   except OSError as error:
@@ -86,9 +86,9 @@ def store_max_thickness(folder: str, max_thickness_px: float) -> None:
     max_thickness_px: at least 1.
   Raises: InputError if the folder has no model file, or cannot be written.
   """
-  arrays, config = checkpoints.read_model_file(folder)
+  arrays, config = model_weights.read_model_file(folder)
   config.pop("format_version")
-  checkpoints.write_model_file(folder, arrays, with_max_thickness(config, max_thickness_px))
+  model_weights.write_model_file(folder, arrays, with_max_thickness(config, max_thickness_px))
 
 
 def _read(model):
@@ -98,7 +98,7 @@ def _read(model):
     raise InputError(f"--model={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
   if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
     raise InputError(f"{folder}: a SavedModel, which can only fill holes; give the model that it was exported from")
-  arrays, config = checkpoints.read_model_file(folder)
+  arrays, config = model_weights.read_model_file(folder)
   if "pretrained" in config:
     network = next(iter(arrays)).partition("/")[0]
     raise InputError(f"{folder}: the {network} network alone, from z2i pretrain, which cannot fill holes; z2i train "

@@ -6,7 +6,6 @@ across a photograph is filled in small crops along it.
 """
 
 import dataclasses
-from typing import List, Tuple
 
 import cv2
 import numpy as np
@@ -33,22 +32,22 @@ class Piece:
     halvings: how often the crop is halved before the networks see it.
     thickness_px: twice the largest distance of the core's hole pixels to a known one.
   """
-  crop: Tuple[slice, slice]
-  core: Tuple[slice, slice]
+  crop: tuple[slice, slice]
+  core: tuple[slice, slice]
   halvings: int
   thickness_px: float
 
   @property
-  def core_in_crop(self) -> Tuple[slice, slice]:
+  def core_in_crop(self) -> tuple[slice, slice]:
     """The core's place in the crop."""
     return _moved(self.core, self.crop)
 
-  def relative_to(self, region: Tuple[slice, slice]) -> "Piece":
+  def relative_to(self, region: tuple[slice, slice]) -> "Piece":
     """Returns the piece in pixels of a region of the image that contains its crop."""
     return dataclasses.replace(self, crop=_moved(self.crop, region), core=_moved(self.core, region))
 
 
-def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
+def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
   """Returns the pieces of a hole, the thinnest first.
 
   Args:
@@ -70,13 +69,13 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> List[Piece]:
   return found
 
 
-def region(plan: List[Piece]) -> Tuple[slice, slice]:
+def region(plan: list[Piece]) -> tuple[slice, slice]:
   """Returns the rows and columns of the image that contain the crops of all pieces."""
   return tuple(slice(min(piece.crop[axis].start for piece in plan), max(piece.crop[axis].stop for piece in plan))
                for axis in (0, 1))
 
 
-def bounds(hole: np.ndarray) -> Tuple[slice, slice]:
+def bounds(hole: np.ndarray) -> tuple[slice, slice]:
   """Returns the rows and columns of the bounding box of an (H, W) bool array that is True somewhere."""
   return tuple(slice(int(used[0]), int(used[-1]) + 1)
                for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))))
@@ -87,7 +86,7 @@ def thickness_px(hole: np.ndarray) -> float:
   return 2.0 * float(_transform(hole).max())
 
 
-def describe(plan: List[Piece]) -> str:
+def describe(plan: list[Piece]) -> str:
   """Returns what will be done, in a few words."""
   largest = max(plan, key=lambda piece: np.prod([part.stop - part.start for part in piece.crop]))
   height, width = (part.stop - part.start for part in largest.crop)

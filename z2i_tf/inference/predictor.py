@@ -1,12 +1,11 @@
 """Runs a `Generator` on NumPy arrays."""
 
-from typing import Dict
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.inference.fast_networks import Limits
+from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import Generator
 
 # Larger images are evaluated in tiles of so many pixels at high resolution; the graph takes longer to trace.
@@ -61,7 +60,7 @@ class Predictor:
     """
     return self._refine(images, holes).numpy()
 
-  def stages(self, images: np.ndarray, holes: np.ndarray) -> Dict[str, np.ndarray]:
+  def stages(self, images: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
     """Returns every output of the `Generator`, everywhere; arguments and errors as `fill`."""
     return {name: stage.numpy() for name, stage in self._stages(images, holes).items()}
 

@@ -11,7 +11,6 @@
    photograph's resolution this is left to the caller, who may add texture before.
 """
 
-from typing import List, Tuple
 
 import cv2
 import numpy as np
@@ -47,7 +46,7 @@ def fill(predictor, image: np.ndarray, hole: np.ndarray, halvings: int) -> np.nd
   return filled
 
 
-def halve(image: np.ndarray, hole: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def halve(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Halves an image with a hole.
 
   Args:
@@ -105,7 +104,7 @@ def _interpolated(image, hole):
   return np.where(hole[..., np.newaxis], cv2.resize(below, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), image)
 
 
-def _levels(image, hole, halvings) -> List[Tuple[np.ndarray, np.ndarray]]:
+def _levels(image, hole, halvings) -> list[tuple[np.ndarray, np.ndarray]]:
   """Image and hole at every scale, the largest first."""
   levels = [(image, hole)]
   for _ in range(halvings):

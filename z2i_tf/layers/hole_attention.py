@@ -6,7 +6,6 @@ a time. A query is needed where its `rate` x `rate` block has a hole position. I
 neighbours in both orders: the rows of up to nine queries, most of them shared with other queries nearby.
 """
 
-from typing import Tuple
 
 import tensorflow as tf
 
@@ -20,7 +19,7 @@ _BLOCK_SIDE = 8
 
 
 def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rate: int = 2,
-                softmax_scale: float = 10.0) -> Tuple[tf.Tensor, tf.Tensor]:
+                softmax_scale: float = 10.0) -> tuple[tf.Tensor, tf.Tensor]:
   """Rebuilds the features inside the hole from those outside, as `ContextualAttention` does.
 
   Args:

@@ -1,7 +1,7 @@
 """Distance between features of a network that recognises objects (paper equation 3)."""
 
+from collections.abc import Callable
 import os
-from typing import Callable
 
 import tensorflow as tf
 

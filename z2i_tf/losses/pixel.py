@@ -1,13 +1,12 @@
 """Losses on pixels, one value per example."""
 
-from typing import Optional
 
 import tensorflow as tf
 
 _ALL_BUT_BATCH = [1, 2, 3]
 
 
-def l1_loss(predicted: tf.Tensor, target: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+def l1_loss(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
   """Mean absolute difference: two (B, H, W, C) -> (B,).
 
   With a mask (B, H, W, 1), 1 = hole, the mean over each example's hole, and 0 where there is none.

@@ -1,6 +1,5 @@
 """Draws one mask of any kind from an explicit generator."""
 
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ _MAX_DRAWS = 1000
 
 
 def draw_mask(spec: MaskSpec, height: int, width: int, rng: np.random.Generator,
-              reference_size: Optional[int] = None) -> np.ndarray:
+              reference_size: int | None = None) -> np.ndarray:
   """Draws one mask; one that leaves no known pixel is drawn again.
 
   A rectangle has uniform sides and a uniform place. Of one's own masks one is taken at random, scaled as by

@@ -1,7 +1,6 @@
 """Which kind of mask an example gets: one kind, or several in shares."""
 
 import dataclasses
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -25,10 +24,10 @@ class MaskMixture:
     own_masks: what the kind "folder" draws from.
   Raises: ValueError if there is "folder" without `own_masks`, or the other way round.
   """
-  kinds: Tuple[str, ...]
-  shares: Tuple[float, ...]
-  reference_size: Optional[int] = None
-  own_masks: Optional[OwnMasks] = None
+  kinds: tuple[str, ...]
+  shares: tuple[float, ...]
+  reference_size: int | None = None
+  own_masks: OwnMasks | None = None
 
   def __post_init__(self):
     if FOLDER in self.kinds and self.own_masks is None:
@@ -37,8 +36,8 @@ class MaskMixture:
       raise ValueError("a folder of masks was given, but 'folder' is not among the kinds of masks")
 
   @classmethod
-  def parse(cls, text: str, reference_size: Optional[int] = None,
-            own_masks: Optional[OwnMasks] = None) -> "MaskMixture":
+  def parse(cls, text: str, reference_size: int | None = None,
+            own_masks: OwnMasks | None = None) -> "MaskMixture":
     """Reads "small", "large", or shares such as "small:0.7,large:0.3" (scaled to sum to 1).
 
     Raises: ValueError for an unknown kind, or a share that is not a positive number.

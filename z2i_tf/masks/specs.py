@@ -5,9 +5,11 @@ numbers are the paper's (Table 4; ranges inclusive). "rect" (one rectangle), "ob
 people remove) and masks of one's own are ours.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
 import math
-from typing import Callable, Dict, Sequence, Tuple, Union
+from typing import Union
 
 import numpy as np
 
@@ -31,9 +33,9 @@ class StrokeSpec:
     angle_text: what `sample_angles` draws, for tables.
     other_angle_text: how every other angle differs from that, for tables; "" if it does not.
   """
-  strokes: Tuple[int, int]
-  vertices: Tuple[int, int]
-  thickness_px: Tuple[int, int]
+  strokes: tuple[int, int]
+  vertices: tuple[int, int]
+  thickness_px: tuple[int, int]
   sample_lengths: LengthSampler
   sample_angles: AngleSampler
   length_text: str = ""
@@ -48,7 +50,7 @@ class RectangleSpec:
   Attributes:
     side_fractions: least and largest height and width, drawn one by one, as fractions of the image's.
   """
-  side_fractions: Tuple[float, float]
+  side_fractions: tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +67,9 @@ class BlobSpec:
     border_share: of the masks, in which the first blob's centre is at a uniform place on one of the four borders. Every
       other blob lies inside the image, at a uniform place.
   """
-  blobs: Tuple[int, int]
-  diameter_fractions: Tuple[float, float]
-  elongations: Tuple[float, float]
+  blobs: tuple[int, int]
+  diameter_fractions: tuple[float, float]
+  elongations: tuple[float, float]
   waviness: float
   border_share: float
 
@@ -110,7 +112,7 @@ def _zigzag_angles(rng, count):
   return angles
 
 
-SPECS: Dict[str, MaskSpec] = {
+SPECS: dict[str, MaskSpec] = {
     "small": StrokeSpec(strokes=(1, 7), vertices=(1, 11), thickness_px=(5, 29),
                         sample_lengths=_short_lengths, sample_angles=_folding_angles,
                         length_text="U(1, d/12)",

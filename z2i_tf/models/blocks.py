@@ -4,7 +4,7 @@ Paper section A.1 and Figure 9. The order in which layers are created here is th
 in files ("conv00", "bn00", ...): changing it breaks every saved model.
 """
 
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -77,7 +77,7 @@ def rgb_conv(x: tf.Tensor, kernel_initializer: str = "glorot_uniform") -> tf.Ten
   return layers.Conv2D(3, 3, padding="same", kernel_initializer=kernel_initializer, dtype="float32")(x)
 
 
-def split_rgb_and_mask(inputs: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+def split_rgb_and_mask(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
   """(B, H, W, 4) -> (B, H, W, 3) and (B, H, W, 1)."""
   return inputs[..., :3], inputs[..., 3:]
 

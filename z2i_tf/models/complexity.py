@@ -6,7 +6,6 @@ attention's two products, that of all 3x3 patches with one another and that of t
 counted: biases, activations, norms, softmax, resizes. The layers here, and inference even more so, take fewer.
 """
 
-from typing import Dict
 
 import tensorflow as tf
 
@@ -21,13 +20,13 @@ from z2i_tf.models.zoom_inpainter import ZoomInpainter
 _CHANNELS_IN = {conventions.COARSE_NET: 4, conventions.SR_NET: 3, conventions.REFINE_NET: 4}
 
 
-def count_parameters(model: ZoomInpainter) -> Dict[str, int]:
+def count_parameters(model: ZoomInpainter) -> dict[str, int]:
   """Returns network name -> trainable parameters."""
   return {name: sum(int(weight.shape.num_elements()) for weight in network.trainable_weights)
           for name, network in model.networks.items()}
 
 
-def count_flops(model: ZoomInpainter, height: int, width: int) -> Dict[str, int]:
+def count_flops(model: ZoomInpainter, height: int, width: int) -> dict[str, int]:
   """Returns network name -> operations for one image of height x width pixels, multiples of 8."""
   scales = {conventions.REFINE_NET: model.model_config.scale}
   return {name: _network_flops(network, scales.get(name, 1) * height, scales.get(name, 1) * width, _CHANNELS_IN[name])

@@ -1,7 +1,8 @@
 """Zoom-to-Inpaint: coarse fill, zoom in, refine, zoom out (paper section 3.1, Figure 1)."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Any, Dict, Mapping, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -31,7 +32,7 @@ class ModelConfig:
   zoom: str = "sr"
   scale: int = 2
   width: int = 64
-  sr_width: Optional[int] = None
+  sr_width: int | None = None
 
   def __post_init__(self):
     if self.sr_width is None:
@@ -66,7 +67,7 @@ class ZoomInpainter(Model):
     self.refinement_net = refinement_net(config.width)
     self.built = True  # As its networks are; Keras asks before it counts or saves weights.
 
-  def get_config(self) -> Dict[str, Any]:
+  def get_config(self) -> dict[str, Any]:
     """Returns what `from_config` makes the same model of, without its weights; JSON-compatible."""
     return {"name": self.name, "config": dataclasses.asdict(self.model_config)}
 
@@ -77,13 +78,13 @@ class ZoomInpainter(Model):
     return cls(**{**config, "config": ModelConfig(**config["config"])})
 
   @property
-  def networks(self) -> Dict[str, Model]:
+  def networks(self) -> dict[str, Model]:
     """The networks that have weights, by their names in weight files."""
     networks = {conventions.COARSE_NET: self.coarse_net, conventions.SR_NET: self.sr_net,
                 conventions.REFINE_NET: self.refinement_net}
     return {name: network for name, network in networks.items() if network is not None}
 
-  def call(self, inputs: Dict[str, tf.Tensor], training: bool = False) -> Dict[str, tf.Tensor]:
+  def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
     mask = inputs[conventions.MASK_LR]
     known = inputs[conventions.IMAGE_LR] * (1.0 - mask)
     coarse = self.coarse_net(tf.concat([known, mask], axis=-1), training=training)

@@ -4,15 +4,16 @@ Blinding: pages, answers and addresses name neither methods nor images nor kinds
 participant's token, a position and a side; all pictures come from PNG files of one maker.
 """
 
+from collections.abc import Callable
 import dataclasses
 import importlib.resources
 import json
 import re
 import sys
-from typing import Any, Callable, Dict, Tuple
+from typing import Any
 
-from z2i_tf import image_io
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 from z2i_tf.study import preparation
 from z2i_tf.study import store as stores
 from z2i_tf.web.application import Refusal
@@ -23,7 +24,7 @@ PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/study.js": ("st
 _PICTURE = re.compile(r"/picture/([\w-]{1,64})/([0-9]{1,9})/([ab])", re.ASCII)
 
 # A body, and its media type.
-Answer = Tuple[bytes, str]
+Answer = tuple[bytes, str]
 
 
 class Answers:
@@ -58,12 +59,12 @@ class Answers:
       raise Refusal(404, "There is no such pair.") from error
     file_hash = self._store.record.file_hash(showing.pair, ours=showing.ours_is_a == (side == "a"))
     try:
-      return image_io.read_bytes(preparation.picture_path(self._study_dir, file_hash)), "image/png"
+      return image_files.read_bytes(preparation.picture_path(self._study_dir, file_hash)), "image/png"
     except InputError as error:
       print(f"z2i study: {error}", file=sys.stderr)
       raise Refusal(500, "This picture cannot be read; please tell the person in charge.") from error
 
-  def post(self, path: str, read_fields: Callable[[], Dict[str, Any]]) -> Answer:
+  def post(self, path: str, read_fields: Callable[[], dict[str, Any]]) -> Answer:
     """Lets a participant join, ask for the progress, or choose; returns the progress.
 
     Args:
@@ -83,16 +84,16 @@ class Answers:
       return Refusal(405, "This takes POST.", Allow="POST")
     return Refusal(404, "There is nothing here.")
 
-  def _join(self, fields: Dict[str, Any]) -> stores.Progress:
+  def _join(self, fields: dict[str, Any]) -> stores.Progress:
     try:
       return self._store.join(_text(fields, "name"))
     except InputError as error:
       raise Refusal(400, str(error)) from error
 
-  def _report_progress(self, fields: Dict[str, Any]) -> stores.Progress:
+  def _report_progress(self, fields: dict[str, Any]) -> stores.Progress:
     return self._store.progress(_text(fields, "token"))
 
-  def _choose(self, fields: Dict[str, Any]) -> stores.Progress:
+  def _choose(self, fields: dict[str, Any]) -> stores.Progress:
     position, choice = fields.get("position"), fields.get("choice")
     if not isinstance(position, int) or isinstance(position, bool) or choice not in ("a", "b"):
       raise Refusal(400, "A choice needs a position and a side.")
@@ -102,12 +103,12 @@ class Answers:
       raise Refusal(409, "This pair was answered before.") from error
 
 
-def as_json(fields: Dict[str, Any]) -> Answer:
+def as_json(fields: dict[str, Any]) -> Answer:
   """Returns fields as JSON in ASCII."""
   return json.dumps(fields).encode("ascii"), "application/json"
 
 
-def _text(fields: Dict[str, Any], name: str) -> str:
+def _text(fields: dict[str, Any], name: str) -> str:
   value = fields.get(name)
   if not isinstance(value, str):
     raise Refusal(400, f"A text is needed: {name}.")

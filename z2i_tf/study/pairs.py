@@ -4,10 +4,11 @@ The paper says that every participant saw 300 pairs, and its counts that every o
 order and sides were random for each. Here the sides are also balanced: who always took A would prefer no method.
 """
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import math
 import random
-from typing import Dict, List, Mapping, Sequence, Tuple
 
 from z2i_tf.errors import InputError
 
@@ -38,7 +39,7 @@ class Showing:
   ours_is_a: bool
 
 
-def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], count: int, seed: int) -> List[Pair]:
+def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], count: int, seed: int) -> list[Pair]:
   """Chooses the pairs of a study; the same for the same arguments.
 
   Every kind of masks gets as many, within one, and so does every opponent, in each kind and over all of them. No
@@ -64,7 +65,7 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
           f"{min(capacities.values()) * len(images)}, or for all with --pairs=0")
   rng = random.Random(f"pairs {seed}")
   opponents = rng.sample(list(opponents), len(opponents))
-  chosen: List[Pair] = []
+  chosen: list[Pair] = []
   for kind, share in shares.items():
     names = rng.sample(list(images[kind]), len(images[kind]))
     start = len(chosen)  # Opponents go on where the kind before left them.
@@ -75,13 +76,13 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
   return chosen
 
 
-def order_for(pairs: Sequence[Pair], participant: str, seed: int) -> List[Showing]:
+def order_for(pairs: Sequence[Pair], participant: str, seed: int) -> list[Showing]:
   """Returns every pair once, in a participant's own random order; the same for the same arguments.
 
   Of the pairs with each opponent in each kind, ours is A in half, within one; over all pairs within one, too.
   """
   rng = random.Random(f"order {seed} {participant}")
-  groups: Dict[Tuple[str, str], List[int]] = {}
+  groups: dict[tuple[str, str], list[int]] = {}
   for place, pair in enumerate(pairs):
     groups.setdefault((pair.kind, pair.opponent), []).append(place)
   showings = []

@@ -4,12 +4,12 @@ The pictures are copied, decoded and encoded anew, so that nothing but pixels co
 format nor metadata nor name says which method made them, and a study goes on when the result folders are gone.
 """
 
+from collections.abc import Callable
 import os
-from typing import Callable, Dict
 
-from z2i_tf import image_io
+from z2i_tf.analyses import records
 from z2i_tf.errors import InputError
-from z2i_tf.reports import records
+from z2i_tf.images import image_files
 from z2i_tf.study.pairs import choose_pairs
 from z2i_tf.study.record import StudyRecord
 from z2i_tf.study.results import Results
@@ -26,7 +26,7 @@ def plan_study(results: Results, ours: str, count: int, seed: int, question: str
     raise InputError(f"--ours={ours}: none of the methods in --result_dir ({', '.join(results.methods)})")
   opponents = tuple(method for method in results.methods if method != ours)
   pairs = tuple(choose_pairs(results.images, opponents, count, seed))
-  images: Dict[str, Dict[str, Dict[str, str]]] = {}
+  images: dict[str, dict[str, dict[str, str]]] = {}
   for pair in pairs:
     for method in (ours, pair.opponent):
       of_kind = images.setdefault(method, {}).setdefault(pair.kind, {})
@@ -46,13 +46,13 @@ def copy_pictures(results: Results, record: StudyRecord, study_dir: str, advance
   `advance` is called after each.
   Raises: InputError if a result cannot be decoded, or the folder not be written.
   """
-  image_io.create_folder(os.path.join(study_dir, _PICTURES))
+  image_files.create_folder(os.path.join(study_dir, _PICTURES))
   for method, kinds in record.images.items():
     for kind, hashes in kinds.items():
       for image, file_hash in hashes.items():
         copy = picture_path(study_dir, file_hash)
         if not os.path.exists(copy):
-          image_io.write_rgb(copy, image_io.read_rgb(results.paths[kind][image][method]))
+          image_files.write_rgb(copy, image_files.read_rgb(results.paths[kind][image][method]))
         advance()
 
 

@@ -2,10 +2,9 @@
 
 import dataclasses
 import json
-from typing import Dict, Tuple
 
-from z2i_tf import json_files
 from z2i_tf.study.pairs import Pair
+from z2i_tf.system import json_files
 
 _FORMAT = "z2i_tf study 1"
 
@@ -26,12 +25,12 @@ class StudyRecord:
   """
   question: str
   ours: str
-  opponents: Tuple[str, ...]
-  kinds: Tuple[str, ...]
+  opponents: tuple[str, ...]
+  kinds: tuple[str, ...]
   asked_pairs: int
   seed: int
-  pairs: Tuple[Pair, ...]
-  images: Dict[str, Dict[str, Dict[str, str]]]
+  pairs: tuple[Pair, ...]
+  images: dict[str, dict[str, dict[str, str]]]
 
   def to_json(self) -> str:
     """Returns the text that `from_json` reads."""

@@ -1,11 +1,12 @@
 """Folders with methods' results: the same images in each, directly or in one sub-folder per kind of masks."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
 import os
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from z2i_tf import image_io
 from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
 
 # What images that lie directly in the folders are counted under, unless a name is given.
 DEFAULT_KIND = "all"
@@ -19,16 +20,16 @@ class Results:
     methods: their names, in the order given.
     paths: kind of masks -> image -> method -> file. Images are called as their files without extension.
   """
-  methods: Tuple[str, ...]
+  methods: tuple[str, ...]
   paths: Mapping[str, Mapping[str, Mapping[str, str]]]
 
   @property
-  def images(self) -> Dict[str, Tuple[str, ...]]:
+  def images(self) -> dict[str, tuple[str, ...]]:
     """Kind of masks -> its images."""
     return {kind: tuple(images) for kind, images in self.paths.items()}
 
 
-def read_results(folders: Mapping[str, str], kinds: Optional[Sequence[str]] = None) -> Results:
+def read_results(folders: Mapping[str, str], kinds: Sequence[str] | None = None) -> Results:
   """Lists the methods' folders and reads the headers of all their images.
 
   Args:
@@ -75,7 +76,7 @@ def _is_nested(folder, kinds) -> bool:
   return True
 
 
-def _kinds_in(folder) -> List[str]:
+def _kinds_in(folder) -> list[str]:
   if not os.path.isdir(folder):
     raise InputError(f"{folder}: no such folder")
   return [name for name in sorted(os.listdir(folder))
@@ -83,11 +84,11 @@ def _kinds_in(folder) -> List[str]:
 
 
 def _has_images(folder) -> bool:
-  return any(name.lower().endswith(image_io.IMAGE_EXTENSIONS) for name in os.listdir(folder)
+  return any(name.lower().endswith(image_files.IMAGE_EXTENSIONS) for name in os.listdir(folder)
              if not name.startswith("."))
 
 
-def _same_images(folders: Mapping[str, str]) -> Dict[str, Dict[str, str]]:
+def _same_images(folders: Mapping[str, str]) -> dict[str, dict[str, str]]:
   """Returns image -> method -> file; raises InputError unless all folders have the same images."""
   listed = {method: _by_name(folder) for method, folder in folders.items()}
   first = next(iter(folders))
@@ -107,10 +108,10 @@ def _same_images(folders: Mapping[str, str]) -> Dict[str, Dict[str, str]]:
   return {image: {method: images[image] for method, images in listed.items()} for image in listed[first]}
 
 
-def _by_name(folder) -> Dict[str, str]:
+def _by_name(folder) -> dict[str, str]:
   found = {}
-  for path in image_io.list_images(folder):
-    name = image_io.stem(path)
+  for path in image_files.list_images(folder):
+    name = image_files.stem(path)
     if name in found:
       raise InputError(f"{path}: {found[name]} is called the same; leave one of them")
     found[name] = path
@@ -118,5 +119,5 @@ def _by_name(folder) -> Dict[str, str]:
 
 
 def _size(path) -> str:
-  header = image_io.read_header(path)
+  header = image_files.read_header(path)
   return f"{header.width}x{header.height}"

@@ -4,6 +4,7 @@ A choice is committed, and on the disk, before it is confirmed: whatever ends th
 told is saved gets lost.
 """
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import datetime
@@ -11,7 +12,6 @@ import os
 import secrets
 import sqlite3
 import threading
-from typing import Iterator, List, Tuple
 import unicodedata
 
 from z2i_tf.errors import InputError
@@ -134,13 +134,13 @@ class Store:
       connection.execute("INSERT INTO choices VALUES (?, ?, ?, ?)", (number, position, chose_a, _now()))
     return dataclasses.replace(progress, answered=progress.answered + 1)
 
-  def participants(self) -> List[Progress]:
+  def participants(self) -> list[Progress]:
     """Returns everybody who joined, in that order."""
     with self._lock:
       tokens = self._connection.execute("SELECT token FROM participants ORDER BY number").fetchall()
       return [self._progress(token)[1] for token, in tokens]
 
-  def outcomes(self) -> List[Tuple[int, bool]]:
+  def outcomes(self) -> list[tuple[int, bool]]:
     """Returns the pair, and whether ours was preferred, of every choice."""
     with self._lock:
       rows = self._connection.execute(
@@ -148,7 +148,7 @@ class Store:
           " ORDER BY participant, position").fetchall()
     return [(pair, bool(ours)) for pair, ours in rows]
 
-  def _progress(self, token) -> Tuple[int, Progress]:
+  def _progress(self, token) -> tuple[int, Progress]:
     """Returns a participant's number and progress; the lock must be held."""
     found = self._connection.execute("SELECT number, name FROM participants WHERE token = ?", (token,)).fetchone()
     if found is None:

@@ -2,10 +2,9 @@
 
 import dataclasses
 import math
-from typing import Dict, List, Optional
 
-from z2i_tf.reports.tables import NONE
-from z2i_tf.reports.tables import Table
+from z2i_tf.analyses.tables import NONE
+from z2i_tf.analyses.tables import Table
 from z2i_tf.study.store import Store
 
 # Of the normal distribution, for intervals of 95%.
@@ -41,7 +40,7 @@ class Summary:
     finished: how many of them answered every pair.
   """
   ours: str
-  counts: Dict[str, Dict[str, Count]]
+  counts: dict[str, dict[str, Count]]
   participants: int
   finished: int
 
@@ -58,7 +57,7 @@ def summarize(store: Store) -> Summary:
                  sum(progress.answered == progress.total for progress in participants))
 
 
-def preference(count: Count) -> Optional[Preference]:
+def preference(count: Count) -> Preference | None:
   """Returns the share that preferred ours with Wilson's binomial interval; None if nobody chose.
 
   Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927; unlike the usual
@@ -75,7 +74,7 @@ def preference(count: Count) -> Optional[Preference]:
   return Preference(share, max(0.0, (center - reach) / scale), min(1.0, (center + reach) / scale))
 
 
-def tables(summary: Summary) -> List[Table]:
+def tables(summary: Summary) -> list[Table]:
   """Returns the preferences (the layout of the paper's Table 2) and the counts (Table 11)."""
   opponents = list(next(iter(summary.counts.values())))
   columns = ["masks", *(f"{opponent} vs. {summary.ours}" for opponent in opponents), "total"]
@@ -99,7 +98,7 @@ def _preference_text(count: Count) -> str:
   return f"{share}% [{low}, {high}]"
 
 
-def content(summary: Summary) -> Dict[str, object]:
+def content(summary: Summary) -> dict[str, object]:
   """Returns what a record of the study says of its outcome; no names."""
   return {"kinds": {kind: {opponent: dataclasses.asdict(count) for opponent, count in by_opponent.items()}
                     for kind, by_opponent in summary.counts.items()},

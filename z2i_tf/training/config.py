@@ -1,7 +1,8 @@
 """Frozen records of hyper-parameters, validated on construction."""
 
+from collections.abc import Collection
+from collections.abc import Mapping
 import dataclasses
-from typing import Collection, Mapping, Tuple
 
 from z2i_tf import conventions
 
@@ -83,8 +84,8 @@ class OptimizerConfig:
     ema_decay: of the exponential moving average of the weights (`WeightAverages`), below 1; 0 = none (paper).
   """
   iterations: int
-  learning_rates: Tuple[float, ...] = (1e-3, 1e-4, 1e-5)
-  decay_fractions: Tuple[float, ...] = (0.8, 0.9)
+  learning_rates: tuple[float, ...] = (1e-3, 1e-4, 1e-5)
+  decay_fractions: tuple[float, ...] = (0.8, 0.9)
   gradient_clip_norm: float = 0.0
   ema_decay: float = 0.0
 

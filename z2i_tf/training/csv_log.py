@@ -1,13 +1,13 @@
 """Scalars as a table: one row per logged step, for spreadsheets."""
 
+from collections.abc import Mapping
 import csv
 import io
 import os
 import re
-from typing import List, Mapping
 
-from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
+from z2i_tf.system.atomic_files import atomic_write
 
 _STEP = "step"
 
@@ -21,7 +21,7 @@ class CsvLog:
     Raises: InputError where the file cannot be read or written.
     """
     self._path = path
-    self._columns: List[str] = [_STEP]
+    self._columns: list[str] = [_STEP]
     rows = [row for row in self._read() if int(row[_STEP]) <= start_step] if os.path.exists(path) else []
     self._rewrite(rows)
 

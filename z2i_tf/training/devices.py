@@ -1,14 +1,15 @@
 """On which devices a stage runs, and how its arithmetic is done there."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 import functools
 import os
-from typing import Callable, Iterator, Optional
 
 import tensorflow as tf
 
-from z2i_tf import json_files
 from z2i_tf.errors import InputError
+from z2i_tf.system import json_files
 
 _CLUSTER_VARIABLE = "TF_CONFIG"
 _WORKER_TYPES = ("chief", "worker")
@@ -80,7 +81,7 @@ def is_lost_worker(error: tf.errors.OpError) -> bool:
   return "ollective ops is aborted" in error.message
 
 
-def choose_determinism(deterministic: Optional[bool], jit_compile: bool) -> None:
+def choose_determinism(deterministic: bool | None, jit_compile: bool) -> None:
   """Makes TensorFlow's operations repeat themselves bit for bit, if asked to; for the rest of the process.
 
   Args:

@@ -1,7 +1,7 @@
 """The joint stage: networks, discriminator, optimizers and their step."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
@@ -66,7 +66,7 @@ class JointStageConfig:
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
   precision: str = FLOAT32
   jit_compile: bool = False
-  freeze_batch_norm: Tuple[str, ...] = ()
+  freeze_batch_norm: tuple[str, ...] = ()
   l1_normalization: str = OVER_IMAGE
   perceptual_network: str = VGG19
   discriminator_warmup_steps: int = 0
@@ -100,7 +100,7 @@ class JointStageConfig:
     return True
 
   @property
-  def networks(self) -> Dict[str, Dict[str, int]]:
+  def networks(self) -> dict[str, dict[str, int]]:
     """What the weights' shapes depend on, by the names of the networks that are trained."""
     width = {"width": self.model.width}
     networks = {conventions.COARSE_NET: width, conventions.REFINE_NET: width}
@@ -111,7 +111,7 @@ class JointStageConfig:
     return networks
 
   @property
-  def used_perceptual_weights(self) -> Optional[str]:
+  def used_perceptual_weights(self) -> str | None:
     """`perceptual_weights`, or None if there is no perceptual term."""
     return self.perceptual_weights if self.loss_weights.use_vgg else None
 

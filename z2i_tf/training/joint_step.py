@@ -1,6 +1,5 @@
 """One update of the three networks and the discriminator, from one forward pass (paper section 3)."""
 
-from typing import Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -23,7 +22,7 @@ from z2i_tf.training.quality import validation_quality
 from z2i_tf.training.update import apply_update
 from z2i_tf.training.update import average
 
-Tensors = Dict[str, tf.Tensor]
+Tensors = dict[str, tf.Tensor]
 
 _DISCRIMINATOR_TERM = "adversarial_discriminator"
 # Stages that are measured -> their labels. The release reports the second one.
@@ -38,10 +37,10 @@ class JointStep(tf.Module):
   stopped between the stages: every loss also trains the networks before it.
   """
 
-  def __init__(self, inpainter: ZoomInpainter, discriminator: Optional[Model],
-               vgg_features: Optional[Model], weights: LossWeights,
+  def __init__(self, inpainter: ZoomInpainter, discriminator: Model | None,
+               vgg_features: Model | None, weights: LossWeights,
                generator_optimizer: optimizers.Optimizer,
-               discriminator_optimizer: Optional[optimizers.Optimizer],
+               discriminator_optimizer: optimizers.Optimizer | None,
                global_batch_size: int, gradient_clip_norm: float = 0.0, l1_normalization: str = OVER_IMAGE):
     """Stores the parts.
 
@@ -126,7 +125,7 @@ class JointStep(tf.Module):
         stages[conventions.REFINED], batch[conventions.IMAGE_HR], mask_hr)
     return stages
 
-  def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
+  def evaluate(self, batch: Tensors) -> tuple[Tensors, Tensors]:
     """Returns the stages and the per-image quality of a batch as in `__call__`, without training."""
     stages = self.forward(batch, training=False)
     return stages, validation_quality(_LABELS, stages, batch)
@@ -162,7 +161,7 @@ class JointStep(tf.Module):
     return {name: self._vgg_features(batch[label]) for name, label in labels.items()
             if name in self._term_weights()}
 
-  def _term_weights(self) -> Dict[str, float]:
+  def _term_weights(self) -> dict[str, float]:
     """Returns the terms of the generator's loss that count, and their weights."""
     weights = {
         "l1_coarse": self._weights.weight_l1_coarse,

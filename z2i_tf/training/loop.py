@@ -1,23 +1,25 @@
 """The outer loop of a stage: count steps, log, measure, save, stop. Knows no network and no loss."""
 
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import dataclasses
 import signal
 import time
-from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
-from z2i_tf.training.guarded_step import SKIPPED
-from z2i_tf.training.guarded_step import STOP
-from z2i_tf.training.interruption import Interruption
-from z2i_tf.training.journal import Journal
-from z2i_tf.training.journal import measured_table
-from z2i_tf.training.watch import DATA_WAIT
-from z2i_tf.training.watch import Watch
+from z2i_tf.training.diagnostics import DATA_WAIT
+from z2i_tf.training.diagnostics import Watch
+from z2i_tf.training.metric_writers import Journal
+from z2i_tf.training.metric_writers import measured_table
+from z2i_tf.training.preemption import Interruption
+from z2i_tf.training.skip_nonfinite import SKIPPED
+from z2i_tf.training.skip_nonfinite import STOP
 
 Scalars = Mapping[str, float]
 
@@ -40,7 +42,7 @@ class LoopConfig:
   save_every: int
   log_every: int
   evaluate_every: int
-  keep_every: Optional[int] = None
+  keep_every: int | None = None
   max_skipped: int = 20
 
   def __post_init__(self):
@@ -79,7 +81,7 @@ class StageActions:
     return {}
 
 
-def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Dict[str, tf.Tensor]],
+def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., dict[str, tf.Tensor]],
              actions: StageActions, journal: Journal, start_step: int, interruption: Interruption,
              skipped: int = 0) -> None:
   """Trains from `start_step` to the end of the stage.
@@ -121,7 +123,7 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., Di
                        f"batch is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and continue "
                        "from the last checkpoint with --allow_config_change")
     is_last = step == config.iterations
-    logged: Dict[str, float] = {}
+    logged: dict[str, float] = {}
     if is_last or step % config.log_every == 0:
       logged = {**window.means(config.batch_size), "skipped_steps": float(skipped), **actions.scalars()}
       journal.show(step, config.iterations, logged,
@@ -154,7 +156,7 @@ class _Window:
   """The steps since scalars were logged last."""
 
   def __init__(self):
-    self._scalars: List[Scalars] = []
+    self._scalars: list[Scalars] = []
     self._steps = 0
     self._started = time.monotonic()
     self._waited = self._elsewhere = 0.0
@@ -178,7 +180,7 @@ class _Window:
     if not is_skipped:
       self._scalars.append(scalars)
 
-  def means(self, batch_size) -> Dict[str, float]:
+  def means(self, batch_size) -> dict[str, float]:
     """Returns means of the steps that were not skipped, and what the time went to."""
     names = dict.fromkeys(name for scalars in self._scalars for name in scalars)  # A warm-up has fewer of them.
     means = {name: float(np.mean([scalars[name] for scalars in self._scalars if name in scalars])) for name in names}
@@ -194,7 +196,7 @@ def _skipped_text(scalars, skipped):
           f"nothing ({skipped} so far)")
 
 
-def _arrays(batch) -> Dict[str, np.ndarray]:
+def _arrays(batch) -> dict[str, np.ndarray]:
   """Returns this worker's part of a batch, whatever the number of its replicas."""
   return {name: np.concatenate([part.numpy() for part in getattr(value, "values", (value,))])
           for name, value in batch.items()}

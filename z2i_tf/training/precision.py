@@ -4,8 +4,8 @@ Variables are float32 always. Losses, the attention's weights, what the networks
 discriminator are computed in float32 too, whatever the precision.
 """
 
+from collections.abc import Iterator
 import contextlib
-from typing import Iterator, List
 
 import tensorflow as tf
 
@@ -50,7 +50,7 @@ def unscaled(gradients, optimizer: optimizers.Optimizer):
   return optimizer.get_unscaled_gradients(gradients) if _has_scale(optimizer) else gradients
 
 
-def loss_scales(optimizer: optimizers.Optimizer) -> List[float]:
+def loss_scales(optimizer: optimizers.Optimizer) -> list[float]:
   """Returns the present scale of the loss, if the optimizer has one."""
   return [float(optimizer.loss_scale)] if _has_scale(optimizer) else []
 

@@ -1,7 +1,7 @@
 """A pretraining stage: one network, its optimizer and its step."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
@@ -64,7 +64,7 @@ class PretrainStageConfig:
   initial_weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
   precision: str = FLOAT32
   jit_compile: bool = False
-  freeze_batch_norm: Tuple[str, ...] = ()
+  freeze_batch_norm: tuple[str, ...] = ()
   l1_normalization: str = OVER_IMAGE
   perceptual_network: str = VGG19
 
@@ -85,13 +85,13 @@ class PretrainStageConfig:
     return self.network != conventions.SR_NET
 
   @property
-  def networks(self) -> Dict[str, Dict[str, int]]:
+  def networks(self) -> dict[str, dict[str, int]]:
     """What the weights' shapes depend on, by the names of the networks that are trained."""
     size = {"width": self.width}
     return {self.network: {**size, "scale": self.scale} if self.network == conventions.SR_NET else size}
 
   @property
-  def used_perceptual_weights(self) -> Optional[str]:
+  def used_perceptual_weights(self) -> str | None:
     """`perceptual_weights`, or None if there is no perceptual term."""
     return self.perceptual_weights if self.weight_vgg > 0 else None
 

@@ -1,6 +1,5 @@
 """One update of one network alone (paper section 4.1)."""
 
-from typing import Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -17,7 +16,7 @@ from z2i_tf.training.quality import validation_quality
 from z2i_tf.training.update import apply_update
 from z2i_tf.training.update import average
 
-Tensors = Dict[str, tf.Tensor]
+Tensors = dict[str, tf.Tensor]
 
 # Network -> the stage of the whole model that its output is, and the label that is compared with it.
 _OUTPUTS = {
@@ -35,7 +34,7 @@ class PretrainStep(tf.Module):
   compared with the full image: that of the refinement network is not pasted into the known pixels.
   """
 
-  def __init__(self, name: str, network: Model, vgg_features: Optional[Model], weight_vgg: float,
+  def __init__(self, name: str, network: Model, vgg_features: Model | None, weight_vgg: float,
                optimizer: optimizers.Optimizer, global_batch_size: int, gradient_clip_norm: float = 0.0,
                l1_normalization: str = OVER_IMAGE):
     """Stores the parts.
@@ -95,7 +94,7 @@ class PretrainStep(tf.Module):
     scalars.update(average(training_quality({stage: label}, {stage: output}, batch), self._global_batch_size))
     return scalars
 
-  def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
+  def evaluate(self, batch: Tensors) -> tuple[Tensors, Tensors]:
     """Returns the output, by the name of its stage, and the per-image quality of a batch as in `__call__`."""
     stage, label = _OUTPUTS[self._name]
     stages = {stage: self._forward(batch, training=False)}

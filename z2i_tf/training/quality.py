@@ -1,6 +1,6 @@
 """What a step measures on its examples beside its losses, one value per example."""
 
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -13,7 +13,7 @@ Tensors = Mapping[str, tf.Tensor]
 _HIGHEST_PSNR = 100.0
 
 
-def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> Dict[str, tf.Tensor]:
+def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> dict[str, tf.Tensor]:
   """Returns what costs next to nothing: PSNR, and the hole's share of the low-resolution image where there are holes.
 
   Args:
@@ -29,7 +29,7 @@ def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors)
   return quality
 
 
-def validation_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> Dict[str, tf.Tensor]:
+def validation_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors) -> dict[str, tf.Tensor]:
   """Returns PSNR, SSIM and L1 over the whole image and, at low resolution with holes, PSNR and L1 over the hole.
 
   Args as `training_quality`.

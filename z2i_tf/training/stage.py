@@ -1,21 +1,23 @@
 """What a stage of training is made of, whatever its networks."""
 
+from collections.abc import Collection
+from collections.abc import Mapping
 import dataclasses
-from typing import Any, Collection, Dict, List, Mapping, Optional, Protocol, Tuple
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from z2i_tf import checkpoints
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
+from z2i_tf.models import model_weights
 from z2i_tf.training.devices import check_batch_size
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.weight_averages import WeightAverages
 
-Tensors = Dict[str, tf.Tensor]
+Tensors = dict[str, tf.Tensor]
 
 
 class Step(Protocol):
@@ -27,7 +29,7 @@ class Step(Protocol):
   def __call__(self, batch: Tensors) -> Tensors:
     """Updates them with a replica's share of a batch; returns scalars whose sum over the replicas is the global one."""
 
-  def evaluate(self, batch: Tensors) -> Tuple[Tensors, Tensors]:
+  def evaluate(self, batch: Tensors) -> tuple[Tensors, Tensors]:
     """Returns what the networks make of a batch, by names of `conventions.STAGES`, and quality, per image."""
 
 
@@ -58,11 +60,11 @@ class Stage:
   description: Mapping[str, Any]
   initial_weights: Mapping[str, str]
   jit_compile: bool = False
-  averages: Optional[WeightAverages] = None
+  averages: WeightAverages | None = None
   warmup_steps: int = 0
 
   @property
-  def variables(self) -> List[tf.Variable]:
+  def variables(self) -> list[tf.Variable]:
     """All that a step changes."""
     parts = [*self.networks.values(), *self.optimizers.values(), *([self.averages] if self.averages else [])]
     return [variable for part in parts for variable in part.variables]
@@ -77,8 +79,8 @@ class Stage:
   def load_initial_weights(self) -> None:
     """Loads what a new run starts from; raises InputError if any of it cannot be had, or is of other networks."""
     for name, folder in _by_network(self.initial_weights, self.networks).items():
-      arrays, _ = checkpoints.read_model_file(folder)
-      checkpoints.assign_arrays({name: self.networks[name]}, arrays, folder)
+      arrays, _ = model_weights.read_model_file(folder)
+      model_weights.assign_arrays({name: self.networks[name]}, arrays, folder)
 
 
 def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_weights: Mapping[str, str]) -> None:
@@ -92,7 +94,7 @@ def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_wei
   files = {}
   for name, folder in _by_network(initial_weights, networks).items():
     if folder not in files:
-      files[folder] = checkpoints.read_model_file(folder)[0]
+      files[folder] = model_weights.read_model_file(folder)[0]
     arrays = {key: array for key, array in files[folder].items() if key.startswith(name + "/")}
     if not arrays:
       raise InputError(f"--init_{name}: {folder} has no network {name!r}")
@@ -105,7 +107,7 @@ def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_wei
                          "another width or scale")
 
 
-def _by_network(folders: Mapping[str, str], networks: Collection[str]) -> Dict[str, str]:
+def _by_network(folders: Mapping[str, str], networks: Collection[str]) -> dict[str, str]:
   """Returns network -> folder; raises InputError for one that is not there."""
   if conventions.ALL_NETWORKS in folders:
     return dict.fromkeys(networks, folders[conventions.ALL_NETWORKS])

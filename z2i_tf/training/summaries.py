@@ -1,7 +1,7 @@
 """Numbers and pictures to TensorBoard event files."""
 
+from collections.abc import Mapping
 import contextlib
-from typing import Mapping
 
 import tensorflow as tf
 

@@ -1,6 +1,6 @@
 """What every step does with its loss: averages over the global batch, one update whatever the number of replicas."""
 
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -9,13 +9,13 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.training.precision import unscaled
 
 
-def average(per_example: Mapping[str, tf.Tensor], global_batch_size: int) -> Dict[str, tf.Tensor]:
+def average(per_example: Mapping[str, tf.Tensor], global_batch_size: int) -> dict[str, tf.Tensor]:
   """Returns a replica's share of each mean: values (B,) summed and divided by the *global* batch size."""
   return {name: tf.reduce_sum(values) / global_batch_size for name, values in per_example.items()}
 
 
 def apply_update(tape: tf.GradientTape, loss: tf.Tensor, networks: Mapping[str, Model],
-                 optimizer: optimizers.Optimizer, clip_norm: float) -> Dict[str, tf.Tensor]:
+                 optimizer: optimizers.Optimizer, clip_norm: float) -> dict[str, tf.Tensor]:
   """Applies the gradient summed over the replicas; called in a replica context.
 
   Args:

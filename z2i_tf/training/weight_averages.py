@@ -4,8 +4,9 @@ Keras' optimizers average trainable variables alone (`use_ema`). An average of w
 that belong to it, so everything a network consists of is averaged here.
 """
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
-from typing import Iterator, List, Sequence
 
 import tensorflow as tf
 
@@ -36,7 +37,7 @@ class WeightAverages:
     self.tracked.updates = tf.Variable(tf.constant(0, tf.int64), **own)
 
   @property
-  def variables(self) -> List[tf.Variable]:
+  def variables(self) -> list[tf.Variable]:
     """The averages and the number of updates: what `update` changes."""
     return [*self.tracked.averages, self.tracked.updates]
 

@@ -1,15 +1,17 @@
 """The folder of a run, and whether it belongs to the run that asks for it."""
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import json
 import os
-from typing import Any, Iterator, List, Mapping
+from typing import Any
 
 import tensorflow as tf
 
-from z2i_tf.atomic_files import atomic_write
 from z2i_tf.errors import InputError
-from z2i_tf.folder_lock import locked_folder
+from z2i_tf.system.atomic_files import atomic_write
+from z2i_tf.system.folder_lock import locked_folder
 from z2i_tf.training.devices import is_chief
 from z2i_tf.training.devices import is_lost_worker
 from z2i_tf.training.devices import mean_over_workers
@@ -76,7 +78,7 @@ def _existing(folder):
         os.rmdir(path)
 
 
-def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any]) -> List[str]:
+def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
   """Returns how settings differ from those of the run that the folder holds, a line each.
 
   Raises: InputError if the folder belongs to another kind of stage.

@@ -1,16 +1,17 @@
 """Creates Flask applications that refuse other sites, check a token and answer errors as JSON."""
 
+from collections.abc import Mapping
 import hmac
 import importlib.resources
 import sys
 import traceback
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException
 
-from z2i_tf import json_files
 from z2i_tf.errors import InputError
+from z2i_tf.system import json_files
 
 LOOPBACK = ("127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
@@ -38,7 +39,7 @@ class Refusal(Exception):
     self.status, self.headers = status, headers
 
 
-def check_access(host: str, token: Optional[str]) -> None:
+def check_access(host: str, token: str | None) -> None:
   """Raises InputError unless a server bound to `host` may go without token, or has a token that is long enough."""
   if token is None and host not in (*LOOPBACK, "localhost"):
     raise InputError(f"--host={host} lets other machines in: give --token too, a secret of at least "
@@ -47,7 +48,7 @@ def check_access(host: str, token: Optional[str]) -> None:
     raise InputError(f"--token: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
 
 
-def create(name: str, host: str, port: int, token: Optional[str]) -> flask.Flask:
+def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
   """Returns an application without pages.
 
   Every answer has the security headers, every error is JSON: {"error": a sentence}. Requests from other
@@ -108,7 +109,7 @@ def create(name: str, host: str, port: int, token: Optional[str]) -> flask.Flask
   return application
 
 
-def add_files(application: flask.Flask, package: str, folder: str, files: Mapping[str, Tuple[str, str]]) -> None:
+def add_files(application: flask.Flask, package: str, folder: str, files: Mapping[str, tuple[str, str]]) -> None:
   """Serves the files of a page, which are read once.
 
   Args:
@@ -128,7 +129,7 @@ def add_files(application: flask.Flask, package: str, folder: str, files: Mappin
     application.add_url_rule(path, f"file {path}", answer_file)
 
 
-def json_object(max_bytes: int) -> Dict[str, Any]:
+def json_object(max_bytes: int) -> dict[str, Any]:
   """Returns the object that a request carries as JSON; raises Refusal if it carries none, or a longer one."""
   request = flask.request
   if request.mimetype != "application/json":  # Others can be sent by any site's forms.

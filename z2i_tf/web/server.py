@@ -1,10 +1,10 @@
 """Serves a WSGI application with waitress, in a thread of its own that can be stopped."""
 
+from collections.abc import Callable
 import json
 import logging
 import socket
 import threading
-from typing import Callable
 
 import waitress
 from waitress import channel

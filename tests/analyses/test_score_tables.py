@@ -1,0 +1,36 @@
+"""The tables of records whose scores are known by hand: which way differences go, and what counts as better."""
+
+import pytest
+
+from tests.report import report_records
+from z2i_tf.analyses import comparison
+from z2i_tf.analyses import score_tables
+from z2i_tf.analyses import tables
+
+
+def test_frequency_differences_are_the_others_minus_the_first():
+  record = report_records.scores_record({name: {"kind": "results"} for name in ("base", "better", "worse")}, ("small",))
+  means = {"base": (0.90, 0.80, 0.70), "better": (0.95, 0.81, 0.7002), "worse": (0.85, 0.79, 0.6998)}
+  for method, values in means.items():
+    for (metric, _), value in zip(score_tables.BANDS, values):
+      record["scores"]["small"][method][metric] = [value] * 4
+  table = score_tables.tables_of("frequency", record)[0]
+  assert table.columns[-2:] == ["better - base", "worse - base"]
+  expected = {"Low frequency": ["0.0500", "-0.0500"], "Mid frequency": ["0.0100", "-0.0100"],
+              "High frequency": ["0.0002", "-0.0002"]}
+  assert {row[0]: row[-2:] for row in table.rows} == expected
+  lines = tables.to_text(table).splitlines()
+  for heading, cells in expected.items():
+    (line,) = [line for line in lines if line.startswith(heading)]
+    assert line.split()[-2:] == cells
+
+
+@pytest.mark.parametrize("metric, better, digits", [
+    ("PSNR", "25%", 2), ("SSIM", "25%", 4), ("L1", "75%", 5), ("LPIPS", "75%", 4), ("hole L1", "75%", 5)])
+def test_better_is_higher_but_lower_for_distances(metric, better, digits):
+  record = report_records.scores_record({name: {"kind": "results"} for name in "ab"}, ("small",))
+  record["scores"]["small"]["a"][metric] = [0.5, 0.6, 0.7, 0.8]
+  record["scores"]["small"]["b"][metric] = [0.4, 0.5, 0.6, 0.9]  # Lower for three of the four images.
+  (table,) = comparison.paired_tables([record, record], ["a", "b"], [metric], 0.95, 100, 0)
+  row = dict(zip(table.columns, table.rows[0]))
+  assert row["B better"] == better and row["B - A"] == f"{-0.05:.{digits}f}"

@@ -1,0 +1,157 @@
+"""How large the holes of random masks are (paper appendix B, Table 4 and Figure 3)."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import os
+
+import numpy as np
+
+from z2i_tf.analyses import charts
+from z2i_tf.analyses import comparison_sheet
+from z2i_tf.analyses import paper
+from z2i_tf.analyses.analysis_folder import write_analysis
+from z2i_tf.analyses.tables import NONE
+from z2i_tf.analyses.tables import Table
+from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import RectangleSpec
+from z2i_tf.masks.specs import SPECS
+from z2i_tf.masks.specs import StrokeSpec
+
+ANALYSIS = "mask_statistics"
+PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+_SHARES, _BINS = 10, 100
+_EXAMPLES, _EXAMPLES_PER_ROW = 16, 8
+_EXAMPLES_PICTURE, _HISTOGRAM_PICTURE = "mask_examples.png", "hole_ratio.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+  """What is kept of the masks of one kind.
+
+  Attributes:
+    ratios: (N,) float64, share of hole pixels of each mask.
+    examples: the first masks, (H, W) uint8, 1 = hole.
+  """
+  ratios: np.ndarray
+  examples: Sequence[np.ndarray]
+
+
+def draw(kind: str, count: int, height: int, width: int, seed: int) -> Drawn:
+  """Draws masks as `z2i masks` with the same seed does: mask i does not depend on how many there are.
+
+  Raises: InputError if none can be drawn at that size.
+  """
+  mixture = MaskMixture.parse(kind)
+  ratios, examples = np.empty(count), []
+  for index in range(count):
+    try:
+      mask = mixture.draw(height, width, np.random.default_rng([seed, index]))
+    except ValueError as error:
+      raise InputError(f"--size={height}x{width}: {error}") from error
+    ratios[index] = mask.mean()
+    if index < _EXAMPLES:
+      examples.append(mask)
+  return Drawn(ratios, examples)
+
+
+def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> list[Table]:
+  """Returns the paper's Table 4 with what was measured, percentiles, and shares of masks by hole ratio."""
+  count = len(next(iter(drawn.values())).ratios)
+  measured = f"{count:,} masks of {height}x{width}"
+  parameters = Table(
+      f"Random masks and their holes ({measured})",
+      ("masks", "strokes", "vertices per stroke", "length of a segment", "thickness, px", "angle of a vertex",
+       "every other angle", "hole, mean / max", "paper, mean / max"),
+      [(kind, *_parameters(kind), f"{100 * of.ratios.mean():.2f}% / {100 * of.ratios.max():.2f}%",
+        "{}% / {}%".format(*paper.TABLE_4[kind]) if kind in paper.TABLE_4 else NONE) for kind, of in drawn.items()],
+      ("U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures "
+       "are of 10,000 masks of 256x256.",))
+  percentiles = Table(
+      f"Hole ratio in percent ({measured})",
+      ("masks", "min", *(f"p{percentile}" for percentile in PERCENTILES), "max"),
+      [(kind, *(f"{100 * value:.2f}" for value in (of.ratios.min(), *np.percentile(of.ratios, PERCENTILES),
+                                                    of.ratios.max()))) for kind, of in drawn.items()])
+  last = max(np.flatnonzero(_histogram(of.ratios, _SHARES)).max() for of in drawn.values())
+  shares = Table(
+      f"Share of masks by hole ratio ({measured})",
+      ("masks", *(f"{10 * number}-{10 * number + 10}%" for number in range(last + 1))),
+      [(kind, *(f"{100 * share:.2f}%" for share in _histogram(of.ratios, _SHARES)[:last + 1] / count))
+       for kind, of in drawn.items()],
+      ("The lower bound of a range belongs to it.",))
+  return [parameters, percentiles, shares]
+
+
+def write(folder: str, drawn: Mapping[str, Drawn], height: int, width: int, seed: int) -> list[Table]:
+  """Writes record, tables and pictures; returns the tables.
+
+  Args:
+    folder: exists.
+    drawn: kind -> its masks, as many of each.
+    height: of the masks, pixels.
+    width: of the masks, pixels.
+    seed: that they were drawn with.
+  """
+  count = len(next(iter(drawn.values())).ratios)
+  image_files.write_rgb(os.path.join(folder, _EXAMPLES_PICTURE), _example_sheet(drawn))
+  last = 1 + max(np.flatnonzero(_histogram(of.ratios, _BINS)).max() for of in drawn.values())
+  charts.histogram(
+      os.path.join(folder, _HISTOGRAM_PICTURE), f"Hole ratio of {count:,} masks of {height}x{width}",
+      np.arange(last + 1), {f"{kind} (mean {100 * of.ratios.mean():.2f}%, max {100 * of.ratios.max():.2f}%)":
+                           100 * _histogram(of.ratios, _BINS)[:last] / count for kind, of in drawn.items()},
+      "hole ratio, %", "share of masks, %")
+  of_tables = make_tables(drawn, height, width)
+  write_analysis(folder, ANALYSIS, {"kinds": list(drawn), "count": count, "size": [height, width], "seed": seed},
+                 {"masks": {kind: _summary(of) for kind, of in drawn.items()}}, of_tables,
+                 [_EXAMPLES_PICTURE, _HISTOGRAM_PICTURE])
+  return of_tables
+
+
+def _parameters(kind):
+  """Cells of the table's columns from strokes to every other angle."""
+  spec = SPECS[kind]
+  if isinstance(spec, StrokeSpec):
+    low_high = ("U[{}, {}]".format(*bounds) for bounds in (spec.strokes, spec.vertices, spec.thickness_px))
+    strokes, vertices, thickness = low_high
+    return strokes, vertices, spec.length_text, thickness, spec.angle_text, spec.other_angle_text or NONE
+  if isinstance(spec, RectangleSpec):
+    low, high = spec.side_fractions
+    return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
+  low, high = spec.diameter_fractions
+  return ("U[{}, {}] blobs".format(*spec.blobs), NONE, f"diameters {low} to {high} of the shorter side",
+          NONE, NONE, NONE)
+
+
+def _histogram(ratios, bins):
+  """Counts (bins,) of ratios in [0, 1]; lower bounds belong to their bins."""
+  return np.histogram(ratios, bins=bins, range=(0.0, 1.0))[0]
+
+
+def _summary(of: Drawn) -> dict:
+  return {"hole_ratio": {
+      "mean": of.ratios.mean(), "min": of.ratios.min(), "max": of.ratios.max(),
+      "percentiles": dict(zip(map(str, PERCENTILES), np.percentile(of.ratios, PERCENTILES))),
+      "masks_per_percent": _histogram(of.ratios, _BINS)}}
+
+
+def _example_sheet(drawn):
+  rows, labels = [], []
+  for kind, of in drawn.items():
+    shown = [np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2) for mask in of.examples]
+    shown = [_framed(comparison_sheet.at_size(mask, _example_shape(mask))) for mask in shown]
+    of_kind = [shown[start:start + _EXAMPLES_PER_ROW] for start in range(0, len(shown), _EXAMPLES_PER_ROW)]
+    rows += of_kind
+    labels += [f"{kind} masks (white = hole)"] + [""] * (len(of_kind) - 1)
+  return comparison_sheet.draw_sheet([""] * len(rows[0]), rows, labels=labels)
+
+
+def _framed(mask):
+  """A hole at the border must not run into the sheet's white."""
+  return np.pad(mask, ((1, 1), (1, 1), (0, 0)), constant_values=128)
+
+
+def _example_shape(mask):
+  """Half the size of other pictures: there are many."""
+  return tuple(max(1, side // 2) for side in comparison_sheet.display_shape(*mask.shape[:2]))

@@ -1,0 +1,222 @@
+"""Images encoded once so that crops are cheap: TFRecord shards that `z2i prepare` writes (our own format).
+
+A record is a tf.train.Example: "name"; "height" and "width" of the upright image; "tile_size"; "tiles", the
+tiles of `pictures.encode_tiles`, or, where "tile_size" is 0, one file as it was: small images, such as those of
+Places2, are quick to decode anyway. `dataset.json` lists the shards, and says what they were made of and whether
+they are complete.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import glob
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from z2i_tf.datasets.bad_images import BadImages
+from z2i_tf.datasets.parallel import map_in_order
+from z2i_tf.datasets.pictures import DecodedPicture
+from z2i_tf.datasets.pictures import encode_tiles
+from z2i_tf.datasets.pictures import Picture
+from z2i_tf.datasets.pictures import TiledPicture
+from z2i_tf.datasets.record_files import file_size
+from z2i_tf.datasets.record_files import RecordFile
+from z2i_tf.datasets.record_files import RecordShards
+from z2i_tf.datasets.sources import EncodedSource
+from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.datasets.sources import naming
+from z2i_tf.datasets.sources import summary
+from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.system import json_files
+from z2i_tf.system.atomic_files import atomic_write
+from z2i_tf.system.atomic_files import TEMPORARY_SUFFIX
+from z2i_tf.system.folder_lock import locked_folder
+
+MANIFEST_FILE = "dataset.json"
+_LOCK_FILE = "prepare.lock"
+_VERSION = 1
+_MOST = 2**40  # Of records, in one file.
+# Images of at most so many tiles stay as they are.
+_MAX_TILES_OF_WHOLE_IMAGES = 16
+
+
+class PreparedSource(ImageSource):
+  """The images of a folder that `write_shards` filled."""
+
+  def __init__(self, folder: str):
+    """Opens the folder; raises InputError if it was not filled, or not to the end, or lacks a part."""
+    manifest = _read_manifest(folder)
+    if manifest is None:
+      raise InputError(f"{folder}: no {MANIFEST_FILE} in it; z2i prepare makes such folders")
+    if not manifest["complete"]:
+      raise InputError(f"{folder}: z2i prepare was interrupted here; run the same command again")
+    self._folder, self._manifest = folder, manifest
+    runs = []
+    for shard in manifest["shards"]:
+      path = os.path.join(folder, shard["file"])
+      if file_size(path) != shard["bytes"]:
+        raise InputError(f"{path}: {file_size(path)} bytes, not {shard['bytes']}; remove its folder and prepare it "
+                         "again")
+      runs.append((RecordFile(path, shard["records"]), 0, shard["records"]))
+    self._records = RecordShards(runs)
+    if not len(self._records):
+      raise InputError(f"{folder}: no usable image came out of z2i prepare")
+
+  def __len__(self) -> int:
+    return len(self._records)
+
+  def name(self, index: int) -> str:
+    return f"{self._folder}, record {index}"
+
+  def content(self) -> str:
+    """The number of images and a hash of what they were made of and of the shards' sizes."""
+    return summary(len(self), [json.dumps(self._manifest, sort_keys=True).encode()])
+
+  def header(self, index: int, decode: bool = False) -> image_files.Header:
+    parts = name, (height, width), tile_size, tiles = self._parts(index)
+    if decode:
+      _picture(*parts).crop(0, 0, height, width)
+    if tile_size == 0:
+      return image_files.read_header(name, tiles[0])
+    return image_files.Header(height, width, "RGB", is_turned=False)
+
+  def open(self, index: int) -> Picture:
+    return _picture(*self._parts(index))
+
+  def _parts(self, index):
+    with naming(self.name(index)):
+      feature = tf.train.Example.FromString(self._records[index]).features.feature
+      integers = [feature[key].int64_list.value[0] for key in ("height", "width", "tile_size")]
+      tiles = feature["tiles"].bytes_list.value
+      name = f"{self.name(index)} ({feature['name'].bytes_list.value[0].decode(errors='backslashreplace')})"
+      if min(integers[:2]) < 1 or integers[2] < 0 or not tiles:
+        raise ValueError("nonsense in it")
+      return name, tuple(integers[:2]), integers[2], tiles
+
+
+def _picture(name, shape, tile_size, tiles):
+  if tile_size == 0:
+    return DecodedPicture(image_files.read_rgb(name, tiles[0]))
+  return TiledPicture(name, shape, tile_size, tiles)
+
+
+def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], tile_size: int, shard_count: int,
+                 bad_images: BadImages, progress: Callable[[], None]) -> dict[str, Any]:
+  """Fills a folder with the images of a source; continues where an earlier call was interrupted.
+
+  Every image is decoded, on all cores; those that cannot be go to `bad_images`. A shard is under its name when
+  it is whole.
+
+  Args:
+    source: of the images.
+    folder: where to; exists.
+    origin: what the source is, JSON-compatible; a folder filled from another one is refused.
+    tile_size: side of the tiles, pixels.
+    shard_count: number of files, at most the number of images.
+    bad_images: decides about unusable images.
+    progress: called once per image.
+  Returns: the content of `dataset.json`.
+  Raises: InputError if the folder holds something else, cannot be written, another process is filling it, or images
+    were skipped earlier that `bad_images` does not let pass.
+  """
+  with locked_folder(folder, _LOCK_FILE, "another z2i prepare is writing here; wait for it"):
+    return _fill(source, folder, origin, tile_size, shard_count, bad_images, progress)
+
+
+def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
+  shard_count = min(shard_count, len(source))
+  settings = {**origin, "content": source.content(), "tile_size": tile_size, "shards": shard_count}
+  manifest = _read_manifest(folder) or {
+      "version": _VERSION, "settings": settings, "shards": [], "skipped": [], "complete": False}
+  changed = sorted(key for key in settings if manifest["settings"].get(key) != settings[key])
+  if changed:
+    raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another "
+                     "--output_dir")
+  for message in manifest["skipped"]:
+    bad_images.report(message, InputError(message))
+  try:
+    for name in ("images-*.tfrecord", MANIFEST_FILE):  # What a killed process left.
+      for leftover in glob.glob(os.path.join(glob.escape(folder), f"{name}.*{TEMPORARY_SUFFIX}")):
+        os.unlink(leftover)
+    for number in range(shard_count):
+      bounds = [len(source) * end // shard_count for end in (number, number + 1)]
+      if number < len(manifest["shards"]):
+        for _ in range(*bounds):
+          progress()
+        continue
+      file_name = f"images-{number:05d}-of-{shard_count:05d}.tfrecord"
+      path = os.path.join(folder, file_name)
+      records, skipped = _write_shard(source, range(*bounds), path, tile_size, bad_images, progress)
+      manifest["shards"].append({"file": file_name, "records": records, "bytes": os.path.getsize(path)})
+      manifest["skipped"] += skipped
+      manifest["complete"] = number + 1 == shard_count
+      with atomic_write(os.path.join(folder, MANIFEST_FILE)) as file:
+        file.write((json.dumps(manifest, indent=2) + "\n").encode())
+  except (OSError, tf.errors.OpError) as error:
+    raise InputError(f"{folder}: cannot be written: {error}; run the same command again to continue") from error
+  return manifest
+
+
+def _write_shard(source, indices, path, tile_size, bad_images, progress):
+  """Returns the number of records, and what was wrong with the images that are not among them."""
+  def record(index):
+    try:
+      return _record(source, index, tile_size), None
+    except InputError as error:
+      bad_images.report(str(error), error)
+      return None, str(error).encode(errors="backslashreplace").decode()
+
+  count, skipped = 0, []
+  with atomic_write(path) as file:
+    with tf.io.TFRecordWriter(file.name) as writer:
+      for serialized, wrong in map_in_order(record, indices):
+        progress()
+        if wrong is None:
+          writer.write(serialized)
+          count += 1
+        else:
+          skipped.append(wrong)
+  return count, skipped
+
+
+def _record(source, index, tile_size) -> bytes:
+  encoded = source.encoded(index)
+  rgb = image_files.read_rgb(source.name(index), encoded)
+  height, width = rgb.shape[:2]
+  is_small = height * width <= _MAX_TILES_OF_WHOLE_IMAGES * tile_size**2
+  features = {"name": source.name(index).encode(errors="backslashreplace"), "height": height, "width": width,
+              "tile_size": 0 if is_small else tile_size,
+              "tiles": [encoded] if is_small else encode_tiles(rgb, tile_size)}
+  return tf.train.Example(features=tf.train.Features(
+      feature={key: _feature(value) for key, value in features.items()})).SerializeToString(deterministic=True)
+
+
+def _feature(value):
+  if isinstance(value, int):
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+  return tf.train.Feature(bytes_list=tf.train.BytesList(value=value if isinstance(value, list) else [value]))
+
+
+def _read_manifest(folder: str) -> dict[str, Any] | None:
+  """Returns the content of a folder's manifest, None if there is none; raises InputError if it is damaged."""
+  if not os.path.isdir(folder):
+    raise InputError(f"{folder}: no such folder")
+  path = os.path.join(folder, MANIFEST_FILE)
+  if not os.path.exists(path):
+    return None
+  try:
+    manifest = json_files.read(path)
+    if manifest["version"] != _VERSION:
+      raise ValueError(f"version {manifest['version']}, not {_VERSION}")
+    shards = [{"file": str(shard["file"]), "records": int(shard["records"]), "bytes": int(shard["bytes"])}
+              for shard in manifest["shards"]]
+    if any(not 0 <= shard["records"] <= _MOST or shard["bytes"] < 0
+           or shard["file"] != os.path.basename(shard["file"]) for shard in shards):
+      raise ValueError("nonsense in its shards")
+    return {"version": _VERSION, "settings": dict(manifest["settings"]), "shards": shards,
+            "skipped": list(map(str, manifest["skipped"])), "complete": bool(manifest["complete"])}
+  except (OSError, TypeError, ValueError, KeyError, OverflowError) as error:
+    raise InputError(f"{path}: not a list of prepared images that can be read ({error})") from error

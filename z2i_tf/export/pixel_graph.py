@@ -1,0 +1,40 @@
+"""Filling a hole from pixels to pixels inside one TensorFlow graph, for programs that run without this package.
+
+The same steps as `Inpainter` takes for an image it sees whole. Every operation also exists in TFLite and ONNX; what
+would not: choosing between uint8 tensors (TFLite), hence int32 arithmetic.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_LEVELS = 255.0
+# A mask's gray level from which a pixel is hole; 1 in a mask of zeros and ones.
+_HOLE_LEVEL = 128
+
+
+def fill_pixels(fill: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """Fills the holes of a batch.
+
+  Args:
+    fill: image (B, H, W, 3) and mask (B, H, W, 1), as of `network_inputs` -> (B, H, W, 3) in [0, 1].
+    image: (B, H, W, 3) uint8, any size; what is under the hole is not looked at.
+    mask: (B, H, W, 1) uint8; hole from 128 on, or anything but 0 if the example's largest value is 1. An
+      example without hole comes back as it is.
+  Returns: (B, H, W, 3) uint8; known pixels are those of `image`, bit for bit.
+  """
+  known, hole = tf.cast(image, tf.int32), _hole(mask)
+  filled = tf.cast(tf.round(fill(*network_inputs(image, mask)) * _LEVELS), tf.int32)
+  return tf.cast(filled * hole + known * (1 - hole), tf.uint8)
+
+
+def network_inputs(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns image and mask of `fill_pixels` as the networks want them: float32, in [0, 1], 1 = hole."""
+  return tf.cast(image, tf.float32) / _LEVELS, tf.cast(_hole(mask), tf.float32)
+
+
+def _hole(mask):
+  """Gray levels (B, H, W, 1) uint8 -> int32, 1 = hole, 0 = known."""
+  levels = tf.cast(mask, tf.int32)
+  largest = tf.reduce_max(levels, axis=[1, 2, 3], keepdims=True)
+  return tf.cast(levels >= tf.where(largest <= 1, 1, _HOLE_LEVEL), tf.int32)

@@ -1,0 +1,167 @@
+"""Pixels of any depth and kind, as RGB and alpha."""
+
+import dataclasses
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL import ImageCms
+
+from z2i_tf.errors import InputError
+from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import png
+from z2i_tf.images.formats import tiff_fields
+
+_BY_PROFILE = "CMYK became sRGB by its ICC profile"
+_PHOTOMETRIC = 262
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pixels:
+  """A decoded image, upright.
+
+  Attributes:
+    rgb: (H, W, 3) uint8 or uint16.
+    alpha: (H, W) of the same type, or None.
+    is_gray: whether there is one colour channel.
+    orientation: by EXIF, 1 to 8; applied already.
+    has_damaged_exif: whether EXIF could not be read; the orientation is then taken as 1.
+    remarks: what was changed.
+  """
+  rgb: np.ndarray
+  alpha: np.ndarray | None
+  is_gray: bool
+  orientation: int
+  has_damaged_exif: bool
+  remarks: list[str]
+
+  @property
+  def became_srgb(self) -> bool:
+    return is_srgb(self.remarks)
+
+
+def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
+  """Decodes an opened image.
+
+  Args:
+    path: what errors call it.
+    encoded: the file.
+    image: the file as Pillow opened it, not decoded.
+  Raises: InputError for pixels that are not read here; whatever Pillow raises for damaged files.
+  """
+  remarks = []
+  # Decoding makes Pillow forget how the samples were stored, and, of TIFF, the orientation, which it then applies.
+  is_deep, samples = opening.is_deep(image), str(image.tile)
+  is_tiff = image.format == "TIFF"
+  orientation = image.tag_v2.get(tiff_fields.ORIENTATION) if is_tiff else None
+  image.load()
+  has_damaged_exif = False
+  if not is_tiff:
+    orientation = opening.orientation(image)
+    has_damaged_exif = orientation is None
+  orientation = orientation if orientation in range(1, 9) else 1
+
+  is_gray = image.mode in ("1", "L", "LA", *opening.SIXTEEN_BIT_GRAY_MODES)
+  if image.mode in opening.SIXTEEN_BIT_GRAY_MODES:
+    rgb, alpha = _deep_gray(path, image, is_white_zero=is_tiff and image.tag_v2.get(_PHOTOMETRIC) == 0)
+  elif is_deep and image.mode != "CMYK":
+    rgb, alpha = _deep_colour(path, encoded, image)
+    is_gray = "LA;16" in samples
+  else:
+    if is_deep:
+      remarks.append("16-bit CMYK reduced to 8 bits")
+    rgb, alpha = _eight_bits(image, encoded, remarks)
+  if not is_tiff:
+    rgb, alpha = turn_upright(rgb, orientation), None if alpha is None else turn_upright(alpha, orientation)
+  return Pixels(rgb, alpha, is_gray, orientation, has_damaged_exif, remarks)
+
+
+def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
+  """Turns an array (H, W, ...) stored with an EXIF orientation (1 to 8) upright."""
+  if orientation in opening.TURNED_BY_90_DEGREES:
+    array = array.swapaxes(0, 1)
+  if orientation in (3, 4, 7, 8):
+    array = array[::-1]
+  if orientation in (2, 3, 6, 7):
+    array = array[:, ::-1]
+  return np.ascontiguousarray(array)
+
+
+def _deep_gray(path, image, is_white_zero):
+  """Returns ((H, W, 3) uint16, alpha or None) of a decoded gray image."""
+  levels = np.asarray(image)
+  if levels.min() < 0 or levels.max() >= 2**16:
+    raise InputError(f"{path}: more than 16 bits per channel; convert it to 16 or 8 bits")
+  levels = levels.astype(np.uint16)
+  if is_white_zero:
+    levels = np.iinfo(np.uint16).max - levels
+  return np.repeat(levels[..., np.newaxis], 3, axis=2), _alpha_of_colour(levels, image.info.get("transparency"))
+
+
+def _deep_colour(path, encoded, image):
+  """Returns ((H, W, 3) uint16, alpha or None); `image`: the same by Pillow, decoded, which has the upper bytes only."""
+  if image.format == "PNG":
+    encoded = png.only_pixels(encoded)
+  pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
+  if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] >= 3:
+    rgb = np.ascontiguousarray(pixels[..., 2::-1])
+    # Two decoders must agree on turning, order of channels and meaning of alpha.
+    if np.array_equal(rgb >> 8, np.asarray(image)[..., :3]):
+      has_alpha = image.mode == "RGBA" or "transparency" in image.info
+      return rgb, np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
+  raise InputError(f"{path}: 16-bit pixels stored in a way that is not read here; convert the file to PNG")
+
+
+def _eight_bits(image, encoded, remarks):
+  """Returns ((H, W, 3) uint8, alpha or None); adds to the remarks."""
+  key = image.info.get("transparency")
+  if image.mode in ("P", "PA"):
+    image = image.convert("RGB" if key is None and image.mode == "P" else "RGBA")
+    remarks.append(f"palette became {image.mode}")
+  elif image.mode == "1":
+    remarks.append("1 bit became 8-bit gray")
+  if image.mode == "CMYK":
+    return np.asarray(cmyk_to_rgb(image, remarks)), None
+  if image.mode in ("RGBA", "LA"):
+    return np.asarray(image.convert("RGB")), np.asarray(image.getchannel("A"))
+  rgb = np.asarray(image.convert("RGB"))
+  if image.mode in ("1", "L") and key is not None:
+    # The key is a sample as stored; Pillow has stretched samples of less than 8 bits.
+    return rgb, _alpha_of_colour(rgb[..., 0], key * 255 // (2**min(8, png.bit_depth(encoded)) - 1))
+  return rgb, _alpha_of_colour(rgb, key) if image.mode == "RGB" else None
+
+
+def _alpha_of_colour(levels, key):
+  """Returns the alpha of an image with one transparent colour; None without one (`key` is None)."""
+  if key is None:
+    return None
+  differs = levels != np.array(key, levels.dtype)
+  return (differs if levels.ndim == 2 else differs.any(axis=2)) * levels.dtype.type(np.iinfo(levels.dtype).max)
+
+
+def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
+  """Returns a CMYK image as RGB, sRGB if it has a profile that can be used; adds to the remarks what was done."""
+  profile = image.info.get("icc_profile")
+  if profile:
+    try:
+      converted = ImageCms.profileToProfile(
+          image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"),
+          renderingIntent=ImageCms.Intent.PERCEPTUAL, outputMode="RGB")
+      remarks.append(_BY_PROFILE)
+      return converted
+    except (ImageCms.PyCMSError, OSError):
+      pass
+  remarks.append(f"CMYK became RGB {'by no profile, its own is damaged' if profile else 'without a profile'}: colours "
+                 "are approximate")
+  return image.convert("RGB")
+
+
+def is_srgb(remarks: list[str]) -> bool:
+  """Returns whether remarks of `cmyk_to_rgb` say that the colours became sRGB."""
+  return _BY_PROFILE in remarks
+
+
+def srgb_profile() -> bytes:
+  """Returns an ICC profile of sRGB."""
+  return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

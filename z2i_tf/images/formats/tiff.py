@@ -1,0 +1,133 @@
+"""TIFF files: their metadata, and pixels of 8 and 16 bits.
+
+Written here because Pillow has no pixels of three times 16 bits, and OpenCV no place for metadata.
+"""
+
+import sys
+import zlib
+
+import numpy as np
+from PIL import Image
+
+from z2i_tf.errors import InputError
+from z2i_tf.images.formats import metadata as metadata_lib
+from z2i_tf.images.formats import tiff_fields as fields
+
+_ORDER = "<" if sys.byteorder == "little" else ">"
+_STRIP_BYTES = 2**20
+_LEVEL = 4  # As of PNG.
+_ADOBE_DEFLATE, _HORIZONTAL_DIFFERENCES, _UNASSOCIATED_ALPHA = 8, 2, 2
+_GRAY, _RGB = 1, 2
+_INCH = 2
+X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_PHOTOSHOP = 34377
+_DPI_DENOMINATOR = 10_000
+# Fields of a TIFF file that do not describe how its pixels are stored: names, resolution, dates, artist, IPTC,
+# GeoTIFF, Photoshop, copyright, EXIF, GPS.
+_KEPT = (269, 270, 271, 272, X_RESOLUTION, _Y_RESOLUTION, 285, _RESOLUTION_UNIT, 305, 306, 315, 316, 33432, 33550,
+         33723, 33922, _PHOTOSHOP, 34735, 34736, 34737, fields.EXIF_DIRECTORY, 0x8825)
+_MAX_BYTES = 2**32 - 2**20  # Offsets have 32 bits.
+
+
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _PLANAR_CONFIGURATION, _PLANES_APART = 258, 277, 284, 2
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+# Types of fields that Pillow looks at and that pixels do not need; it stumbles over others.
+_NUMBERS = (fields.SHORT, fields.LONG, fields.RATIONAL, 11, 12)
+_TYPES = {X_RESOLUTION: ("resolution", _NUMBERS), _Y_RESOLUTION: ("resolution", _NUMBERS),
+          _RESOLUTION_UNIT: ("resolution", (fields.SHORT,)), fields.ORIENTATION: ("orientation", (fields.SHORT,)),
+          fields.XMP: ("XMP", (fields.BYTE, fields.UNDEFINED)),
+          fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED))}
+# Pixels that a tile may have, whatever the image's size; larger ones at most twice as many as the image.
+_MAX_TILE_PIXELS = 2**22
+
+
+def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
+  """Returns a TIFF file without fields of a wrong type, and remarks; one that is not parsed here (BigTIFF) as it is."""
+  try:
+    order, directory = fields.parse(encoded, with_subdirectories=False)
+  except ValueError:
+    return encoded, []
+  wrong = {tag: _TYPES[tag][0] for tag, field in directory.items()
+           if tag in _TYPES and field.type not in _TYPES[tag][1]}
+  if not wrong:
+    return encoded, []
+  start = len(encoded) + len(encoded) % 2
+  kept = {tag: field for tag, field in directory.items() if tag not in wrong}
+  encoded = fields.header(order, start) + encoded[8:].ljust(start - 8, b"\0") + fields.serialize(order, kept, start)
+  return encoded, [f"{name} of a wrong type left out" for name in dict.fromkeys(wrong.values())]
+
+
+def check_declared(image: Image.Image, encoded: bytes | None) -> None:
+  """Raises ValueError for tiles far larger than the image, InputError for pixels that Pillow would misread."""
+  del encoded
+  tags = image.tag_v2
+  tile = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
+  if tile != [None, None]:
+    sides = [side[0] if isinstance(side, tuple) and side else side for side in tile]
+    if not all(isinstance(side, int) and side > 0 for side in sides):
+      raise ValueError("tiles without a size")
+    if sides[0] * sides[1] > max(_MAX_TILE_PIXELS, 2 * image.width * image.height):
+      raise ValueError(f"its tiles of {sides[0]}x{sides[1]} pixels are far larger than the image "
+                       f"({image.width}x{image.height})")
+  if bits_per_sample(image) > 8 and len(image.getbands()) > 1 and tags.get(_PLANAR_CONFIGURATION) == _PLANES_APART:
+    raise InputError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow takes them for 8-bit ones.
+
+
+def bits_per_sample(image: Image.Image) -> int:
+  """Returns the largest number of bits of a TIFF image's channels."""
+  bits = image.tag_v2.get(_BITS_PER_SAMPLE, (1,))
+  return max(bits) if isinstance(bits, tuple) else bits
+
+
+def metadata_fields(encoded: bytes) -> bytes | None:
+  """Returns what a TIFF file says beside its pixels, as EXIF without header; raises ValueError as `fields.parse`."""
+  order, directory = fields.parse(encoded)
+  kept = {tag: field for tag, field in directory.items() if tag in _KEPT}
+  if _PHOTOSHOP in kept:
+    resources = metadata_lib.without_thumbnails(kept.pop(_PHOTOSHOP).data)
+    kept.update({_PHOTOSHOP: fields.Field(fields.BYTE, resources)} if resources else {})
+  return fields.exif_of(order, kept)
+
+
+def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, list[str]]:
+  """Encodes (H, W, C) uint8 or uint16, C = 1, 2 (gray, alpha), 3 or 4; returns the file and remarks.
+
+  Raises: ValueError if the file would be too large for the format.
+  """
+  if pixels.shape[2] == 2 and pixels.dtype == np.uint16:
+    pixels = pixels[..., [0, 0, 0, 1]]  # Pillow does not read 16-bit gray with alpha.
+  height, width, channels = pixels.shape
+  order, directory = fields.parse(metadata.exif) if metadata.exif else (_ORDER, {})
+  directory = {tag: field for tag, field in directory.items() if tag in _KEPT}
+  for tag, content in ((fields.XMP, metadata.xmp), (fields.ICC_PROFILE, metadata.icc_profile)):
+    if content:
+      directory[tag] = fields.Field(fields.BYTE if tag == fields.XMP else fields.UNDEFINED, content)
+  if metadata.dpi:
+    for tag, number in zip((X_RESOLUTION, _Y_RESOLUTION), metadata.dpi):
+      directory[tag] = fields.numbers_field(order, fields.RATIONAL, round(number * _DPI_DENOMINATOR), _DPI_DENOMINATOR)
+    directory[_RESOLUTION_UNIT] = fields.numbers_field(order, fields.SHORT, _INCH)
+  rows_per_strip = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
+  strips = [_strip(pixels[start:start + rows_per_strip], order) for start in range(0, height, rows_per_strip)]
+  if sum(map(len, strips)) > _MAX_BYTES:
+    raise ValueError("too large for TIFF")
+  offsets = np.cumsum([8] + [len(strip) for strip in strips])
+  for tag, kind, numbers in (
+      (256, fields.LONG, [width]), (257, fields.LONG, [height]),
+      (258, fields.SHORT, [8 * pixels.itemsize] * channels), (259, fields.SHORT, [_ADOBE_DEFLATE]),
+      (262, fields.SHORT, [_GRAY if channels < 3 else _RGB]), (273, fields.LONG, offsets[:-1]),
+      (fields.ORIENTATION, fields.SHORT, [1]), (277, fields.SHORT, [channels]), (278, fields.LONG, [rows_per_strip]),
+      (279, fields.LONG, np.diff(offsets)), (284, fields.SHORT, [1]), (317, fields.SHORT, [_HORIZONTAL_DIFFERENCES])):
+    directory[tag] = fields.numbers_field(order, kind, *numbers)
+  if channels in (2, 4):
+    directory[338] = fields.numbers_field(order, fields.SHORT, _UNASSOCIATED_ALPHA)
+  end = int(offsets[-1])
+  encoded = fields.header(order, end) + b"".join(strips) + fields.serialize(order, directory, end)
+  return encoded, metadata_lib.left_out(metadata, ("icc_profile", "exif", "xmp", "dpi"), "TIFF")
+
+
+def _strip(rows, order):
+  """Compresses rows as differences to the pixel on the left, modulo the range of the type; of even length."""
+  differences = rows.copy()
+  differences[:, 1:] -= rows[:, :-1]
+  encoded = zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes(), _LEVEL)
+  return encoded + bytes(len(encoded) % 2)

@@ -1,0 +1,214 @@
+"""Images and masks as callers have them, as photographs, and results as the kind that was given.
+
+Taken are paths, PIL images and arrays: (H, W), (H, W, 1), (H, W, 3) and, with alpha, (H, W, 2) and (H, W, 4); uint8,
+uint16, or floats in [0, 1].
+"""
+
+from collections.abc import Callable
+import dataclasses
+import os
+from typing import Any, Union
+
+import numpy as np
+from PIL import Image
+
+from z2i_tf.errors import InputError
+from z2i_tf.images import mask_files
+from z2i_tf.images import photo_files
+from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import pixels
+
+AnyImage = Union[str, os.PathLike, Image.Image, np.ndarray]
+
+_DEEP_LEVELS = 65535
+# Floats may be beyond [0, 1] by this much: resizing and colour conversion round.
+_FLOAT_TOLERANCE = 1e-3
+_PIL_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "F", *opening.SIXTEEN_BIT_GRAY_MODES)
+_PIL_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "F", *opening.SIXTEEN_BIT_GRAY_MODES)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GivenImage:
+  """An image and how it was given.
+
+  Attributes:
+    photo: its pixels.
+    given_back: (filled (H, W, 3) of `photo.rgb`'s type, hole (H, W) bool, is_own_mask) -> the result as the kind that
+      was given; `is_own_mask` as of `mask_files.was_erased`.
+  """
+  photo: photo_files.Photo
+  given_back: Callable[[np.ndarray, np.ndarray, bool], Image.Image | np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskReading:
+  """How masks become holes, see `mask_files.read_mask`; an array of two values, 0 and another one, needs none of it.
+
+  Attributes:
+    invert: whether the hole is what is black, or transparent.
+    mask_from: "auto", "luma" or "alpha".
+    threshold: level of 255 from which on a pixel is hole; None: soft strokes are taken in whole.
+  """
+  invert: bool = False
+  mask_from: str = "auto"
+  threshold: int | None = None
+
+
+def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> GivenImage:
+  """Takes an image of any kind; a float NaN or beyond [0, 1] counts as 0 or 1, so that holes may be marked by it.
+
+  Args:
+    image: a path, a PIL image or an array.
+    name: what errors call it.
+    max_pixels: of files, as `photo_files.read_photo`.
+  Raises: InputError if it cannot be read, or its shape, type or mode is another.
+  """
+  if isinstance(image, (str, os.PathLike)):
+    photo = photo_files.read_photo(os.fspath(image), max_pixels)
+    return GivenImage(photo, lambda *filled: _channels(photo, *filled))
+  if isinstance(image, Image.Image):
+    return _pil_image(image, name)
+  array = _as_array(image, name)
+  photo = _photo(array, name)
+  return GivenImage(photo, lambda filled, hole, is_own_mask: _as_given(array, photo, filled, hole, is_own_mask))
+
+
+def read_hole(mask: AnyImage, image: GivenImage, reading: MaskReading, name: str,
+              max_pixels: int | None = None) -> np.ndarray:
+  """Returns the hole of a mask of any kind.
+
+  Args:
+    mask: a path, a PIL image or an array. An array (H, W) or (H, W, 1) that is bool or has two values, 0 and another
+      one, is taken exactly; anything else is read as a mask file is.
+    image: what it belongs to; a mask that fits only the picture as its file stores it is turned like the picture.
+    reading: how to read it.
+    name: what errors call it.
+    max_pixels: as `read_image`.
+  Returns: (H, W) bool, True = hole; it may have no hole, or no known pixel.
+  Raises: InputError if it cannot be read, is ambiguous, or has another size than the image.
+  """
+  if isinstance(mask, (str, os.PathLike)):
+    photo, name = photo_files.read_photo(os.fspath(mask), max_pixels), os.fspath(mask)
+  elif isinstance(mask, Image.Image):
+    photo = _pil_image(mask, name).photo
+  else:
+    levels = _as_array(mask, name)
+    if levels.ndim == 3 and levels.shape[2] == 1:
+      levels = levels[..., 0]
+    if levels.ndim == 2 and (levels.dtype == bool or levels.size and np.isin(levels, (0, levels.max())).all()):
+      if reading == MaskReading():
+        return mask_files.match_to_photo(levels != 0, image.photo)
+      levels = (levels != 0).astype(np.uint8) * np.uint8(255)
+    elif levels.dtype == bool:
+      levels = levels.astype(np.uint8) * np.uint8(255)
+    elif levels.dtype.kind == "f":
+      _check_floats(levels, name)
+    photo = _photo(levels, name)
+  hole = mask_files.mask_of(photo, name, reading.invert, reading.mask_from, reading.threshold).hole
+  return mask_files.match_to_photo(hole, image.photo) != 0
+
+
+def check_known_floats(image: AnyImage, hole: np.ndarray, name: str) -> None:
+  """Raises InputError if an image of floats has others than numbers in [0, 1] where the hole (H, W) is False."""
+  if isinstance(image, Image.Image) and image.mode != "F" or isinstance(image, (str, os.PathLike)):
+    return
+  array = np.asarray(image)
+  if array.dtype.kind == "f":
+    _check_floats(array[~hole], name)
+
+
+def _check_floats(values, name):
+  if not values.size:
+    return
+  least, greatest = values.min(), values.max()  # Both are NaN if any value is.
+  if not (least >= -_FLOAT_TOLERANCE and greatest <= 1.0 + _FLOAT_TOLERANCE):
+    raise InputError(f"{name}: floats must be in [0, 1], and are from {least:g} to {greatest:g}; scale them, or give "
+                     "uint8 or uint16")
+
+
+def _as_array(values: Any, name) -> np.ndarray:
+  try:
+    return np.asarray(values)
+  except (ValueError, TypeError, RuntimeError) as error:  # Ragged lists; tensors of other libraries on a GPU.
+    raise InputError(f"{name}: not an array, a PIL image or a path ({' '.join(str(error).split())[:100]})") from error
+
+
+def _photo(array, name) -> photo_files.Photo:
+  """Returns an array's pixels; floats get 16 bits."""
+  if array.dtype.kind == "f":
+    levels = np.clip(np.nan_to_num(array, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    levels = np.rint(levels.astype(np.float64) * _DEEP_LEVELS).astype(np.uint16)
+  else:
+    levels = array
+  if levels.dtype not in (np.uint8, np.uint16) or not levels.size or not (
+      levels.ndim == 2 or levels.ndim == 3 and levels.shape[2] in (1, 2, 3, 4)):
+    raise InputError(f"{name}: must be a path, a PIL image, or an array (H, W), or (H, W, C) with 1 to 4 channels, of "
+                     f"uint8, uint16, or floats in [0, 1], not {array.shape} {array.dtype}")
+  if levels.ndim == 2:
+    levels = levels[..., np.newaxis]
+  is_gray, has_alpha = levels.shape[2] < 3, levels.shape[2] in (2, 4)
+  rgb = np.repeat(levels[..., :1], 3, axis=2) if is_gray else levels[..., :3]
+  return photo_files.Photo(rgb, levels[..., -1] if has_alpha else None, is_gray)
+
+
+def _pil_image(image, name) -> GivenImage:
+  if image.mode not in _PIL_MODES:
+    raise InputError(f"{name}: a PIL image of mode {image.mode}; convert it to RGB")
+  info: dict[str, Any] = dict(image.info)
+  try:
+    converted = _in_kept_mode(image, info)
+    array = np.asarray(converted)
+  except (OSError, ValueError, SyntaxError) as error:
+    raise InputError(f"{name}: a PIL image that cannot be decoded: {error}") from error
+  if converted.mode in opening.SIXTEEN_BIT_GRAY_MODES:
+    if array.size and (array.min() < 0 or array.max() > _DEEP_LEVELS):
+      raise InputError(f"{name}: a PIL image of mode {image.mode} with levels beyond 16 bits; scale them")
+    array = array.astype(np.uint16)
+  photo = _photo(array, name)
+
+  def given_back(filled, hole, is_own_mask):
+    result = _as_given(array, photo, filled, hole, is_own_mask)
+    if converted.mode in opening.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between them by way of 32 bits only.
+      result = Image.fromarray(result.astype(np.int32)).convert(converted.mode)
+    else:
+      result = Image.fromarray(result)
+    result.info = info
+    return result
+
+  return GivenImage(photo, given_back)
+
+
+def _in_kept_mode(image, info):
+  """Returns a PIL image in a mode whose pixels are given back as they are; changes `info` as the pixels change."""
+  if image.mode in _PIL_KEPT_MODES and (image.mode not in ("L", "RGB") or "transparency" not in info):
+    return image
+  info.pop("transparency", None)
+  if image.mode == "CMYK":
+    remarks = []
+    converted = pixels.cmyk_to_rgb(image, remarks)
+    if info.pop("icc_profile", None) and pixels.is_srgb(remarks):
+      info["icc_profile"] = pixels.srgb_profile()
+    return converted
+  if image.mode in ("1", "L"):
+    return image.convert("LA" if image.has_transparency_data else "L")
+  return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _channels(photo, filled, hole, is_own_mask):
+  """Returns the filled photograph with the channels that its `Photo` has: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
+  colours = photo_files.to_gray(filled)[..., np.newaxis] if photo.is_gray else filled
+  if photo.alpha is None:
+    return colours[..., 0] if photo.is_gray else colours
+  alpha = photo.alpha
+  if mask_files.was_erased(photo.alpha, hole, is_own_mask):
+    alpha = mask_files.made_opaque(alpha, hole)
+  return np.concatenate([colours, alpha[..., np.newaxis]], axis=2)
+
+
+def _as_given(array, photo, filled, hole, is_own_mask):
+  """Returns the filled photograph in an array's shape and type; known pixels are the array's, bit for bit."""
+  channels = _channels(photo, filled, hole, is_own_mask).reshape(array.shape)
+  if array.dtype.kind != "f":
+    return channels
+  hole = hole if array.ndim == 2 else hole[..., np.newaxis]
+  return np.where(hole, (channels / _DEEP_LEVELS).astype(array.dtype), array)

@@ -1,0 +1,143 @@
+"""Weights as named arrays: to and from networks, to and from one file, loud when anything is missing.
+
+A *model folder* holds one file, `model.npz`: arrays named `<network>/convNN/{kernel,bias,u}` and
+`<network>/bnNN/{gamma,beta,mean,var}`, NN counting in order of application, and `config`, a JSON text.
+One file, so that it is written whole or not at all, and readable with NumPy alone.
+"""
+
+from collections.abc import Mapping
+import json
+import os
+from typing import Any
+
+import numpy as np
+
+from z2i_tf.errors import InputError
+from z2i_tf.keras_api import layers
+from z2i_tf.keras_api import Model
+from z2i_tf.layers.gated_conv import GatedConv2D
+from z2i_tf.system import array_files
+from z2i_tf.system import json_files
+from z2i_tf.system.atomic_files import atomic_write
+
+MODEL_FILE = "model.npz"
+_CONFIG_ENTRY = "config"
+_FORMAT_VERSION = 1
+
+
+def network_variables(network: Model) -> dict[str, Any]:
+  """Returns a network's variables by name ("conv00/kernel", ...), in order of application."""
+  named = {}
+  counts = {"conv": 0, "bn": 0}
+  for layer in network.layers:
+    kind, variables = _layer_variables(layer)
+    for name, variable in variables.items():
+      named[f"{kind}{counts[kind]:02d}/{name}"] = variable
+    if variables:
+      counts[kind] += 1
+  expected = len(network.variables)
+  if len(named) != expected:
+    raise ValueError(f"Network {network.name!r} has {expected} variables, {len(named)} of them in layers "
+                     "that weight files know (convolutions, batch norms, spectral norms).")
+  return named
+
+
+def _layer_variables(layer) -> tuple[str, dict[str, Any]]:
+  if isinstance(layer, layers.BatchNormalization):
+    return "bn", {"gamma": layer.gamma, "beta": layer.beta, "mean": layer.moving_mean,
+                  "var": layer.moving_variance}
+  if isinstance(layer, layers.Wrapper):  # Spectral norm: tensorflow_addons says `u`, Keras `vector_u`.
+    vector = layer.u if hasattr(layer, "u") else layer.vector_u
+    return "conv", {"kernel": layer.layer.kernel, "bias": layer.layer.bias, "u": vector}
+  conv = layer.conv if isinstance(layer, GatedConv2D) else layer
+  if isinstance(conv, layers.Conv2D):
+    return "conv", {"kernel": conv.kernel, "bias": conv.bias}
+  return "", {}
+
+
+def read_arrays(networks: Mapping[str, Model]) -> dict[str, np.ndarray]:
+  """Returns every weight of the networks as `<network>/<layer>/<name>` arrays."""
+  return {f"{net_name}/{name}": variable.numpy()
+          for net_name, network in networks.items()
+          for name, variable in network_variables(network).items()}
+
+
+def assign_arrays(networks: Mapping[str, Model], arrays: Mapping[str, np.ndarray], source: str) -> None:
+  """Sets every weight of the networks, or none.
+
+  Args:
+    networks: by name; arrays of other networks are not looked at.
+    arrays: as `read_arrays` gives them.
+    source: where the arrays come from, for the error message.
+  Raises: InputError naming the source and the first array that is missing, left over or misshapen.
+  """
+  pairs = []
+  for net_name, network in networks.items():
+    variables = {f"{net_name}/{name}": v for name, v in network_variables(network).items()}
+    given = {name for name in arrays if name.startswith(net_name + "/")}
+    for problem, names in (("has no array", variables.keys() - given),
+                           ("has an array with no place in the model,", given - variables.keys())):
+      if names:
+        raise InputError(f"{source} {problem} {min(names)}: it is not of this model's configuration")
+    for name, variable in variables.items():
+      if tuple(variable.shape) != arrays[name].shape:
+        raise InputError(f"{source}: {name} has shape {arrays[name].shape}, the model needs "
+                         f"{tuple(variable.shape)}; check the widths and the scale")
+      pairs.append((variable, arrays[name]))
+  for variable, array in pairs:
+    variable.assign(array)
+
+
+def write_model_file(folder: str, arrays: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> str:
+  """Writes `folder/model.npz` under a temporary name, then renames it; returns its path.
+
+  Args:
+    folder: created if missing, its parent exists.
+    arrays: as `read_arrays` gives them.
+    config: JSON-compatible; what the networks are and where the weights come from.
+  Raises: InputError where the folder cannot be written.
+  """
+  path = os.path.join(folder, MODEL_FILE)
+  text = json.dumps({"format_version": _FORMAT_VERSION, **config}, sort_keys=True)
+  try:
+    if not os.path.isdir(folder):
+      os.mkdir(folder)
+    with atomic_write(path) as file:
+      np.savez_compressed(file, **{_CONFIG_ENTRY: np.array(text)}, **arrays)
+  except OSError as error:
+    raise InputError(f"{folder}: cannot write the model: {error.strerror or error}") from error
+  return path
+
+
+def read_model_file(folder: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+  """Reads what `write_model_file` wrote.
+
+  Returns: the arrays and the configuration.
+  Raises: InputError if the folder has no model file, or one that is damaged, of another format, or has weights that
+    are not finite.
+  """
+  return _read(folder, None)
+
+
+def read_model_config(folder: str) -> dict[str, Any]:
+  """Returns the configuration alone, without reading the weights; raises as `read_model_file`."""
+  return _read(folder, ())[1]
+
+
+def _read(folder, names):
+  """Returns the arrays of the given names, None for all, and the configuration."""
+  path = os.path.join(folder, MODEL_FILE)
+  if not os.path.isfile(path):
+    raise InputError(f"{folder}: no model here ({MODEL_FILE} is missing)")
+  try:
+    arrays = array_files.read_npz(path, lambda name: names is None or name == _CONFIG_ENTRY or name in names)
+    config = dict(json_files.parse(str(arrays.pop(_CONFIG_ENTRY))))
+  except (OSError, ValueError, TypeError, KeyError) as error:
+    raise InputError(f"{path}: not a model file, or damaged; convert or train it again") from error
+  if config.get("format_version") != _FORMAT_VERSION:
+    raise InputError(f"{path}: format version {config.get('format_version')}, this program reads "
+                     f"{_FORMAT_VERSION}")
+  for name, array in arrays.items():
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+      raise InputError(f"{path}: {name} has values that are not finite numbers; convert or train it again")
+  return arrays, config

@@ -1,1 +1,0 @@
-"""What an evaluation leaves for people: records, tables, charts and the report that gathers them."""
