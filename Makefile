@@ -38,6 +38,7 @@ smoke: demo
 lint: $(VENV)/.installed
 	$(PIP_INSTALL) ruff
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 
 constraints: $(VENV)/.installed
 	$(PIP_INSTALL) uv

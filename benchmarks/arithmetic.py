@@ -46,11 +46,12 @@ def count_flops(function) -> int:
 def seconds_by_kind(run: Callable[[], object]) -> Counter[str]:
   """Returns operation kind -> seconds in one call; operations running side by side are both counted."""
   from tensorflow.tsl.profiler.protobuf import xplane_pb2  # pylint: disable=no-name-in-module
+
   space = xplane_pb2.XSpace()
   with tempfile.TemporaryDirectory() as folder:
     with tf.profiler.experimental.Profile(folder):
       run()
-    path, = glob.glob(os.path.join(folder, "**", "*.xplane.pb"), recursive=True)
+    (path,) = glob.glob(os.path.join(folder, "**", "*.xplane.pb"), recursive=True)
     with open(path, "rb") as file:
       space.ParseFromString(file.read())
   seconds = collections.Counter()

@@ -47,7 +47,9 @@ _MASK_RUNS = 500
 
 def _write_images(folder, photos_dir):
   """Writes PNGs of the size of DIV2K's."""
-  photos = [image_files.read_rgb(path) for path in image_files.list_images(photos_dir or _SAMPLES, recursive=True)[:_IMAGES]]
+  photos = [
+    image_files.read_rgb(path) for path in image_files.list_images(photos_dir or _SAMPLES, recursive=True)[:_IMAGES]
+  ]
   rng = np.random.default_rng(0)
   for number in range(_IMAGES):
     if photos_dir:
@@ -64,15 +66,19 @@ def _mosaic(photos, rng):
     for left in range(0, _WIDTH, side):
       photo = photos[rng.integers(len(photos))]
       y, x = (rng.integers(length - side + 1) for length in photo.shape[:2])
-      image[top:top + side, left:left + side] = photo[y:y + side, x:x + side]
+      image[top : top + side, left : left + side] = photo[y : y + side, x : x + side]
   return image[:_HEIGHT, :_WIDTH]
 
 
 def _dataset(kind, folder, records):
   source = tiled_records.PreparedSource(records) if kind == "tfrecord" else FolderSource(folder)
   config = pipelines.ExampleConfig(
-      crop_size=_CROP_SIZE, scale=2, masks=MaskMixture.parse("small"), seed=0,
-      crops_per_image=_CROPS_PER_IMAGE if kind.startswith("--") else 1)
+    crop_size=_CROP_SIZE,
+    scale=2,
+    masks=MaskMixture.parse("small"),
+    seed=0,
+    crops_per_image=_CROPS_PER_IMAGE if kind.startswith("--") else 1,
+  )
   return pipelines.training_dataset(source, config, _BATCH_SIZE)
 
 
@@ -135,8 +141,10 @@ def _print_rates(images, records, rounds, cores):
   print(f"\n{'crops per second on':<22}{'1 core':>9}{cores:>6} cores{'x plain':>9}{'cores for 48/s':>17}")
   for kind in _CROPS:
     rate = rates[kind, cores]
-    print(f"{kind:<22}{rates[kind, 1]:9.1f}{rate:12.1f}{rate / rates['plain', cores]:9.2f}"
-          f"{_NEEDED_PER_SECOND * cores / rate:17.1f}")
+    print(
+      f"{kind:<22}{rates[kind, 1]:9.1f}{rate:12.1f}{rate / rates['plain', cores]:9.2f}"
+      f"{_NEEDED_PER_SECOND * cores / rate:17.1f}"
+    )
   print(f"(cores for 48/s: as if further cores brought as much as each of the {cores})")
 
 
@@ -161,11 +169,17 @@ def main():
       os.mkdir(path)
     _write_images(images, arguments.photos_dir)
     source = FolderSource(images)
-    seconds = _milliseconds(lambda _: tiled_records.write_shards(
-        source, records, {}, 128, 4, BadImages(fail=True), lambda: None), 1) / 1000
+    seconds = (
+      _milliseconds(
+        lambda _: tiled_records.write_shards(source, records, {}, 128, 4, BadImages(fail=True), lambda: None), 1
+      )
+      / 1000
+    )
     size = {path: sum(os.path.getsize(entry) for entry in os.scandir(path)) / 2**20 for path in (images, records)}
-    print(f"{_IMAGES} PNGs of {_WIDTH}x{_HEIGHT}, {size[images]:.0f} MiB; prepared: {size[records]:.0f} MiB, "
-          f"{_IMAGES / seconds:.1f} images/s; {cores} cores")
+    print(
+      f"{_IMAGES} PNGs of {_WIDTH}x{_HEIGHT}, {size[images]:.0f} MiB; prepared: {size[records]:.0f} MiB, "
+      f"{_IMAGES / seconds:.1f} images/s; {cores} cores"
+    )
 
     if arguments.rounds:
       _print_rates(images, records, arguments.rounds, cores)
@@ -177,8 +191,10 @@ def main():
     for kind in ("small", "large", "rect"):
       masks = MaskMixture.parse(kind)
       mask = _milliseconds(lambda run: masks.draw(_CROP_SIZE, _CROP_SIZE, np.random.default_rng(run)), _MASK_RUNS)
-      print(f"one 256x256 {kind:<5} mask     {mask:6.2f} ms, {1000 / mask:6.0f} per second and core, "
-            f"{mask / decode:.2f} x the JPEG")
+      print(
+        f"one 256x256 {kind:<5} mask     {mask:6.2f} ms, {1000 / mask:6.0f} per second and core, "
+        f"{mask / decode:.2f} x the JPEG"
+      )
 
     if arguments.examples:
       _print_memory(images, records, arguments.examples)

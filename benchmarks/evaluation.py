@@ -49,7 +49,7 @@ def _examples(count, side):
     if factor > 1:
       photo = cv2.resize(photo, None, fx=factor, fy=factor)
     top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
-    original = np.ascontiguousarray(photo[top:top + side, left:left + side])
+    original = np.ascontiguousarray(photo[top : top + side, left : left + side])
     mask = mixture.draw(side, side, rng).astype(np.uint8)
     noisy = np.clip(original + rng.normal(0, _NOISE_LEVELS, original.shape), 0, 255).astype(np.uint8)
     examples.append((np.where(mask[..., np.newaxis] == 1, noisy, original), original, mask))
@@ -58,14 +58,23 @@ def _examples(count, side):
 
 def _skimage_ssim(result, original, data_range, full=False):
   return skimage_metrics.structural_similarity(
-      result, original, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-      data_range=data_range, full=full)
+    result,
+    original,
+    channel_axis=-1,
+    gaussian_weights=True,
+    sigma=1.5,
+    use_sample_covariance=False,
+    data_range=data_range,
+    full=full,
+  )
 
 
 def _psnr_and_ssim(result, original, mask):
   del mask
-  return {image_scores.PSNR: skimage_metrics.peak_signal_noise_ratio(original, result),
-          image_scores.SSIM: _skimage_ssim(result, original, 255)}
+  return {
+    image_scores.PSNR: skimage_metrics.peak_signal_noise_ratio(original, result),
+    image_scores.SSIM: _skimage_ssim(result, original, 255),
+  }
 
 
 def _all_but_ms_ssim(result, original, mask):
@@ -73,12 +82,14 @@ def _all_but_ms_ssim(result, original, mask):
   ssim, ssim_map = _skimage_ssim(result, original, 255, full=True)
   valid = (slice(_MARGIN, -_MARGIN),) * 2
   error = np.abs(result.astype(np.float32) - original) / 255
-  scores = {image_scores.PSNR: skimage_metrics.peak_signal_noise_ratio(original, result),
-            image_scores.L1: error.mean(),
-            image_scores.SSIM: ssim,
-            image_scores.HOLE_PSNR: skimage_metrics.peak_signal_noise_ratio(original[hole], result[hole]),
-            image_scores.HOLE_L1: error[hole].mean(),
-            image_scores.HOLE_SSIM: ssim_map[valid][hole[valid]].mean()}
+  scores = {
+    image_scores.PSNR: skimage_metrics.peak_signal_noise_ratio(original, result),
+    image_scores.L1: error.mean(),
+    image_scores.SSIM: ssim,
+    image_scores.HOLE_PSNR: skimage_metrics.peak_signal_noise_ratio(original[hole], result[hole]),
+    image_scores.HOLE_L1: error[hole].mean(),
+    image_scores.HOLE_SSIM: ssim_map[valid][hole[valid]].mean(),
+  }
   names = image_scores.SSIM_HIGH, image_scores.SSIM_MID, image_scores.SSIM_LOW
   for name, levels in zip(names, zip(_laplacian(result), _laplacian(original))):
     scores[name] = _skimage_ssim(*levels, data_range=1.0)
@@ -106,20 +117,25 @@ def _measure_metrics(arguments):
         path(*example)
         seconds[name] += [time.perf_counter(), time.process_time()] - start
   count = arguments.rounds * arguments.images
-  print(f"\n{arguments.side}x{arguments.side}, {arguments.images} images, {arguments.rounds} round(s), "
-        f"{processor.usable_cores()} cores of {processor.model_name()}\n")
+  print(
+    f"\n{arguments.side}x{arguments.side}, {arguments.images} images, {arguments.rounds} round(s), "
+    f"{processor.usable_cores()} cores of {processor.model_name()}\n"
+  )
   print("| scores | images per second | per processor second | ours / this | of processor time | largest difference |")
   print("|" + "---|" * 6)
   for name in paths:
     (rate, processor_rate), (ratio, processor_ratio) = count / seconds[name], seconds[name] / seconds[_OURS]
-    print(f"| {name} | {rate:.1f} | {processor_rate:.1f} | {ratio:.2f} | {processor_ratio:.2f} | "
-          f"{_largest_difference(scores[name], scores[_OURS]):.1e} |")
+    print(
+      f"| {name} | {rate:.1f} | {processor_rate:.1f} | {ratio:.2f} | {processor_ratio:.2f} | "
+      f"{_largest_difference(scores[name], scores[_OURS]):.1e} |"
+    )
 
 
 def _largest_difference(scores, others):
   """Of any score of any image; both lists of name -> score. What only one of them has does not count."""
-  return max(abs(each[name] - other[name]) for each, other in zip(scores, others) for name in each
-             if np.isfinite(each[name]))
+  return max(
+    abs(each[name] - other[name]) for each, other in zip(scores, others) for name in each if np.isfinite(each[name])
+  )
 
 
 def _measure_memory(arguments):
@@ -136,8 +152,19 @@ def _measure_memory(arguments):
         image_files.write_mask(os.path.join(masks, f"{number:03d}.png"), mask)
       start = time.perf_counter()
       process = subprocess.Popen(
-          [sys.executable, "-m", "z2i_tf", "evaluate", f"--image_dir={images}", f"--mask_dir={masks}",
-           f"--output_dir={run}", "--baseline=telea"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [
+          sys.executable,
+          "-m",
+          "z2i_tf",
+          "evaluate",
+          f"--image_dir={images}",
+          f"--mask_dir={masks}",
+          f"--output_dir={run}",
+          "--baseline=telea",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+      )
       _, status, usage = os.wait4(process.pid, 0)
       if status:
         raise SystemExit(f"z2i evaluate ended with status {status}")

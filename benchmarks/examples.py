@@ -26,14 +26,14 @@ _MAX_PIXELS, _REDUCED_PIXELS = 3e6, 2.8e6
 def sample(shape: tuple[int, int]) -> np.ndarray:
   """Returns (height, width, 3) uint8: a sample photograph, enlarged to twice its size, and its mirror images."""
   photo = image_files.read_rgb(os.path.join(_SAMPLES, "coffee.jpg"))
-  photo = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[:shape[0], :shape[1]]
+  photo = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]]
   return np.pad(photo, [(0, shape[0] - photo.shape[0]), (0, shape[1] - photo.shape[1]), (0, 0)], "symmetric")
 
 
 def centre(photo: np.ndarray) -> np.ndarray:
   """Returns the middle, `SIDE` pixels in square, of (H, W, 3)."""
   top, left = ((length - SIDE) // 2 for length in photo.shape[:2])
-  return np.ascontiguousarray(photo[top:top + SIDE, left:left + SIDE])
+  return np.ascontiguousarray(photo[top : top + SIDE, left : left + SIDE])
 
 
 def small_samples() -> np.ndarray:
@@ -53,7 +53,7 @@ def reduced(photo: np.ndarray) -> np.ndarray:
   pixels = photo.shape[0] * photo.shape[1]
   if pixels <= _MAX_PIXELS:
     return photo
-  factor = (_REDUCED_PIXELS / pixels)**0.5
+  factor = (_REDUCED_PIXELS / pixels) ** 0.5
   return cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
 
@@ -81,7 +81,7 @@ def inside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def middle_blob(shape: tuple[int, int]) -> np.ndarray:
   """Returns a blob of 5% of the area in the middle: (height, width) uint8, 1 = hole."""
   points = blob(np.random.default_rng(0))
-  scale = (_HOLE_SHARE * shape[0] * shape[1] / cv2.contourArea(points.astype(np.float32)))**0.5
+  scale = (_HOLE_SHARE * shape[0] * shape[1] / cv2.contourArea(points.astype(np.float32))) ** 0.5
   return inside(scale * points + np.array(shape[::-1]) / 2.0, shape)
 
 
@@ -101,14 +101,19 @@ def methods(inpainter: PhotoInpainter, max_pixels: float = float("inf")) -> dict
   def fill_alone(image, mask):
     if mask.size <= max_pixels:
       return inpainter(image, mask, native=True)
-    size = tuple(int(side * (max_pixels / mask.size)**0.5) for side in mask.shape[::-1])
+    size = tuple(int(side * (max_pixels / mask.size) ** 0.5) for side in mask.shape[::-1])
     hole = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     filled = inpainter(cv2.resize(image, size, interpolation=cv2.INTER_AREA), hole, native=True)
     filled = cv2.resize(filled, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.where(mask[..., np.newaxis] == 1, filled, image)
 
-  return {TELEA: baselines.telea, NAVIER_STOKES: baselines.navier_stokes, ALONE: fill_alone,
-          NONE: lambda image, mask: inpainter(image, mask, detail="none"), DEFAULT: inpainter}
+  return {
+    TELEA: baselines.telea,
+    NAVIER_STOKES: baselines.navier_stokes,
+    ALONE: fill_alone,
+    NONE: lambda image, mask: inpainter(image, mask, detail="none"),
+    DEFAULT: inpainter,
+  }
 
 
 def fill_in_child(model: str, precision: str, shape: tuple[int, int], native: bool) -> tuple[int, int, float]:

@@ -71,9 +71,11 @@ def _weights(arguments):
 
 
 def _measure_speed(config, arrays, arguments):
-  paths = {_PLAIN: inference_paths.PlainPath(config, arrays, (SIDE, SIDE)),
-           _KERAS: inference_paths.KerasPath(config, arrays),
-           _FLOAT32: inference_paths.OurPath(config, arrays, "float32")}
+  paths = {
+    _PLAIN: inference_paths.PlainPath(config, arrays, (SIDE, SIDE)),
+    _KERAS: inference_paths.KerasPath(config, arrays),
+    _FLOAT32: inference_paths.OurPath(config, arrays, "float32"),
+  }
   instructions = processor.bfloat16_instructions()
   if instructions:
     paths[_BFLOAT16] = inference_paths.OurPath(config, arrays, "bfloat16")
@@ -81,25 +83,36 @@ def _measure_speed(config, arrays, arguments):
   flops = sum(map(arithmetic.count_flops, paths[_PLAIN].concrete_functions))
   rates = [arithmetic.product_rate()]
   plain_seconds = []
-  print(f"\n{SIDE}x{SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
-        f"{processor.usable_cores()} cores of {processor.model_name()} "
-        f"(bfloat16: {', '.join(instructions or ()) or 'no instructions'})\n")
-  print("| masks | path | seconds | x plain | processor seconds | x plain | largest difference | PSNR of bfloat16, dB: "
-        "hole, image |\n|" + "---|" * 8)
+  print(
+    f"\n{SIDE}x{SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
+    f"{processor.usable_cores()} cores of {processor.model_name()} "
+    f"(bfloat16: {', '.join(instructions or ()) or 'no instructions'})\n"
+  )
+  print(
+    "| masks | path | seconds | x plain | processor seconds | x plain | largest difference | PSNR of bfloat16, dB: "
+    "hole, image |\n|" + "---|" * 8
+  )
   for kind in _KINDS:
     seconds, results = _fill_all(paths, photos, _holes(kind, arguments.masks), arguments.rounds)
     plain_seconds += [wall for wall, _ in seconds[_PLAIN]]
     for name in paths:
       (wall, cpu), (plain_wall, plain_cpu) = (np.mean(seconds[path], axis=0) for path in (name, _PLAIN))
-      difference = max(np.abs(image_ops.to_levels(result).astype(int) - image_ops.to_levels(plain)).max()
-                       for result, plain in zip(results[name], results[_PLAIN]))
+      difference = max(
+        np.abs(image_ops.to_levels(result).astype(int) - image_ops.to_levels(plain)).max()
+        for result, plain in zip(results[name], results[_PLAIN])
+      )
       psnr = "{:.1f}, {:.1f}".format(*_psnr(results[name], results[_FLOAT32])) if name == _BFLOAT16 else ""
-      print(f"| {kind} | {name} | {wall:.2f} | {plain_wall / wall:.2f} | {cpu:.2f} | {plain_cpu / cpu:.2f} | "
-            f"{difference} | {psnr} |", flush=True)
+      print(
+        f"| {kind} | {name} | {wall:.2f} | {plain_wall / wall:.2f} | {cpu:.2f} | {plain_cpu / cpu:.2f} | "
+        f"{difference} | {psnr} |",
+        flush=True,
+      )
   rates.append(arithmetic.product_rate())
   achieved, rate = flops / statistics.mean(plain_seconds), statistics.mean(rates)
-  print(f"\nplain: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix "
-        f"product's {rate / 1e9:.0f} GFLOP/s (before {rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})")
+  print(
+    f"\nplain: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix "
+    f"product's {rate / 1e9:.0f} GFLOP/s (before {rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})"
+  )
 
 
 def _fill_all(paths, photos, holes, rounds):
@@ -143,9 +156,12 @@ def _measure_startup(folder):
   print("\n| command | seconds |\n|---|---|")
   image, mask = (os.path.join(_DATA, *names) for names in (("images", "astronaut.jpg"), ("masks", "astronaut.png")))
   for text, command in (
-      ("z2i --help", ["--help"]),
-      ("z2i inpaint, bundled model, sample photograph",
-       ["inpaint", f"--image={image}", f"--mask={mask}", f"--output={os.path.join(folder, 'filled.png')}"])):
+    ("z2i --help", ["--help"]),
+    (
+      "z2i inpaint, bundled model, sample photograph",
+      ["inpaint", f"--image={image}", f"--mask={mask}", f"--output={os.path.join(folder, 'filled.png')}"],
+    ),
+  ):
     seconds = []
     for _ in range(_STARTS):
       start = time.perf_counter()

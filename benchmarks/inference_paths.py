@@ -1,6 +1,5 @@
 """The ways from a photograph to its filled one that `inference.py` compares, and the weights they share."""
 
-
 import numpy as np
 import tensorflow as tf
 
@@ -53,8 +52,9 @@ def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -
 
 def _set_range(network, values, deviation, mean):
   """Makes the last convolution, which gives the values (n, 3), give some of that deviation and mean."""
-  *_, kernel, bias = [variable for name, variable in model_weights.network_variables(network).items()
-                      if name.startswith("conv")]
+  *_, kernel, bias = [
+    variable for name, variable in model_weights.network_variables(network).items() if name.startswith("conv")
+  ]
   scale = deviation / values.std()
   kernel.assign(kernel * scale)
   bias.assign((bias - values.mean(axis=0)) * scale + mean)
@@ -70,8 +70,10 @@ class PlainPath:
     self._scale = config.scale
     low, high = [1, *shape], [1, *(config.scale * side for side in shape)]
     inputs = {conventions.COARSE_NET: [*low, 4], conventions.SR_NET: [*low, 3], conventions.REFINE_NET: [*high, 4]}
-    self._calls = {name: tf.function(network, autograph=False).get_concrete_function(
-        tf.TensorSpec(inputs[name], tf.float32)) for name, network in networks.items()}
+    self._calls = {
+      name: tf.function(network, autograph=False).get_concrete_function(tf.TensorSpec(inputs[name], tf.float32))
+      for name, network in networks.items()
+    }
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Returns the filled image: (H, W, 3) float32 in [0, 1], of one in the same range and (H, W) bool, True = hole."""
@@ -99,8 +101,12 @@ class KerasPath:
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """As `PlainPath`."""
-    return self._call({conventions.IMAGE_LR: tf.constant(image[np.newaxis]), conventions.MASK_LR: tf.constant(
-        hole[np.newaxis, ..., np.newaxis].astype(np.float32))})[conventions.RESULT][0].numpy()
+    return self._call(
+      {
+        conventions.IMAGE_LR: tf.constant(image[np.newaxis]),
+        conventions.MASK_LR: tf.constant(hole[np.newaxis, ..., np.newaxis].astype(np.float32)),
+      }
+    )[conventions.RESULT][0].numpy()
 
 
 class OurPath:

@@ -72,16 +72,34 @@ def _seconds(call, *arguments):
 
 
 def _measure_speed(inpainter, arguments):
-  cases = [(TELEA, f"{shape[1]}x{shape[0]}, 5%", [(examples.sample(shape), examples.middle_blob(shape))])
-           for shape in _SPEED_SIZES]
-  cases += [(ALONE, f"{SIDE}x{SIDE}, {kind} masks", list(zip(examples.small_samples(), examples.paper_masks(
-      kind, _PAPER_MASKS)))) for kind in ("small", "large")]
+  cases = [
+    (TELEA, f"{shape[1]}x{shape[0]}, 5%", [(examples.sample(shape), examples.middle_blob(shape))])
+    for shape in _SPEED_SIZES
+  ]
+  cases += [
+    (
+      ALONE,
+      f"{SIDE}x{SIDE}, {kind} masks",
+      list(zip(examples.small_samples(), examples.paper_masks(kind, _PAPER_MASKS))),
+    )
+    for kind in ("small", "large")
+  ]
   methods = examples.methods(inpainter)
-  _header(f"Seconds per image, medians of {arguments.rounds} round(s)", "image, hole", "beside", "its seconds", NONE,
-          DEFAULT, f"{NONE}, ratio", f"{DEFAULT}, ratio")
+  _header(
+    f"Seconds per image, medians of {arguments.rounds} round(s)",
+    "image, hole",
+    "beside",
+    "its seconds",
+    NONE,
+    DEFAULT,
+    f"{NONE}, ratio",
+    f"{DEFAULT}, ratio",
+  )
   for other, label, pairs in cases:
-    rounds = [[[_seconds(methods[name], *example) for name in (other, NONE, DEFAULT)] for example in pairs]
-              for _ in range(1 + arguments.rounds)]
+    rounds = [
+      [[_seconds(methods[name], *example) for name in (other, NONE, DEFAULT)] for example in pairs]
+      for _ in range(1 + arguments.rounds)
+    ]
     seconds = np.median(np.mean(rounds[1:], axis=1), axis=0)  # Without the warm-up.
     _row(label, other, *(f"{each:.2f}" for each in seconds), *(f"{each:.2f}" for each in seconds[1:] / seconds[0]))
 
@@ -136,7 +154,7 @@ def _crop(image, mask):
   """What ST-LPIPS sees and the pictures show: the hole and what is around it, reduced."""
   left, top, width, height = cv2.boundingRect(mask)
   reach = max(width, height) // 4 + 8
-  crop = image[max(0, top - reach):top + height + reach, max(0, left - reach):left + width + reach]
+  crop = image[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]
   factor = min(1.0, _SCORED_SIDE / max(crop.shape[:2]))
   size = tuple(max(1, round(side * factor)) for side in crop.shape[1::-1])
   return cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
@@ -159,11 +177,16 @@ def _measure_quality(inpainter, arguments):
     scores[name] = {method: scorer(result, photo, mask) for method, result in results.items()}
     if arguments.output_dir:
       shown = (_better_opencv(scores[name]), NONE, DEFAULT)
-      sheet = comparison_sheet.draw_sheet(["input", *shown, "original"], [[_crop(image, mask) for image in (
-          damaged, *(results[method] for method in shown), photo)]])
+      sheet = comparison_sheet.draw_sheet(
+        ["input", *shown, "original"],
+        [[_crop(image, mask) for image in (damaged, *(results[method] for method in shown), photo)]],
+      )
       image_files.write_rgb(os.path.join(arguments.output_dir, f"{name}.png"), sheet)
-  _print_quality(scores, f"{len(scores)} photographs, a blob in each; means (of high frequencies also the median); the "
-                 f"networks alone fill a copy of at most {arguments.native_max_mp:g} MP, enlarged bicubically")
+  _print_quality(
+    scores,
+    f"{len(scores)} photographs, a blob in each; means (of high frequencies also the median); the "
+    f"networks alone fill a copy of at most {arguments.native_max_mp:g} MP, enlarged bicubically",
+  )
   if arguments.output_dir:
     _write_scores(os.path.join(arguments.output_dir, "scores.txt"), scores)
 
@@ -175,11 +198,15 @@ def _print_quality(scores, title):
     scores: photograph -> method -> score -> value.
     title: of the table.
   """
-  values = {method: {score: [of_photo[method][score] for of_photo in scores.values()] for score in of_method}
-            for method, of_method in next(iter(scores.values())).items()}
+  values = {
+    method: {score: [of_photo[method][score] for of_photo in scores.values()] for score in of_method}
+    for method, of_method in next(iter(scores.values())).items()
+  }
   means = {method: {score: np.mean(each) for score, each in columns.items()} for method, columns in values.items()}
-  best = {score: (max if score == _PSNR else min)(means[TELEA][score], means[NAVIER_STOKES][score])
-          for score in (_PSNR, _ALEX, _VGG)}
+  best = {
+    score: (max if score == _PSNR else min)(means[TELEA][score], means[NAVIER_STOKES][score])
+    for score in (_PSNR, _ALEX, _VGG)
+  }
   _header(title, "method", _PSNR, "better by", _ALEX, "better by", _VGG, "better by", _FREQUENCIES)
   for method, mean in means.items():
     cells = [f"{mean[_PSNR]:.2f}", f"{mean[_PSNR] - best[_PSNR]:+.2f} dB"]
@@ -189,8 +216,9 @@ def _print_quality(scores, title):
 
 
 def _write_scores(path, scores):
-  ratios = {name: of_photo[DEFAULT][_ALEX] / of_photo[_better_opencv(of_photo)][_ALEX]
-            for name, of_photo in scores.items()}
+  ratios = {
+    name: of_photo[DEFAULT][_ALEX] / of_photo[_better_opencv(of_photo)][_ALEX] for name, of_photo in scores.items()
+  }
   with open(path, "w", encoding="utf-8") as file:
     for name in sorted(ratios, key=ratios.get, reverse=True):
       file.write(f"{name}: {_ALEX} of default / {_better_opencv(scores[name])}: {ratios[name]:.2f}\n")
@@ -206,8 +234,9 @@ def _measure_thickness(inpainter, arguments):
   _header(f"Mean of {len(pairs)} photographs", "networks fill up to, px", _PSNR)
   quality = {}
   for limit in _THICKNESSES_PX:
-    quality[limit] = np.mean([_psnr(inpainter(photo, mask, plan=pieces.divide(mask == 1, limit)), photo, mask)
-                              for photo, mask in pairs])
+    quality[limit] = np.mean(
+      [_psnr(inpainter(photo, mask, plan=pieces.divide(mask == 1, limit)), photo, mask) for photo, mask in pairs]
+    )
     _row(limit, f"{quality[limit]:.2f}")
   best = max(limit for limit in quality if quality[limit] >= max(quality.values()) - _SAME_QUALITY_DB)
   print(f"\nThe best limit: {best} px")
@@ -226,8 +255,13 @@ def _random_blob(rng, shape):
 
 
 def main():
-  parts = {"speed": _measure_speed, "sizes": _measure_sizes, "memory": _measure_memory, "quality": _measure_quality,
-           "thickness": _measure_thickness}
+  parts = {
+    "speed": _measure_speed,
+    "sizes": _measure_sizes,
+    "memory": _measure_memory,
+    "quality": _measure_quality,
+    "thickness": _measure_thickness,
+  }
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--parts", default=",".join(_DEFAULT_PARTS))
   parser.add_argument("--rounds", type=int, default=3, help="of speed")

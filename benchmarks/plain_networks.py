@@ -4,7 +4,6 @@ Enlarging comes before a convolution, 3x3 patches are tensors, attention has the
 weights are in the order of the package's own networks, so that weights can be copied.
 """
 
-
 import tensorflow as tf
 
 from z2i_tf import conventions
@@ -14,15 +13,19 @@ from z2i_tf.keras_api import Model
 
 def generator(width: int, scale: int) -> dict[str, Model]:
   """Returns the three networks by their names in weight files; inputs and outputs are those of `z2i_tf.models`."""
-  return {conventions.COARSE_NET: _coarse(width), conventions.SR_NET: _super_resolution(width, scale),
-          conventions.REFINE_NET: _refinement(width)}
+  return {
+    conventions.COARSE_NET: _coarse(width),
+    conventions.SR_NET: _super_resolution(width, scale),
+    conventions.REFINE_NET: _refinement(width),
+  }
 
 
 def _block(x, filters, rate=1):
   x = layers.Conv2D(filters, 3, padding="same", dilation_rate=rate)(x)
   features, gates = tf.split(x, 2, axis=-1)
   return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, synchronized=True)(
-      tf.nn.elu(features) * tf.sigmoid(gates))
+    tf.nn.elu(features) * tf.sigmoid(gates)
+  )
 
 
 def _level(x, filters, rates):
@@ -58,6 +61,7 @@ def _coarse(width):
 def _super_resolution(width, scale):
   def conv(x, filters):
     return layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+
   inputs = layers.Input([None, None, 3])
   x = conv(inputs, width)
   for _ in range(4):
@@ -78,12 +82,13 @@ def _refinement(width):
 def _attention(features, mask):
   channels = features.shape[-1]
   mask = tf.cast(mask, features.dtype)
-  small, small_mask = (tf.cast(tf.image.resize(x, tf.shape(features)[1:3] // 2, "nearest"), tf.float32)
-                       for x in (features, mask))
+  small, small_mask = (
+    tf.cast(tf.image.resize(x, tf.shape(features)[1:3] // 2, "nearest"), tf.float32) for x in (features, mask)
+  )
   height, width = tf.unstack(tf.shape(small)[1:3])
   count = height * width
   padded = tf.pad(small, [[0, 0], [1, 1], [1, 1], [0, 0]])
-  patches = tf.concat([padded[:, y:y + height, x:x + width] for y in range(3) for x in range(3)], axis=-1)
+  patches = tf.concat([padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=-1)
   patches = tf.reshape(patches, [-1, count, 9 * channels])
   scores = tf.matmul(tf.math.l2_normalize(patches, axis=-1, epsilon=1e-18), patches, transpose_b=True)
 

@@ -74,8 +74,9 @@ def _plain_discriminator(width):
 def _plain_features(vgg_path):
   vgg = VGG19(include_top=False, weights=vgg_path)
   vgg = Model(vgg.input, vgg.get_layer(_FEATURE_LAYER).output, trainable=False)
-  return lambda image: vgg(vgg19_preprocess_input(
-      255.0 * tf.image.resize(image, [_VGG_SIDE] * 2, "bilinear", antialias=True)))
+  return lambda image: vgg(
+    vgg19_preprocess_input(255.0 * tf.image.resize(image, [_VGG_SIDE] * 2, "bilinear", antialias=True))
+  )
 
 
 class _PlainStep:
@@ -101,16 +102,22 @@ class _PlainStep:
       real = judge(tf.concat([x_hr, m_hr], axis=-1), training=True)
       fake = judge(tf.concat([composed, m_hr], axis=-1), training=True)
       down, right = tf.image.image_gradients(composed - x_hr)
-      loss = (tf.reduce_mean(tf.abs(coarse - x)) + tf.reduce_mean(tf.abs(zoomed - x_hr))
-              + tf.reduce_mean(tf.abs(composed - x_hr)) + tf.reduce_mean(down**2 + right**2)
-              - 0.5 * tf.reduce_mean(fake))
+      loss = (
+        tf.reduce_mean(tf.abs(coarse - x))
+        + tf.reduce_mean(tf.abs(zoomed - x_hr))
+        + tf.reduce_mean(tf.abs(composed - x_hr))
+        + tf.reduce_mean(down**2 + right**2)
+        - 0.5 * tf.reduce_mean(fake)
+      )
       if self._features:
         for weight, image, label in zip((0.01, 1e-5), (coarse, composed), labels):
           loss += weight * tf.reduce_mean(tf.abs(self._features(image) - label))
       judge_loss = tf.reduce_mean(tf.nn.relu(1.0 - real)) + tf.reduce_mean(tf.nn.relu(1.0 + fake))
     variables = [v for net in (coarse_net, sr_net, refine_net) for v in net.trainable_variables]
-    for value, trained, optimizer in ((loss, variables, self._optimizers[0]),
-                                      (judge_loss, judge.trainable_variables, self._optimizers[1])):
+    for value, trained, optimizer in (
+      (loss, variables, self._optimizers[0]),
+      (judge_loss, judge.trainable_variables, self._optimizers[1]),
+    ):
       optimizer.apply_gradients(zip(tape.gradient(value, trained), trained))
     return {"loss/generator": loss, "loss/adversarial_discriminator": judge_loss}
 
@@ -120,11 +127,14 @@ class _OurStep:
 
   def __init__(self, width, precision, vgg_path, batch_size):
     config = JointStageConfig(
-        model=ModelConfig(width=width, scale=_SCALE), discriminator_width=width, seed=0,
-        perceptual_weights=vgg_path or "",
-        loss_weights=LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0),
-        optimizer=OptimizerConfig(iterations=1, learning_rates=(_LEARNING_RATE,), decay_fractions=()),
-        precision=precision)
+      model=ModelConfig(width=width, scale=_SCALE),
+      discriminator_width=width,
+      seed=0,
+      perceptual_weights=vgg_path or "",
+      loss_weights=LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0),
+      optimizer=OptimizerConfig(iterations=1, learning_rates=(_LEARNING_RATE,), decay_fractions=()),
+      precision=precision,
+    )
     loop = LoopConfig(iterations=1, batch_size=batch_size, save_every=1, log_every=1, evaluate_every=1)
     stage = joint_stage(config, loop, devices.make_strategy())
     self.networks = stage.networks
@@ -140,8 +150,11 @@ class _Run:
 
   def __init__(self, kind, precision, batch, arguments, vgg_path):
     keras.utils.set_random_seed(0)
-    self.step = _PlainStep(arguments.width, precision, vgg_path) if kind == "plain" else _OurStep(
-        arguments.width, precision, vgg_path, arguments.batch)
+    self.step = (
+      _PlainStep(arguments.width, precision, vgg_path)
+      if kind == "plain"
+      else _OurStep(arguments.width, precision, vgg_path, arguments.batch)
+    )
     self._batch = batch
     self._function = tf.function(self.step, autograph=False)
 
@@ -157,10 +170,11 @@ class _Run:
   def flops(self):
     return arithmetic.count_flops(self._function.get_concrete_function(self._batch))
 
+
 def _random_batch(size, batch_size):
   rng = np.random.default_rng(0)
   mask = np.zeros((batch_size, size, size, 1), np.float32)
-  mask[:, size // 4:size // 2, size // 4:size // 2] = 1.0
+  mask[:, size // 4 : size // 2, size // 4 : size // 2] = 1.0
   image_hr = rng.random((batch_size, size * _SCALE, size * _SCALE, 3), np.float32)
   image_lr = tf.image.resize(image_hr, [size] * 2, "bicubic", antialias=True)
   return {"image_hr": tf.constant(image_hr), "image_lr": image_lr, "mask_lr": tf.constant(mask)}
@@ -172,8 +186,10 @@ def _peak_mib():
 
 def _measure_time(size, precision, plain_precision, arguments, vgg_path):
   batch = _random_batch(size, arguments.batch)
-  ours, plain = (_Run(kind, of_kind, batch, arguments, vgg_path)
-                 for kind, of_kind in (("ours", precision), ("plain", plain_precision)))
+  ours, plain = (
+    _Run(kind, of_kind, batch, arguments, vgg_path)
+    for kind, of_kind in (("ours", precision), ("plain", plain_precision))
+  )
   model_weights.assign_arrays(plain.step.networks, model_weights.read_arrays(ours.step.networks), "our step")
   our_losses, plain_losses = ours(), plain()
   rates, seconds = [arithmetic.product_rate()], ([], [])
@@ -184,11 +200,16 @@ def _measure_time(size, precision, plain_precision, arguments, vgg_path):
   our_seconds, plain_seconds = (statistics.median(times) for times in seconds)
   ratio = plain_seconds / our_seconds
   return {
-      "ours_s": our_seconds, "plain_s": plain_seconds, "ratio": ratio, "flops": ours.flops(),
-      "rate": statistics.mean(rates),
-      "loss_difference": max(abs(our_losses[name] / value - 1.0) for name, value in plain_losses.items()),
-      "by_kind": (dict(arithmetic.seconds_by_kind(ours).most_common(_SHOWN_KINDS))
-                  if vgg_path and ratio < _WANTED_RATIO else {})}
+    "ours_s": our_seconds,
+    "plain_s": plain_seconds,
+    "ratio": ratio,
+    "flops": ours.flops(),
+    "rate": statistics.mean(rates),
+    "loss_difference": max(abs(our_losses[name] / value - 1.0) for name, value in plain_losses.items()),
+    "by_kind": (
+      dict(arithmetic.seconds_by_kind(ours).most_common(_SHOWN_KINDS)) if vgg_path and ratio < _WANTED_RATIO else {}
+    ),
+  }
 
 
 def _measure_memory(kind, size, precision, arguments, vgg_path):
@@ -201,8 +222,14 @@ def _measure_memory(kind, size, precision, arguments, vgg_path):
 
 def _in_child(what, size, precision, with_vgg, arguments, folder):
   """Runs one measurement in a process of its own and returns its dictionary."""
-  command = [sys.executable, os.path.abspath(__file__), f"--width={arguments.width}", f"--batch={arguments.batch}",
-             f"--rounds={arguments.rounds}", f"--child={what},{size},{precision},{int(with_vgg)},{folder}"]
+  command = [
+    sys.executable,
+    os.path.abspath(__file__),
+    f"--width={arguments.width}",
+    f"--batch={arguments.batch}",
+    f"--rounds={arguments.rounds}",
+    f"--child={what},{size},{precision},{int(with_vgg)},{folder}",
+  ]
   return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
@@ -233,31 +260,40 @@ def main():
   if arguments.child:
     _child(arguments)
     return
-  print(f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, "
-        f"medians of {arguments.rounds} rounds")
-  print("| LR crop | VGG | precision | plain s | ours s | plain / ours | plain MiB | ours MiB | ours TFLOP | share of "
-        "product rate | losses differ by |\n|" + "---|" * 11)
+  print(
+    f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, medians of {arguments.rounds} rounds"
+  )
+  print(
+    "| LR crop | VGG | precision | plain s | ours s | plain / ours | plain MiB | ours MiB | ours TFLOP | share of "
+    "product rate | losses differ by |\n|" + "---|" * 11
+  )
   where = []
   with tempfile.TemporaryDirectory() as folder:
     _write_random_vgg(folder)
     for size in arguments.sizes.split(","):
       for with_vgg in (True, False):
         for precision in _PRECISIONS:
-          row, plain, ours = (_in_child(what, size, precision, with_vgg, arguments, folder)
-                              for what in ("time", "plain", "ours"))
-          print(f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | "
-                f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | "
-                f"{row['flops'] / 1e12:.2f} | "
-                f"{100 * row['flops'] / row['ours_s'] / row['rate']:.0f}% of {row['rate'] / 1e9:.0f} GFLOP/s | "
-                f"{row['loss_difference']:.1e} |", flush=True)
+          row, plain, ours = (
+            _in_child(what, size, precision, with_vgg, arguments, folder) for what in ("time", "plain", "ours")
+          )
+          print(
+            f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | "
+            f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | "
+            f"{row['flops'] / 1e12:.2f} | "
+            f"{100 * row['flops'] / row['ours_s'] / row['rate']:.0f}% of {row['rate'] / 1e9:.0f} GFLOP/s | "
+            f"{row['loss_difference']:.1e} |",
+            flush=True,
+          )
           if row["by_kind"]:
             where.append((size, precision, row["by_kind"]))
     print(f"\nOurs in {_BFLOAT16} beside the plain step in {_FLOAT32}, with VGG19 (wanted: {_WANTED_RATIO_ACROSS})")
     print("| LR crop | plain s | ours s | plain / ours | losses differ by |\n|" + "---|" * 5)
     for size in arguments.sizes.split(","):
       row = _in_child("across", size, _BFLOAT16, True, arguments, folder)
-      print(f"| {size} | {row['plain_s']:.2f} | {row['ours_s']:.2f} | {row['ratio']:.2f} | "
-            f"{row['loss_difference']:.1e} |", flush=True)
+      print(
+        f"| {size} | {row['plain_s']:.2f} | {row['ours_s']:.2f} | {row['ratio']:.2f} | {row['loss_difference']:.1e} |",
+        flush=True,
+      )
   for size, precision, by_kind in where:
     print(f"\nWhere the {size} px, {precision} step with VGG spends its time, seconds per kind of operation:")
     for kind, seconds in by_kind.items():

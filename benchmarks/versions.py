@@ -30,9 +30,20 @@ class _Installation:
   def __init__(self, python, arguments, folder):
     self._result = os.path.join(folder, "result.npy")
     self._process = subprocess.Popen(
-        [python, os.path.abspath(__file__), "--child", f"--model={arguments.model}", f"--masks={arguments.masks}",
-         f"--precision={arguments.precision}", self._result],
-        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+      [
+        python,
+        os.path.abspath(__file__),
+        "--child",
+        f"--model={arguments.model}",
+        f"--masks={arguments.masks}",
+        f"--precision={arguments.precision}",
+        self._result,
+      ],
+      text=True,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.DEVNULL,
+    )
     self.title = self._answer()
 
   def _answer(self):
@@ -58,6 +69,7 @@ def _serve(arguments):
 
   import examples
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
+
   inpainter = PhotoInpainter.load(arguments.model, arguments.precision)
   photos = examples.small_samples()
   masks = {kind: examples.paper_masks(kind, arguments.masks) for kind in _KINDS}
@@ -88,8 +100,10 @@ def main():
     for number, python in enumerate(arguments.pythons):
       os.mkdir(os.path.join(folder, str(number)))
       installations.append(_Installation(python, arguments, os.path.join(folder, str(number))))
-    print(f"model {arguments.model}, {arguments.precision}, {arguments.masks} masks of a kind\n\n| installation | way "
-          "| seconds | x first | processor seconds | x first | largest difference |\n|" + "---|" * 7)
+    print(
+      f"model {arguments.model}, {arguments.precision}, {arguments.masks} masks of a kind\n\n| installation | way "
+      "| seconds | x first | processor seconds | x first | largest difference |\n|" + "---|" * 7
+    )
     for way in _WAYS:
       _compare(installations, way, arguments.masks)
     for installation in installations:
@@ -110,8 +124,11 @@ def _compare(installations, way, count):
         differences[place] = max(differences[place], np.abs(filled - first).max())
   means = [np.mean(times, axis=0) for times in seconds]
   for installation, (wall, processor), difference in zip(installations, means, differences):
-    print(f"| {installation.title} | {way} | {wall:.2f} | {wall / means[0][0]:.2f} | {processor:.2f} | "
-          f"{processor / means[0][1]:.2f} | {difference} |", flush=True)
+    print(
+      f"| {installation.title} | {way} | {wall:.2f} | {wall / means[0][0]:.2f} | {processor:.2f} | "
+      f"{processor / means[0][1]:.2f} | {difference} |",
+      flush=True,
+    )
 
 
 if __name__ == "__main__":

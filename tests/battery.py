@@ -48,8 +48,10 @@ def check_layer(layer, inputs):
   assert np.isfinite(output).all()
   np.testing.assert_allclose(layer(inputs), output, rtol=1e-5, atol=1e-6)
   np.testing.assert_allclose(tf.function(network)(inputs), output, rtol=1e-5, atol=1e-6)
-  assert tuple(layer.compute_output_shape(
-      tf.nest.map_structure(lambda array: tf.TensorShape(array.shape), inputs))) == output.shape
+  assert (
+    tuple(layer.compute_output_shape(tf.nest.map_structure(lambda array: tf.TensorShape(array.shape), inputs)))
+    == output.shape
+  )
   copy = type(layer).from_config(layer.get_config())
   copy(inputs)
   copy.set_weights(layer.get_weights())

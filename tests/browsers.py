@@ -8,8 +8,10 @@ import pytest
 webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium; install it with: pip install '.[test]'")
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-needed = pytest.mark.skipif(not (_CHROMIUM and _DRIVER), reason="no chromium or no chromedriver; install them "
-                            "with: apt-get install -y chromium chromium-driver")
+needed = pytest.mark.skipif(
+  not (_CHROMIUM and _DRIVER),
+  reason="no chromium or no chromedriver; install them with: apt-get install -y chromium chromium-driver",
+)
 
 
 @contextlib.contextmanager
@@ -22,9 +24,20 @@ def chromium(profile, downloads=None):
   """
   options = webdriver.ChromeOptions()
   options.binary_location = _CHROMIUM
-  for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-                   "--no-first-run", "--disable-background-networking", "--disable-component-update",
-                   "--disable-sync", "--no-proxy-server", "--window-size=1280,900", f"--user-data-dir={profile}"):
+  for argument in (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    "--window-size=1280,900",
+    f"--user-data-dir={profile}",
+  ):
     options.add_argument(argument)
   if downloads is not None:
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})

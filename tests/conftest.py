@@ -11,15 +11,28 @@ if _SHARES > 1:
 import tensorflow as tf  # pylint: disable=wrong-import-position
 
 tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 8)
+  tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 8
+)
 
 import numpy as np
 import pytest
 
 # Processes that share the tests by files end together if no long file is begun late.
-_LONGEST_FILES = ("test_overfit.py", "test_saved_model.py", "test_train.py", "test_processes.py", "test_joint_step.py",
-                  "test_generator.py", "test_inpainter.py", "test_portable_exports.py", "test_browser.py",
-                  "test_package.py", "test_precision.py", "test_guarded_step.py", "test_fine_tuning.py")
+_LONGEST_FILES = (
+  "test_overfit.py",
+  "test_saved_model.py",
+  "test_train.py",
+  "test_processes.py",
+  "test_joint_step.py",
+  "test_generator.py",
+  "test_inpainter.py",
+  "test_portable_exports.py",
+  "test_browser.py",
+  "test_package.py",
+  "test_precision.py",
+  "test_guarded_step.py",
+  "test_fine_tuning.py",
+)
 
 
 def pytest_collection_modifyitems(items):
@@ -32,10 +45,12 @@ def pytest_collection_modifyitems(items):
 def random_vgg_weights(tmp_path_factory):
   """A Keras weights file of VGG19 without top, seeded random weights: stands in for the download."""
   from z2i_tf.keras_api import VGG19
+
   network = VGG19(include_top=False, weights=None)
   rng = np.random.default_rng(19)
-  network.set_weights([rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])), w.shape).astype(np.float32)
-                       for w in network.get_weights()])
+  network.set_weights(
+    [rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])), w.shape).astype(np.float32) for w in network.get_weights()]
+  )
   path = str(tmp_path_factory.mktemp("vgg") / "vgg19.h5")
   network.save_weights(path)
   return path
@@ -50,6 +65,7 @@ def two_devices():
 @pytest.fixture(scope="session")
 def four_devices():
   """As `two_devices`, with collective operations that are numbered apart from theirs."""
+
   class Apart(tf.distribute.MirroredStrategy):
     _collective_key_base = 1_000_000  # TensorFlow has it for tests.
 
@@ -60,5 +76,6 @@ def four_devices():
 def eager_functions():
   """See `stand_ins.eagerly`."""
   from tests.training import stand_ins
+
   with stand_ins.eagerly():
     yield

@@ -13,13 +13,17 @@ import z2i_tf
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The same with less to compute.
-_SMALLER = (("crop_size=128", "crop_size=32"), ("batch_size=4", "batch_size=2"), ("epochs=5", "epochs=1"),
-            ("steps_per_epoch=100", "steps_per_epoch=1"))
+_SMALLER = (
+  ("crop_size=128", "crop_size=32"),
+  ("batch_size=4", "batch_size=2"),
+  ("epochs=5", "epochs=1"),
+  ("steps_per_epoch=100", "steps_per_epoch=1"),
+)
 
 
 def _example():
   with open(os.path.join(_ROOT, "README.md"), encoding="utf-8") as file:
-    block, = [block for block in re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL) if "model.fit(" in block]
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL) if "model.fit(" in block]
   return block.strip()
 
 

@@ -47,12 +47,14 @@ def test_resizes_compile_and_know_their_static_shape():
 def test_compose_takes_the_hole_from_the_first():
   mask = np.array([1, 0], np.float32).reshape(1, 1, 2, 1)
   np.testing.assert_array_equal(
-      image_ops.compose(np.full((1, 1, 2, 1), 5.0), np.full((1, 1, 2, 1), 7.0), mask)[0, 0, :, 0], [5, 7])
+    image_ops.compose(np.full((1, 1, 2, 1), 5.0), np.full((1, 1, 2, 1), 7.0), mask)[0, 0, :, 0], [5, 7]
+  )
 
 
 def test_floats_are_rounded_not_truncated():
   np.testing.assert_array_equal(
-      image_ops.to_levels(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255])
+    image_ops.to_levels(np.array([-1.0, 0.6 / 255, 99.5 / 255 + 1e-6, 1.7])), [0, 1, 100, 255]
+  )
 
 
 @pytest.mark.parametrize("height, width", [(8, 16), (9, 15), (3, 1), (2, 33), (1, 1)])
@@ -68,8 +70,12 @@ def test_padding_reflects_to_the_multiple(height, width):
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
 def test_shrinking_looks_as_far_as_its_reach_says(factor):
   side = 12 * factor
-  weights = np.stack([image_ops.downscale_bicubic(impulse[None, :, None, None] * np.ones([1, 1, side, 1]), factor)
-                      [0, 6, 6, 0] for impulse in np.eye(side)])
+  weights = np.stack(
+    [
+      image_ops.downscale_bicubic(impulse[None, :, None, None] * np.ones([1, 1, side, 1]), factor)[0, 6, 6, 0]
+      for impulse in np.eye(side)
+    ]
+  )
   seen = np.flatnonzero(np.abs(weights) > 1e-7)
   reach = image_ops.downscale_bicubic_reach(factor)
   assert (seen[0], seen[-1]) == (6 * factor - reach, 7 * factor - 1 + reach)
@@ -80,5 +86,5 @@ def test_masks_grow_by_squares(radius):
   mask = np.zeros((1, 9, 11, 1), np.float32)
   mask[0, 4, 1] = 1
   expected = np.zeros_like(mask)
-  expected[0, 4 - radius:5 + radius, max(0, 1 - radius):2 + radius] = 1
+  expected[0, 4 - radius : 5 + radius, max(0, 1 - radius) : 2 + radius] = 1
   np.testing.assert_array_equal(image_ops.dilate(mask, radius), expected)

@@ -11,31 +11,31 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PACKAGE = os.path.join(_ROOT, "z2i_tf")
 _OPEN = {"conventions", "errors", "keras_api", "system"}
 _ALLOWED = {
-    "__init__": {"*"},
-    "__main__": {"cli"},
-    "conventions": set(),
-    "errors": set(),
-    "keras_api": set(),
-    "system": set(),
-    "image_ops": set(),
-    "images": set(),
-    "keras_inpainter": {"models", "training", "inference"},
-    "masks": set(),
-    "layers": {"image_ops"},
-    "losses": {"image_ops"},
-    "models": {"layers", "image_ops"},
-    "datasets": {"masks", "images", "image_ops"},
-    "evaluation": {"image_ops"},
-    "analyses": {"evaluation", "images", "masks"},
-    "report": {"analyses", "evaluation", "images", "masks"},
-    "study": {"analyses", "images", "web"},
-    "web": set(),
-    "app": {"web", "inference", "images"},
-    "training": {"models", "losses", "evaluation", "image_ops"},
-    "inference": {"layers", "models", "images", "image_ops"},
-    "export": {"inference", "layers", "models", "images", "image_ops"},
-    "compat": {"models"},
-    "cli": {"*"},
+  "__init__": {"*"},
+  "__main__": {"cli"},
+  "conventions": set(),
+  "errors": set(),
+  "keras_api": set(),
+  "system": set(),
+  "image_ops": set(),
+  "images": set(),
+  "keras_inpainter": {"models", "training", "inference"},
+  "masks": set(),
+  "layers": {"image_ops"},
+  "losses": {"image_ops"},
+  "models": {"layers", "image_ops"},
+  "datasets": {"masks", "images", "image_ops"},
+  "evaluation": {"image_ops"},
+  "analyses": {"evaluation", "images", "masks"},
+  "report": {"analyses", "evaluation", "images", "masks"},
+  "study": {"analyses", "images", "web"},
+  "web": set(),
+  "app": {"web", "inference", "images"},
+  "training": {"models", "losses", "evaluation", "image_ops"},
+  "inference": {"layers", "models", "images", "image_ops"},
+  "export": {"inference", "layers", "models", "images", "image_ops"},
+  "compat": {"models"},
+  "cli": {"*"},
 }
 
 
@@ -71,20 +71,27 @@ def test_file_imports_only_what_its_package_may(path, tree):
 
 def test_keras_is_named_in_one_place():
   for path, tree in _sources():
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "keras"
-            and isinstance(node.value, ast.Name) and node.value.id == "tf"]
+    uses = [
+      node
+      for node in ast.walk(tree)
+      if isinstance(node, ast.Attribute)
+      and node.attr == "keras"
+      and isinstance(node.value, ast.Name)
+      and node.value.id == "tf"
+    ]
     assert not uses or path == "keras_api.py", path
 
 
 def test_help_and_flag_errors_do_not_import_tensorflow():
   script = (
-      "import sys, z2i_tf; from z2i_tf.cli.main import main, COMMANDS\n"
-      "assert main(['--help']) == 0\n"
-      "assert all(main([name, '--help']) == 0 for name in COMMANDS)\n"
-      "assert main(['train', '--widht=3']) == 2 and main(['train']) == 2 and main(['pretrain']) == 2\n"
-      "assert main(['paint']) == 2\n"
-      "assert main(['recipe', '--work_dir=x', '--stages=nowhere.cfg']) == 2\n"
-      "assert not {'tensorflow', 'cv2', 'numpy'} & set(sys.modules), sorted(sys.modules)\n")
+    "import sys, z2i_tf; from z2i_tf.cli.main import main, COMMANDS\n"
+    "assert main(['--help']) == 0\n"
+    "assert all(main([name, '--help']) == 0 for name in COMMANDS)\n"
+    "assert main(['train', '--widht=3']) == 2 and main(['train']) == 2 and main(['pretrain']) == 2\n"
+    "assert main(['paint']) == 2\n"
+    "assert main(['recipe', '--work_dir=x', '--stages=nowhere.cfg']) == 2\n"
+    "assert not {'tensorflow', 'cv2', 'numpy'} & set(sys.modules), sorted(sys.modules)\n"
+  )
   done = subprocess.run([sys.executable, "-c", script], cwd=_ROOT, capture_output=True, text=True, check=False)
   assert done.returncode == 0, done.stderr
   assert "did you mean --width" in done.stderr

@@ -20,8 +20,11 @@ _WEIGHTS = z2i_tf.LossWeights(weight_l1_sr=0.5, weight_vgg_coarse=0.0, weight_vg
 
 def _dataset(build=z2i_tf.training_dataset):
   masks = z2i_tf.MaskMixture.parse("small", 64)
-  return build(z2i_tf.FolderSource(os.path.join(_ROOT, "data", "images")),
-               z2i_tf.ExampleConfig(crop_size=16, scale=2, masks=masks, seed=0), batch_size=2)
+  return build(
+    z2i_tf.FolderSource(os.path.join(_ROOT, "data", "images")),
+    z2i_tf.ExampleConfig(crop_size=16, scale=2, masks=masks, seed=0),
+    batch_size=2,
+  )
 
 
 def _model():
@@ -41,8 +44,9 @@ def _trained():
   """
   model = _model()
   model.compile(z2i_tf.keras.optimizers.Adam(1e-3), loss_weights=_WEIGHTS, run_eagerly=True)
-  history = model.fit(_dataset(), steps_per_epoch=2, epochs=2, validation_data=_dataset(z2i_tf.validation_dataset),
-                      verbose=0)
+  history = model.fit(
+    _dataset(), steps_per_epoch=2, epochs=2, validation_data=_dataset(z2i_tf.validation_dataset), verbose=0
+  )
   return model, history.history
 
 
@@ -58,8 +62,18 @@ def test_is_built_and_has_a_summary():
 def test_fit_reports_the_package_s_losses_and_trains(trained):
   model, history = trained
   assert int(model.optimizer.iterations) == 4 and len(model.layers) == 3
-  assert {"loss", "l1_coarse", "l1_sr", "l1_refine", "gradient", "psnr_result", "gradient_norm_refine",
-          "val_loss", "val_hole_psnr_result", "val_ssim_composed_hr"} <= set(history)
+  assert {
+    "loss",
+    "l1_coarse",
+    "l1_sr",
+    "l1_refine",
+    "gradient",
+    "psnr_result",
+    "gradient_norm_refine",
+    "val_loss",
+    "val_hole_psnr_result",
+    "val_ssim_composed_hr",
+  } <= set(history)
   for prefix in ("", "val_"):
     terms = {name: np.array(history[prefix + name]) for name in ("l1_coarse", "l1_sr", "l1_refine", "gradient")}
     np.testing.assert_allclose(history[prefix + "loss"], sum(terms.values()) - 0.5 * terms["l1_sr"], rtol=1e-4)
@@ -70,12 +84,18 @@ def test_evaluate_gives_means_over_examples(trained):
   model, _ = trained
   batches = list(_dataset(z2i_tf.validation_dataset).unbatch().batch(3))  # 3 examples and 1.
   assert [len(batch["mask_lr"]) for batch in batches] == [3, 1]
-  found = model.evaluate(tf.data.Dataset.from_generator(
-      lambda: iter(batches), output_signature={name: tf.TensorSpec([None, *array.shape[1:]])
-                                               for name, array in batches[0].items()}), return_dict=True, verbose=0)
+  found = model.evaluate(
+    tf.data.Dataset.from_generator(
+      lambda: iter(batches),
+      output_signature={name: tf.TensorSpec([None, *array.shape[1:]]) for name, array in batches[0].items()},
+    ),
+    return_dict=True,
+    verbose=0,
+  )
   stages = [model(batch)["coarse"] for batch in batches]
-  errors = np.concatenate([np.abs(stage - batch["image_lr"]).mean(axis=(1, 2, 3))
-                           for stage, batch in zip(stages, batches)])
+  errors = np.concatenate(
+    [np.abs(stage - batch["image_lr"]).mean(axis=(1, 2, 3)) for stage, batch in zip(stages, batches)]
+  )
   np.testing.assert_allclose(found["l1_coarse"], errors.mean(), rtol=1e-4)
 
 
@@ -107,15 +127,23 @@ def test_keras_files_are_loaded_in_a_fresh_process(trained, tmp_path):
   batch = next(iter(_dataset(z2i_tf.validation_dataset)))
   model.save(tmp_path / "model.keras")
   np.savez(tmp_path / "batch.npz", **{name: array.numpy() for name, array in batch.items()})
-  script = ("import sys, numpy as np\nimport z2i_tf\n"
-            "model = z2i_tf.keras.models.load_model('model.keras')\n"
-            "assert type(model) is z2i_tf.ZoomInpainter and model.max_thickness_px == 31.0\n"
-            "assert int(model.optimizer.iterations) == 4, model.optimizer\n"
-            "batch = dict(np.load('batch.npz'))\n"
-            "np.savez('result.npz', **model.predict(batch, verbose=0), momentum=model.optimizer.variables[1])\n"
-            "assert model.get_compile_config()['loss_weights']['weight_l1_sr'] == 0.5\n")
-  done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
-                        env={**os.environ, "PYTHONPATH": _ROOT})
+  script = (
+    "import sys, numpy as np\nimport z2i_tf\n"
+    "model = z2i_tf.keras.models.load_model('model.keras')\n"
+    "assert type(model) is z2i_tf.ZoomInpainter and model.max_thickness_px == 31.0\n"
+    "assert int(model.optimizer.iterations) == 4, model.optimizer\n"
+    "batch = dict(np.load('batch.npz'))\n"
+    "np.savez('result.npz', **model.predict(batch, verbose=0), momentum=model.optimizer.variables[1])\n"
+    "assert model.get_compile_config()['loss_weights']['weight_l1_sr'] == 0.5\n"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", script],
+    cwd=tmp_path,
+    capture_output=True,
+    text=True,
+    check=False,
+    env={**os.environ, "PYTHONPATH": _ROOT},
+  )
   assert done.returncode == 0 and done.stderr == "", done.stderr
   found = np.load(tmp_path / "result.npz")
   np.testing.assert_array_equal(found["momentum"], model.optimizer.variables[1])
@@ -139,9 +167,12 @@ def test_a_model_folder_is_written_and_loaded_again(trained, tmp_path):
 
 def test_unusable_arguments_are_refused():
   model = _model()
-  for arguments, message in (({"loss": "mse"}, "Received: loss"), ({"loss_weights": [1.0]}, "must be LossWeights"),
-                             ({"loss_weights": z2i_tf.LossWeights()}, "weight_adversarial of 0"),
-                             ({"l1_normalization": "hull"}, "Received: l1_normalization='hull'")):
+  for arguments, message in (
+    ({"loss": "mse"}, "Received: loss"),
+    ({"loss_weights": [1.0]}, "must be LossWeights"),
+    ({"loss_weights": z2i_tf.LossWeights()}, "weight_adversarial of 0"),
+    ({"l1_normalization": "hull"}, "Received: l1_normalization='hull'"),
+  ):
     with pytest.raises(ValueError, match=message):
       model.compile(**arguments)
   model.compile(run_eagerly=True)

@@ -17,8 +17,14 @@ def _make(tmp_path, *arguments):
   """Runs make with the folder's programs first, says what would be done."""
   environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
   environment["PATH"] = f"{tmp_path}{os.pathsep}{environment['PATH']}"
-  return subprocess.run(["make", "--dry-run", f"VENV={tmp_path / 'venv'}", *arguments, "test"], cwd=_ROOT,
-                        env=environment, capture_output=True, text=True, check=False)
+  return subprocess.run(
+    ["make", "--dry-run", f"VENV={tmp_path / 'venv'}", *arguments, "test"],
+    cwd=_ROOT,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
 
 
 def _write_program(path, text):
@@ -34,8 +40,9 @@ def test_a_python_that_does_not_work_is_passed_over(tmp_path):
   assert f"Installing z2i_tf for Python {_VERSION}" in done.stdout and f"constraints/{_VERSION}.txt" in done.stdout
 
 
-@pytest.mark.parametrize("text, found", [
-    ('case "$2" in *ensurepip*) ;; *) echo 3.9.1;; esac', "3.9.1"), ("exit 127", "no working Python")])
+@pytest.mark.parametrize(
+  "text, found", [('case "$2" in *ensurepip*) ;; *) echo 3.9.1;; esac', "3.9.1"), ("exit 127", "no working Python")]
+)
 def test_another_python_is_refused_in_one_line(tmp_path, text, found):
   _write_program(tmp_path / "python", text)
   done = _make(tmp_path, f"PYTHON={tmp_path / 'python'}")

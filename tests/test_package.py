@@ -17,27 +17,51 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
   for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
     shutil.copy(os.path.join(_ROOT, name), sources)
   subprocess.run(
-      [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-       "--wheel-dir", str(tmp_path), str(sources)], check=True, cwd=tmp_path)
-  wheel, = tmp_path.glob("*.whl")
+    [
+      sys.executable,
+      "-m",
+      "pip",
+      "wheel",
+      "--quiet",
+      "--no-deps",
+      "--no-build-isolation",
+      "--wheel-dir",
+      str(tmp_path),
+      str(sources),
+    ],
+    check=True,
+    cwd=tmp_path,
+  )
+  (wheel,) = tmp_path.glob("*.whl")
   with zipfile.ZipFile(wheel) as file:
     assert not [name for name in file.namelist() if name.startswith(("tests", "benchmarks"))]
-    assets = {path.relative_to(sources).as_posix() for path in (sources / "z2i_tf" / "assets").rglob("*")
-              if path.is_file()}
+    assets = {
+      path.relative_to(sources).as_posix() for path in (sources / "z2i_tf" / "assets").rglob("*") if path.is_file()
+    }
     assert {"z2i_tf/assets/compact/model.npz", "z2i_tf/assets/full/model.npz"} < assets <= set(file.namelist())
     assert {f"z2i_tf/study/page/{name}" for name in ("index.html", "study.js", "api.js", "study.css")} <= set(
-        file.namelist())
+      file.namelist()
+    )
     assert {f"z2i_tf/app/static/{name}" for name in ("index.html", "app.css", "main.js", "view.js")} <= set(
-        file.namelist())
+      file.namelist()
+    )
     assert "z2i_tf/app/openapi.json" in file.namelist()
     file.extractall(tmp_path / "site")
   data = os.path.join(_ROOT, "data")
-  script = ("import z2i_tf, sys\nfrom z2i_tf.cli.main import main\n"
-            f"assert z2i_tf.__file__.startswith({str(tmp_path)!r}), z2i_tf.__file__\n"
-            f"sys.exit(main(['inpaint', '--image={data}/images/astronaut.jpg',"
-            f" '--mask={data}/masks/astronaut.png', '--output=result.png']))\n")
-  done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
-                        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, check=False)
+  script = (
+    "import z2i_tf, sys\nfrom z2i_tf.cli.main import main\n"
+    f"assert z2i_tf.__file__.startswith({str(tmp_path)!r}), z2i_tf.__file__\n"
+    f"sys.exit(main(['inpaint', '--image={data}/images/astronaut.jpg',"
+    f" '--mask={data}/masks/astronaut.png', '--output=result.png']))\n"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", script],
+    cwd=tmp_path,
+    capture_output=True,
+    text=True,
+    env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+    check=False,
+  )
   assert done.returncode == 0, done.stderr
   assert (tmp_path / "result.png").is_file()
 

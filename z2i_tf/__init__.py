@@ -13,18 +13,18 @@ from z2i_tf.system import quiet_tensorflow
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "ExampleConfig": "z2i_tf.datasets.pipelines",
-    "FolderSource": "z2i_tf.datasets.sources",
-    "Inpainter": "z2i_tf.inference.inpainter",
-    "InputError": "z2i_tf.errors",
-    "LossWeights": "z2i_tf.training.config",
-    "MaskMixture": "z2i_tf.masks.mixture",
-    "ModelConfig": "z2i_tf.models.zoom_inpainter",
-    "ZoomInpainter": "z2i_tf.keras_inpainter",
-    "keras": "z2i_tf.keras_api",
-    "load_model": "z2i_tf.keras_inpainter",
-    "training_dataset": "z2i_tf.datasets.pipelines",
-    "validation_dataset": "z2i_tf.datasets.pipelines",
+  "ExampleConfig": "z2i_tf.datasets.pipelines",
+  "FolderSource": "z2i_tf.datasets.sources",
+  "Inpainter": "z2i_tf.inference.inpainter",
+  "InputError": "z2i_tf.errors",
+  "LossWeights": "z2i_tf.training.config",
+  "MaskMixture": "z2i_tf.masks.mixture",
+  "ModelConfig": "z2i_tf.models.zoom_inpainter",
+  "ZoomInpainter": "z2i_tf.keras_inpainter",
+  "keras": "z2i_tf.keras_api",
+  "load_model": "z2i_tf.keras_inpainter",
+  "training_dataset": "z2i_tf.datasets.pipelines",
+  "validation_dataset": "z2i_tf.datasets.pipelines",
 }
 _WITHOUT_TENSORFLOW = ("InputError",)
 

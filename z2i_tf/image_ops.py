@@ -42,7 +42,8 @@ def upscale_nearest(image: tf.Tensor, factor: int) -> tf.Tensor:
   channels = image.shape[-1]
   # (Reshaped, not indexed by new axes: TFLite slices no more than five.)
   spread = tf.broadcast_to(
-      tf.reshape(image, [batch, height, 1, width, 1, channels]), [batch, height, factor, width, factor, channels])
+    tf.reshape(image, [batch, height, 1, width, 1, channels]), [batch, height, factor, width, factor, channels]
+  )
   result = tf.reshape(spread, [batch, height * factor, width * factor, channels])
   result.set_shape([image.shape[0]] + [side and side * factor for side in image.shape[1:3]] + [channels])
   return result
@@ -79,8 +80,9 @@ def _resize_by_factor(image, multiply, divide, matrix_of):
     return image
   height, width = tf.unstack(tf.shape(image)[1:3])
   result = _resize(image, height * multiply // divide, width * multiply // divide, matrix_of)
-  result.set_shape([image.shape[0]] + [side and side * multiply // divide for side in image.shape[1:3]]
-                   + [image.shape[3]])
+  result.set_shape(
+    [image.shape[0]] + [side and side * multiply // divide for side in image.shape[1:3]] + [image.shape[3]]
+  )
   return result
 
 

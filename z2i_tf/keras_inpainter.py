@@ -33,9 +33,21 @@ from z2i_tf.training.joint_step import JointStep
 PIXEL_LOSSES = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)
 _TOTAL = "loss/generator"
 # What is reported, as Keras calls it.
-_REPORTED = ("loss", "l1_coarse", "l1_sr", "l1_refine", "gradient", "hole_ratio", "hole_psnr_result", "hole_l1_result",
-             *(f"{measure}_{stage}" for measure in ("psnr", "ssim", "l1")
-               for stage in (conventions.RESULT, conventions.COMPOSED_HR)))
+_REPORTED = (
+  "loss",
+  "l1_coarse",
+  "l1_sr",
+  "l1_refine",
+  "gradient",
+  "hole_ratio",
+  "hole_psnr_result",
+  "hole_l1_result",
+  *(
+    f"{measure}_{stage}"
+    for measure in ("psnr", "ssim", "l1")
+    for stage in (conventions.RESULT, conventions.COMPOSED_HR)
+  ),
+)
 
 
 def load_model(model: str | os.PathLike = model_store.DEFAULT) -> "ZoomInpainter":
@@ -63,8 +75,12 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     gradient_norm_*: of each network while training, before clipping.
   """
 
-  def __init__(self, config: zoom_inpainter.ModelConfig = zoom_inpainter.ModelConfig(),
-               max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX, **kwargs):
+  def __init__(
+    self,
+    config: zoom_inpainter.ModelConfig = zoom_inpainter.ModelConfig(),
+    max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX,
+    **kwargs,
+  ):
     """Builds networks with random weights.
 
     Args:
@@ -79,9 +95,15 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
   def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "max_thickness_px": self.max_thickness_px}
 
-  def compile(self, optimizer: str | optimizers.Optimizer = "adam", loss_weights: LossWeights = PIXEL_LOSSES,
-              l1_normalization: str = OVER_IMAGE, gradient_clip_norm: float = 0.0, freeze_batch_norm: bool = False,
-              **kwargs) -> None:
+  def compile(
+    self,
+    optimizer: str | optimizers.Optimizer = "adam",
+    loss_weights: LossWeights = PIXEL_LOSSES,
+    l1_normalization: str = OVER_IMAGE,
+    gradient_clip_norm: float = 0.0,
+    freeze_batch_norm: bool = False,
+    **kwargs,
+  ) -> None:
     """Says how `fit` trains.
 
     Args:
@@ -96,16 +118,23 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     """
     unknown = set(kwargs) - {"run_eagerly", "jit_compile", "steps_per_execution"}
     if unknown:
-      raise ValueError("The losses are those of the package, see `loss_weights`. Received: "
-                       f"{', '.join(sorted(unknown))}")
+      raise ValueError(
+        f"The losses are those of the package, see `loss_weights`. Received: {', '.join(sorted(unknown))}"
+      )
     if not isinstance(loss_weights, LossWeights) or loss_weights.use_vgg or loss_weights.use_discriminator:
-      raise ValueError("loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and "
-                       f"weight_adversarial of 0; z2i train has these terms. Received: {loss_weights}")
+      raise ValueError(
+        "loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and "
+        f"weight_adversarial of 0; z2i train has these terms. Received: {loss_weights}"
+      )
     check_l1_normalization(l1_normalization)
     for network in (self.coarse_net, self.refinement_net):
       freeze_batch_norms(network, freeze_batch_norm)
-    self._run.settings = {"loss_weights": dataclasses.asdict(loss_weights), "l1_normalization": l1_normalization,
-                          "gradient_clip_norm": gradient_clip_norm, "freeze_batch_norm": freeze_batch_norm}
+    self._run.settings = {
+      "loss_weights": dataclasses.asdict(loss_weights),
+      "l1_normalization": l1_normalization,
+      "gradient_clip_norm": gradient_clip_norm,
+      "freeze_batch_norm": freeze_batch_norm,
+    }
     with self.distribute_strategy.scope():
       names = [*_REPORTED, *("gradient_norm_" + name for name in self.networks)]
       self._run.means = {name: Mean(name=name) for name in names}
@@ -118,8 +147,13 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
 
   def compile_from_config(self, config: Mapping[str, Any]) -> None:
     """Calls `compile` with what `get_compile_config` returned, and makes the optimizer's variables."""
-    self.compile(**{**config, "optimizer": optimizers.deserialize(config["optimizer"]),
-                    "loss_weights": LossWeights(**config["loss_weights"])})
+    self.compile(
+      **{
+        **config,
+        "optimizer": optimizers.deserialize(config["optimizer"]),
+        "loss_weights": LossWeights(**config["loss_weights"]),
+      }
+    )
     self.optimizer.build([variable for network in self.networks.values() for variable in network.trainable_variables])
 
   @property
@@ -154,8 +188,9 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     except OSError as error:
       raise InputError(f"{folder}: cannot write the model: {error.strerror or error}") from error
     description = {"model": dataclasses.asdict(self.model_config)}
-    return model_weights.write_model_file(folder, model_weights.read_arrays(self.networks),
-                                        with_max_thickness(description, self.max_thickness_px))
+    return model_weights.write_model_file(
+      folder, model_weights.read_arrays(self.networks), with_max_thickness(description, self.max_thickness_px)
+    )
 
   @property
   def _replicas(self):
@@ -164,8 +199,17 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
   def _step(self, data):
     """Returns the update for batches of this size."""
     settings, batch_size = self._run.settings, _count(data) * self._replicas
-    return JointStep(self, None, None, LossWeights(**settings["loss_weights"]), self.optimizer, None, batch_size,
-                     settings["gradient_clip_norm"], settings["l1_normalization"])
+    return JointStep(
+      self,
+      None,
+      None,
+      LossWeights(**settings["loss_weights"]),
+      self.optimizer,
+      None,
+      batch_size,
+      settings["gradient_clip_norm"],
+      settings["l1_normalization"],
+    )
 
   def _reported(self, scalars, data):
     """Adds scalars, whose sum over the replicas is the global value, to their means; returns these by Keras' names."""
@@ -182,8 +226,10 @@ def _batch(data):
   """Returns the dict of what Keras gives to a step; raises ValueError if it is something else."""
   inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
   if not isinstance(inputs, Mapping) or targets is not None or weights is not None:
-    raise ValueError("Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset, without "
-                     f"targets and weights. Received: {type(data).__name__} with {type(inputs).__name__}")
+    raise ValueError(
+      "Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset, without "
+      f"targets and weights. Received: {type(data).__name__} with {type(inputs).__name__}"
+    )
   return inputs
 
 

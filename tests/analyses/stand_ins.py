@@ -24,21 +24,43 @@ def write_run(folder):
     images = []
     for number in range(COUNT):
       mask = np.zeros((SIDE, SIDE), np.uint8)
-      mask[:int(SIDE * share) - (COUNT - 1 - number) % int(SIDE * share), 3:20] = 1
-      images.append({"name": image_name(number), "image": "00", "mask": "11", "height": SIDE, "width": SIDE,
-                     "hole_ratio": mask.mean()})
+      mask[: int(SIDE * share) - (COUNT - 1 - number) % int(SIDE * share), 3:20] = 1
+      images.append(
+        {
+          "name": image_name(number),
+          "image": "00",
+          "mask": "11",
+          "height": SIDE,
+          "width": SIDE,
+          "hole_ratio": mask.mean(),
+        }
+      )
       pictures = {"original": original(number), **{method: _gray(level_of(method, number)) for method in METHODS}}
       for kind, picture in pictures.items():
         image_files.write_rgb(_path(folder, kind, test_set, number), picture)
       image_files.write_mask(_path(folder, "mask", test_set, number), mask)
     test_sets[test_set] = {"hash": "22", "images": images}
-    scores[test_set] = {method: {"PSNR": [20.0 + number + place for number in range(COUNT)],
-                                 "hole PSNR": [10.0 + number + place for number in range(COUNT)]}
-                        for place, method in enumerate(METHODS)}
+    scores[test_set] = {
+      method: {
+        "PSNR": [20.0 + number + place for number in range(COUNT)],
+        "hole PSNR": [10.0 + number + place for number in range(COUNT)],
+      }
+      for place, method in enumerate(METHODS)
+    }
   scores["small"]["second"]["PSNR"][2] = "inf"
-  return records.write_record(str(folder), "comparison", {
-      "manifest": {"versions": {"z2i_tf": "1.0"}, "settings": {}}, "test_sets": test_sets, "scores": scores,
-      "set_scores": {}, "methods": {method: {"kind": "results"} for method in METHODS}, "notes": [], "pictures": []})
+  return records.write_record(
+    str(folder),
+    "comparison",
+    {
+      "manifest": {"versions": {"z2i_tf": "1.0"}, "settings": {}},
+      "test_sets": test_sets,
+      "scores": scores,
+      "set_scores": {},
+      "methods": {method: {"kind": "results"} for method in METHODS},
+      "notes": [],
+      "pictures": [],
+    },
+  )
 
 
 def original(number):

@@ -38,9 +38,10 @@ def _inputs(tmp_path):
 
 
 _COMMANDS = {
-    "mask-stats": (["--count=1", "--size=16x16"], "z2i_tf.analyses.mask_statistics.draw"),
-    "complexity": (["--count=1", "--size=16x16", "--image_dir={}/images"], "z2i_tf.cli.measured_models.measured_on"),
-    "intermediate": (["--image_dir={}/images", "--mask_dir={}/masks"], "z2i_tf.inference.model_store.load_predictor")}
+  "mask-stats": (["--count=1", "--size=16x16"], "z2i_tf.analyses.mask_statistics.draw"),
+  "complexity": (["--count=1", "--size=16x16", "--image_dir={}/images"], "z2i_tf.cli.measured_models.measured_on"),
+  "intermediate": (["--image_dir={}/images", "--mask_dir={}/masks"], "z2i_tf.inference.model_store.load_predictor"),
+}
 
 
 def _nothing_starts(*_):
@@ -60,8 +61,9 @@ def test_it_is_refused_before_anything_long(inputs, capsys, monkeypatch, command
   assert os.listdir(inputs / "out") == ["comparison.json"]
 
 
-@pytest.mark.parametrize("command, kind", [("complexity", "images"), ("intermediate", "images"),
-                                           ("intermediate", "masks")])
+@pytest.mark.parametrize(
+  "command, kind", [("complexity", "images"), ("intermediate", "images"), ("intermediate", "masks")]
+)
 def test_inputs_are_not_mixed_with_results(inputs, capsys, monkeypatch, command, kind):
   arguments, first_step = _COMMANDS[command]
   monkeypatch.setattr(first_step, _nothing_starts)

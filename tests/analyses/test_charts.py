@@ -8,8 +8,9 @@ from z2i_tf.errors import InputError
 
 
 def _draw_all(folder):
-  charts.bar_chart(f"{folder}/bars.png", "bars", ["a", "b"], {"x": [1, 2], "y": [3, float("nan")]}, "y", "{:.1f}",
-                   lowest=0.5)
+  charts.bar_chart(
+    f"{folder}/bars.png", "bars", ["a", "b"], {"x": [1, 2], "y": [3, float("nan")]}, "y", "{:.1f}", lowest=0.5
+  )
   charts.bar_chart(f"{folder}/across.png", "across", ["a", "b"], {"x": [float("inf"), -2]}, "y", horizontal=True)
   charts.line_chart(f"{folder}/lines.png", "lines", [1, 2, 4], {"x": [1, 2, 3], "y": [3, 2, 1]}, "x", "y")
   charts.histogram(f"{folder}/histogram.png", "histogram", [0, 1, 2], {"x": [1, 2], "y": [2, 1]}, "x", "y")

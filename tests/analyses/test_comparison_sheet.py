@@ -32,7 +32,7 @@ def test_columns_are_as_wide_as_their_texts_and_texts_are_where_they_belong():
   (top, left), (_, right) = (_place(sheet, image) for image in rows[0])
   assert right - left > 60
   below = _place(sheet, rows[1][0])[0]
-  assert (sheet[top + 9:below, left:right] == 0).any() and (sheet[:top, left:right] == 0).any()
+  assert (sheet[top + 9 : below, left:right] == 0).any() and (sheet[:top, left:right] == 0).any()
   assert below - top - 9 > 20
   tight = comparison_sheet.draw_sheet(["a", "b"], rows)
   assert _place(tight, rows[1][0])[0] - _place(tight, rows[0][0])[0] - 9 < 10
@@ -44,7 +44,7 @@ def test_sizes_at_which_images_are_shown():
   assert comparison_sheet.display_shape(256, 200) == (256, 200)
   assert comparison_sheet.display_shape(1920, 1080) == (384, 216)
   assert comparison_sheet.display_shape(40, 30) == (160, 120)
-  image, = _images((2, 3))
+  (image,) = _images((2, 3))
   np.testing.assert_array_equal(comparison_sheet.at_size(image, (4, 6)), image.repeat(2, 0).repeat(2, 1))
   assert comparison_sheet.at_size(np.full((20, 20, 3), 7, np.uint8), (5, 5)).tolist() == [[[7] * 3] * 5] * 5
 

@@ -37,8 +37,16 @@ def _folders(tmp_path):
 
 
 def _run(folders, *flags):
-  return main(["intermediate", f"--image_dir={folders}/images", f"--mask_dir={folders}/masks", "--count=2",
-               f"--output_dir={folders}/out", *flags])
+  return main(
+    [
+      "intermediate",
+      f"--image_dir={folders}/images",
+      f"--mask_dir={folders}/masks",
+      "--count=2",
+      f"--output_dir={folders}/out",
+      *flags,
+    ]
+  )
 
 
 def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
@@ -63,14 +71,24 @@ def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
 
 
 def test_the_sheet_has_a_row_of_crops_only_if_asked_for():
-  example = intermediate.Example("a", np.zeros((32, 32, 3), np.uint8), np.eye(32, dtype=np.uint8), {
-      "coarse": np.zeros((32, 32, 3), np.uint8), "zoomed": np.zeros((64, 64, 3), np.uint8),
-      "refined": np.zeros((64, 64, 3), np.uint8), "result": np.zeros((32, 32, 3), np.uint8)})
+  example = intermediate.Example(
+    "a",
+    np.zeros((32, 32, 3), np.uint8),
+    np.eye(32, dtype=np.uint8),
+    {
+      "coarse": np.zeros((32, 32, 3), np.uint8),
+      "zoomed": np.zeros((64, 64, 3), np.uint8),
+      "refined": np.zeros((64, 64, 3), np.uint8),
+      "result": np.zeros((32, 32, 3), np.uint8),
+    },
+  )
   assert len(intermediate.draw([example], 2, "auto")) > len(intermediate.draw([example], 2, "none")) + 60
 
 
-@pytest.mark.parametrize("flags, message", [
-    (["--mask_dir=nowhere"], "nowhere"), (["--model=nowhere"], "nowhere"), (["--precision=x"], "--precision")])
+@pytest.mark.parametrize(
+  "flags, message",
+  [(["--mask_dir=nowhere"], "nowhere"), (["--model=nowhere"], "nowhere"), (["--precision=x"], "--precision")],
+)
 def test_bad_input_is_one_line(folders, capsys, flags, message):
   assert _run(folders, *flags) == 2
   error = capsys.readouterr().err

@@ -9,13 +9,17 @@ from z2i_tf.analyses import paper
 # Of every column as the paper prints it: the sum of place (1 for the first row) times value. A wrong digit changes it,
 # two that are swapped within a row or a column do, too.
 _SUMS_1 = {
-    (paper.SMALL, paper.PLACES2): "509.49 14.5730 14.7537 0.06652",
-    (paper.SMALL, paper.DIV2K): "498.54 14.6133 14.7783 0.06384",
-    (paper.LARGE, paper.PLACES2): "406.58 13.7083 14.0097 0.22092",
-    (paper.LARGE, paper.DIV2K): "396.51 13.5187 13.8716 0.24691"}
+  (paper.SMALL, paper.PLACES2): "509.49 14.5730 14.7537 0.06652",
+  (paper.SMALL, paper.DIV2K): "498.54 14.6133 14.7783 0.06384",
+  (paper.LARGE, paper.PLACES2): "406.58 13.7083 14.0097 0.22092",
+  (paper.LARGE, paper.DIV2K): "396.51 13.5187 13.8716 0.24691",
+}
 _SUMS_10 = {
-    (paper.SMALL, paper.PLACES2): "0.2895 376.55", (paper.SMALL, paper.DIV2K): "0.2631 364.84",
-    (paper.LARGE, paper.PLACES2): "0.9365 632.87", (paper.LARGE, paper.DIV2K): "1.0101 800.41"}
+  (paper.SMALL, paper.PLACES2): "0.2895 376.55",
+  (paper.SMALL, paper.DIV2K): "0.2631 364.84",
+  (paper.LARGE, paper.PLACES2): "0.9365 632.87",
+  (paper.LARGE, paper.DIV2K): "1.0101 800.41",
+}
 _SUMS_6 = {paper.SMALL: "698.48 20.4881 20.6843 0.07960", paper.LARGE: "557.20 18.9952 19.4662 0.33341"}
 _SUMS_12 = {paper.SMALL: "303.39 9.4175 9.6368 0.08997", paper.LARGE: "240.72 8.2662 8.6741 0.28777"}
 _SUMS_7, _SUMS_7_DIFFERENCES = "5.8340 5.8533 5.8613 5.8722", "0.0193 0.0273 0.0382"
@@ -49,8 +53,13 @@ def test_tables_of_scores_repeat_one_another():
     assert set(table) == {(masks, images) for masks in paper.MASKS for images in paper.IMAGES}
     assert len({tuple(rows) for rows in table.values()}) == 1 and all(len(rows) == 5 for rows in table.values())
   # "with at most 0.97 dB PSNR and 0.0055 MS-SSIM gain over the next best method"
-  gains = {metric: [float(rows["Ours"][metric]) - max(float(rows[name][metric]) for name in list(rows)[:-1])
-                    for rows in paper.TABLE_1.values()] for metric in ("PSNR", "SSIM", "MS-SSIM")}
+  gains = {
+    metric: [
+      float(rows["Ours"][metric]) - max(float(rows[name][metric]) for name in list(rows)[:-1])
+      for rows in paper.TABLE_1.values()
+    ]
+    for metric in ("PSNR", "SSIM", "MS-SSIM")
+  }
   assert max(gains["PSNR"]) == pytest.approx(0.97) and max(gains["MS-SSIM"]) == pytest.approx(0.0055)
   assert min(map(min, gains.values())) > 0
   # "our model outperforms all other methods for masks, and is 2nd or 3rd best for large masks" (LPIPS; the paper's FID

@@ -11,9 +11,17 @@ def _mask(height, width, *boxes):
   return mask
 
 
-@pytest.mark.parametrize("box, factor", [
-    ((40, 60, 50, 70), 4), ((0, 10, 0, 10), 4), ((90, 96, 100, 120), 4), ((40, 68, 40, 50), 3),
-    ((30, 70, 40, 80), 2), ((5, 90, 5, 20), 2)])
+@pytest.mark.parametrize(
+  "box, factor",
+  [
+    ((40, 60, 50, 70), 4),
+    ((0, 10, 0, 10), 4),
+    ((90, 96, 100, 120), 4),
+    ((40, 68, 40, 50), 3),
+    ((30, 70, 40, 80), 2),
+    ((5, 90, 5, 20), 2),
+  ],
+)
 def test_crop_is_the_smallest_with_room_around_the_largest_hole(box, factor):
   rows, columns = picture_rows.crop_around_largest_hole(_mask(96, 120, box, (90, 94, 2, 6)))
   assert (rows.stop - rows.start, columns.stop - columns.start) == (96 // factor, 120 // factor)

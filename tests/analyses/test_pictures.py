@@ -22,16 +22,20 @@ def test_improvements_are_over_the_first_method_in_every_band(monkeypatch):
   assert "over No zoom" in title and bands == ["Low frequency", "Mid frequency", "High frequency"]
   scores = record["scores"]["small"]
   for method in ("Bicubic zoom", "SR zoom"):
-    assert series[method] == pytest.approx([
+    assert series[method] == pytest.approx(
+      [
         (sum(scores[method][metric]) - sum(scores["No zoom"][metric])) / 4
-        for metric in ("SSIM low", "SSIM mid", "SSIM high")])
+        for metric in ("SSIM low", "SSIM mid", "SSIM high")
+      ]
+    )
   assert list(series) == ["Bicubic zoom", "SR zoom"]
 
 
 def test_scales_are_in_their_order(monkeypatch):
   entry = report_records.model_entries()["SR zoom"]
-  record = report_records.scores_record({f"x{scale}": {**entry, "scale": scale} for scale in (3, 1, 4)} | {
-      "telea": {"kind": "baseline"}}, ("large",))
+  record = report_records.scores_record(
+    {f"x{scale}": {**entry, "scale": scale} for scale in (3, 1, 4)} | {"telea": {"kind": "baseline"}}, ("large",)
+  )
   record["scores"]["large"]["x3"]["MS-SSIM"] = ["nan"] * 4
   drawn = _Charts(monkeypatch)
   assert pictures.pictures_of("scale_study", record, "f") == ["scale_study_large.png"]

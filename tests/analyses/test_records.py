@@ -14,8 +14,11 @@ from z2i_tf.errors import InputError
 
 
 def test_record_is_read_back_and_repeats(tmp_path):
-  content = {"manifest": {"b": 1, "a": None}, "values": np.array([1 / 3, np.inf, -np.inf, np.nan]),
-             "nested": [np.float32(0.1), np.int64(7), np.True_, "é"]}
+  content = {
+    "manifest": {"b": 1, "a": None},
+    "values": np.array([1 / 3, np.inf, -np.inf, np.nan]),
+    "nested": [np.float32(0.1), np.int64(7), np.True_, "é"],
+  }
   path = records.write_record(str(tmp_path), "kind", content)
   first = open(path, "rb").read()
   record = records.read_record(path)
@@ -54,17 +57,26 @@ def test_tables():
   table = tables.Table("Title", ["Method", "PSNR"], [["a|b", "1.25"], ["longer", "10.5"]], ["Note."])
   assert tables.to_text(table) == "Title\nMethod  PSNR\na|b     1.25\nlonger  10.5\nNote."
   assert tables.to_markdown(table) == (
-      "### Title\n\n| Method | PSNR |\n|---|---:|\n| a\\|b | 1.25 |\n| longer | 10.5 |\n\nNote.")
+    "### Title\n\n| Method | PSNR |\n|---|---:|\n| a\\|b | 1.25 |\n| longer | 10.5 |\n\nNote."
+  )
   odd = tables.Table("<i>*a*</i>", ["`b`"], [["[c](d)"], ["_e_ f_g"]], ["<b>h\ni", "# j"])
   assert tables.to_markdown(odd) == (
-      "### \\<i\\>\\*a\\*\\</i\\>\n\n| \\`b\\` |\n|---|\n| \\[c\\](d) |\n| \\_e\\_ f_g |\n\n\\<b\\>h i\n\n\\# j")
+    "### \\<i\\>\\*a\\*\\</i\\>\n\n| \\`b\\` |\n|---|\n| \\[c\\](d) |\n| \\_e\\_ f_g |\n\n\\<b\\>h i\n\n\\# j"
+  )
   with pytest.raises(ValueError, match="1 cells for 2 columns"):
     tables.Table("Title", ["a", "b"], [["1"]])
 
 
-@pytest.mark.parametrize("text", ['{"format": "z2i_tf record 1", "x": ' + "[" * 200_000, "{" * 200_000,
-                                  "[" * 99_999 + "]" * 99_999, '{"format": "z2i_tf record 1", "x": NaN}',
-                                  '{"x": 1' + "0" * 5000 + "}"])
+@pytest.mark.parametrize(
+  "text",
+  [
+    '{"format": "z2i_tf record 1", "x": ' + "[" * 200_000,
+    "{" * 200_000,
+    "[" * 99_999 + "]" * 99_999,
+    '{"format": "z2i_tf record 1", "x": NaN}',
+    '{"x": 1' + "0" * 5000 + "}",
+  ],
+)
 def test_json_that_python_stumbles_over_is_refused(tmp_path, text):
   path = tmp_path / "x.json"
   path.write_text(text)
@@ -102,8 +114,10 @@ def test_settings_of_test_sets_may_be_anything(tmp_path, value):
   assert main(["report", f"--runs={tmp_path}"]) == 0
 
 
-@pytest.mark.parametrize("value, message", [(10**400, "is no number"), (1e308, "is no number"),
-                                            ("many", "is no number"), ("nan", None), ("-inf", None)])
+@pytest.mark.parametrize(
+  "value, message",
+  [(10**400, "is no number"), (1e308, "is no number"), ("many", "is no number"), ("nan", None), ("-inf", None)],
+)
 def test_scores_are_numbers_that_can_be_added(tmp_path, value, message):
   content = report_records.scores_record({"telea": {"kind": "baseline"}})
   content["scores"]["small"]["telea"]["SSIM"][0] = value

@@ -16,8 +16,11 @@ def test_frequency_differences_are_the_others_minus_the_first():
       record["scores"]["small"][method][metric] = [value] * 4
   table = score_tables.tables_of("frequency", record)[0]
   assert table.columns[-2:] == ["better - base", "worse - base"]
-  expected = {"Low frequency": ["0.0500", "-0.0500"], "Mid frequency": ["0.0100", "-0.0100"],
-              "High frequency": ["0.0002", "-0.0002"]}
+  expected = {
+    "Low frequency": ["0.0500", "-0.0500"],
+    "Mid frequency": ["0.0100", "-0.0100"],
+    "High frequency": ["0.0002", "-0.0002"],
+  }
   assert {row[0]: row[-2:] for row in table.rows} == expected
   lines = tables.to_text(table).splitlines()
   for heading, cells in expected.items():
@@ -25,8 +28,10 @@ def test_frequency_differences_are_the_others_minus_the_first():
     assert line.split()[-2:] == cells
 
 
-@pytest.mark.parametrize("metric, better, digits", [
-    ("PSNR", "25%", 2), ("SSIM", "25%", 4), ("L1", "75%", 5), ("LPIPS", "75%", 4), ("hole L1", "75%", 5)])
+@pytest.mark.parametrize(
+  "metric, better, digits",
+  [("PSNR", "25%", 2), ("SSIM", "25%", 4), ("L1", "75%", 5), ("LPIPS", "75%", 4), ("hole L1", "75%", 5)],
+)
 def test_better_is_higher_but_lower_for_distances(metric, better, digits):
   record = report_records.scores_record({name: {"kind": "results"} for name in "ab"}, ("small",))
   record["scores"]["small"]["a"][metric] = [0.5, 0.6, 0.7, 0.8]

@@ -42,8 +42,20 @@ def test_random_images_follow_from_the_seed_alone(run, tmp_path, capsys):
 
 def test_named_images_and_methods_are_shown_in_their_order(run, tmp_path):
   output = str(tmp_path / "out")
-  assert main(["side-by-side", f"--run={run}/", "--names=photo3,photo1", "--methods=second,first", "--test_sets=small",
-               "--zoom_crop=none", f"--output_dir={output}"]) == 0
+  assert (
+    main(
+      [
+        "side-by-side",
+        f"--run={run}/",
+        "--names=photo3,photo1",
+        "--methods=second,first",
+        "--test_sets=small",
+        "--zoom_crop=none",
+        f"--output_dir={output}",
+      ]
+    )
+    == 0
+  )
   sheet = image_files.read_rgb(os.path.join(output, "side_by_side_small.png"))
   assert _levels(sheet) == [stand_ins.level_of(method, number) for number in (3, 1) for method in ("second", "first")]
   record = records.read_record(os.path.join(output, "side_by_side.json"))
@@ -87,10 +99,14 @@ def test_what_is_infinite_or_undefined_is_in_no_mean_and_is_counted(tmp_path):
   assert rows["mean of these"] == ("22.00", "13.00", "23.00", "13.00")  # (21 + 25) / 2: without photo2's.
   assert rows["mean of all 5"] == ("22.00", "12.50", "23.00", "13.00")
   assert [note for note in table.notes if "means" in note] == [
-      "first hole PSNR: not defined for 1 of these and 1 of all images, which are not in the means.",
-      "second PSNR: 1 of these and 1 of all images equal the original (infinite) and are not in the means."]
-  (only,) = [row for row in side_by_side.make_table(
-      RunFolder(str(tmp_path)), "small", [2], ["second"], "one").rows if row[0] == "mean of these"]
+    "first hole PSNR: not defined for 1 of these and 1 of all images, which are not in the means.",
+    "second PSNR: 1 of these and 1 of all images equal the original (infinite) and are not in the means.",
+  ]
+  (only,) = [
+    row
+    for row in side_by_side.make_table(RunFolder(str(tmp_path)), "small", [2], ["second"], "one").rows
+    if row[0] == "mean of these"
+  ]
   assert only[2] == "-"
 
 
@@ -130,7 +146,9 @@ def test_a_folder_of_another_analysis_stays_as_it_is(run, tmp_path, capsys, comm
   assert (tmp_path / "tables.md").read_text() == "theirs"
 
 
-@pytest.mark.parametrize("command, flags, message", [
+@pytest.mark.parametrize(
+  "command, flags, message",
+  [
     ("failures", ["--methods=third"], "--methods: third is not in"),
     ("failures", ["--test_sets=huge"], "--test_sets: huge is not in"),
     ("side-by-side", ["--names=photo9"], "--names: photo9 is not in the test set"),
@@ -139,7 +157,9 @@ def test_a_folder_of_another_analysis_stays_as_it_is(run, tmp_path, capsys, comm
     ("side-by-side", ["--methods=second,first,second"], "second is there twice"),
     ("side-by-side", ["--names=photo1,photo1"], "--names=photo1,photo1: photo1 is there twice"),
     ("side-by-side", ["--names=photo1", "--seed=3"], "leave out --count and --seed"),
-    ("side-by-side", ["--run="], "--run is missing")])
+    ("side-by-side", ["--run="], "--run is missing"),
+  ],
+)
 def test_bad_input_is_one_line(run, tmp_path, capsys, command, flags, message):
   assert main([command, f"--run={run}", f"--output_dir={tmp_path / 'out'}", *flags]) == 2
   error = capsys.readouterr().err

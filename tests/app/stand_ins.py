@@ -76,8 +76,13 @@ def open_photo(port, content, name="photo.png"):
 
 def fill(port, session, version, shapes, **options):
   """Returns the lines that a fill answers."""
-  status, _, body = request(port, "POST", f"/api/v1/sessions/{session}/fills",
-                            json.dumps({"version": version, "shapes": shapes, **options}), JSON)
+  status, _, body = request(
+    port,
+    "POST",
+    f"/api/v1/sessions/{session}/fills",
+    json.dumps({"version": version, "shapes": shapes, **options}),
+    JSON,
+  )
   assert status == 200, body
   return [json.loads(line) for line in body.splitlines()]
 
@@ -85,11 +90,17 @@ def fill(port, session, version, shapes, **options):
 def multipart(files, **fields):
   """Returns body and headers of a form; `files`: name -> (file name, content)."""
   boundary = "z2i-test-boundary"
-  parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-           for name, value in fields.items()]
-  parts += [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n'
-            'Content-Type: application/octet-stream\r\n\r\n'.encode() + content + b"\r\n"
-            for name, (file_name, content) in files.items()]
+  parts = [
+    f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    for name, value in fields.items()
+  ]
+  parts += [
+    f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name}"\r\n'
+    "Content-Type: application/octet-stream\r\n\r\n".encode()
+    + content
+    + b"\r\n"
+    for name, (file_name, content) in files.items()
+  ]
   return b"".join(parts) + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
@@ -112,4 +123,4 @@ def decode(content):
 
 def _swapped(pixels):
   """RGB to OpenCV's BGR, or back."""
-  return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][:pixels.shape[2]]]
+  return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]

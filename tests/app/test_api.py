@@ -65,21 +65,37 @@ def _inpainted(tmp_path, image, mask, *flags):
   """Returns what `z2i inpaint` makes of two files' contents, as a PNG file's content."""
   for name, content in (("image.png", image), ("mask.png", mask)):
     (tmp_path / name).write_bytes(content)
-  assert main(["inpaint", f"--image={tmp_path}/image.png", f"--mask={tmp_path}/mask.png",
-               f"--output={tmp_path}/result.png", *flags]) == 0
+  assert (
+    main(
+      [
+        "inpaint",
+        f"--image={tmp_path}/image.png",
+        f"--mask={tmp_path}/mask.png",
+        f"--output={tmp_path}/result.png",
+        *flags,
+      ]
+    )
+    == 0
+  )
   return (tmp_path / "result.png").read_bytes()
 
 
 def _mask(port, session, shapes=()):
-  status, _, body = request(port, "POST", f"/api/v1/sessions/{session}/mask", json.dumps({"shapes": list(shapes)}),
-                            stand_ins.JSON)
+  status, _, body = request(
+    port, "POST", f"/api/v1/sessions/{session}/mask", json.dumps({"shapes": list(shapes)}), stand_ins.JSON
+  )
   assert status == 200, body
   return body
 
 
-@pytest.mark.parametrize("flags, options", [
-    ([], {}), (["--detail=patches", "--dilate=9", "--feather=5"], {"detail": "patches", "dilate": 9, "feather": 5}),
-    (["--detail=none"], {"detail": "none"})])
+@pytest.mark.parametrize(
+  "flags, options",
+  [
+    ([], {}),
+    (["--detail=patches", "--dilate=9", "--feather=5"], {"detail": "patches", "dilate": 9, "feather": 5}),
+    (["--detail=none"], {"detail": "none"}),
+  ],
+)
 def test_a_download_is_what_z2i_inpaint_writes(port, tmp_path, flags, options):
   image = stand_ins.png(stand_ins.picture(120, 200))
   photo = stand_ins.open_photo(port, image)
@@ -121,8 +137,9 @@ def test_one_call_for_scripts(port, tmp_path):
   body, headers = stand_ins.multipart(files, dilate=3, feather=2, invert_mask="true")
   status, answer, result = request(port, "POST", "/api/v1/inpaint", body, headers)
   assert status == 200 and answer["content-disposition"] == "attachment; filename=holiday_filled.png"
-  assert result == _inpainted(tmp_path, files["image"][1], files["mask"][1], "--invert_mask", "--dilate=3",
-                              "--feather=2")
+  assert result == _inpainted(
+    tmp_path, files["image"][1], files["mask"][1], "--invert_mask", "--dilate=3", "--feather=2"
+  )
   body, headers = stand_ins.multipart(files, invert_mask="true", format="tif")
   status, answer, result = request(port, "POST", "/api/v1/inpaint", body, headers)
   assert (status, answer["content-type"], result[:2]) == (200, "image/tiff", b"II")
@@ -164,8 +181,12 @@ def test_a_faint_mask_is_read_by_its_threshold(quick):
   mask[20:40, 30:50] = 100
   files = {"image": ("a.png", stand_ins.png(stand_ins.picture(60, 80))), "mask": ("m.png", stand_ins.png(mask))}
   for fields, expected, text in (
-      ({}, 400, "ambiguous"), ({"mask_threshold": 90}, 200, ""), ({"mask_threshold": 0}, 400, "from 1 to 255"),
-      ({"mask_treshold": 90}, 400, "is no field of this call"), ({"dilate": "9" * 5000}, 400, "whole number")):
+    ({}, 400, "ambiguous"),
+    ({"mask_threshold": 90}, 200, ""),
+    ({"mask_threshold": 0}, 400, "from 1 to 255"),
+    ({"mask_treshold": 90}, 400, "is no field of this call"),
+    ({"dilate": "9" * 5000}, 400, "whole number"),
+  ):
     status, _, body = request(quick, "POST", "/api/v1/inpaint", *stand_ins.multipart(files, **fields))
     assert (status, status == 200 or text in json.loads(body)["error"]) == (expected, True), body
 
@@ -184,20 +205,23 @@ def test_the_page_gets_pieces_of_its_preview(quick, monkeypatch):
   assert preview.shape == (31, 51, 4)
   np.testing.assert_array_equal(preview[3, 5, :3], np.rint(pixels[12:16, 20:24, :3].mean(axis=(0, 1)) + 1e-6))
   corner = {"kind": "rectangle", "points": [[190, 100], [203, 121]]}
-  answers = [stand_ins.fill(quick, photo["id"], 0, [_STROKE, corner])[-1],
-             ask(quick, f"/sessions/{photo['id']}/undo", {"version": 1})[1],
-             ask(quick, f"/sessions/{photo['id']}/redo", {"version": 2})[1]]
+  answers = [
+    stand_ins.fill(quick, photo["id"], 0, [_STROKE, corner])[-1],
+    ask(quick, f"/sessions/{photo['id']}/undo", {"version": 1})[1],
+    ask(quick, f"/sessions/{photo['id']}/redo", {"version": 2})[1],
+  ]
   for answer in answers:
     for patch in answer["patches"]:
       piece = stand_ins.decode(base64.b64decode(patch["png"]))
       assert piece.shape[0] * piece.shape[1] < 0.6 * preview.shape[0] * preview.shape[1]
-      preview[patch["y"]:patch["y"] + len(piece), patch["x"]:patch["x"] + piece.shape[1]] = piece
+      preview[patch["y"] : patch["y"] + len(piece), patch["x"] : patch["x"] + piece.shape[1]] = piece
     if answer is answers[1]:
       np.testing.assert_array_equal(preview, original)
   np.testing.assert_array_equal(preview, stand_ins.decode(request(quick, "GET", f"{session}/preview")[2]))
   assert (preview != original).any()
   np.testing.assert_array_equal(
-      original, stand_ins.decode(request(quick, "GET", f"{session}/preview?original=true")[2]))
+    original, stand_ins.decode(request(quick, "GET", f"{session}/preview?original=true")[2])
+  )
   status, headers, part = request(quick, "GET", f"{session}/view?x=30&y=21&width=60&height=40&max_pixels=2400")
   assert (status, headers["x-box"]) == (200, "30,21,60,40")
   filled = stand_ins.decode(request(quick, "GET", f"{session}/photo")[2])
@@ -222,11 +246,19 @@ def test_metadata_and_format_come_back(quick):
   assert misnamed["extension"] == ".png"
 
 
-@pytest.mark.parametrize("name, kind, extension, media_type", [
-    ("a.jfif", "JPEG", ".jfif", "image/jpeg"), ("a.JPE", "JPEG", ".jpe", "image/jpeg"),
-    ("a.mpo", "MPO", ".jpg", "image/jpeg"), ("a.apng", "PNG", ".png", "image/png"),
-    ("a.TIFF", "TIFF", ".tiff", "image/tiff"), ("a", "WEBP", ".webp", "image/webp"),
-    ("a.dib", "BMP", ".bmp", "image/bmp"), ("a.gif", "GIF", ".png", "image/png")])
+@pytest.mark.parametrize(
+  "name, kind, extension, media_type",
+  [
+    ("a.jfif", "JPEG", ".jfif", "image/jpeg"),
+    ("a.JPE", "JPEG", ".jpe", "image/jpeg"),
+    ("a.mpo", "MPO", ".jpg", "image/jpeg"),
+    ("a.apng", "PNG", ".png", "image/png"),
+    ("a.TIFF", "TIFF", ".tiff", "image/tiff"),
+    ("a", "WEBP", ".webp", "image/webp"),
+    ("a.dib", "BMP", ".bmp", "image/bmp"),
+    ("a.gif", "GIF", ".png", "image/png"),
+  ],
+)
 def test_every_extension_comes_back(quick, name, kind, extension, media_type):
   buffer = io.BytesIO()
   pictures = [Image.fromarray(stand_ins.picture(40, 60, seed)) for seed in range(2)]
@@ -272,7 +304,8 @@ def test_a_fill_that_fails_or_is_cancelled_leaves_the_picture(quick, predictor, 
   thread = threading.Thread(target=lambda: lines.extend(stand_ins.fill(quick, photo["id"], 0, [_STROKE])))
   thread.start()
   _wait_for(
-      lambda: ask(quick, f"/sessions/{photo['id']}/undo", {"version": 0})[1]["error"].startswith("A fill of this"))
+    lambda: ask(quick, f"/sessions/{photo['id']}/undo", {"version": 0})[1]["error"].startswith("A fill of this")
+  )
   assert json.loads(request(quick, "DELETE", f"{path}/fills")[2]) == {"cancelled": True}
   thread.join(_PATIENCE_S)  # At once, though the model is not back yet.
   assert lines[-1] == {"cancelled": True} and not predictor.gate.is_set()
@@ -312,13 +345,17 @@ def test_two_windows_do_not_mix(quick):
   assert request(quick, "GET", f"/api/v1/sessions/{other['id']}/photo")[2] == before
 
 
-@pytest.mark.parametrize("name, content, message", [
+@pytest.mark.parametrize(
+  "name, content, message",
+  [
     ("notes.txt", b"no picture at all", "notes.txt: not an image that can be read: unknown format"),
     ("cut.png", stand_ins.png(stand_ins.picture(40, 60))[:900], "cut.png: not an image that can be read"),
     ("", b"", "photograph: not an image that can be read"),
     ("../../etc/passwd", b"x", "passwd: not an image that can be read"),
     ("a%0Ab%00.png", b"x", "a_b_.png: not an image that can be read"),
-    ("%F0%9F%98%80" * 90 + ".png", b"x", ".png: not an image that can be read")])
+    ("%F0%9F%98%80" * 90 + ".png", b"x", ".png: not an image that can be read"),
+  ],
+)
 def test_what_is_no_photograph_is_refused_by_its_name(quick, name, content, message):
   status, _, body = request(quick, "POST", f"/api/v1/sessions?name={name}", content, stand_ins.BYTES)
   error = json.loads(body)["error"]
@@ -342,13 +379,20 @@ def test_large_photographs_are_refused():
 _J = stand_ins.JSON
 
 
-@pytest.mark.parametrize("method, path, body, headers, status", [
-    ("GET", "/nothing", None, {}, 404), ("GET", "/../setup.py", None, {}, 404),
+@pytest.mark.parametrize(
+  "method, path, body, headers, status",
+  [
+    ("GET", "/nothing", None, {}, 404),
+    ("GET", "/../setup.py", None, {}, 404),
     ("GET", "/static/main.js", None, {}, 404),
-    ("GET", "/api/v1/sessions/nobody", None, {}, 404), ("GET", "/api/v1/sessions/nobody/photo", None, {}, 404),
-    ("POST", "/api/v1/health", "{}", _J, 405), ("DELETE", "/", None, {}, 405),
-    ("POST", "/api/v1/sessions/ID/fills", "{", _J, 400), ("POST", "/api/v1/sessions/ID/fills", "[]", _J, 400),
-    ("POST", "/api/v1/sessions/ID/fills", "[" * 5000, _J, 400), ("POST", "/api/v1/sessions/ID/fills", b"\xff", _J, 400),
+    ("GET", "/api/v1/sessions/nobody", None, {}, 404),
+    ("GET", "/api/v1/sessions/nobody/photo", None, {}, 404),
+    ("POST", "/api/v1/health", "{}", _J, 405),
+    ("DELETE", "/", None, {}, 405),
+    ("POST", "/api/v1/sessions/ID/fills", "{", _J, 400),
+    ("POST", "/api/v1/sessions/ID/fills", "[]", _J, 400),
+    ("POST", "/api/v1/sessions/ID/fills", "[" * 5000, _J, 400),
+    ("POST", "/api/v1/sessions/ID/fills", b"\xff", _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", "{}", {"Content-Type": "text/plain"}, 415),
     ("POST", "/api/v1/sessions/ID/fills", "{}", _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [], "version": 0}', _J, 400),
@@ -358,8 +402,13 @@ _J = stand_ins.JSON
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "feather": 1}', _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "detail": "much"}', _J, 400),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 0, "dilation": 1}', _J, 400),
-    ("POST", "/api/v1/sessions/ID/fills",
-     '{"shapes": [{"kind": "rectangle", "points": [[1%s, 2], [3, 4]]}], "version": 0}' % ("0" * 400), _J, 400),
+    (
+      "POST",
+      "/api/v1/sessions/ID/fills",
+      '{"shapes": [{"kind": "rectangle", "points": [[1%s, 2], [3, 4]]}], "version": 0}' % ("0" * 400),
+      _J,
+      400,
+    ),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 7}', _J, 409),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [{"kind": "mask", "mask": "x"}], "version": 0}', _J, 410),
     ("POST", "/api/v1/sessions/ID/undo", '{"version": 0}', _J, 409),
@@ -370,11 +419,14 @@ _J = stand_ins.JSON
     ("GET", "/api/v1/sessions/ID/photo?format=exe", None, {}, 400),
     ("POST", "/api/v1/inpaint", "x", {"Content-Type": "multipart/form-data; boundary=q"}, 400),
     ("POST", "/api/v1/inpaint", "{}", _J, 400),
-    ("GET", "/", None, {"Host": "evil.example:80"}, 421), ("GET", "/", None, {"Host": "localhost:1"}, 421),
+    ("GET", "/", None, {"Host": "evil.example:80"}, 421),
+    ("GET", "/", None, {"Host": "localhost:1"}, 421),
     ("GET", "/api/v1/health", None, {"Origin": "http://evil.example"}, 403),
     ("GET", "/api/v1/health", None, {"Origin": "null"}, 403),
     ("GET", "/api/v1/sessions/ID/preview", None, {"Sec-Fetch-Site": "cross-site"}, 403),
-    ("POST", "/api/v1/sessions", b"x", {"Origin": "https://127.0.0.1"}, 403)])
+    ("POST", "/api/v1/sessions", b"x", {"Origin": "https://127.0.0.1"}, 403),
+  ],
+)
 def test_what_cannot_be_answered_is_an_error_in_json(quick, method, path, body, headers, status):
   photo = stand_ins.open_photo(quick, stand_ins.png(stand_ins.picture(120, 200)))
   if isinstance(body, str):
@@ -399,10 +451,14 @@ def test_pages_come_from_here_and_name_nothing_elsewhere(quick):
 def test_a_token_is_needed_where_there_is_one():
   token = "a secret of some length"
   with stand_ins.serving(token=token) as server:
-    for path, headers in (("/", {}), ("/api/v1/health", {}), ("/?token=wrong", {}),
-                          ("/main.js", {"Cookie": "z2i_token=x"}),
-                          ("/api/v1/health", {"Authorization": "Bearer wrong"}),
-                          ("/api/v1/health?token=" + token.replace(" ", "+"), {})):
+    for path, headers in (
+      ("/", {}),
+      ("/api/v1/health", {}),
+      ("/?token=wrong", {}),
+      ("/main.js", {"Cookie": "z2i_token=x"}),
+      ("/api/v1/health", {"Authorization": "Bearer wrong"}),
+      ("/api/v1/health?token=" + token.replace(" ", "+"), {}),
+    ):
       status, _, body = request(server.port, "GET", path, None, headers)
       assert status == 401 and "needs its token" in json.loads(body)["error"]
     assert request(server.port, "GET", "/api/v1/health", None, {"Authorization": f"Bearer {token}"})[0] == 200
@@ -416,12 +472,19 @@ def test_the_document_describes_every_address(quick):
   status, _, body = request(quick, "GET", "/api/v1/openapi.json")
   document = json.loads(body)
   assert status == 200 and document["openapi"].startswith("3.")
-  described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods
-               if method != "parameters"}
+  described = {
+    (method.upper(), path)
+    for path, methods in document["paths"].items()
+    for method in methods
+    if method != "parameters"
+  }
   application = flask.Flask("test", static_folder=None)
   Api(None, "", None, None, None).add_to(application)
-  served = {(method, rule.rule.replace("<", "{").replace(">", "}")) for rule in application.url_map.iter_rules()
-            for method in rule.methods - {"HEAD", "OPTIONS"}}
+  served = {
+    (method, rule.rule.replace("<", "{").replace(">", "}"))
+    for rule in application.url_map.iter_rules()
+    for method in rule.methods - {"HEAD", "OPTIONS"}
+  }
   assert described == served
   health = json.loads(request(quick, "GET", "/api/v1/health")[2])
   assert health == {**health, "status": "ok", "version": z2i_tf.__version__, "model": "stand-in", "fills": 0}
@@ -435,8 +498,13 @@ def test_eight_users_are_served_in_turn(quick, predictor):
   lines = [None] * 8
   threads = []
   for number, photo in enumerate(photos):
-    threads.append(threading.Thread(target=lambda number=number, photo=photo: lines.__setitem__(
-        number, stand_ins.fill(quick, photo["id"], 0, [_STROKE], detail="none"))))
+    threads.append(
+      threading.Thread(
+        target=lambda number=number, photo=photo: lines.__setitem__(
+          number, stand_ins.fill(quick, photo["id"], 0, [_STROKE], detail="none")
+        )
+      )
+    )
     threads[-1].start()
     _wait_for(lambda fills=number + 1: json.loads(request(quick, "GET", "/api/v1/health")[2])["fills"] == fills)
   predictor.gate.set()
@@ -453,8 +521,10 @@ def test_eight_users_are_served_in_turn(quick, predictor):
 def test_five_hundred_requests_leave_memory_as_it_was(quick):
   mask = np.zeros((64, 64), np.uint8)
   mask[30:34, 30:34] = 255
-  body, headers = stand_ins.multipart({"image": ("a.png", stand_ins.png(stand_ins.picture(64, 64))),
-                                       "mask": ("m.png", stand_ins.png(mask))}, detail="none")
+  body, headers = stand_ins.multipart(
+    {"image": ("a.png", stand_ins.png(stand_ins.picture(64, 64))), "mask": ("m.png", stand_ins.png(mask))},
+    detail="none",
+  )
 
   def send(count):
     statuses = []

@@ -44,8 +44,9 @@ class _Page:
     return self.browser.execute_script(text, *arguments)
 
   def window(self, width, height, touch=False):
-    self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch})
+    self.browser.execute_cdp_cmd(
+      "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
+    )
     self.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch, "maxTouchPoints": 2})
 
   def open(self, url, photo):
@@ -92,8 +93,10 @@ class _Page:
     points = [self.place(*place) for place in places]
 
     def send(kind, point, buttons):
-      self.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {
-          "type": kind, "x": point[0], "y": point[1], "button": "left", "buttons": buttons, "clickCount": 1, **options})
+      self.browser.execute_cdp_cmd(
+        "Input.dispatchMouseEvent",
+        {"type": kind, "x": point[0], "y": point[1], "button": "left", "buttons": buttons, "clickCount": 1, **options},
+      )
 
     send("mouseMoved", points[0], 0)
     send("mousePressed", points[0], 1)
@@ -103,15 +106,21 @@ class _Page:
     send("mouseReleased", points[-1], 0)
 
   def touch(self, kind, *points):
-    self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {
-        "type": kind, "touchPoints": [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]})
+    self.browser.execute_cdp_cmd(
+      "Input.dispatchTouchEvent",
+      {"type": kind, "touchPoints": [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]},
+    )
 
   def colour(self, x, y):
     """What the page's canvas shows at a place of the photograph, RGB."""
     left, top = self.place(x, y)
     stage = self.find("stage").rect
-    return self.script("return [...document.getElementById('canvas').getContext('2d').getImageData("
-                       "arguments[0], arguments[1], 1, 1).data].slice(0, 3)", left - stage["x"], top - stage["y"])
+    return self.script(
+      "return [...document.getElementById('canvas').getContext('2d').getImageData("
+      "arguments[0], arguments[1], 1, 1).data].slice(0, 3)",
+      left - stage["x"],
+      top - stage["y"],
+    )
 
   def wait_for_colour(self, expected):
     """At (0.4, 0.5). (The preview is a JPEG file, what comes later is not.)"""
@@ -131,8 +140,11 @@ class _Page:
     def save(button):
       self.find("save").click()
       self.find(button).click()
-    return (self.downloaded(f"{name}_filled.png", lambda: save("save-own")),
-            self.downloaded(f"{name}_mask.png", lambda: save("save-mask")))
+
+    return (
+      self.downloaded(f"{name}_filled.png", lambda: save("save-own")),
+      self.downloaded(f"{name}_mask.png", lambda: save("save-mask")),
+    )
 
   def complaints(self):
     """What Chromium noted, but for what the tests themselves cause: reading the canvas, made-up taps."""
@@ -211,9 +223,13 @@ def test_every_tool_and_filling_on_demand(page, url, photo, tmp_path):
   page.window(1280, 800)
   page.open(url, photo)
   page.find("auto").click()
-  for tool, places in (("r", [(0.2, 0.2), (0.4, 0.4)]), ("l", [(0.6, 0.2), (0.8, 0.2), (0.8, 0.5), (0.6, 0.2)]),
-                       ("b", [(0.5, 0.8), (0.6, 0.8)]), ("e", [(0.3, 0.1), (0.3, 0.5)]),
-                       ("r", [(0.05, 0.05), (0.1, 0.1)])):
+  for tool, places in (
+    ("r", [(0.2, 0.2), (0.4, 0.4)]),
+    ("l", [(0.6, 0.2), (0.8, 0.2), (0.8, 0.5), (0.6, 0.2)]),
+    ("b", [(0.5, 0.8), (0.6, 0.8)]),
+    ("e", [(0.3, 0.1), (0.3, 0.5)]),
+    ("r", [(0.05, 0.05), (0.1, 0.1)]),
+  ):
     page.script("document.activeElement.blur()")
     page.keys(tool)
     page.drag(*places)
@@ -269,15 +285,29 @@ def test_the_keyboard_alone(page, url, photo):
   for _ in range(40):
     page.keys(Keys.TAB)
     name, label, outline = page.script(
-        "const e = document.activeElement, o = e.matches('#tool input') ? e.parentElement : e;"
-        "return [e.id || e.value || '',"
-        " (e.getAttribute('aria-label') || (e.labels && e.labels[0] || e).textContent).trim(),"
-        " getComputedStyle(o).outlineStyle]")
+      "const e = document.activeElement, o = e.matches('#tool input') ? e.parentElement : e;"
+      "return [e.id || e.value || '',"
+      " (e.getAttribute('aria-label') || (e.labels && e.labels[0] || e).textContent).trim(),"
+      " getComputedStyle(o).outlineStyle]"
+    )
     if name:
       seen.add(name)
       assert label and outline != "none", name
-  assert {"open", "redo", "compare", "settings-open", "help-open", "save", "stage", "brush", "size", "zoom-out",
-          "zoom-fit", "zoom-in", "auto"} <= seen
+  assert {
+    "open",
+    "redo",
+    "compare",
+    "settings-open",
+    "help-open",
+    "save",
+    "stage",
+    "brush",
+    "size",
+    "zoom-out",
+    "zoom-fit",
+    "zoom-in",
+    "auto",
+  } <= seen
   page.find("stage").send_keys("?")
   assert page.find("help").is_displayed()
   page.keys(Keys.ESCAPE)
@@ -334,8 +364,11 @@ def test_everything_fits_the_window(page, url, photo, width, height):
   page.window(width, height, touch=width < 1000)
   page.open(url, photo)
   assert page.script("const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]") == [width, height]
-  boxes = {element.get_attribute("id") or element.text: element.rect for element in
-           page.browser.find_elements(By.CSS_SELECTOR, "button, #tool label, #size, #stage") if element.is_displayed()}
+  boxes = {
+    element.get_attribute("id") or element.text: element.rect
+    for element in page.browser.find_elements(By.CSS_SELECTOR, "button, #tool label, #size, #stage")
+    if element.is_displayed()
+  }
   assert len(boxes) > 12
   for name, box in boxes.items():
     assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (name, box)
@@ -355,8 +388,12 @@ def test_zooming_and_moving(page, url, photo):
   page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
   page.wait_for(lambda: zoom() > 2 * fitted)
   stage = page.find("stage").rect
-  seen = page.script("return [...document.getElementById('canvas').getContext('2d').getImageData("
-                     "arguments[0], arguments[1], 1, 1).data].slice(0, 3)", x - stage["x"], y - stage["y"])
+  seen = page.script(
+    "return [...document.getElementById('canvas').getContext('2d').getImageData("
+    "arguments[0], arguments[1], 1, 1).data].slice(0, 3)",
+    x - stage["x"],
+    y - stage["y"],
+  )
   assert np.abs(np.subtract(seen, colour)).max() <= 12  # What is under the mouse stays there.
   size = page.find("size-text").text
   page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**wheel, "modifiers": 8})  # Shift.
@@ -387,17 +424,30 @@ def test_a_large_photograph_is_sharp_where_it_is_seen(page, tmp_path):
     centre = [stage["width"] / 2, stage["height"] / 2]
 
     def seen():
-      rows = page.script("return [...document.getElementById('canvas').getContext('2d').getImageData(arguments[0], "
-                         "arguments[1], 1, 6).data]", *centre)
+      rows = page.script(
+        "return [...document.getElementById('canvas').getContext('2d').getImageData(arguments[0], "
+        "arguments[1], 1, 6).data]",
+        *centre,
+      )
       return [row > 170 for row in rows[::4]]
 
     page.wait_for(lambda: seen() in ([True, False] * 3, [False, True] * 3))
-    page.script("window.sizes = []; const f = window.fetch; window.fetch = async (...a) => {const r = await f(...a);"
-                "if (a[0].endsWith('/fills')) r.clone().text().then((t) => sizes.push(t.length)); return r;}")
+    page.script(
+      "window.sizes = []; const f = window.fetch; window.fetch = async (...a) => {const r = await f(...a);"
+      "if (a[0].endsWith('/fills')) r.clone().text().then((t) => sizes.push(t.length)); return r;}"
+    )
     for event, x in (("mousePressed", 0), ("mouseMoved", 30), ("mouseReleased", 30)):
-      page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {
-          "type": event, "x": stage["x"] + centre[0] + x, "y": stage["y"] + centre[1], "button": "left", "buttons": 1,
-          "clickCount": 1})
+      page.browser.execute_cdp_cmd(
+        "Input.dispatchMouseEvent",
+        {
+          "type": event,
+          "x": stage["x"] + centre[0] + x,
+          "y": stage["y"] + centre[1],
+          "button": "left",
+          "buttons": 1,
+          "clickCount": 1,
+        },
+      )
     page.wait_for_version(1)
     page.wait_for(lambda: page.script("return sizes.length"))
     assert page.script("return sizes[0]") < 200_000
@@ -453,8 +503,9 @@ def test_waiting_cancelling_failing_and_a_second_window(page, photo):
     page.open(server.url, photo)
     other = stand_ins.open_photo(server.port, photo.read_bytes())
     predictor.gate.clear()
-    thread = threading.Thread(target=lambda: stand_ins.fill(server.port, other["id"], 0, [
-        {"kind": "rectangle", "points": [[5, 5], [20, 20]]}]))
+    thread = threading.Thread(
+      target=lambda: stand_ins.fill(server.port, other["id"], 0, [{"kind": "rectangle", "points": [[5, 5], [20, 20]]}])
+    )
     thread.start()
     page.wait_for(lambda: json.loads(stand_ins.request(server.port, "GET", "/api/v1/health")[2])["fills"] == 1)
     before = page.colour(0.4, 0.5)

@@ -92,6 +92,7 @@ def test_errors_reach_the_owner_and_the_queue_goes_on(filler, capsys):
   def fail(error):
     def work(job):
       raise error
+
     job = Job(work)
     filler.submit(job)
     return job

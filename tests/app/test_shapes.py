@@ -16,7 +16,7 @@ def _mask(*fields, size=_SIZE):
 
 
 def _centres(size=_SIZE):
-  rows, columns = np.mgrid[:size[0], :size[1]]
+  rows, columns = np.mgrid[: size[0], : size[1]]
   return columns + 0.5, rows + 0.5
 
 
@@ -27,16 +27,19 @@ def test_a_rectangle_covers_its_pixels_from_any_corner():
     np.testing.assert_array_equal(_mask({"kind": "rectangle", "points": points}), expected)
 
 
-@pytest.mark.parametrize("points", [[[40, 30, 12]], [[20.3, 30.8, 7], [70, 12, 7], [70, 50, 7]],
-                                    [[20, 30, 3], [70, 30, 15]], [[2, 2, 9], [88, 58, 9]]])
+@pytest.mark.parametrize(
+  "points",
+  [[[40, 30, 12]], [[20.3, 30.8, 7], [70, 12, 7], [70, 50, 7]], [[20, 30, 3], [70, 30, 15]], [[2, 2, 9], [88, 58, 9]]],
+)
 def test_a_brush_covers_what_is_within_its_radius(points):
   """Radii between two points lie between theirs; the witness samples the way."""
   x, y = _centres()
   distance = np.full(_SIZE, np.inf)
   for (x0, y0, r0), (x1, y1, r1) in zip(points, points[1:] or points):
     for share in np.linspace(0, 1, 200):
-      distance = np.minimum(distance, np.hypot(x - x0 - share * (x1 - x0), y - y0 - share * (y1 - y0))
-                            - r0 - share * (r1 - r0))
+      distance = np.minimum(
+        distance, np.hypot(x - x0 - share * (x1 - x0), y - y0 - share * (y1 - y0)) - r0 - share * (r1 - r0)
+      )
   mask = _mask({"kind": "brush", "points": points})
   assert mask[distance < -1].all() and not mask[distance > 1].any()
 
@@ -77,14 +80,29 @@ def test_the_box_is_tight_and_can_grow():
   np.testing.assert_array_equal(shapes.whole([grown], _SIZE), shapes.whole([drawn], _SIZE))
 
 
-@pytest.mark.parametrize("value", [
-    None, {}, ["brush"], [{}], [{"kind": "star"}], [{"kind": "brush"}], [{"kind": "brush", "points": []}],
-    [{"kind": "brush", "points": [[1, 2]]}], [{"kind": "brush", "points": [[1, 2, True]]}],
-    [{"kind": "brush", "points": [[1, 2, float("nan")]]}], [{"kind": "brush", "points": [[1, 2, "3"]]}],
-    [{"kind": "brush", "points": [[1, 2, 3]], "erase": 1}], [{"kind": "rectangle", "points": [[1, 2]]}],
-    [{"kind": "lasso", "points": [[1, 2, 3]]}], [{"kind": "mask"}], [{"kind": "mask", "mask": 7}],
+@pytest.mark.parametrize(
+  "value",
+  [
+    None,
+    {},
+    ["brush"],
+    [{}],
+    [{"kind": "star"}],
+    [{"kind": "brush"}],
+    [{"kind": "brush", "points": []}],
+    [{"kind": "brush", "points": [[1, 2]]}],
+    [{"kind": "brush", "points": [[1, 2, True]]}],
+    [{"kind": "brush", "points": [[1, 2, float("nan")]]}],
+    [{"kind": "brush", "points": [[1, 2, "3"]]}],
+    [{"kind": "brush", "points": [[1, 2, 3]], "erase": 1}],
+    [{"kind": "rectangle", "points": [[1, 2]]}],
+    [{"kind": "lasso", "points": [[1, 2, 3]]}],
+    [{"kind": "mask"}],
+    [{"kind": "mask", "mask": 7}],
     [{"kind": "rectangle", "points": [[1, 2], [3, 4]]}] * (shapes.MAX_SHAPES + 1),
-    [{"kind": "lasso", "points": [[1, 2]] * (shapes.MAX_POINTS + 1)}]])
+    [{"kind": "lasso", "points": [[1, 2]] * (shapes.MAX_POINTS + 1)}],
+  ],
+)
 def test_what_is_no_list_of_shapes_is_refused(value):
   with pytest.raises(Refusal) as refusal:
     shapes.parse(value)

@@ -19,16 +19,25 @@ from z2i_tf.cli.main import main
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_a_signal_and_leaves_nothing(tmp_path, number):
   """Even in the middle of a fill."""
-  process = subprocess.Popen([sys.executable, "-m", "z2i_tf", "app", "--port=0"], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+  process = subprocess.Popen(
+    [sys.executable, "-m", "z2i_tf", "app", "--port=0"],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    env={**os.environ, "TMPDIR": str(tmp_path)},
+  )
   line = process.stdout.readline()
   found = re.fullmatch(r"z2i app: http://127\.0\.0\.1:([0-9]+)/ \(on this machine only; Ctrl-C ends\)\n", line)
   assert found, (line, process.communicate())
   port = int(found[1])
   photo = stand_ins.open_photo(port, stand_ins.png(stand_ins.picture(1500, 1500)))
   connection = http.client.HTTPConnection(stand_ins.HOST, port, timeout=60)
-  connection.request("POST", f"/api/v1/sessions/{photo['id']}/fills", json.dumps(
-      {"version": 0, "shapes": [{"kind": "rectangle", "points": [[200, 200], [1300, 1300]]}]}), stand_ins.JSON)
+  connection.request(
+    "POST",
+    f"/api/v1/sessions/{photo['id']}/fills",
+    json.dumps({"version": 0, "shapes": [{"kind": "rectangle", "points": [[200, 200], [1300, 1300]]}]}),
+    stand_ins.JSON,
+  )
   answer = connection.getresponse()
   assert answer.readline()
   process.send_signal(number)
@@ -38,14 +47,20 @@ def test_it_serves_until_a_signal_and_leaves_nothing(tmp_path, number):
   assert not list(tmp_path.iterdir()) and tempfile.gettempdir() != str(tmp_path)
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     (["--host=0.0.0.0"], "--host=0.0.0.0 lets other machines in: give --token too, a secret of at least 16 characters"),
     (["--token=short"], "--token: give at least 16 characters"),
     (["--host=no.such.host.invalid", "--token=" + "x" * 16], "--host=no.such.host.invalid: no address of this machine"),
     (["--host=203.0.113.7", "--token=" + "x" * 16], "cannot be used on 203.0.113.7"),
-    (["--port=70000"], "flag --port=70000"), (["--max_sessions=0"], "flag --max_sessions=0"),
-    (["--max_pixels=-3"], "flag --max_pixels=-3"), (["--model=nowhere", "--port=0"], "--model=nowhere: no such folder"),
-    (["photo.jpg"], "unexpected argument 'photo.jpg'")])
+    (["--port=70000"], "flag --port=70000"),
+    (["--max_sessions=0"], "flag --max_sessions=0"),
+    (["--max_pixels=-3"], "flag --max_pixels=-3"),
+    (["--model=nowhere", "--port=0"], "--model=nowhere: no such folder"),
+    (["photo.jpg"], "unexpected argument 'photo.jpg'"),
+  ],
+)
 def test_what_it_cannot_do_is_one_line(capsys, arguments, message):
   assert main(["app", *arguments]) == 2
   error = capsys.readouterr().err

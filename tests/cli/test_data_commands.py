@@ -50,7 +50,7 @@ def test_check_data_counts_and_names(images, capsys):
 def test_check_data_says_each_kind_once_with_the_largest_crop_that_fits(images, capsys):
   noise = np.random.default_rng(0).integers(0, 256, (60, 70, 3), np.uint8)
   for number in range(40):
-    image_files.write_rgb(str(images / f"small_{number:02}.png"), noise[:30 + number % 3])
+    image_files.write_rgb(str(images / f"small_{number:02}.png"), noise[: 30 + number % 3])
     (images / f"text_{number:02}.png").write_text("not an image")
   command = ["check-data", f"--data_dir={images}"]
   assert main([*command, "--crop_size=20"]) == 1
@@ -116,18 +116,35 @@ def test_prepared_images_serve_as_a_source(images, tmp_path, capsys):
 @pytest.mark.parametrize("scale", [1, 2])
 def test_show_batch_draws_what_the_pipeline_gives(images, tmp_path, scale):
   output = tmp_path / "batch.png"
-  assert main(["show-batch", f"--data_dir={images}", f"--output={output}", "--crop_size=16", f"--scale={scale}",
-               "--mask_kind=rect", "--count=2", "--first=7", "--seed=3", "--flips=both"]) == 0
+  assert (
+    main(
+      [
+        "show-batch",
+        f"--data_dir={images}",
+        f"--output={output}",
+        "--crop_size=16",
+        f"--scale={scale}",
+        "--mask_kind=rect",
+        "--count=2",
+        "--first=7",
+        "--seed=3",
+        "--flips=both",
+      ]
+    )
+    == 0
+  )
   config = pipelines.ExampleConfig(crop_size=16, scale=scale, masks=MaskMixture.parse("rect"), seed=3, flips="both")
   rows = []
   for batch in pipelines.training_dataset(sources.FolderSource(str(images)), config, 1, 7).take(2):
     hole = batch["mask_lr"][0].numpy().repeat(scale, 0).repeat(scale, 1) == 1
     lr = np.rint(np.clip(batch["image_lr"][0].numpy(), 0, 1) * 255).repeat(scale, 0).repeat(scale, 1)
     hr = np.rint(batch["image_hr"][0].numpy() * 255)
-    rows.append([picture.astype(np.uint8) for picture in (
-        np.where(hole, 255, lr), np.where(hole, 255, 0).repeat(3, 2), lr, hr)])
-  np.testing.assert_array_equal(image_files.read_rgb(str(output)), comparison_sheet.draw_sheet(
-      ("masked input", "mask", "LR", "HR"), rows))
+    rows.append(
+      [picture.astype(np.uint8) for picture in (np.where(hole, 255, lr), np.where(hole, 255, 0).repeat(3, 2), lr, hr)]
+    )
+  np.testing.assert_array_equal(
+    image_files.read_rgb(str(output)), comparison_sheet.draw_sheet(("masked input", "mask", "LR", "HR"), rows)
+  )
 
 
 def test_show_batch_skips_what_is_damaged_or_refuses_it(images, tmp_path, capsys):
@@ -145,8 +162,20 @@ def test_a_list_of_files_and_own_masks(images, tmp_path):
   (tmp_path / "list.txt").write_bytes("\ufeffimages/0.png\r\nimages/more/4.png\r\n".encode())  # As some editors write.
   (tmp_path / "masks").mkdir()
   image_files.write_mask(str(tmp_path / "masks" / "left.png"), np.tile([1, 1, 0, 0], (4, 1)))
-  assert main(["show-batch", f"--data_dir={tmp_path / 'list.txt'}", f"--output={tmp_path / 'b.png'}", "--crop_size=16",
-               "--mask_kind=folder", f"--train_mask_dir={tmp_path / 'masks'}", "--count=1"]) == 0
+  assert (
+    main(
+      [
+        "show-batch",
+        f"--data_dir={tmp_path / 'list.txt'}",
+        f"--output={tmp_path / 'b.png'}",
+        "--crop_size=16",
+        "--mask_kind=folder",
+        f"--train_mask_dir={tmp_path / 'masks'}",
+        "--count=1",
+      ]
+    )
+    == 0
+  )
   sheet = image_files.read_rgb(str(tmp_path / "b.png"))
   mask = np.repeat([255, 0], 16).reshape(1, 32, 1).repeat(32, 0).repeat(3, 2)
   windows = np.lib.stride_tricks.sliding_window_view(sheet, mask.shape)[:, :, 0]
@@ -160,23 +189,32 @@ def test_the_sources_of_the_flag_are_those_there_are(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["show-batch", "train", "check-data", "prepare"])
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     (["--data_dir="], "--data_dir is missing"),
     (["--data_dir=nowhere"], "nowhere: no such folder"),
     (["--split=train"], "--split=train: only TensorFlow Datasets have splits, not --source=folder"),
     (["--source=div2k"], 'tfds.builder("div2k/bicubic_x2", data_dir="'),
     (["--source=imagenet"], "--source=imagenet"),
-])
+  ],
+)
 def test_sources_that_cannot_be_used_get_one_line(images, tmp_path, capsys, command, arguments, message):
-  options = {"show-batch": ["--output={}/b.png"], "train": ["--work_dir={}/run", "--perceptual_weights=none"],
-             "check-data": [], "prepare": ["--output_dir={}/records"]}[command]
+  options = {
+    "show-batch": ["--output={}/b.png"],
+    "train": ["--work_dir={}/run", "--perceptual_weights=none"],
+    "check-data": [],
+    "prepare": ["--output_dir={}/records"],
+  }[command]
   assert main([command, f"--data_dir={images}", *(option.format(tmp_path) for option in options), *arguments]) == 2
   error = capsys.readouterr().err
   assert message in error and error.count("\n") == 1, error
   assert os.listdir(tmp_path) == ["images"]
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     (["--train_mask_dir={masks}"], "'folder' is not among the kinds"),
     (["--mask_kind=folder"], "need a folder of masks"),
     (["--mask_kind=folder", "--train_mask_dir=nowhere"], "nowhere: no such folder"),
@@ -186,7 +224,8 @@ def test_sources_that_cannot_be_used_get_one_line(images, tmp_path, capsys, comm
     (["--output=b.xyz"], "unknown image extension"),
     (["--output="], "--output is missing"),
     (["--count=0"], "--count"),
-])
+  ],
+)
 def test_examples_that_cannot_be_made_get_one_line(images, tmp_path, capsys, arguments, message):
   (tmp_path / "masks").mkdir()
   image_files.write_mask(str(tmp_path / "masks" / "a.png"), np.eye(9))
@@ -205,8 +244,19 @@ def test_tensorflow_datasets_from_the_command_line(tmp_path, capsys):
   assert "3 images decoded" in capsys.readouterr().out
   assert main(command + ["--split=validation"]) == 0
   assert "1 images decoded" in capsys.readouterr().out
-  assert main(["prepare", "--source=div2k", f"--data_dir={tmp_path / 'tfds'}", "--split=train[:2]", "--tile_size=16",
-               f"--output_dir={tmp_path / 'records'}"]) == 0
+  assert (
+    main(
+      [
+        "prepare",
+        "--source=div2k",
+        f"--data_dir={tmp_path / 'tfds'}",
+        "--split=train[:2]",
+        "--tile_size=16",
+        f"--output_dir={tmp_path / 'records'}",
+      ]
+    )
+    == 0
+  )
   assert "2 images in 2 files" in capsys.readouterr().out
   shutil.rmtree(tmp_path / "tfds")
   assert main(command) == 2

@@ -48,14 +48,17 @@ def test_it_says_what_there_is_and_that_it_will_do(capsys):
   lines = captured.out.splitlines()
   assert lines[-1].startswith("ready: z2i computes on ")
   compact, full = bundled_models.check_models()
-  for expected in (rf"^versions +python 3\.\d+\.\d+, z2i_tf {re.escape(z2i_tf.__version__)}, .*, tensorflow 2\.",
-                   rf"numpy \d.*, pillow \d.*, opencv \d.*, {_KERAS_PACKAGE} \d\.\d",
-                   r"^processor +\S.*, usable cores: \d+; bfloat16 instructions: \w",
-                   r"^CUDA +TensorFlow is built with",
-                   r"^device +CPU:0: [1-9]\d* GFLOP/s \(3x3 convolution of 256x256 pixels, 64 channels, float32\)$",
-                   r"^memory +\S", r"^disk +[\d.]+ [GM]B free in /",
-                   rf"^model +compact: as released; SHA-256 {compact.expected}$",
-                   rf"^model +full: as released; SHA-256 {full.expected}$"):
+  for expected in (
+    rf"^versions +python 3\.\d+\.\d+, z2i_tf {re.escape(z2i_tf.__version__)}, .*, tensorflow 2\.",
+    rf"numpy \d.*, pillow \d.*, opencv \d.*, {_KERAS_PACKAGE} \d\.\d",
+    r"^processor +\S.*, usable cores: \d+; bfloat16 instructions: \w",
+    r"^CUDA +TensorFlow is built with",
+    r"^device +CPU:0: [1-9]\d* GFLOP/s \(3x3 convolution of 256x256 pixels, 64 channels, float32\)$",
+    r"^memory +\S",
+    r"^disk +[\d.]+ [GM]B free in /",
+    rf"^model +compact: as released; SHA-256 {compact.expected}$",
+    rf"^model +full: as released; SHA-256 {full.expected}$",
+  ):
     assert any(re.search(expected, line) for line in lines), expected
 
 
@@ -89,6 +92,7 @@ def test_a_gpu_is_described_and_must_compute(capsys, monkeypatch, with_gpu):
 def test_devices_that_cannot_be_listed_and_packages_that_cannot_be_imported(capsys, monkeypatch, quick):
   def fail():
     raise RuntimeError("driver")
+
   monkeypatch.setattr(device_check, "list_devices", fail)
   output, verdict = _not_ready(capsys)
   assert "devices    unknown: driver" in output and "cannot list its devices (driver): mend" in verdict
@@ -116,8 +120,9 @@ def _import(others, packages, name):
 
 def test_a_damaged_model_is_not_ready(capsys, monkeypatch, tmp_path, quick):
   shutil.copytree(bundled_models.ASSETS, tmp_path / "assets")
-  monkeypatch.setattr(bundled_models, "check_models",
-                      functools.partial(bundled_models.check_models, str(tmp_path / "assets")))
+  monkeypatch.setattr(
+    bundled_models, "check_models", functools.partial(bundled_models.check_models, str(tmp_path / "assets"))
+  )
   (tmp_path / "assets" / "compact" / "model.npz").write_bytes(b"")
   output, verdict = _not_ready(capsys)
   assert "compact: is not the released file (another SHA-256); SHA-256 e3b0c442" in output
@@ -126,14 +131,26 @@ def test_a_damaged_model_is_not_ready(capsys, monkeypatch, tmp_path, quick):
   assert "SHA256SUMS: cannot be read" in _not_ready(capsys)[1]
 
 
-@pytest.mark.parametrize("machine, group, text, verdict", [
+@pytest.mark.parametrize(
+  "machine, group, text, verdict",
+  [
     (None, None, "free memory unknown", "CPU"),
     (4 * 10**9, None, "4.0 GB free; no limit by a control group", "CPU"),
-    (4 * 10**9, (2 * 10**9, 10**9), "4.0 GB free; of the 2.0 GB of its control group, 1.0 GB are free: the "
-     "group's limit is the lower one", "CPU, but only 1.0 GB of memory are free"),
-    (9 * 10**8, (2 * 10**9, 0), "900 MB free; of the 2.0 GB of its control group, 2.0 GB are free: what the machine",
-     "CPU, but only 900 MB"),
-    (None, (2 * 10**9, 0), "of the machine unknown; of the 2.0 GB", "CPU")])
+    (
+      4 * 10**9,
+      (2 * 10**9, 10**9),
+      "4.0 GB free; of the 2.0 GB of its control group, 1.0 GB are free: the group's limit is the lower one",
+      "CPU, but only 1.0 GB of memory are free",
+    ),
+    (
+      9 * 10**8,
+      (2 * 10**9, 0),
+      "900 MB free; of the 2.0 GB of its control group, 2.0 GB are free: what the machine",
+      "CPU, but only 900 MB",
+    ),
+    (None, (2 * 10**9, 0), "of the machine unknown; of the 2.0 GB", "CPU"),
+  ],
+)
 def test_free_memory_is_the_lower_of_two(capsys, monkeypatch, quick, machine, group, text, verdict):
   monkeypatch.setattr(memory, "machine_available_bytes", lambda: machine)
   monkeypatch.setattr(memory, "group_memory", lambda: group and memory.GroupMemory(*group))

@@ -20,8 +20,9 @@ _SIZE = 32
 
 
 def _make(images, folder, *options):
-  return main(["make-testset", f"--data_dir={images}", f"--output_dir={folder}", f"--crop_size={_SIZE}", "--count=4",
-               *options])
+  return main(
+    ["make-testset", f"--data_dir={images}", f"--output_dir={folder}", f"--crop_size={_SIZE}", "--count=4", *options]
+  )
 
 
 @pytest.fixture(name="testset", scope="module")
@@ -53,8 +54,11 @@ def _record(folder):
 
 
 def _files(folder):
-  return {os.path.relpath(os.path.join(parent, name), folder): open(os.path.join(parent, name), "rb").read()
-          for parent, _, names in os.walk(folder) for name in names}
+  return {
+    os.path.relpath(os.path.join(parent, name), folder): open(os.path.join(parent, name), "rb").read()
+    for parent, _, names in os.walk(folder)
+    for name in names
+  }
 
 
 def test_testset_repeats_and_holds_centre_crops(testset, tmp_path):
@@ -69,7 +73,7 @@ def test_testset_repeats_and_holds_centre_crops(testset, tmp_path):
     original = image_files.read_rgb(str(source / entry["from"]))
     top, left = ((length - _SIZE) // 2 for length in original.shape[:2])
     crop = image_files.read_rgb(str(testset / "images" / entry["name"]))
-    np.testing.assert_array_equal(crop, original[top:top + _SIZE, left:left + _SIZE])
+    np.testing.assert_array_equal(crop, original[top : top + _SIZE, left : left + _SIZE])
     for kind in ("small", "rect"):
       mask = image_files.read_mask(str(testset / "masks" / kind / entry["name"]))
       assert mask.mean() == pytest.approx(entry["hole_ratios"][kind], rel=1e-8) and mask.shape == (_SIZE, _SIZE)
@@ -80,33 +84,64 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
   folder.mkdir()
   ramp = np.repeat(np.arange(100, dtype=np.uint8)[None, :, None], 80, axis=0).repeat(3, axis=2)
   image_files.write_rgb(str(folder / "ramp.png"), ramp)
-  assert main(["make-testset", f"--data_dir={folder}", f"--output_dir={tmp_path / 'set'}", "--count=0",
-               f"--crop_size={_SIZE}", "--shrink=2", "--kinds=rect"]) == 0
+  assert (
+    main(
+      [
+        "make-testset",
+        f"--data_dir={folder}",
+        f"--output_dir={tmp_path / 'set'}",
+        "--count=0",
+        f"--crop_size={_SIZE}",
+        "--shrink=2",
+        "--kinds=rect",
+      ]
+    )
+    == 0
+  )
   image = image_files.read_rgb(str(tmp_path / "set" / "images" / "00000.png"))
   expected = np.broadcast_to(18.5 + 2 * np.arange(_SIZE), image.shape[:2])
   np.testing.assert_allclose(image[4:-4, 4:-4, 0], expected[4:-4, 4:-4], atol=1)
   assert "by 2" in records.read_record(str(tmp_path / "set" / "testset.json"))["manifest"]["resize"]
 
 
-@pytest.mark.parametrize("options, message", [
+@pytest.mark.parametrize(
+  "options, message",
+  [
     (["--count=7"], "5 of the 5 images are usable, 7 are needed"),
     (["--kinds=huge"], "--kinds=huge: unknown kind"),
     (["--kinds=folder"], "--kinds=folder: unknown kind"),
     (["--kinds=small:0.5"], "--kinds=small:0.5: unknown kind"),
     (["--split=test"], "only TensorFlow Datasets have splits"),
     (["--kinds=rect,rect"], "a kind is there twice"),
-    (["--crop_size=200"], "0 of the 5 images are usable")])
+    (["--crop_size=200"], "0 of the 5 images are usable"),
+  ],
+)
 def test_testset_that_cannot_be_made_leaves_nothing(testset, tmp_path, capsys, options, message):
   assert _make(testset.parent / "images", tmp_path / "set", *options) == 2
   assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_testset_of_several_splits_has_so_many_of_each(tmp_path):
-  splits = {name: [stand_ins.coded_image(number, 40, 44) for number in range(first, first + 3)]
-            for first, name in ((0, "validation"), (5, "test"))}
+  splits = {
+    name: [stand_ins.coded_image(number, 40, 44) for number in range(first, first + 3)]
+    for first, name in ((0, "validation"), (5, "test"))
+  }
   stand_ins.write_tfds("div2k/bicubic_x2", tmp_path / "data", splits)
-  assert main(["make-testset", "--source=div2k", f"--data_dir={tmp_path / 'data'}", "--split=validation,test",
-               "--count=2", f"--crop_size={_SIZE}", "--kinds=small", f"--output_dir={tmp_path / 'set'}"]) == 0
+  assert (
+    main(
+      [
+        "make-testset",
+        "--source=div2k",
+        f"--data_dir={tmp_path / 'data'}",
+        "--split=validation,test",
+        "--count=2",
+        f"--crop_size={_SIZE}",
+        "--kinds=small",
+        f"--output_dir={tmp_path / 'set'}",
+      ]
+    )
+    == 0
+  )
   names = [f"{number:05d}.png" for number in range(4)]
   reds = [image_files.read_rgb(str(tmp_path / "set" / "images" / name))[0, 0, 0] // 20 for name in names]
   assert len(set(reds)) == 4 and max(reds[:2]) < 3 and min(reds[2:]) >= 5
@@ -141,8 +176,12 @@ def test_record_has_every_method_image_and_metric_and_repeats(testset, evaluatio
 
 def test_kept_results_score_the_same_as_their_method(testset, evaluation, tmp_path):
   results = evaluation / "results" / "telea"
-  assert _evaluate(testset, tmp_path / "run", f"--result_dir=copied={results}", "--baseline=telea,mean",
-                   "--save_results=false") == 0
+  assert (
+    _evaluate(
+      testset, tmp_path / "run", f"--result_dir=copied={results}", "--baseline=telea,mean", "--save_results=false"
+    )
+    == 0
+  )
   record = _record(tmp_path / "run")
   for scores in record["scores"].values():
     assert scores["copied"] == scores["telea"] != scores["mean"]
@@ -155,8 +194,10 @@ def test_known_pixels_of_results_are_the_originals_unless_told(testset, evaluati
     image_files.write_rgb(str(path), image_files.read_rgb(str(path)) // 2)
   psnr = {}
   for blend, text in ((True, "the originals' were taken"), (False, "scored as they are")):
-    assert _evaluate(testset, tmp_path / "run", f"--result_dir=halved={results}", f"--blend_results={blend}",
-                     "--baseline=") == 0
+    assert (
+      _evaluate(testset, tmp_path / "run", f"--result_dir=halved={results}", f"--blend_results={blend}", "--baseline=")
+      == 0
+    )
     assert f"halved: known pixels of 8 results differ from the originals; {text}" in capsys.readouterr().out
     psnr[blend] = np.mean(_record(tmp_path / "run")["scores"]["small"]["halved"]["PSNR"])
   assert psnr[True] > psnr[False] + 1
@@ -219,7 +260,9 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
   assert message in error and error.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("options, message", [
+@pytest.mark.parametrize(
+  "options, message",
+  [
     (["--baseline="], "nothing to evaluate"),
     (["--baseline=patchmatch"], "--baseline=patchmatch: expected mean, telea"),
     (["--baseline=telea,telea"], "telea is there twice"),
@@ -229,7 +272,9 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
     (["--st_lpips=squeeze"], "--st_lpips=squeeze: expected alex, vgg, each once"),
     (["--st_lpips_weights=x"], "--st_lpips_weights=x: only with --st_lpips"),
     (["--image_dir=x"], "--testset says where images and masks are"),
-    (["--model=nowhere"], "--model=nowhere: no such folder")])
+    (["--model=nowhere"], "--model=nowhere: no such folder"),
+  ],
+)
 def test_flags_that_do_not_go_together(testset, tmp_path, capsys, options, message):
   assert _evaluate(testset, tmp_path / "run", *options) == 2
   error = capsys.readouterr().err
@@ -254,21 +299,43 @@ def test_folders_of_ones_own_and_what_is_wrong_with_them(testset, tmp_path, caps
 
 
 def _tree(folder):
-  return sorted(os.path.relpath(os.path.join(parent, name), folder) for parent, _, names in os.walk(folder)
-                for name in names)
+  return sorted(
+    os.path.relpath(os.path.join(parent, name), folder) for parent, _, names in os.walk(folder) for name in names
+  )
 
 
-@pytest.mark.parametrize("output, results", [
-    (".", "run/results/telea"), ("run", "run/results/telea"), ("run/results/telea/x", "run/results/telea"),
-    ("set", "run/results/telea"), ("set/images", "run/results/telea"), ("set/masks/rect/x", "run/results/telea"),
-    ("results", "results/mine"), ("results/mine", "results/mine")])
+@pytest.mark.parametrize(
+  "output, results",
+  [
+    (".", "run/results/telea"),
+    ("run", "run/results/telea"),
+    ("run/results/telea/x", "run/results/telea"),
+    ("set", "run/results/telea"),
+    ("set/images", "run/results/telea"),
+    ("set/masks/rect/x", "run/results/telea"),
+    ("results", "results/mine"),
+    ("results/mine", "results/mine"),
+  ],
+)
 def test_inputs_are_never_replaced(testset, evaluation, tmp_path, capsys, output, results):
   shutil.copytree(testset, tmp_path / "set")
   shutil.copytree(evaluation, tmp_path / "run")
   shutil.copytree(evaluation / "results" / "telea", tmp_path / "results" / "mine")
   before = _files(tmp_path)
-  assert main(["evaluate", f"--testset={tmp_path / 'set'}", f"--output_dir={tmp_path / output}", "--model=",
-               "--baseline=", f"--result_dir=mine={tmp_path / results}", "--save_results=false"]) == 2
+  assert (
+    main(
+      [
+        "evaluate",
+        f"--testset={tmp_path / 'set'}",
+        f"--output_dir={tmp_path / output}",
+        "--model=",
+        "--baseline=",
+        f"--result_dir=mine={tmp_path / results}",
+        "--save_results=false",
+      ]
+    )
+    == 2
+  )
   assert "give a folder of its own" in capsys.readouterr().err and _files(tmp_path) == before
 
 
@@ -306,8 +373,19 @@ def test_names_that_are_not_utf_8(testset, tmp_path):
   for folder, name in (("images", "00000.png"), ("masks", "rect/00000.png")):
     (tmp_path / folder).mkdir()
     shutil.copy(testset / folder / name, os.path.join(os.fsencode(tmp_path / folder), b"\xff\xfe.png"))
-  assert main(["evaluate", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}", "--model=",
-               "--baseline=mean,telea", f"--output_dir={tmp_path / 'run'}"]) == 0
+  assert (
+    main(
+      [
+        "evaluate",
+        f"--image_dir={tmp_path / 'images'}",
+        f"--mask_dir={tmp_path / 'masks'}",
+        "--model=",
+        "--baseline=mean,telea",
+        f"--output_dir={tmp_path / 'run'}",
+      ]
+    )
+    == 0
+  )
   assert os.fsencode(_record(tmp_path / "run")["test_sets"]["masks"]["images"][0]["name"]) == b"\xff\xfe"
 
 
@@ -318,16 +396,32 @@ def test_results_of_16_bits_equal_the_image_they_are(testset, tmp_path):
     Image.fromarray(deep).save(tmp_path / folder / "00000.png")
   (tmp_path / "masks").mkdir()
   shutil.copy(testset / "masks" / "rect" / "00000.png", tmp_path / "masks")
-  assert main(["evaluate", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}", "--model=",
-               "--baseline=", f"--result_dir=same={tmp_path / 'results'}", f"--output_dir={tmp_path / 'run'}"]) == 0
+  assert (
+    main(
+      [
+        "evaluate",
+        f"--image_dir={tmp_path / 'images'}",
+        f"--mask_dir={tmp_path / 'masks'}",
+        "--model=",
+        "--baseline=",
+        f"--result_dir=same={tmp_path / 'results'}",
+        f"--output_dir={tmp_path / 'run'}",
+      ]
+    )
+    == 0
+  )
   assert _record(tmp_path / "run")["scores"]["masks"]["same"]["PSNR"] == ["inf"]
 
 
-@pytest.mark.parametrize("spoil, message", [
+@pytest.mark.parametrize(
+  "spoil, message",
+  [
     (lambda folder: shutil.rmtree(folder / "masks"), "rect: no such folder"),
     (lambda folder: _edit(folder / "testset.json", lambda record: record.pop("images")), "its testset.json is damaged"),
     (lambda folder: _edit(folder / "testset.json", lambda record: record["manifest"].clear()), "is damaged"),
-    (lambda folder: (folder / "testset.json").unlink(), "testset.json: cannot be read")])
+    (lambda folder: (folder / "testset.json").unlink(), "testset.json: cannot be read"),
+  ],
+)
 def test_damaged_testsets_are_refused(testset, tmp_path, capsys, spoil, message):
   changed = shutil.copytree(testset, tmp_path / "set")
   spoil(changed)
@@ -357,8 +451,10 @@ def test_changed_testset_is_refused(testset, tmp_path, capsys):
 
 def test_st_lpips_is_measured_from_a_folder_of_weights(testset, tmp_path, capsys):
   np.savez(tmp_path / "alex_shift_tolerant.npz", **random_weights("alex"))
-  assert _evaluate(testset, tmp_path / "run", "--baseline=mean", "--st_lpips=alex,vgg",
-                   f"--st_lpips_weights={tmp_path}") == 1
+  assert (
+    _evaluate(testset, tmp_path / "run", "--baseline=mean", "--st_lpips=alex,vgg", f"--st_lpips_weights={tmp_path}")
+    == 1
+  )
   captured = capsys.readouterr()
   assert "left out: ST-LPIPS vgg: --st_lpips_weights=" in captured.err and "ST-LPIPS alex" in captured.out
   record = _record(tmp_path / "run")
@@ -370,8 +466,18 @@ def test_st_lpips_is_measured_from_a_folder_of_weights(testset, tmp_path, capsys
 
 def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_path, capsys):
   missing = tmp_path / "alexnet.npz"
-  assert _evaluate(testset, tmp_path / "run", "--baseline=mean", "--lpips_net=alex", f"--lpips_features={missing}",
-                   f"--lpips_linear={missing}", f"--inception_graph={tmp_path / 'graph.pb'}") == 1
+  assert (
+    _evaluate(
+      testset,
+      tmp_path / "run",
+      "--baseline=mean",
+      "--lpips_net=alex",
+      f"--lpips_features={missing}",
+      f"--lpips_linear={missing}",
+      f"--inception_graph={tmp_path / 'graph.pb'}",
+    )
+    == 1
+  )
   error = capsys.readouterr().err
   assert f"left out: LPIPS: --lpips_features={missing}" in error
   assert f"left out: FID: --inception_graph={tmp_path / 'graph.pb'}" in error
@@ -381,10 +487,14 @@ def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_pa
   assert np.isfinite(record["scores"]["small"]["mean"]["PSNR"]).all()
 
 
-@pytest.mark.parametrize("analysis, expected, pictures", [
+@pytest.mark.parametrize(
+  "analysis, expected, pictures",
+  [
     ("ablation", "Parameters", ["ablation_psnr.png", "ablation_hole_psnr.png"]),
     ("frequency", "navier_stokes - telea", ["frequency_small.png", "frequency_rect.png"]),
-    ("scale_study", "rect: SSIM", [])])  # OpenCV's methods have no scale.
+    ("scale_study", "rect: SSIM", []),
+  ],
+)  # OpenCV's methods have no scale.
 def test_layouts(testset, tmp_path, capsys, analysis, expected, pictures):
   assert _evaluate(testset, tmp_path, f"--analysis={analysis}") == 0
   assert expected in capsys.readouterr().out
@@ -400,8 +510,10 @@ def test_compare_shows_paired_differences(testset, evaluation, tmp_path, capsys)
   paths = [str(evaluation / "comparison.json"), str(tmp_path / "b")]
   assert main(["compare", *paths, "--methods=telea,mean", "--metrics=PSNR,L1"]) == 0
   output = capsys.readouterr().out
-  first, second = (np.array(_record(folder)["scores"]["rect"][name]["PSNR"])
-                   for folder, name in ((evaluation, "telea"), (tmp_path / "b", "mean")))
+  first, second = (
+    np.array(_record(folder)["scores"]["rect"][name]["PSNR"])
+    for folder, name in ((evaluation, "telea"), (tmp_path / "b", "mean"))
+  )
   assert "mean (B) minus telea (A), rect masks" in output and f"{(second - first).mean():+.2f}" in output
   assert main(["compare", *paths, "--methods=telea,telea", "--metrics=PSNR"]) == 0
   assert "+0.00  0.00 .. 0.00" in capsys.readouterr().out
@@ -414,16 +526,17 @@ def test_compare_refuses(testset, evaluation, tmp_path, capsys):
   shutil.copy(evaluation / "comparison.json", damaged)
   _edit(damaged, lambda record: record.pop("test_sets"))
   for arguments, message in (
-      ([same, other, "--methods=telea,telea"], "are of different test sets: 4 images or masks of 'small' differ"),
-      ([same, same], "has several methods: choose one of telea, navier_stokes"),
-      ([same, same, "--methods=telea"], "two are needed"),
-      ([same, same, "--methods=telea,lama"], "has no lama"),
-      ([same, same, "--methods=telea,telea", "--metrics=LPIPS"], "--metrics=LPIPS: not in both"),
-      ([same, str(testset / "testset.json")], "a record of another kind (testset)"),
-      ([same, str(testset / "images" / "00000.png")], "00000.png"),
-      ([same, str(damaged)], "damaged.json: the record has no 'test_sets'; run z2i evaluate again"),
-      ([same], "B.json is missing"),
-      ([same, same, same], "unexpected argument")):
+    ([same, other, "--methods=telea,telea"], "are of different test sets: 4 images or masks of 'small' differ"),
+    ([same, same], "has several methods: choose one of telea, navier_stokes"),
+    ([same, same, "--methods=telea"], "two are needed"),
+    ([same, same, "--methods=telea,lama"], "has no lama"),
+    ([same, same, "--methods=telea,telea", "--metrics=LPIPS"], "--metrics=LPIPS: not in both"),
+    ([same, str(testset / "testset.json")], "a record of another kind (testset)"),
+    ([same, str(testset / "images" / "00000.png")], "00000.png"),
+    ([same, str(damaged)], "damaged.json: the record has no 'test_sets'; run z2i evaluate again"),
+    ([same], "B.json is missing"),
+    ([same, same, same], "unexpected argument"),
+  ):
     capsys.readouterr()
     assert main(["compare", *arguments]) == 2, message
     error = capsys.readouterr().err

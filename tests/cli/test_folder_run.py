@@ -24,6 +24,7 @@ _PAUSE = 0.03
 
 class _Pair:
   """Counts how many of its kind there are, and were at most."""
+
   alive = most = 0
   _lock = threading.Lock()
 
@@ -45,7 +46,8 @@ def _items(count):
 def _parts(**changes):
   """Parts that do next to nothing; the pair of an item is its number."""
   return dataclasses.replace(
-      Parts(read=_number, fill=lambda pair: -pair, write=lambda item, pair, result: ""), **changes)
+    Parts(read=_number, fill=lambda pair: -pair, write=lambda item, pair, result: ""), **changes
+  )
 
 
 def _number(item):
@@ -63,8 +65,7 @@ def test_every_item_gets_its_own_result():
     written[item.output] = (pair, result)
     return f"{item.image}: a remark" if pair == 1 else ""
 
-  outcome = fill_all(_items(20), _parts(fill=fill, write=write), 2,
-                     lambda: advanced.append(threading.current_thread()))
+  outcome = fill_all(_items(20), _parts(fill=fill, write=write), 2, lambda: advanced.append(threading.current_thread()))
   assert outcome == folder_run.Outcome(20, ["in/1: a remark"], [])
   assert filled == list(range(20))
   assert written == {f"out/{number}": (number, -number) for number in range(20)}
@@ -158,8 +159,11 @@ def test_memory_does_not_grow_with_the_number_of_images(failing):
       raise InputError(f"{pair.name} cannot be filled")
     return ""
 
-  parts = _parts(read=lambda item: _Pair(item.image), fill=lambda pair: fail("fill", pair),
-                 write=lambda item, pair, result: fail("write", pair))
+  parts = _parts(
+    read=lambda item: _Pair(item.image),
+    fill=lambda pair: fail("fill", pair),
+    write=lambda item, pair, result: fail("write", pair),
+  )
   outcome = fill_all(_items(300), parts, 2)
   assert (outcome.filled, len(outcome.failures)) == ((0, 300) if failing else (300, 0))
   assert _Pair.most - before <= 10  # 6, and what the threads are about to let go of.
@@ -198,12 +202,15 @@ def test_failures_are_those_of_their_items_alone():
 
 
 @pytest.mark.parametrize("stage", ["read", "fill", "write"])
-@pytest.mark.parametrize("error, line", [
+@pytest.mark.parametrize(
+  "error, line",
+  [
     (ZeroDivisionError("division\nby zero"), "in/2: ZeroDivisionError: division by zero"),
     (AssertionError(), "in/2: AssertionError"),
     (MemoryError(), "in/2: out of memory; give a lower --workers"),
     (MemoryError("no room for 9 GB"), "in/2: no room for 9 GB"),
-])
+  ],
+)
 def test_an_unexpected_exception_is_a_failure_of_its_item_alone(stage, error, line):
   advanced = []
 
@@ -226,8 +233,9 @@ def test_an_unexpected_exception_is_a_failure_of_its_item_alone(stage, error, li
 
 
 @pytest.mark.parametrize("stage", ["read", "fill", "write"])
-@pytest.mark.parametrize("error", [Stopped("asked to stop", signal.SIGTERM), KeyboardInterrupt("asked to stop"),
-                                   SystemExit("asked to stop")])
+@pytest.mark.parametrize(
+  "error", [Stopped("asked to stop", signal.SIGTERM), KeyboardInterrupt("asked to stop"), SystemExit("asked to stop")]
+)
 def test_what_ends_the_run_leaves_whole_files(tmp_path, stage, error):
   threads = threading.active_count()
   begun = []

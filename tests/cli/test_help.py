@@ -16,7 +16,6 @@ _EXAMPLES = [example for command in COMMANDS.values() for example in command.exa
 
 
 class _Terminal(io.StringIO):
-
   def isatty(self):
     return True
 
@@ -41,9 +40,12 @@ def test_help_of_a_command(name, capsys, monkeypatch):
   examples = [f"  {example}" for example in command.examples]
   assert len(examples) == 2 and all(example in text.splitlines() for example in examples)
   assert max(len(line) for line in text.splitlines() if not line.lstrip().startswith("--")) <= 80
-  flags_shown = [line.split("--", 1)[1].replace("[no]", "").split("=")[0].split()[0] for line in text.splitlines()
-                 if line.startswith(("  --", "  -o, --"))]
-  assert flags_shown[:len(command.required)] == list(command.required)
+  flags_shown = [
+    line.split("--", 1)[1].replace("[no]", "").split("=")[0].split()[0]
+    for line in text.splitlines()
+    if line.startswith(("  --", "  -o, --"))
+  ]
+  assert flags_shown[: len(command.required)] == list(command.required)
   _, values = command.load()
   assert sorted(flags_shown) == sorted({values[flag].name for flag in values})
 
@@ -75,9 +77,15 @@ def test_defaults_are_written_as_a_person_writes_them(capsys, monkeypatch):
   assert "--[no]jit_compile" in text and "default: no)" in text and "default: small)" in text and "'small'" not in text
 
 
-@pytest.mark.parametrize("arguments, suggestion", [
-    (["inpant"], "did you mean inpaint?"), (["mask"], "masks"), (["inpaint", "--output-dir=a"], "--output_dir"),
-    (["train", "--work_dri=a"], "--work_dir")])
+@pytest.mark.parametrize(
+  "arguments, suggestion",
+  [
+    (["inpant"], "did you mean inpaint?"),
+    (["mask"], "masks"),
+    (["inpaint", "--output-dir=a"], "--output_dir"),
+    (["train", "--work_dri=a"], "--work_dir"),
+  ],
+)
 def test_what_is_misspelled_is_suggested(arguments, suggestion, capsys):
   assert main(arguments) == 2
   error = capsys.readouterr().err
@@ -109,8 +117,10 @@ def _completion(shell, capsys):
 def _completed_by_bash(script, words):
   """Returns what bash offers for the last word; it splits words at "="."""
   array = " ".join(map(shlex.quote, words))
-  code = (f"{script}\nCOMP_WORDS=({array}); COMP_CWORD={len(words) - 1}; compopt() {{ :; }}; _z2i; "
-          "printf '%s\\n' \"${COMPREPLY[@]}\"")
+  code = (
+    f"{script}\nCOMP_WORDS=({array}); COMP_CWORD={len(words) - 1}; compopt() {{ :; }}; _z2i; "
+    "printf '%s\\n' \"${COMPREPLY[@]}\""
+  )
   return subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 

@@ -26,8 +26,7 @@ from z2i_tf.images import image_files
 def _model(tmp_path_factory):
   """The converted original of width 8: small, and not the bundled one."""
   folder = tmp_path_factory.mktemp("models") / "original"
-  assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}",
-               f"--output={folder}"]) == 0
+  assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}", f"--output={folder}"]) == 0
   return folder
 
 
@@ -35,6 +34,7 @@ def _model(tmp_path_factory):
 def _models_are_loaded_once():
   """What takes long about a run is tracing its graph; here that is done once for every model."""
   from z2i_tf.inference import photo_inpainter
+
   with pytest.MonkeyPatch.context() as patch:
     store = photo_inpainter.model_store
     patch.setattr(store, "load_predictor", functools.lru_cache(store.load_predictor))
@@ -56,14 +56,24 @@ def _pairs(tmp_path):
 
 
 def _one(pairs, model_folder, **changes):
-  paths = {"image": pairs / "images" / "a.png", "mask": pairs / "masks" / "a.png",
-           "output": pairs / "out" / "a.png", "model": model_folder, **changes}
+  paths = {
+    "image": pairs / "images" / "a.png",
+    "mask": pairs / "masks" / "a.png",
+    "output": pairs / "out" / "a.png",
+    "model": model_folder,
+    **changes,
+  }
   return ["inpaint"] + [f"--{name}={path}" for name, path in paths.items()]
 
 
 def _folder(pairs, model):
-  return ["inpaint", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}",
-          f"--output_dir={pairs / 'out'}", f"--model={model}"]
+  return [
+    "inpaint",
+    f"--image_dir={pairs / 'images'}",
+    f"--mask_dir={pairs / 'masks'}",
+    f"--output_dir={pairs / 'out'}",
+    f"--model={model}",
+  ]
 
 
 def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
@@ -89,7 +99,9 @@ def test_image_and_mask_need_no_flags(pairs, model, capsys):
   capsys.readouterr()
 
 
-@pytest.mark.parametrize("arguments, words", [
+@pytest.mark.parametrize(
+  "arguments, words",
+  [
     (["images/a.png", "masks/a.png"], ["--output"]),
     (["images/a.png", "-o", "out/a.png"], ["MASK", "--image, --output"]),
     (["images/a.png", "masks/a.png", "out/a.png"], ["unexpected", "out/a.png"]),
@@ -99,7 +111,9 @@ def test_image_and_mask_need_no_flags(pairs, model, capsys):
     (["nowhere.png", "masks/a.png", "-o", "out/a.png"], ["nowhere.png: no such file"]),
     (["images", "nowhere", "-o", "out"], ["nowhere: no such file"]),
     (["images", "masks", "-o", "images"], ["overwrite"]),
-    (["images", "masks", "-o", "out", "--output_dir=out"], ["--output_dir"])])
+    (["images", "masks", "-o", "out", "--output_dir=out"], ["--output_dir"]),
+  ],
+)
 def test_arguments_that_cannot_be_used(pairs, capsys, monkeypatch, arguments, words):
   monkeypatch.chdir(pairs)
   assert main(["inpaint", *arguments]) == 2
@@ -158,7 +172,9 @@ def test_too_little_context_for_texture_is_said(pairs, model, capsys):
 @pytest.mark.parametrize("command", [_one, _folder])
 def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, number, message, command):
   handler = signal.getsignal(signal.SIGTERM)
-  monkeypatch.setattr("z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", lambda *_, **__: signal.raise_signal(number))
+  monkeypatch.setattr(
+    "z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", lambda *_, **__: signal.raise_signal(number)
+  )
   assert main(command(pairs, model)) == 128 + number
   assert capsys.readouterr().err == f"z2i inpaint: {message}\n"
   assert not os.listdir(pairs / "out")
@@ -191,6 +207,7 @@ def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs,
 
 def test_values_that_are_no_numbers_are_refused(pairs, model, capsys, monkeypatch):
   from z2i_tf.inference import photo_inpainter
+
   predictor = photo_inpainter.model_store.load_predictor(str(model), None)
   for name in ("fill", "refine"):
     method = getattr(predictor, name)
@@ -203,12 +220,18 @@ def test_values_that_are_no_numbers_are_refused(pairs, model, capsys, monkeypatc
 
 def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
   results = {}
-  for name, changes in (("native", {"native": "true"}), ("none", {"detail": "none"}), ("auto", {}),
-                        ("patches", {"detail": "patches"})):
+  for name, changes in (
+    ("native", {"native": "true"}),
+    ("none", {"detail": "none"}),
+    ("auto", {}),
+    ("patches", {"detail": "patches"}),
+  ):
     assert main(_one(pairs, model, **changes)) == 0
     results[name] = image_files.read_rgb(str(pairs / "out" / "a.png"))
-  image, mask = (read(str(pairs / folder / "a.png")) for read, folder in (
-      (image_files.read_rgb, "images"), (image_files.read_mask, "masks")))
+  image, mask = (
+    read(str(pairs / folder / "a.png"))
+    for read, folder in ((image_files.read_rgb, "images"), (image_files.read_mask, "masks"))
+  )
   native = z2i_tf.Inpainter.load(str(model)).stages(image, mask)["result"]
   np.testing.assert_array_equal(results["native"], image_ops.fill_hole(image, mask, native))
   assert (results["none"] != results["native"]).any() and (results["patches"] != results["none"]).any()
@@ -248,12 +271,19 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
   assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp"]
   failures = [line for line in captured.err.splitlines() if line.startswith("failed: ")]  # No line of progress.
   assert len(failures) == 5
-  for message in ("no masks called without", "2 masks called double", "they must be equal",
-                  "the mask is empty", "broken.png: not an image"):
+  for message in (
+    "no masks called without",
+    "2 masks called double",
+    "they must be equal",
+    "the mask is empty",
+    "broken.png: not an image",
+  ):
     assert any(message in failure for failure in failures), message
 
 
-@pytest.mark.parametrize("changes, message", [
+@pytest.mark.parametrize(
+  "changes, message",
+  [
     ({"image": "nowhere.png"}, "nowhere.png: no such file"),
     ({"mask": "nowhere.png"}, "nowhere.png: no such file"),
     ({"mask": "{dir}/masks/b.png"}, "must be equal"),
@@ -278,11 +308,14 @@ def test_bad_files_do_not_stop_the_others(pairs, model, capsys):
     ({"mask": "{dir}/gray.png"}, "ambiguous as a mask"),
     ({"dump_dir": "{dir}/dump"}, "give --native too"),
     ({"dump_dir": "{dir}/nowhere/dump", "native": "true"}, "cannot create this folder"),
-    ({"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"},
-     "which the dump would overwrite"),
+    (
+      {"native": "true", "dump_dir": "{dir}/images", "output": "{dir}/out/a.png", "mask": "{dir}/images/mask.png"},
+      "which the dump would overwrite",
+    ),
     ({"mask": ""}, "give IMAGE MASK --output"),
     ({"inverted": "true"}, "Unknown command line flag 'inverted'"),
-])
+  ],
+)
 def test_unusable_input_gets_one_line_and_no_output(pairs, model, capsys, changes, message):
   image_files.write_mask(str(pairs / "empty.png"), np.zeros((24, 31), np.uint8))
   shutil.copy(pairs / "masks" / "a.png", pairs / "images" / "mask.png")
@@ -301,8 +334,15 @@ def test_a_photograph_keeps_depth_profile_and_text_and_blends_where_asked(pairs,
   text = PngInfo()
   text.add_text("Title", "a tree")
   Image.fromarray(deep).save(pairs / "images" / "deep.png", pnginfo=text, icc_profile=b"profile of a scanner")
-  command = _one(pairs, model, verbose="true", image=pairs / "images" / "deep.png", output=pairs / "out" / "deep.png",
-                 dilate=3, feather=2)
+  command = _one(
+    pairs,
+    model,
+    verbose="true",
+    image=pairs / "images" / "deep.png",
+    output=pairs / "out" / "deep.png",
+    dilate=3,
+    feather=2,
+  )
   assert main(command) == 0
   assert "as grown by 3 pixels" in capsys.readouterr().out
   result = Image.open(pairs / "out" / "deep.png")
@@ -324,7 +364,8 @@ def test_a_photograph_keeps_depth_profile_and_text_and_blends_where_asked(pairs,
 
 def test_jpeg_is_as_good_as_it_was_and_the_command_says_so(pairs, model, capsys):
   Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 31, 3), np.uint8)).save(
-      pairs / "images" / "photo.jpg", quality=83)
+    pairs / "images" / "photo.jpg", quality=83
+  )
   command = _one(pairs, model, image=pairs / "images" / "photo.jpg", output=pairs / "out" / "photo.jpg")
   assert main(command) == 0
   assert "photo.jpg: JPEG encoded with the input's quantization tables" in capsys.readouterr().out
@@ -338,11 +379,20 @@ def test_one_mask_in_ten_encodings_gives_one_result(pairs, model):
   gray, ink = Image.fromarray(levels), Image.new("L", (31, 24), 90)
   white = Image.merge("LA", [ink, gray])
   encodings = {
-      "l.png": gray, "ones.png": Image.fromarray(hole), "bit.png": Image.fromarray(hole.astype(bool)),
-      "rgb.png": gray.convert("RGB"), "luma.png": gray.convert("RGBA"), "alpha.png": white.convert("RGBA"),
-      "la.png": white,
-      "palette.png": gray.convert("P"), "deep.png": Image.fromarray(levels.astype(np.uint16) * 257), "photo.jpg": gray,
-      "bmp.bmp": gray, "tiff.tif": gray, "webp.webp": gray.convert("RGB")}
+    "l.png": gray,
+    "ones.png": Image.fromarray(hole),
+    "bit.png": Image.fromarray(hole.astype(bool)),
+    "rgb.png": gray.convert("RGB"),
+    "luma.png": gray.convert("RGBA"),
+    "alpha.png": white.convert("RGBA"),
+    "la.png": white,
+    "palette.png": gray.convert("P"),
+    "deep.png": Image.fromarray(levels.astype(np.uint16) * 257),
+    "photo.jpg": gray,
+    "bmp.bmp": gray,
+    "tiff.tif": gray,
+    "webp.webp": gray.convert("RGB"),
+  }
   results = set()
   for name, image in encodings.items():
     image.save(pairs / name, **{"webp.webp": {"lossless": True}, "photo.jpg": {"quality": 95}}.get(name, {}))
@@ -358,8 +408,15 @@ def test_a_folder_is_resumed_and_one_mask_serves_all(pairs, model, capsys):
   for name in ("c", "d"):
     shutil.copy(pairs / "images" / "a.png", pairs / "images" / f"{name}.png")
   (pairs / "images" / "b.bmp").unlink()
-  command = ["inpaint", f"--image_dir={pairs / 'images'}", f"--mask={pairs / 'masks' / 'a.png'}",
-             f"--output_dir={pairs / 'out'}", f"--model={model}", "--workers=1", "--resume"]
+  command = [
+    "inpaint",
+    f"--image_dir={pairs / 'images'}",
+    f"--mask={pairs / 'masks' / 'a.png'}",
+    f"--output_dir={pairs / 'out'}",
+    f"--model={model}",
+    "--workers=1",
+    "--resume",
+  ]
   (pairs / "out" / "c.png").write_bytes(b"done before")
   assert main(command) == 0
   assert "2 of 3 images inpainted, 1 already there" in capsys.readouterr().out
@@ -378,37 +435,65 @@ def test_a_dump_shows_every_stage_and_where_attention_copied_from(pairs, model):
   assert main(_one(pairs, model, native="true", dump_dir=pairs / "dump")) == 0
   sizes = {path.name: Image.open(path).size for path in (pairs / "dump").iterdir()}
   assert {name: size for name, size in sizes.items() if name != "contact_sheet.png"} == {
-      **dict.fromkeys(("input.png", "mask.png", "coarse.png", "zoomed_out.png", "result.png", "attention_positions.png",
-                       "attention_copies.png"), (31, 24)), "zoomed.png": (62, 48), "refined.png": (62, 48)}
+    **dict.fromkeys(
+      (
+        "input.png",
+        "mask.png",
+        "coarse.png",
+        "zoomed_out.png",
+        "result.png",
+        "attention_positions.png",
+        "attention_copies.png",
+      ),
+      (31, 24),
+    ),
+    "zoomed.png": (62, 48),
+    "refined.png": (62, 48),
+  }
   assert sizes["contact_sheet.png"][0] > 9 * 31
-  dumped = {name: image_files.read_rgb(str(pairs / "dump" / f"{name}.png"))
-            for name in ("result", "input", "attention_copies", "attention_positions")}
+  dumped = {
+    name: image_files.read_rgb(str(pairs / "dump" / f"{name}.png"))
+    for name in ("result", "input", "attention_copies", "attention_positions")
+  }
   np.testing.assert_array_equal(dumped["result"], image_files.read_rgb(str(pairs / "out" / "a.png")))
-  image, mask = image_files.read_rgb(str(pairs / "images" / "a.png")), image_files.read_mask(str(pairs / "masks" / "a.png"))
+  image, mask = (
+    image_files.read_rgb(str(pairs / "images" / "a.png")),
+    image_files.read_mask(str(pairs / "masks" / "a.png")),
+  )
   copies = dumped["attention_copies"]
   np.testing.assert_array_equal(copies[mask == 0], image[mask == 0])
   # The position that the colours tell is where the pixel was copied from.
-  rows, columns = (np.rint(dumped["attention_positions"][mask == 1][:, axis] / 255 * length).astype(int)
-                   for axis, length in ((0, 24), (1, 31)))
+  rows, columns = (
+    np.rint(dumped["attention_positions"][mask == 1][:, axis] / 255 * length).astype(int)
+    for axis, length in ((0, 24), (1, 31))
+  )
   np.testing.assert_array_equal(dumped["input"][rows, columns], copies[mask == 1])
   assert (mask[rows, columns] == 0).mean() > 0.2
 
 
 def test_folders_that_cannot_be_used(pairs, model, capsys):
   (pairs / "none").mkdir()
-  for name, folder, message in (("image_dir", "none", "no images in it"), ("mask_dir", "gone", "no such folder"),
-                                ("output_dir", "gone/deeper", "cannot create this folder"),
-                                ("output_dir", "masks", "would overwrite")):
+  for name, folder, message in (
+    ("image_dir", "none", "no images in it"),
+    ("mask_dir", "gone", "no such folder"),
+    ("output_dir", "gone/deeper", "cannot create this folder"),
+    ("output_dir", "masks", "would overwrite"),
+  ):
     assert main(_folder(pairs, model) + [f"--{name}={pairs / folder}"]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_missing_libgl_is_explained(tmp_path):
   (tmp_path / "cv2.py").write_text(
-      "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')")
+    "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')"
+  )
   done = subprocess.run(
-      [sys.executable, "-m", "z2i_tf", "masks", f"--output_dir={tmp_path}"], capture_output=True, text=True,
-      env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}, check=False)
+    [sys.executable, "-m", "z2i_tf", "masks", f"--output_dir={tmp_path}"],
+    capture_output=True,
+    text=True,
+    env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"},
+    check=False,
+  )
   assert done.returncode == 2
   assert "libGL.so.1" in done.stderr and "apt-get install libgl1" in done.stderr
   assert done.stderr.count("\n") == 1
@@ -416,8 +501,19 @@ def test_a_missing_libgl_is_explained(tmp_path):
 
 def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys):
   for name, count, seed in (("a", 3, 0), ("b", 2, 0), ("c", 2, 1)):
-    assert main(["masks", "--kind=large", f"--count={count}", "--size=40x90", f"--seed={seed}",
-                 f"--output_dir={tmp_path / name}"]) == 0
+    assert (
+      main(
+        [
+          "masks",
+          "--kind=large",
+          f"--count={count}",
+          "--size=40x90",
+          f"--seed={seed}",
+          f"--output_dir={tmp_path / name}",
+        ]
+      )
+      == 0
+    )
   said = capsys.readouterr().out
   assert "hole" in said and f"{tmp_path / 'a'} (new folder)" in said
   read = {name: [Image.open(path).copy() for path in sorted((tmp_path / name).iterdir())] for name in "abc"}
@@ -428,12 +524,21 @@ def test_masks_are_reproducible_and_do_not_depend_on_the_count(tmp_path, capsys)
   assert not np.array_equal(read["b"][0], read["c"][0])
 
 
-@pytest.mark.parametrize("flag, message", [
-    ("--size=256", "--size=256"), ("--size=0x9", "--size=0x9"), ("--size=1x1", "--size=1x1"),
-    ("--size=99999x99999", "--size=99999x99999"), ("--kind=round", "--kind=round"),
-    ("--count=0", "count"), ("--seed=-1", "seed"), ("--seed=4294967296", "seed"),
+@pytest.mark.parametrize(
+  "flag, message",
+  [
+    ("--size=256", "--size=256"),
+    ("--size=0x9", "--size=0x9"),
+    ("--size=1x1", "--size=1x1"),
+    ("--size=99999x99999", "--size=99999x99999"),
+    ("--kind=round", "--kind=round"),
+    ("--count=0", "count"),
+    ("--seed=-1", "seed"),
+    ("--seed=4294967296", "seed"),
     ("--output_dir=nowhere/deeper", "cannot create this folder"),
-    ("--output_dir=", "--output_dir is missing")])
+    ("--output_dir=", "--output_dir is missing"),
+  ],
+)
 def test_unusable_mask_requests(tmp_path, capsys, flag, message):
   assert main(["masks", f"--output_dir={tmp_path}", flag]) == 2
   error = capsys.readouterr().err
@@ -449,8 +554,13 @@ def test_demo_draws_its_sheet_and_prints_psnr(tmp_path, capsys, model):
   mask[20:30, 30:50] = 1
   image_files.write_rgb(str(tmp_path / "images" / "astronaut.png"), image)
   image_files.write_mask(str(tmp_path / "masks" / "astronaut.png"), mask)
-  command = ["demo", f"--image_dir={tmp_path / 'images'}", f"--mask_dir={tmp_path / 'masks'}",
-             f"--output_dir={tmp_path / 'out'}", f"--model={model}"]
+  command = [
+    "demo",
+    f"--image_dir={tmp_path / 'images'}",
+    f"--mask_dir={tmp_path / 'masks'}",
+    f"--output_dir={tmp_path / 'out'}",
+    f"--model={model}",
+  ]
   assert main(command) == 0
   row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("astronaut"))
   assert len([float(number) for number in row.split()[1:]]) == 3
@@ -473,38 +583,63 @@ def test_demo_reports_what_it_cannot_show(pairs, model, capsys):
 
 
 def test_evaluation_measures_the_networks_or_what_users_get(pairs, model, capsys):
-  command = ["evaluate", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}", "--baseline=",
-             f"--model=ours={model}"]
-  image, mask = image_files.read_rgb(str(pairs / "images" / "a.png")), image_files.read_mask(str(pairs / "masks" / "a.png"))
+  command = [
+    "evaluate",
+    f"--image_dir={pairs / 'images'}",
+    f"--mask_dir={pairs / 'masks'}",
+    "--baseline=",
+    f"--model=ours={model}",
+  ]
+  image, mask = (
+    image_files.read_rgb(str(pairs / "images" / "a.png")),
+    image_files.read_mask(str(pairs / "masks" / "a.png")),
+  )
   inpainter = z2i_tf.Inpainter.load(str(model))
   for name, flags, arguments, described in (
-      ("networks", [], {"native": True}, ("networks", None)),
-      ("photograph", ["--filling=photograph"], {}, ("photograph", "auto")),
-      ("smooth", ["--filling=photograph", "--detail=none"], {"detail": "none"}, ("photograph", "none"))):
+    ("networks", [], {"native": True}, ("networks", None)),
+    ("photograph", ["--filling=photograph"], {}, ("photograph", "auto")),
+    ("smooth", ["--filling=photograph", "--detail=none"], {"detail": "none"}, ("photograph", "none")),
+  ):
     assert main(command + flags + [f"--output_dir={pairs / name}"]) == 0
     entry = json.loads((pairs / name / "comparison.json").read_text())["methods"]["ours"]
     assert (entry["filling"], entry.get("detail")) == described
-    np.testing.assert_array_equal(image_files.read_rgb(str(pairs / name / "results" / "ours" / "masks" / "a.png")),
-                                  inpainter(image, mask, **arguments))
+    np.testing.assert_array_equal(
+      image_files.read_rgb(str(pairs / name / "results" / "ours" / "masks" / "a.png")),
+      inpainter(image, mask, **arguments),
+    )
   capsys.readouterr()
   assert main(command + ["--detail=none", f"--output_dir={pairs / 'no'}"]) == 2
   assert "--detail=none: only with --filling=photograph" in capsys.readouterr().err
 
 
 def test_evaluation_of_a_model_fills_and_describes_it(pairs, model):
-  assert main(["evaluate", f"--image_dir={pairs / 'images'}", f"--mask_dir={pairs / 'masks'}", "--baseline=mean",
-               f"--model=ours={model}", f"--output_dir={pairs / 'run'}"]) == 0
+  assert (
+    main(
+      [
+        "evaluate",
+        f"--image_dir={pairs / 'images'}",
+        f"--mask_dir={pairs / 'masks'}",
+        "--baseline=mean",
+        f"--model=ours={model}",
+        f"--output_dir={pairs / 'run'}",
+      ]
+    )
+    == 0
+  )
   record = json.loads((pairs / "run" / "comparison.json").read_text())
   entry = record["methods"]["ours"]
   assert entry["kind"] == "model" and entry["width"] == 8 and entry["precision"] == "float32"
   arrays = recordings.load("inference")
   assert entry["parameters"] == sum(
-      array.size for name, array in arrays.items() if name.startswith(("coarse/", "sr/", "refine/"))
-      and not name.endswith(("/mean", "/var")))
+    array.size
+    for name, array in arrays.items()
+    if name.startswith(("coarse/", "sr/", "refine/")) and not name.endswith(("/mean", "/var"))
+  )
   assert entry["hash"] == hashlib.sha256((model / "model.npz").read_bytes()).hexdigest()
   assert len(record["scores"]["masks"]["ours"]["PSNR"]) == 2
-  result, original = (image_files.read_rgb(str(pairs / "run" / "results" / name / "masks" / "a.png"))
-                      for name in ("ours", "original"))
+  result, original = (
+    image_files.read_rgb(str(pairs / "run" / "results" / name / "masks" / "a.png")) for name in ("ours", "original")
+  )
   mask = image_files.read_mask(str(pairs / "masks" / "a.png"))
   np.testing.assert_array_equal(result[mask == 0], original[mask == 0])
   assert (result[mask == 1] != original[mask == 1]).any()

@@ -23,13 +23,21 @@ def _reading(*arguments):
 def test_flags_become_a_record():
   assert _reading() == flag_groups.MaskReading(False, "auto", None, 0, 0)
   assert _reading("--invert_mask", "--mask_from=alpha", "--max_pixels=9", "--dilate=5", "--feather=5") == (
-      flag_groups.MaskReading(invert=True, mask_from="alpha", max_pixels=9, dilate_px=5, feather_px=5))
+    flag_groups.MaskReading(invert=True, mask_from="alpha", max_pixels=9, dilate_px=5, feather_px=5)
+  )
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--feather=3"], "--feather=3 with --dilate=0"), (["--feather=3", "--dilate=2"], "--feather=3 with --dilate=2"),
-    (["--dilate=-1"], "dilate"), (["--feather=-1"], "feather"), (["--max_pixels=0"], "max_pixels"),
-    (["--mask_from=red"], "mask_from")])
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
+    (["--feather=3"], "--feather=3 with --dilate=0"),
+    (["--feather=3", "--dilate=2"], "--feather=3 with --dilate=2"),
+    (["--dilate=-1"], "dilate"),
+    (["--feather=-1"], "feather"),
+    (["--max_pixels=0"], "max_pixels"),
+    (["--mask_from=red"], "mask_from"),
+  ],
+)
 def test_unusable_flags(arguments, message):
   with pytest.raises((InputError, flags.Error), match=message):
     _reading(*arguments)
@@ -59,8 +67,10 @@ def test_a_pair_is_read_as_the_options_say(folders):
   _, inverted, text = folder.read(image, flag_groups.MaskReading(invert=True))
   assert text == "hole 80.0% of the image, 2 regions, inverted"
   np.testing.assert_array_equal(inverted, 1 - hole)
-  for options, message in ((flag_groups.MaskReading(max_pixels=79), "images/a.png: 8x10 are 80 pixels, more than 79"),
-                           (flag_groups.MaskReading(mask_from="alpha"), "no alpha channel")):
+  for options, message in (
+    (flag_groups.MaskReading(max_pixels=79), "images/a.png: 8x10 are 80 pixels, more than 79"),
+    (flag_groups.MaskReading(mask_from="alpha"), "no alpha channel"),
+  ):
     with pytest.raises(InputError, match=message):
       folder.read(image, options)
   image_files.write_mask(str(folders / "b.png"), np.eye(9))
@@ -68,9 +78,14 @@ def test_a_pair_is_read_as_the_options_say(folders):
     pairs.read_pair(image, str(folders / "b.png"), flag_groups.MaskReading(max_pixels=80))
 
 
-@pytest.mark.parametrize("mask, message", [
-    (np.zeros((8, 10)), "the mask is empty"), (np.ones((8, 10)), "covers everything"),
-    (np.eye(9), r"image \(8x10\) and mask \(9x9\) differ in size .* must be equal")])
+@pytest.mark.parametrize(
+  "mask, message",
+  [
+    (np.zeros((8, 10)), "the mask is empty"),
+    (np.ones((8, 10)), "covers everything"),
+    (np.eye(9), r"image \(8x10\) and mask \(9x9\) differ in size .* must be equal"),
+  ],
+)
 def test_masks_that_do_not_belong(folders, mask, message):
   image_files.write_mask(str(folders / "b.png"), mask)
   with pytest.raises(InputError, match=f"images/a.png with .*b.png: .*{message}"):

@@ -26,9 +26,20 @@ def _write_eight_images(folder):
 def test_eight_images_are_learnt_by_heart(tmp_path):
   images = tmp_path / "images"
   _write_eight_images(images)
-  assert main(["train", "--flagfile=flags/overfit.cfg", f"--data_dir={images}", f"--validation_dir={images}",
-               f"--work_dir={tmp_path / 'run'}"]) == 0
+  assert (
+    main(
+      [
+        "train",
+        "--flagfile=flags/overfit.cfg",
+        f"--data_dir={images}",
+        f"--validation_dir={images}",
+        f"--work_dir={tmp_path / 'run'}",
+      ]
+    )
+    == 0
+  )
   with open(tmp_path / "run" / "log.csv", newline="", encoding="utf-8") as file:
-    measured = [float(row["validation/hole_psnr/result"]) for row in csv.DictReader(file)
-                if row["validation/hole_psnr/result"]]
+    measured = [
+      float(row["validation/hole_psnr/result"]) for row in csv.DictReader(file) if row["validation/hole_psnr/result"]
+    ]
   assert measured[-1] > _HOLE_PSNR_DB, measured

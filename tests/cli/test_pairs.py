@@ -27,8 +27,9 @@ def _folders(tmp_path):
 
 
 def _pairs(folders, masks=True, **options):
-  return pairs.FolderPairs(str(folders / "images"), str(folders / "masks") if masks else None, str(folders / "out"),
-                           **options)
+  return pairs.FolderPairs(
+    str(folders / "images"), str(folders / "masks") if masks else None, str(folders / "out"), **options
+  )
 
 
 def _names(paths):
@@ -39,7 +40,8 @@ def test_results_keep_their_images_extensions_and_share_a_mask(folders):
   folder = _pairs(folders, result_extension=None)
   assert _names(folder.images) == ["a.JPG", "a.png", "b.bmp"]
   assert [folder.result_path(path) for path in folder.images] == [
-      str(folders / "out" / name) for name in ("a.JPG", "a.png", "b.bmp")]
+    str(folders / "out" / name) for name in ("a.JPG", "a.png", "b.bmp")
+  ]
   assert _names(map(folder.mask_path, folder.images)) == ["a.png", "a.png", "b.png"]
   assert len({folder.read(path)[1].tobytes() for path in folder.images}) == 2
 
@@ -140,8 +142,9 @@ def test_files_that_are_no_images_are_named(tmp_path):
   for number in range(7):
     (tmp_path / "images" / f"raw{number}.NEF").touch()
   (line,) = _pairs(tmp_path).left_out
-  assert line.endswith("images: left out 7 files that are not read as images: raw0.NEF, raw1.NEF, raw2.NEF, raw3.NEF, "
-                       "raw4.NEF and 2 more")
+  assert line.endswith(
+    "images: left out 7 files that are not read as images: raw0.NEF, raw1.NEF, raw2.NEF, raw3.NEF, raw4.NEF and 2 more"
+  )
   os.unlink(tmp_path / "images" / "a.png")
   with pytest.raises(InputError, match="left out 7 files"):
     _pairs(tmp_path)
@@ -160,16 +163,19 @@ def test_results_of_formats_that_are_only_read_are_png(tmp_path):
     folder.mask_path(folder.images[0])
 
 
-@pytest.mark.parametrize("suffix, given", [("_mask001", None), ("_mask", None), ("-mask", None), ("_MASK_2", None),
-                                           ("_hole", "_hole"), (".m", ".m")])
+@pytest.mark.parametrize(
+  "suffix, given",
+  [("_mask001", None), ("_mask", None), ("-mask", None), ("_MASK_2", None), ("_hole", "_hole"), (".m", ".m")],
+)
 @pytest.mark.parametrize("mask_dir", ["images", "masks"])
 def test_masks_by_suffix(tmp_path, suffix, given, mask_dir):
   for name in ("one", "two"):
     _write(tmp_path / "images" / f"{name}.png")
     _write(tmp_path / mask_dir / f"{name}{suffix}.png", mask=True)
   _write(tmp_path / "images" / "death_mask.png")  # A photograph of a mask.
-  folder = pairs.FolderPairs(str(tmp_path / "images"), str(tmp_path / mask_dir), str(tmp_path / "out"),
-                             mask_suffix=given)
+  folder = pairs.FolderPairs(
+    str(tmp_path / "images"), str(tmp_path / mask_dir), str(tmp_path / "out"), mask_suffix=given
+  )
   assert _names(folder.images) == ["death_mask.png", "one.png", "two.png"]
   assert _names(map(folder.mask_path, folder.images[1:])) == [f"one{suffix}.png", f"two{suffix}.png"]
   with pytest.raises(InputError, match="death_mask.png: no masks called death_mask"):
@@ -180,8 +186,11 @@ def test_images_and_masks_in_one_folder_that_cannot_be_told_apart(tmp_path):
   _write(tmp_path / "images" / "a.png")
   _write(tmp_path / "images" / "a_hole.png", mask=True)
   same = [str(tmp_path / "images")] * 2
-  with pytest.raises(InputError, match="images and masks in one folder, and no mask called as its image with _mask "
-                     "behind; rename them, give --mask_suffix, or a --mask_dir"):
+  with pytest.raises(
+    InputError,
+    match="images and masks in one folder, and no mask called as its image with _mask "
+    "behind; rename them, give --mask_suffix, or a --mask_dir",
+  ):
     pairs.FolderPairs(*same, str(tmp_path / "out"))
   folder = pairs.FolderPairs(*same, str(tmp_path / "out"), are_own_masks=True)
   assert list(map(folder.mask_path, folder.images)) == folder.images

@@ -11,8 +11,15 @@ from tests.training.test_loop import read_events
 from z2i_tf.cli.main import main
 from z2i_tf.models import model_weights
 
-_SMALL = ["--data_dir=data/images", "--crop_size=16", "--batch_size=2", "--log_every=1",
-          "--perceptual_weights=none", "--iterations=1", "--save_every=1"]
+_SMALL = [
+  "--data_dir=data/images",
+  "--crop_size=16",
+  "--batch_size=2",
+  "--log_every=1",
+  "--perceptual_weights=none",
+  "--iterations=1",
+  "--save_every=1",
+]
 _STAGES = {"coarse": "1_coarse", "sr": "2_zoomed", "refine": "3_refined"}
 
 
@@ -23,8 +30,20 @@ def _pretrained(tmp_path_factory):
   with stand_ins.eagerly(), contextlib.redirect_stdout(io.StringIO()) as said:
     for network in _STAGES:
       masks = [] if network == "sr" else ["--mask_reference_size=64"]
-      assert main(["pretrain", f"--network={network}", "--width=4", "--validation_dir=data/images",
-                   f"--work_dir={folder / network}", *masks] + _SMALL) == 0
+      assert (
+        main(
+          [
+            "pretrain",
+            f"--network={network}",
+            "--width=4",
+            "--validation_dir=data/images",
+            f"--work_dir={folder / network}",
+            *masks,
+          ]
+          + _SMALL
+        )
+        == 0
+      )
   (folder / "said.txt").write_text(said.getvalue())
   return folder
 
@@ -43,12 +62,19 @@ def test_what_makes_a_model_of_it_is_said(pretrained, capsys):
 def test_run_leaves_events_checkpoints_and_weights(pretrained, network):
   scalars, others = read_events(pretrained / network / "events")
   stage = _STAGES[network][2:]
-  for name in (f"loss/l1_{network}", "loss/generator", f"gradient_norm/{network}", f"psnr/{stage}",
-               f"validation/psnr/{stage}"):
+  for name in (
+    f"loss/l1_{network}",
+    "loss/generator",
+    f"gradient_norm/{network}",
+    f"psnr/{stage}",
+    f"validation/psnr/{stage}",
+  ):
     assert np.isfinite(scalars[name][1]), name
   assert {tag for tag in others if tag.startswith("stages/")} == {
-      "stages/0_masked_input", "stages/0_label", f"stages/{_STAGES[network]}"} | (
-          {"stages/0_label_hr"} if network == "sr" else set())
+    "stages/0_masked_input",
+    "stages/0_label",
+    f"stages/{_STAGES[network]}",
+  } | ({"stages/0_label_hr"} if network == "sr" else set())
   assert ("hole_ratio" in scalars) == (network != "sr")
   arrays, config = model_weights.read_model_file(str(pretrained / network))
   assert {name.split("/")[0] for name in arrays} == {network}
@@ -71,8 +97,21 @@ def _statistics_that_moved(folder, pretrained, network):
 
 @pytest.mark.usefixtures("eager_functions")
 def test_the_joint_stage_starts_from_the_three(pretrained, tmp_path):
-  assert main(["train", "--width=4", f"--work_dir={tmp_path / 'run'}", *_NO_RATE, "--freeze_batch_norm=coarse",
-               "--weight_adversarial=0", *(f"--init_{name}={pretrained / name}" for name in _STAGES)] + _SMALL) == 0
+  assert (
+    main(
+      [
+        "train",
+        "--width=4",
+        f"--work_dir={tmp_path / 'run'}",
+        *_NO_RATE,
+        "--freeze_batch_norm=coarse",
+        "--weight_adversarial=0",
+        *(f"--init_{name}={pretrained / name}" for name in _STAGES),
+      ]
+      + _SMALL
+    )
+    == 0
+  )
   arrays, _ = model_weights.read_model_file(str(tmp_path / "run"))
   for network in _STAGES:
     for name, array in model_weights.read_model_file(str(pretrained / network))[0].items():
@@ -86,38 +125,84 @@ def test_the_joint_stage_starts_from_the_three(pretrained, tmp_path):
 def test_batch_norms_of_a_network_alone_are_frozen(pretrained, tmp_path):
   for frozen in ("", "refine"):
     run = tmp_path / f"run{frozen}"
-    assert main(["pretrain", "--network=refine", "--width=4", f"--init_refine={pretrained / 'refine'}", *_NO_RATE,
-                 f"--freeze_batch_norm={frozen}", f"--work_dir={run}"] + _SMALL) == 0
+    assert (
+      main(
+        [
+          "pretrain",
+          "--network=refine",
+          "--width=4",
+          f"--init_refine={pretrained / 'refine'}",
+          *_NO_RATE,
+          f"--freeze_batch_norm={frozen}",
+          f"--work_dir={run}",
+        ]
+        + _SMALL
+      )
+      == 0
+    )
     assert _statistics_that_moved(run, pretrained, "refine") == (not frozen)
 
 
-@pytest.mark.parametrize("network, frozen, message", [
+@pytest.mark.parametrize(
+  "network, frozen, message",
+  [
     ("sr", "sr", "trained here whose batch norms can keep their statistics: none. Received: freeze_batch_norm=sr"),
     ("coarse", "refine", "whose batch norms can keep their statistics: coarse. Received: freeze_batch_norm=refine"),
-    ("coarse", "coarse", "it starts from no trained weights. Received: freeze_batch_norm=coarse")])
+    ("coarse", "coarse", "it starts from no trained weights. Received: freeze_batch_norm=coarse"),
+  ],
+)
 def test_batch_norms_that_cannot_be_frozen(network, frozen, message, tmp_path, capsys):
-  assert main(["pretrain", f"--network={network}", "--width=4", f"--freeze_batch_norm={frozen}",
-               f"--work_dir={tmp_path / 'run'}"] + _SMALL) == 2
+  assert (
+    main(
+      [
+        "pretrain",
+        f"--network={network}",
+        "--width=4",
+        f"--freeze_batch_norm={frozen}",
+        f"--work_dir={tmp_path / 'run'}",
+      ]
+      + _SMALL
+    )
+    == 2
+  )
   assert message in capsys.readouterr().err
   assert not (tmp_path / "run").exists()
 
 
 def test_a_network_alone_is_no_model(pretrained, tmp_path, capsys):
-  assert main(["inpaint", f"--model={pretrained / 'coarse'}", "--image=data/images/astronaut.jpg",
-               "--mask=data/masks/astronaut.png", f"--output={tmp_path / 'out.png'}"]) == 2
+  assert (
+    main(
+      [
+        "inpaint",
+        f"--model={pretrained / 'coarse'}",
+        "--image=data/images/astronaut.jpg",
+        "--mask=data/masks/astronaut.png",
+        f"--output={tmp_path / 'out.png'}",
+      ]
+    )
+    == 2
+  )
   assert "network alone, from z2i pretrain" in capsys.readouterr().err
 
 
 def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
-  command = ["pretrain", "--width=4", "--mask_reference_size=64", "--validation_dir=data/images",
-             f"--work_dir={pretrained / 'coarse'}", *_SMALL]
+  command = [
+    "pretrain",
+    "--width=4",
+    "--mask_reference_size=64",
+    "--validation_dir=data/images",
+    f"--work_dir={pretrained / 'coarse'}",
+    *_SMALL,
+  ]
   assert main(command + ["--network=coarse"]) == 0
   assert "has its 1 steps already" in capsys.readouterr().out
   assert main(command + ["--network=refine"]) == 2
   assert "holds a run of z2i pretrain --network=coarse, not of z2i pretrain --network=refine" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     ([], "--network is missing"),
     (["--network=disc"], "--network=disc"),
     (["--network=coarse", "--scale=2"], "--scale=2: only --network=sr zooms"),
@@ -132,7 +217,8 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
     (["--network=coarse", "--perceptual_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--network=coarse", "--data_dir="], "--data_dir is missing"),
     (["--network=coarse", "--work_dir="], "--work_dir is missing"),
-])
+  ],
+)
 def test_unusable_settings_get_one_line(tmp_path, capsys, arguments, message):
   assert main(["pretrain", f"--work_dir={tmp_path / 'run'}"] + _SMALL + arguments) == 2
   error = capsys.readouterr().err

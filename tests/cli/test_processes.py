@@ -17,24 +17,47 @@ from z2i_tf.cli.main import main
 from z2i_tf.models import model_weights
 
 _STEPS_OF_REST = 3
-_COMMAND = ["pretrain", "--network=coarse", "--data_dir=data/images", "--width=4", "--crop_size=16", "--batch_size=4",
-            "--mask_reference_size=64", "--perceptual_weights=none", "--learning_rates=1e-3", "--decay_fractions=",
-            "--log_every=1", "--save_every=2", "--evaluate_every=1000"]
+_COMMAND = [
+  "pretrain",
+  "--network=coarse",
+  "--data_dir=data/images",
+  "--width=4",
+  "--crop_size=16",
+  "--batch_size=4",
+  "--mask_reference_size=64",
+  "--perceptual_weights=none",
+  "--learning_rates=1e-3",
+  "--decay_fractions=",
+  "--log_every=1",
+  "--save_every=2",
+  "--evaluate_every=1000",
+]
 _ENDLESS = ["--iterations=1000000"]
 _AVERAGED = ["--ema_decay=0.9"]
 _AS_IT_IS = ["-m", "z2i_tf"]
 # Eager, for runs of a few steps: tracing takes longer than they do.
-_EAGER = ["-W", "ignore::UserWarning", "-c", "import runpy, tensorflow\ntensorflow.config.run_functions_eagerly(True)\n"
-          "runpy.run_module('z2i_tf', run_name='__main__', alter_sys=True)"]
+_EAGER = [
+  "-W",
+  "ignore::UserWarning",
+  "-c",
+  "import runpy, tensorflow\ntensorflow.config.run_functions_eagerly(True)\n"
+  "runpy.run_module('z2i_tf', run_name='__main__', alter_sys=True)",
+]
 
 
 def _start(work_dir, *arguments, python=_EAGER, worker=None, ports=()):
   environment = dict(os.environ)
   if worker is not None:
-    environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": [f"localhost:{port}" for port in ports]},
-                                           "task": {"type": "worker", "index": worker}})
-  return subprocess.Popen([sys.executable, *python, *_COMMAND, f"--work_dir={work_dir}", *arguments], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    environment["TF_CONFIG"] = json.dumps(
+      {"cluster": {"worker": [f"localhost:{port}" for port in ports]}, "task": {"type": "worker", "index": worker}}
+    )
+  return subprocess.Popen(
+    [sys.executable, *python, *_COMMAND, f"--work_dir={work_dir}", *arguments],
+    text=True,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    env=environment,
+  )
 
 
 def _last_step(work_dir):
@@ -46,7 +69,8 @@ def _wait_for_step(work_dir, step, *processes):
   deadline = time.monotonic() + 120
   while _last_step(work_dir) < step:
     assert time.monotonic() < deadline and all(process.poll() is None for process in processes), [
-        process.communicate() for process in processes if process.poll() is not None]
+      process.communicate() for process in processes if process.poll() is not None
+    ]
     time.sleep(0.02)
 
 
@@ -92,8 +116,9 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
   stopped = model_weights.read_model_config(str(run))["step"]
   assert code == 128 + signal.SIGTERM and f"continuing from {run / 'checkpoints'}/ckpt-{at_kill}" in output
   assert "stopping" in errors[0]
-  assert errors[1:] == [f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same "
-                    "command continues"]
+  assert errors[1:] == [
+    f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same command continues"
+  ]
   assert _last_step(run) == stopped
   # All that a run goes on with is what an uninterrupted one has: weights, optimizer, place in the data.
   assert main(_COMMAND + _AVERAGED + [f"--work_dir={whole}", f"--iterations={stopped}"]) == 0
@@ -112,8 +137,9 @@ def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
   workers = [_start(run, *_ENDLESS, python=_AS_IT_IS, worker=worker, ports=ports[:2]) for worker in range(2)]
   _wait_for_step(run, 4, *workers)
   others = [_start(run, *_ENDLESS, worker=worker, ports=ports[4:]) for worker in range(2)]
-  for (code, _, errors), message in zip(map(_end, others), (
-      "another run is training here", "the first worker cannot train there")):
+  for (code, _, errors), message in zip(
+    map(_end, others), ("another run is training here", "the first worker cannot train there")
+  ):
     assert code == 2 and len(errors) == 1 and message in errors[0], errors
   workers[0].kill()
   workers[0].communicate()
@@ -134,17 +160,24 @@ def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
     np.testing.assert_allclose(arrays[name], array, rtol=1e-3, atol=1e-3 * last / 20, err_msg=name)
 
 
-@pytest.mark.parametrize("config, message", [
+@pytest.mark.parametrize(
+  "config, message",
+  [
     ("no JSON", "expected JSON such as"),
     ('{"cluster": {"worker": ["localhost:1"]}}', "expected JSON such as"),
     ('{"cluster": {"worker": "localhost:1"}, "task": {"type": "worker", "index": 0}}', "expected JSON such as"),
     ('{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}', "expected JSON such as"),
     ('{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 0.7}}', "expected JSON such as"),
-    ('{"cluster": {"worker": ["localhost:1"], "ps": ["localhost:2"]}, "task": {"type": "worker", "index": 0}}',
-     "every task must be a chief or worker"),
-    ('{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 1}}', "this one of them")])
+    (
+      '{"cluster": {"worker": ["localhost:1"], "ps": ["localhost:2"]}, "task": {"type": "worker", "index": 0}}',
+      "every task must be a chief or worker",
+    ),
+    ('{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 1}}', "this one of them"),
+  ],
+)
 def test_an_unusable_cluster_gets_one_line(tmp_path, monkeypatch, capsys, config, message):
   from z2i_tf.training import devices
+
   monkeypatch.setattr(devices, "make_strategy", devices.make_strategy.__wrapped__)  # Of this process there is one.
   monkeypatch.setenv("TF_CONFIG", config)
   assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=1"]) == 2

@@ -11,7 +11,6 @@ _SCALARS = {"loss/generator": 0.25, "loss/l1_sr": 0.125, "psnr/result": 31.5, "s
 
 
 class _Terminal(io.StringIO):
-
   def isatty(self):
     return True
 
@@ -44,7 +43,8 @@ def test_what_is_printed_is_not_glued_to_a_bar(monkeypatch):
       print(f"skipped {number}", file=sys.stderr)
   lines = terminal.getvalue().replace("\r", "\n").splitlines()
   assert [line for line in lines if line.startswith(("plan", "skipped"))] == [
-      f"{word} {number}" for number in range(3) for word in ("plan", "skipped")]
+    f"{word} {number}" for number in range(3) for word in ("plan", "skipped")
+  ]
   assert any("3/3" in line for line in lines)
   assert sys.stdout is terminal and sys.stderr is errors
 
@@ -67,5 +67,6 @@ def test_elsewhere_there_are_lines(monkeypatch):
     reporter.advance()
     reporter.show(44, 100, _SCALARS, 3661.0)
     reporter.say("a warning")
-  assert stream.getvalue() == ("step 44/100  loss/generator 0.25  psnr/result 31.5  12.2 examples/s  ETA 1:01:01\n"
-                               "a warning\n")
+  assert stream.getvalue() == (
+    "step 44/100  loss/generator 0.25  psnr/result 31.5  12.2 examples/s  ETA 1:01:01\na warning\n"
+  )

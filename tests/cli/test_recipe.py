@@ -71,11 +71,33 @@ def _differences(path, paper):
 def test_every_flagfile_belongs_to_a_recipe():
   assert {stage for path in _RECIPES for stage in _recipe_values(path).stages} == set(_STAGES) - {"flags/overfit.cfg"}
   assert {os.path.relpath(path, "flags") for path in _RECIPES} == {
-      "paper.cfg", "compact.cfg", *(f"compact/ablation/{name}.cfg" for name in (
-          "no_zoom", "no_zoom_equal_time", "bicubic_zoom", "bicubic_zoom_equal_time", "sr_zoom",
-          "sr_zoom_plus")), *(f"ablation/{name}.cfg" for name in (
-          "no_zoom", "bicubic_zoom", "no_zoom_width_64", "bicubic_zoom_width_64", "sr_zoom", "sr_zoom_plus",
-          "large_masks_directly")), *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4))}
+    "paper.cfg",
+    "compact.cfg",
+    *(
+      f"compact/ablation/{name}.cfg"
+      for name in (
+        "no_zoom",
+        "no_zoom_equal_time",
+        "bicubic_zoom",
+        "bicubic_zoom_equal_time",
+        "sr_zoom",
+        "sr_zoom_plus",
+      )
+    ),
+    *(
+      f"ablation/{name}.cfg"
+      for name in (
+        "no_zoom",
+        "bicubic_zoom",
+        "no_zoom_width_64",
+        "bicubic_zoom_width_64",
+        "sr_zoom",
+        "sr_zoom_plus",
+        "large_masks_directly",
+      )
+    ),
+    *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4)),
+  }
 
 
 @pytest.mark.parametrize("path", _STAGES)
@@ -101,7 +123,8 @@ def test_every_checkpoint_that_a_stage_names_is_left_by_an_earlier_one(path):
     own = training_flags.initial_weights(values)
     named = {name: own.get(name, own.get("all")) for name in stage.config.networks}
     assert {name: folder for name, folder in named.items() if folder} == {
-        name: former.folder for name, former in stage.handed_over.items()}
+      name: former.folder for name, former in stage.handed_over.items()
+    }
     assert own == stage.config.initial_weights  # So that a recipe continues what was begun by hand.
     assert stage.folder.startswith("runs/")
     data = " --data_dir=PHOTOS" if "compact" in path else ""
@@ -121,32 +144,56 @@ def test_stages_of_one_folder_are_of_one_flagfile():
       assert folders.setdefault(name, stage) == stage
 
 
-@pytest.mark.parametrize("name, source, crop_size, iterations, weight_vgg", [
-    ("coarse", "places365_small", 256, 180_000, 0.01), ("refine", "places365_small", 256, 180_000, 0.01),
-    ("sr", "div2k", 64, 400_000, 0.0)])
+@pytest.mark.parametrize(
+  "name, source, crop_size, iterations, weight_vgg",
+  [
+    ("coarse", "places365_small", 256, 180_000, 0.01),
+    ("refine", "places365_small", 256, 180_000, 0.01),
+    ("sr", "div2k", 64, 400_000, 0.0),
+  ],
+)
 def test_pretraining_is_the_paper_s(name, source, crop_size, iterations, weight_vgg):
   stage = _by_hand(f"flags/pretrain_{name}.cfg")
   values, optimizer = stage.values, stage.config.optimizer
   assert (values.network, values.source, values.crop_size, values.weight_vgg) == (name, source, crop_size, weight_vgg)
   assert (optimizer.iterations, optimizer.learning_rates, optimizer.decay_fractions, optimizer.gradient_clip_norm) == (
-      iterations, (1e-3, 1e-4, 1e-5), (0.8, 0.9), 0)
+    iterations,
+    (1e-3, 1e-4, 1e-5),
+    (0.8, 0.9),
+    0,
+  )
   assert (values.batch_size, values.width, values.mask_kind, stage.config.scale) == (
-      16, 64, "small", 2 if name == "sr" else 1)
+    16,
+    64,
+    "small",
+    2 if name == "sr" else 1,
+  )
   assert values.perceptual_weights == ("none" if name == "sr" else "imagenet")
 
 
-@pytest.mark.parametrize("name, masks, iterations, learning_rates", [
+@pytest.mark.parametrize(
+  "name, masks, iterations, learning_rates",
+  [
     ("train_small_masks", "small", 80_000, (1e-3, 1e-4, 1e-5)),
-    ("train_large_masks", "large", 1_200_000, (1e-5, 1e-6, 1e-7))])
+    ("train_large_masks", "large", 1_200_000, (1e-5, 1e-6, 1e-7)),
+  ],
+)
 def test_joint_stages_are_the_paper_s(name, masks, iterations, learning_rates):
   values, config = (stage := _by_hand(f"flags/{name}.cfg")).values, stage.config
   assert config.model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64) and config.discriminator_width == 64
   assert config.loss_weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
-  assert (values.source, values.crop_size, values.batch_size, values.perceptual_weights,
-          values.mask_reference_size) == (
-      "div2k", 256, 16, "imagenet", None)
+  assert (
+    values.source,
+    values.crop_size,
+    values.batch_size,
+    values.perceptual_weights,
+    values.mask_reference_size,
+  ) == ("div2k", 256, 16, "imagenet", None)
   assert (values.mask_kind, config.optimizer.iterations, config.optimizer.learning_rates) == (
-      masks, iterations, learning_rates)
+    masks,
+    iterations,
+    learning_rates,
+  )
   assert config.optimizer.decay_fractions == (0.8, 0.9) and config.optimizer.gradient_clip_norm == 0
 
 
@@ -168,25 +215,46 @@ _WIDE = {"width": 70, "sr_width": 64, "discriminator_width": 64}
 _SMALLER = {"crop_size": 128, "weight_gradient": 0}
 
 
-@pytest.mark.parametrize("path, stages", [
+@pytest.mark.parametrize(
+  "path, stages",
+  [
     ("paper", [(name, {}) for name in _PRETRAINING + _JOINT]),
     ("ablation/sr_zoom_plus", [(name, {}) for name in _PRETRAINING + _JOINT]),
     ("ablation/sr_zoom", [(name, {}) for name in _PRETRAINING] + [(name, {"weight_gradient": 0}) for name in _JOINT]),
-    *((f"ablation/{name}", [(name, {"width": 70}) for name in _PRETRAINING[:2]]
-       + [(name, {**zoom, **_WIDE}) for name in _JOINT]) for name, zoom in (
-           ("no_zoom", _NO_ZOOM), ("bicubic_zoom", _BICUBIC))),
-    *((f"ablation/{name}_width_64", [(name, {}) for name in _PRETRAINING[:2]] + [(name, zoom) for name in _JOINT])
-      for name, zoom in (("no_zoom", _NO_ZOOM), ("bicubic_zoom", _BICUBIC))),
-    ("ablation/large_masks_directly", [(name, {}) for name in _PRETRAINING] + [
-        ("train_small_masks", {"mask_kind": "large", "iterations": 2_000_000})]),
-    ("scale_study/scale_1", [(name, {"crop_size": 128}) for name in _PRETRAINING[:2]]
-     + [(name, {**_NO_ZOOM, "crop_size": 128}) for name in _JOINT]),
-    *((f"scale_study/scale_{scale}", [
-        ("pretrain_coarse", {"crop_size": 128}), ("pretrain_refine", {"crop_size": 128}),
-        ("pretrain_sr", {"scale": scale} if scale > 2 else {}),
-        *((name, {**_SMALLER, **({"scale": scale} if scale > 2 else {})}) for name in _JOINT)])
-      for scale in (2, 3, 4)),
-])
+    *(
+      (
+        f"ablation/{name}",
+        [(name, {"width": 70}) for name in _PRETRAINING[:2]] + [(name, {**zoom, **_WIDE}) for name in _JOINT],
+      )
+      for name, zoom in (("no_zoom", _NO_ZOOM), ("bicubic_zoom", _BICUBIC))
+    ),
+    *(
+      (f"ablation/{name}_width_64", [(name, {}) for name in _PRETRAINING[:2]] + [(name, zoom) for name in _JOINT])
+      for name, zoom in (("no_zoom", _NO_ZOOM), ("bicubic_zoom", _BICUBIC))
+    ),
+    (
+      "ablation/large_masks_directly",
+      [(name, {}) for name in _PRETRAINING] + [("train_small_masks", {"mask_kind": "large", "iterations": 2_000_000})],
+    ),
+    (
+      "scale_study/scale_1",
+      [(name, {"crop_size": 128}) for name in _PRETRAINING[:2]]
+      + [(name, {**_NO_ZOOM, "crop_size": 128}) for name in _JOINT],
+    ),
+    *(
+      (
+        f"scale_study/scale_{scale}",
+        [
+          ("pretrain_coarse", {"crop_size": 128}),
+          ("pretrain_refine", {"crop_size": 128}),
+          ("pretrain_sr", {"scale": scale} if scale > 2 else {}),
+          *((name, {**_SMALLER, **({"scale": scale} if scale > 2 else {})}) for name in _JOINT),
+        ],
+      )
+      for scale in (2, 3, 4)
+    ),
+  ],
+)
 def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages):
   flagfiles = _recipe_values(f"flags/{path}.cfg").stages
   assert len(flagfiles) == len(stages)
@@ -194,30 +262,50 @@ def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages
     assert _differences(flagfile, paper) == differences, flagfile
 
 
-@pytest.mark.parametrize("name, differences", [
-    ("sr_zoom_plus", {}), ("sr_zoom", {"weight_gradient": 0}), ("bicubic_zoom", _BICUBIC), ("no_zoom", _NO_ZOOM),
+@pytest.mark.parametrize(
+  "name, differences",
+  [
+    ("sr_zoom_plus", {}),
+    ("sr_zoom", {"weight_gradient": 0}),
+    ("bicubic_zoom", _BICUBIC),
+    ("no_zoom", _NO_ZOOM),
     ("bicubic_zoom_equal_time", {**_BICUBIC, "iterations": 560}),
-    ("no_zoom_equal_time", {**_NO_ZOOM, "iterations": 1700})])
+    ("no_zoom_equal_time", {**_NO_ZOOM, "iterations": 1700}),
+  ],
+)
 def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differences):
   path = _recipe_values(f"flags/compact/ablation/{name}.cfg").stages[-1]
   assert _differences(path, "compact/ablation/stages/compact_sr_zoom_plus") == differences
   assert _differences("flags/compact/ablation/stages/compact_sr_zoom_plus.cfg", "compact/train_small_masks") == {
-      "mask_kind": "small:0.5,large:0.5", "iterations": 500, "learning_rates": ["3e-4", "1e-4", "3e-5"],
-      "decay_fractions": ["0.4", "0.75"]}
+    "mask_kind": "small:0.5,large:0.5",
+    "iterations": 500,
+    "learning_rates": ["3e-4", "1e-4", "3e-5"],
+    "decay_fractions": ["0.4", "0.75"],
+  }
   assert ("sr" in _by_hand(path).config.networks) == ("sr_zoom" in name)
 
 
 def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   stages = _plan("flags/compact.cfg")
   mixture = "small:0.5,large:0.5"
-  assert [(stage.name, stage.values.iterations, stage.values.batch_size, stage.values.mask_kind,
-           stage.values.freeze_batch_norm) for stage in stages if stage.config.with_masks] == [
-               ("pretrain_coarse", 8000, 4, mixture, []),
-               ("pretrain_coarse_longer", 24000, 8, mixture, ["coarse"]),
-               ("pretrain_refine", 4000, 4, mixture, []),
-               ("pretrain_refine_longer", 2400, 8, mixture, ["refine"]),
-               ("train_small_masks", 200, 4, "small", ["coarse", "refine"]),
-               ("train_mixture", 700, 4, mixture, ["coarse", "refine"])]
+  assert [
+    (
+      stage.name,
+      stage.values.iterations,
+      stage.values.batch_size,
+      stage.values.mask_kind,
+      stage.values.freeze_batch_norm,
+    )
+    for stage in stages
+    if stage.config.with_masks
+  ] == [
+    ("pretrain_coarse", 8000, 4, mixture, []),
+    ("pretrain_coarse_longer", 24000, 8, mixture, ["coarse"]),
+    ("pretrain_refine", 4000, 4, mixture, []),
+    ("pretrain_refine_longer", 2400, 8, mixture, ["refine"]),
+    ("train_small_masks", 200, 4, "small", ["coarse", "refine"]),
+    ("train_mixture", 700, 4, mixture, ["coarse", "refine"]),
+  ]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
     assert stage.config.used_perceptual_weights is None
@@ -228,13 +316,25 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   assert stages[-1].config.optimizer.learning_rates == (1.5e-4, 8e-5, 4e-5, 2e-5, 1e-5)
   assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   assert _differences("flags/compact/pretrain_refine.cfg", "compact/pretrain_coarse") == {
-      "network": "refine", "iterations": 4000, "learning_rates": ["1e-3", "3e-4"], "decay_fractions": ["0.7"]}
-  sr, = (stage for stage in stages if not stage.config.with_masks)
+    "network": "refine",
+    "iterations": 4000,
+    "learning_rates": ["1e-3", "3e-4"],
+    "decay_fractions": ["0.7"],
+  }
+  (sr,) = (stage for stage in stages if not stage.config.with_masks)
   assert (sr.name, sr.values.iterations, sr.values.batch_size) == ("pretrain_sr", 2000, 16)
 
 
-_TINY = ["--width=4", "--crop_size=16", "--batch_size=2", "--iterations=1", "--learning_rates=1e-3",
-         "--decay_fractions=", "--save_every=1", "--log_every=1"]
+_TINY = [
+  "--width=4",
+  "--crop_size=16",
+  "--batch_size=2",
+  "--iterations=1",
+  "--learning_rates=1e-3",
+  "--decay_fractions=",
+  "--save_every=1",
+  "--log_every=1",
+]
 _FROZEN = "--learning_rates=1e-30"
 _NAMES = ("coarse", "sr", "refine", "joint", "again")
 
@@ -249,17 +349,25 @@ def _write_recipe(folder):
   """Writes flagfiles of five small stages and of their recipe."""
   (folder / "tiny.flags").write_text("\n".join(_TINY) + "\n")
   masks = "--mask_reference_size=64"
-  stages = [_write(folder, "coarse", "--network=coarse", masks),
-            _write(folder, "sr", "--network=sr"),
-            _write(folder, "refine", "--network=refine", masks),
-            _write(folder, "joint", _FROZEN, masks, "--init_coarse=nowhere"),  # The recipe has the last word.
-            _write(folder, "again", _FROZEN, masks, "--network=coarse", "--mask_kind=large")]
+  stages = [
+    _write(folder, "coarse", "--network=coarse", masks),
+    _write(folder, "sr", "--network=sr"),
+    _write(folder, "refine", "--network=refine", masks),
+    _write(folder, "joint", _FROZEN, masks, "--init_coarse=nowhere"),  # The recipe has the last word.
+    _write(folder, "again", _FROZEN, masks, "--network=coarse", "--mask_kind=large"),
+  ]
   (folder / "recipe.flags").write_text(f"--stages={','.join(stages)}\n--evaluate_every=7\n")
 
 
 def _command(folder):
-  return ["recipe", f"--flagfile={folder / 'recipe.flags'}", "--data_dir=data/images", "--perceptual_weights=none",
-          "--flips=both", f"--work_dir={folder / 'runs'}"]
+  return [
+    "recipe",
+    f"--flagfile={folder / 'recipe.flags'}",
+    "--data_dir=data/images",
+    "--perceptual_weights=none",
+    "--flips=both",
+    f"--work_dir={folder / 'runs'}",
+  ]
 
 
 @pytest.fixture(name="finished", scope="module")
@@ -307,11 +415,12 @@ def test_the_plan_is_printed_first(finished):
   _, runs, printed = finished
   lines = printed.splitlines()
   assert lines[:5] == [
-      f"1. {runs}/coarse: z2i pretrain, 1 steps (0.5 epochs), coarse new",
-      f"2. {runs}/sr: z2i pretrain, 1 steps (0.5 epochs), sr new",
-      f"3. {runs}/refine: z2i pretrain, 1 steps (0.5 epochs), refine new",
-      f"4. {runs}/joint: z2i train, 1 steps (0.5 epochs), coarse from coarse, refine from refine, sr from sr, disc new",
-      f"5. {runs}/again: z2i pretrain, 1 steps (0.5 epochs), coarse from joint"]
+    f"1. {runs}/coarse: z2i pretrain, 1 steps (0.5 epochs), coarse new",
+    f"2. {runs}/sr: z2i pretrain, 1 steps (0.5 epochs), sr new",
+    f"3. {runs}/refine: z2i pretrain, 1 steps (0.5 epochs), refine new",
+    f"4. {runs}/joint: z2i train, 1 steps (0.5 epochs), coarse from coarse, refine from refine, sr from sr, disc new",
+    f"5. {runs}/again: z2i pretrain, 1 steps (0.5 epochs), coarse from joint",
+  ]
   assert lines[5] == f"stage 1 of 5, coarse: z2i pretrain in {runs}/coarse"
 
 
@@ -374,9 +483,13 @@ def test_a_stage_is_not_trained_further_once_another_started_from_it(copy, capsy
   assert model_weights.read_model_config(str(copy / "runs" / "coarse"))["step"] == 1
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (("sr", "--weight_vgg=0.5"), "sr holds a run with other settings: --weight_vgg was None, is 0.5"),
-    (("joint", "--weight_gradient=2"), "joint holds a run with other settings: --weight_gradient was 1.0, is 2.0")])
+    (("joint", "--weight_gradient=2"), "joint holds a run with other settings: --weight_gradient was 1.0, is 2.0"),
+  ],
+)
 def test_folders_of_another_recipe_are_refused(copy, capsys, change, message):
   name, line = change
   with open(copy / f"{name}.cfg", "a", encoding="utf-8") as file:
@@ -388,24 +501,34 @@ def test_folders_of_another_recipe_are_refused(copy, capsys, change, message):
 
 def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_names(tmp_path):
   (tmp_path / "tiny.flags").write_text("\n".join(_TINY + _DATA) + "\n")
-  stages = [_write(tmp_path, "coarse", "--network=coarse"),
-            _write(tmp_path, "coarse_again", "--network=coarse", "--mask_kind=large", "--init_coarse=ELSEWHERE"),
-            _write(tmp_path, "joint", "--init_all=ELSEWHERE"), _write(tmp_path, "last", "--init_all=ELSEWHERE")]
+  stages = [
+    _write(tmp_path, "coarse", "--network=coarse"),
+    _write(tmp_path, "coarse_again", "--network=coarse", "--mask_kind=large", "--init_coarse=ELSEWHERE"),
+    _write(tmp_path, "joint", "--init_all=ELSEWHERE"),
+    _write(tmp_path, "last", "--init_all=ELSEWHERE"),
+  ]
   _, again, joint, last = recipe_plan.plan(stages, "runs", [])
   assert again.config.initial_weights == {"coarse": "runs/coarse"}
   assert joint.config.initial_weights == {
-      "coarse": "runs/coarse_again", "sr": "ELSEWHERE", "refine": "ELSEWHERE", "disc": "ELSEWHERE"}
+    "coarse": "runs/coarse_again",
+    "sr": "ELSEWHERE",
+    "refine": "ELSEWHERE",
+    "disc": "ELSEWHERE",
+  }
   assert recipe_plan.describe([joint]) == (
-      "1. runs/joint: z2i train, 1 steps, coarse from coarse_again, refine from ELSEWHERE, sr from ELSEWHERE, "
-      "disc from ELSEWHERE")
+    "1. runs/joint: z2i train, 1 steps, coarse from coarse_again, refine from ELSEWHERE, sr from ELSEWHERE, "
+    "disc from ELSEWHERE"
+  )
   assert last.config.initial_weights == dict.fromkeys(("coarse", "sr", "refine", "disc"), "runs/joint")
 
 
 def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
   (tmp_path / "tiny.flags").write_text("\n".join(_TINY + _DATA) + "\n")
-  stages = [_write(tmp_path, "coarse", "--network=coarse"),
-            _write(tmp_path, "again", "--network=coarse", "--freeze_batch_norm=coarse"),
-            _write(tmp_path, "joint", "--freeze_batch_norm=coarse")]
+  stages = [
+    _write(tmp_path, "coarse", "--network=coarse"),
+    _write(tmp_path, "again", "--network=coarse", "--freeze_batch_norm=coarse"),
+    _write(tmp_path, "joint", "--freeze_batch_norm=coarse"),
+  ]
   _, again, joint = recipe_plan.plan(stages, "runs", [])
   assert again.config.initial_weights == {"coarse": "runs/coarse"}
   assert joint.config.initial_weights == {"coarse": "runs/again"}
@@ -416,7 +539,9 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
     recipe_plan.plan(stages[1:], "runs", [])
 
 
-@pytest.mark.parametrize("lines, message", [
+@pytest.mark.parametrize(
+  "lines, message",
+  [
     ({"last": None}, "last.cfg: no such file"),
     ({"last": ["--widht=4"]}, "last.cfg: Unknown command line flag 'widht'"),
     ({"last": ["--stages=a"]}, "last.cfg: Unknown command line flag 'stages'"),
@@ -433,18 +558,27 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
     ({"last": ["--perceptual_weights=nowhere.h5"]}, "last.cfg: --perceptual_weights=nowhere.h5: no such file"),
     ({"last": ["--init_disc=nowhere"]}, "last.cfg: nowhere: no model here"),
     ({"last": ["--init_disc={finished}/sr"]}, "last.cfg: --init_disc: {finished}/sr has no network 'disc'"),
-    ({"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]},
-     "disc/conv00/kernel has 4 filters, the network to train has 6: another width or scale"),
-    ({"last": ["--init_sr={finished}/sr", "--scale=3"], "sr": ["--network=coarse"], "coarse": ["--network=refine"]},
-     "sr/conv09/kernel has 16 filters, the network to train has 36: another width or scale"),
+    (
+      {"last": ["--init_disc={finished}/joint", "--discriminator_width=6"]},
+      "disc/conv00/kernel has 4 filters, the network to train has 6: another width or scale",
+    ),
+    (
+      {"last": ["--init_sr={finished}/sr", "--scale=3"], "sr": ["--network=coarse"], "coarse": ["--network=refine"]},
+      "sr/conv09/kernel has 16 filters, the network to train has 36: another width or scale",
+    ),
     ({"last": ["--jit_compile"]}, "last.cfg: --jit_compile must be the same for all stages of a recipe"),
     ({"last": ["--jit_compile", "--deterministic"]}, "leave one of them out"),
-    ({"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
-     "last.cfg: --init_disc=nowhere: the stage trains no such network"),
-    ({"coarse": ["--init_sr=nowhere"]},
-     "coarse.cfg: --init_sr=nowhere: --network=coarse can only start from --init_coarse"),
+    (
+      {"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
+      "last.cfg: --init_disc=nowhere: the stage trains no such network",
+    ),
+    (
+      {"coarse": ["--init_sr=nowhere"]},
+      "coarse.cfg: --init_sr=nowhere: --network=coarse can only start from --init_coarse",
+    ),
     ({"other/coarse": ["--network=coarse"]}, "would both train in {folder}/runs/coarse"),
-])
+  ],
+)
 def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_path, capsys, lines, message):
   (tmp_path / "tiny.flags").write_text("\n".join(_TINY) + "\n")
   (tmp_path / "other").mkdir()
@@ -452,8 +586,12 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
   files = {**{name: own[name] for name in own}, **lines}
   stages = []
   for name, more in files.items():
-    base = [f"--flagfile={tmp_path / 'tiny.flags'}", "--data_dir=data/images", "--perceptual_weights=none",
-            *own.get(name, [])]
+    base = [
+      f"--flagfile={tmp_path / 'tiny.flags'}",
+      "--data_dir=data/images",
+      "--perceptual_weights=none",
+      *own.get(name, []),
+    ]
     if more is not None:
       more = [line.format(finished=finished[1]) for line in more]
       (tmp_path / f"{name}.cfg").write_text("\n".join(base + more) + "\n")
@@ -464,7 +602,9 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
   assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     (["--stages="], "--stages is missing"),
     (["--stages=,"], "--stages is missing"),
     (["--work_dir="], "--work_dir is missing"),
@@ -475,11 +615,16 @@ def test_unusable_stages_get_one_line_before_anything_is_trained(finished, tmp_p
     (["--width=8"], "Unknown command line flag 'width'"),
     (["--init_coarse=runs"], "Unknown command line flag 'init_coarse'"),
     (["--seed=-1"], "--seed"),
-])
+  ],
+)
 def test_unusable_recipes_get_one_line(finished, tmp_path, capsys, arguments, message):
   folder, runs, _ = finished
-  assert main(_command(folder) + [f"--work_dir={tmp_path / 'runs'}"]
-              + [argument.format(runs=runs) for argument in arguments]) == 2
+  assert (
+    main(
+      _command(folder) + [f"--work_dir={tmp_path / 'runs'}"] + [argument.format(runs=runs) for argument in arguments]
+    )
+    == 2
+  )
   error = capsys.readouterr().err
   assert message in error and error.count("\n") == 1, error
   assert not (tmp_path / "runs").exists()

@@ -22,9 +22,14 @@ def _runs(tmp_path):
 def test_report_of_a_folder_repeats_and_reports_of_reports_do_not_grow(runs, capsys):
   assert main(["report", f"--runs={runs}"]) == 0
   assert capsys.readouterr().out.strip() == str(runs / "report" / "report.html")
+
   def read():
-    return {os.path.relpath(os.path.join(parent, name), runs): open(os.path.join(parent, name), "rb").read()
-            for parent, _, names in os.walk(runs / "report") for name in names}
+    return {
+      os.path.relpath(os.path.join(parent, name), runs): open(os.path.join(parent, name), "rb").read()
+      for parent, _, names in os.walk(runs / "report")
+      for name in names
+    }
+
   first = read()
   assert sorted(first) == ["report/report.html", "report/report.md", "report/report_files/1_comparison.png"]
   assert first["report/report_files/1_comparison.png"] == (runs / "a" / "p.png").read_bytes()
@@ -79,8 +84,11 @@ def test_files_that_are_not_of_a_report_stay(runs, capsys):
 
 
 def test_commands_that_the_report_prints_have_these_flags():
-  commands = [found for section in sections.build([], [], lambda ours, other: None).sections
-              for found in re.findall(r"z2i ([\w-]+)((?: --[^\s]+)*)", section.command)]
+  commands = [
+    found
+    for section in sections.build([], [], lambda ours, other: None).sections
+    for found in re.findall(r"z2i ([\w-]+)((?: --[^\s]+)*)", section.command)
+  ]
   assert len(commands) == 11  # One per section, and a second one of the study.
   for name, arguments in commands:
     values = flags.FlagValues()

@@ -24,8 +24,9 @@ def _folders(tmp_path):
 
 def _start(*arguments):
   """Starts a server in a process of its own; returns it and its port."""
-  process = subprocess.Popen([sys.executable, "-m", "z2i_tf", "study", *arguments], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True)
+  process = subprocess.Popen(
+    [sys.executable, "-m", "z2i_tf", "study", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+  )
   line = process.stdout.readline()
   found = re.search(r"http://127\.0\.0\.1:([0-9]+)/", line)
   assert found, (line, process.communicate())
@@ -42,8 +43,13 @@ def _post(port, path, **fields):
 
 def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, folders, capsys):
   study_dir = str(tmp_path / "study")
-  settings = [f"--study_dir={study_dir}", f"--result_dir={folders}", f"--ours={stand_ins.OURS}", "--pairs=6",
-              "--seed=4"]
+  settings = [
+    f"--study_dir={study_dir}",
+    f"--result_dir={folders}",
+    f"--ours={stand_ins.OURS}",
+    "--pairs=6",
+    "--seed=4",
+  ]
   process, port = _start(*settings, "--port=0")
   token = _post(port, "/api/join", name="anna")["token"]
   for position in range(3):
@@ -72,10 +78,15 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
       assert count == {"ours": sum(of_pair), "other": len(of_pair) - sum(of_pair)}
   manifest = record["manifest"]["settings"]
   assert (manifest["question"], manifest["pairs"], manifest["methods"], manifest["seed"]) == (
-      "Which of these images looks better?", 6, list(stand_ins.METHODS), 4)
+    "Which of these images looks better?",
+    6,
+    list(stand_ins.METHODS),
+    4,
+  )
   kind, image = study.record.pairs[0].kind, study.record.pairs[0].image
   assert manifest["images"][stand_ins.OURS][kind][image] == records.sha256(
-      f"{tmp_path}/results/{stand_ins.OURS}/{kind}/{image}.png")
+    f"{tmp_path}/results/{stand_ins.OURS}/{kind}/{image}.png"
+  )
   text = (tmp_path / "study" / "study.json").read_text(), (tmp_path / "study" / "tables.md").read_text()
   assert "anna" not in "".join(text) and str(tmp_path) not in "".join(text)
   assert text[1].startswith(f"### Preference for {stand_ins.OURS}\n") and "### Counts" in text[1]
@@ -86,17 +97,25 @@ def _study_dir(tmp_path_factory):
   return stand_ins.make_study(tmp_path_factory.mktemp("study"))
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     (["--seed=5"], "--seed: the study in DIR was prepared with --seed=0; leave the flag out, or give another"),
     (["--pairs=300"], "prepared with --pairs=8"),
     (["--ours=pluralus"], "prepared with --ours=zoomulus"),
     (["--question=Why?"], "prepared with --question=Which is nicer?"),
     (["--mask_kinds=tinyholes"], "prepared with --mask_kinds=tinyholes,hugeholes"),
-    (["--result_dir=zoomulus=DIR/../zoomulus,hifillus=DIR/../hifillus"],
-     "prepared with the methods zoomulus, hifillus, pluralus"),
-    (["--result_dir=zoomulus=DIR/../zoomulus,hifillus=DIR/../pluralus,pluralus=DIR/../hifillus"],
-     "prepared with other images"),
-    (["--port=3"], "--summary and --port: a summary serves nothing")])
+    (
+      ["--result_dir=zoomulus=DIR/../zoomulus,hifillus=DIR/../hifillus"],
+      "prepared with the methods zoomulus, hifillus, pluralus",
+    ),
+    (
+      ["--result_dir=zoomulus=DIR/../zoomulus,hifillus=DIR/../pluralus,pluralus=DIR/../hifillus"],
+      "prepared with other images",
+    ),
+    (["--port=3"], "--summary and --port: a summary serves nothing"),
+  ],
+)
 def test_a_study_stays_what_it_is(study_dir, capsys, arguments, message):
   arguments = [argument.replace("DIR", study_dir) for argument in arguments]
   assert main(["study", f"--study_dir={study_dir}", "--summary", *arguments]) == 2
@@ -107,24 +126,43 @@ def test_a_study_stays_what_it_is(study_dir, capsys, arguments, message):
 
 def test_the_same_settings_in_another_order_are_the_same(study_dir, capsys):
   folders = [f"{method}={study_dir}/../{method}" for method in reversed(stand_ins.METHODS)]
-  assert main(["study", f"--study_dir={study_dir}", "--summary", f"--result_dir={','.join(folders)}", "--seed=0",
-               "--pairs=8", "--mask_kinds=hugeholes,tinyholes", "--ours=zoomulus"]) == 0
+  assert (
+    main(
+      [
+        "study",
+        f"--study_dir={study_dir}",
+        "--summary",
+        f"--result_dir={','.join(folders)}",
+        "--seed=0",
+        "--pairs=8",
+        "--mask_kinds=hugeholes,tinyholes",
+        "--ours=zoomulus",
+      ]
+    )
+    == 0
+  )
   assert "Participants who chose: 0; with all pairs: 0." in capsys.readouterr().out
   os.unlink(f"{study_dir}/study.json")
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     ([], "--result_dir is missing"),
     (["--result_dir=FOLDERS"], "--ours is missing"),
-    (["--result_dir=FOLDERS", "--ours=me"],
-     "--ours=me: none of the methods in --result_dir (zoomulus, hifillus, pluralus)"),
+    (
+      ["--result_dir=FOLDERS", "--ours=me"],
+      "--ours=me: none of the methods in --result_dir (zoomulus, hifillus, pluralus)",
+    ),
     (["--result_dir=FOLDERS", "--ours=zoomulus"], "--pairs=300: 150 of them would be of kind hugeholes, which has 8"),
     (["--result_dir=zoomulus", "--ours=zoomulus"], "--result_dir=zoomulus: expected NAME=PATH"),
     (["--result_dir=zoomulus=nowhere,b=nowhere", "--ours=zoomulus"], "nowhere: no such folder"),
     (["--result_dir=FOLDERS", "--ours=zoomulus", "--question= "], "--question: give one of 1 to 200 characters"),
     (["--result_dir=FOLDERS", "--ours=zoomulus", "--pairs=-1"], "flag --pairs=-1"),
     (["--result_dir=FOLDERS", "--ours=zoomulus", "--port=70000"], "flag --port=70000"),
-    (["--summary"], "no study in it; z2i study --result_dir=")])
+    (["--summary"], "no study in it; z2i study --result_dir="),
+  ],
+)
 def test_what_cannot_be_prepared_leaves_nothing(tmp_path, folders, capsys, arguments, message):
   study_dir = str(tmp_path / "study")
   arguments = [argument.replace("FOLDERS", folders) for argument in arguments]

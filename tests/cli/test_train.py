@@ -21,9 +21,18 @@ from z2i_tf.system import folder_lock
 from z2i_tf.training import checkpoints
 from z2i_tf.training.work_dir import LOCK_FILE
 
-_SMALL = ["--width=4", "--sr_width=2", "--discriminator_width=6", "--crop_size=16",
-          "--mask_reference_size=64", "--batch_size=2", "--perceptual_weights=none", "--log_every=1",
-          "--evaluate_every=2", "--save_every=1"]
+_SMALL = [
+  "--width=4",
+  "--sr_width=2",
+  "--discriminator_width=6",
+  "--crop_size=16",
+  "--mask_reference_size=64",
+  "--batch_size=2",
+  "--perceptual_weights=none",
+  "--log_every=1",
+  "--evaluate_every=2",
+  "--save_every=1",
+]
 _COMMAND = ["train", "--data_dir=data/images", "--validation_dir=data/images"] + _SMALL
 
 
@@ -47,9 +56,20 @@ def _finished(tmp_path_factory):
 
 def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_path):
   scalars, others = read_events(finished / "events")
-  for name in ("loss/l1_coarse", "loss/l1_sr", "loss/l1_refine", "loss/gradient", "loss/adversarial",
-               "loss/adversarial_discriminator", "loss/generator", "gradient_norm/coarse",
-               "gradient_norm/disc", "psnr/result", "psnr/composed_hr", "hole_ratio"):
+  for name in (
+    "loss/l1_coarse",
+    "loss/l1_sr",
+    "loss/l1_refine",
+    "loss/gradient",
+    "loss/adversarial",
+    "loss/adversarial_discriminator",
+    "loss/generator",
+    "gradient_norm/coarse",
+    "gradient_norm/disc",
+    "psnr/result",
+    "psnr/composed_hr",
+    "hole_ratio",
+  ):
     assert set(scalars[name]) == {1, 2, 3}, name
     assert np.isfinite(list(scalars[name].values())).all()
   for name in ("psnr/result", "psnr/composed_hr", "ssim/result", "l1/result", "hole_psnr/result", "hole_l1/result"):
@@ -59,8 +79,16 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
   for name in ("speed/examples_per_second", "data/wait_share", "skipped_steps"):
     assert set(scalars[name]) == {1, 2, 3}
   assert set(scalars["data/skipped_images"].values()) == {0}
-  for stage in ("0_masked_input", "0_label", "1_coarse", "2_zoomed", "3_refined", "4_composed_hr",
-                "5_zoomed_out", "6_result"):
+  for stage in (
+    "0_masked_input",
+    "0_label",
+    "1_coarse",
+    "2_zoomed",
+    "3_refined",
+    "4_composed_hr",
+    "5_zoomed_out",
+    "6_result",
+  ):
     assert f"stages/{stage}" in others
   assert "config" in others
   arrays, config = _weights(finished)
@@ -68,8 +96,18 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
   assert config["model"] == {"zoom": "sr", "scale": 2, "width": 4, "sr_width": 2}
   assert arrays["disc/conv00/kernel"].shape[-1] == 6
   output = tmp_path / "out.png"
-  assert main(["inpaint", "--image=data/images/astronaut.jpg", "--mask=data/masks/astronaut.png",
-               f"--output={output}", f"--model={finished}"]) == 0
+  assert (
+    main(
+      [
+        "inpaint",
+        "--image=data/images/astronaut.jpg",
+        "--mask=data/masks/astronaut.png",
+        f"--output={output}",
+        f"--model={finished}",
+      ]
+    )
+    == 0
+  )
   assert image_files.read_rgb(str(output)).shape == (256, 256, 3)
 
 
@@ -95,8 +133,10 @@ def test_the_checkpoint_holds_all_that_goes_on(finished):
 
 def _losses(work_dir):
   with open(work_dir / "log.csv", newline="", encoding="utf-8") as file:
-    return [{name: value for name, value in row.items() if not name.startswith(("speed/", "data/wait"))}
-            for row in csv.DictReader(file)]
+    return [
+      {name: value for name, value in row.items() if not name.startswith(("speed/", "data/wait"))}
+      for row in csv.DictReader(file)
+    ]
 
 
 @pytest.mark.usefixtures("eager_functions")
@@ -121,8 +161,13 @@ def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupte
 
 
 _AVERAGED = _COMMAND + ["--ema_decay=0.9", "--iterations=3"]
-_UNCHANGED = ["--learning_rates=1e-30", "--decay_fractions=", "--freeze_batch_norm=coarse,refine", "--iterations=1",
-              "--weight_adversarial=0"]
+_UNCHANGED = [
+  "--learning_rates=1e-30",
+  "--decay_fractions=",
+  "--freeze_batch_norm=coarse,refine",
+  "--iterations=1",
+  "--weight_adversarial=0",
+]
 
 
 @pytest.fixture(name="averaged", scope="module")
@@ -178,8 +223,14 @@ def test_averages_are_what_is_measured(averaged, tmp_path):
 @pytest.mark.usefixtures("eager_functions")
 def test_a_warm_up_is_continued_where_it_was(finished, tmp_path):
   """Of four steps three warm up: the generator and its averages change in the last one alone, at its rate."""
-  command = _COMMAND + ["--iterations=4", "--discriminator_warmup_steps=3", f"--init_all={finished}",
-                        "--ema_decay=0.9", "--learning_rates=1e-3,1e-4", "--decay_fractions=0.75"]
+  command = _COMMAND + [
+    "--iterations=4",
+    "--discriminator_warmup_steps=3",
+    f"--init_all={finished}",
+    "--ema_decay=0.9",
+    "--learning_rates=1e-3,1e-4",
+    "--decay_fractions=0.75",
+  ]
   whole, run = tmp_path / "whole", tmp_path / "run"
   assert main(command + [f"--work_dir={whole}"]) == 0
   source, averages = _weights(finished)[0], {}
@@ -207,8 +258,13 @@ def test_a_warm_up_is_continued_where_it_was(finished, tmp_path):
 
 
 def test_other_settings_in_the_same_folder_are_refused(finished, capsys):
-  assert main(["train", "--data_dir=data/images", f"--work_dir={finished}", "--iterations=4"]
-              + [flag for flag in _SMALL if "batch" not in flag]) == 2
+  assert (
+    main(
+      ["train", "--data_dir=data/images", f"--work_dir={finished}", "--iterations=4"]
+      + [flag for flag in _SMALL if "batch" not in flag]
+    )
+    == 2
+  )
   error = capsys.readouterr().err
   assert "--batch_size was 2, is 16" in error and error.count("\n") == 1
   settings = json.loads((finished / "config.json").read_text())
@@ -228,8 +284,20 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
   """The data goes on where it was, whatever the batch size; falling learning rates may become constant."""
   run = tmp_path / "run"
   shutil.copytree(finished, run)
-  assert main(_COMMAND + [f"--work_dir={run}", "--iterations=4", "--batch_size=3", "--allow_config_change",
-                           "--learning_rates=1e-3", "--decay_fractions="]) == 0
+  assert (
+    main(
+      _COMMAND
+      + [
+        f"--work_dir={run}",
+        "--iterations=4",
+        "--batch_size=3",
+        "--allow_config_change",
+        "--learning_rates=1e-3",
+        "--decay_fractions=",
+      ]
+    )
+    == 0
+  )
   assert "changed: --batch_size was 2, is 3\n" in capsys.readouterr().out
   record = _checkpoint(run, 4)[1]
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
@@ -252,9 +320,16 @@ def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, m
   assert "--ema_decay was 0.0, is 0.9" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flag, former", [
-    ("--width=6", "4"), ("--precision=mixed_float16", "'float32'"), ("--weight_adversarial=0", "0.5"),
-    ("--zoom=bicubic", "'sr'"), ("--ema_decay=0.9", "0.0")])
+@pytest.mark.parametrize(
+  "flag, former",
+  [
+    ("--width=6", "4"),
+    ("--precision=mixed_float16", "'float32'"),
+    ("--weight_adversarial=0", "0.5"),
+    ("--zoom=bicubic", "'sr'"),
+    ("--ema_decay=0.9", "0.0"),
+  ],
+)
 def test_other_variables_are_never_allowed(finished, capsys, flag, former):
   assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=4", "--allow_config_change", flag]) == 2
   error = capsys.readouterr().err
@@ -263,8 +338,19 @@ def test_other_variables_are_never_allowed(finished, capsys, flag, former):
 
 
 def test_a_folder_of_another_command_is_refused(finished, capsys):
-  assert main(["pretrain", "--network=coarse", "--data_dir=data/images", f"--work_dir={finished}",
-               "--perceptual_weights=none", "--allow_config_change"]) == 2
+  assert (
+    main(
+      [
+        "pretrain",
+        "--network=coarse",
+        "--data_dir=data/images",
+        f"--work_dir={finished}",
+        "--perceptual_weights=none",
+        "--allow_config_change",
+      ]
+    )
+    == 2
+  )
   assert "holds a run of z2i train, not of z2i pretrain" in capsys.readouterr().err
 
 
@@ -272,8 +358,15 @@ def test_a_folder_of_another_command_is_refused(finished, capsys):
 @pytest.mark.usefixtures("eager_functions")
 def test_a_new_run_starts_from_given_weights(finished, tmp_path, networks):
   """At a learning rate of next to nothing only batch-norm averages and spectral norms move."""
-  command = ["train", "--data_dir=data/images", "--iterations=1", "--learning_rates=1e-30",
-             "--decay_fractions=", "--seed=5", f"--work_dir={tmp_path / 'run'}"] + _SMALL
+  command = [
+    "train",
+    "--data_dir=data/images",
+    "--iterations=1",
+    "--learning_rates=1e-30",
+    "--decay_fractions=",
+    "--seed=5",
+    f"--work_dir={tmp_path / 'run'}",
+  ] + _SMALL
   assert main(command + [f"--init_{name}={finished}" for name in networks]) == 0
   source, arrays = _weights(finished)[0], _weights(tmp_path / "run")[0]
   for name, array in arrays.items():
@@ -341,9 +434,23 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
   rng = np.random.default_rng(0)
   images = [rng.integers(0, 256, (32, 32, 3), np.uint8) for _ in range(6)] + [np.zeros((20, 20, 3), np.uint8)]
   data_sets.write_tfds("div2k/bicubic_x2", tmp_path / "tfds", {"train": images, "validation": images[4:]})
-  assert main(["train", "--source=div2k", f"--data_dir={tmp_path / 'tfds'}", "--validation_split=validation",
-               "--iterations=1", "--crops_per_image=2", f"--work_dir={tmp_path / 'run'}", "--weight_adversarial=0"]
-              + _SMALL + ["--batch_size=12"]) == 0
+  assert (
+    main(
+      [
+        "train",
+        "--source=div2k",
+        f"--data_dir={tmp_path / 'tfds'}",
+        "--validation_split=validation",
+        "--iterations=1",
+        "--crops_per_image=2",
+        f"--work_dir={tmp_path / 'run'}",
+        "--weight_adversarial=0",
+      ]
+      + _SMALL
+      + ["--batch_size=12"]
+    )
+    == 0
+  )
   captured = capsys.readouterr()
   assert "7 images, 1 steps of 12 examples: 0.9 epochs" in captured.out
   assert "2 unusable images were skipped" in captured.out
@@ -353,7 +460,9 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
   assert scalars["data/skipped_images"][1] >= 1 and "validation/psnr/result" in scalars
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     (["--init_coarse=nowhere"], "nowhere: no model here"),
     (["--init_sr={finished}", "--zoom=none"], "has no such network"),
     (["--init_all={finished}", "--init_sr={finished}"], "leave out --init_sr"),
@@ -395,12 +504,15 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--work_dir=setup.py/run"], "setup.py is a file"),
     (["--flagfile=nowhere.cfg"], "nowhere.cfg"),
     (["--flagfile=data/images/coffee.jpg"], "not UTF-8"),
-    (["--weight_l1_coarse=0", "--weight_l1_refine=0", "--weight_gradient=0", "--weight_adversarial=0",
-      "--zoom=none"], "nothing would be trained"),
+    (
+      ["--weight_l1_coarse=0", "--weight_l1_refine=0", "--weight_gradient=0", "--weight_adversarial=0", "--zoom=none"],
+      "nothing would be trained",
+    ),
     (["--seed=4294967296"], "--seed"),
     (["--work_dir=setup.py"], "setup.py is a file"),
     (["stray"], "unexpected argument 'stray'"),
-])
+  ],
+)
 def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, message):
   arguments = [argument.format(finished=finished) for argument in arguments]
   command = ["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=1"]
@@ -417,8 +529,21 @@ def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(tmp_
   data = (tmp_path / "images" / "cut.png").read_bytes()
   (tmp_path / "images" / "cut.png").write_bytes(data[:5000])
   done = subprocess.run(
-      [sys.executable, "-m", "z2i_tf", "train", f"--data_dir={tmp_path / 'images'}", "--iterations=9",
-       f"--work_dir={tmp_path / 'run'}"] + _SMALL, capture_output=True, text=True, timeout=240, check=False)
+    [
+      sys.executable,
+      "-m",
+      "z2i_tf",
+      "train",
+      f"--data_dir={tmp_path / 'images'}",
+      "--iterations=9",
+      f"--work_dir={tmp_path / 'run'}",
+    ]
+    + _SMALL,
+    capture_output=True,
+    text=True,
+    timeout=240,
+    check=False,
+  )
   assert done.returncode == 2
   assert "cut.png: not an image that can be read" in done.stderr.splitlines()[-1]
   assert "Traceback" not in done.stderr

@@ -13,8 +13,12 @@ _GENERATOR = ("coarse/", "sr/", "refine/")
 @pytest.fixture(name="weights", scope="module")
 def _weights():
   """The recorded networks, discriminator included."""
-  return {name: array for file, roots in (("inference", _GENERATOR), ("joint_step", ("disc/",)))
-          for name, array in recordings.load(file).items() if name.startswith(roots)}
+  return {
+    name: array
+    for file, roots in (("inference", _GENERATOR), ("joint_step", ("disc/",)))
+    for name, array in recordings.load(file).items()
+    if name.startswith(roots)
+  }
 
 
 def _import(folder, arrays, *options):
@@ -50,7 +54,9 @@ def _misshapen(name):
   return lambda weights: {**weights, name: weights[name][:-1]}
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (lambda weights: {**weights, "hr": np.zeros(3, np.float32)}, "'hr' belongs to none of the networks"),
     (lambda weights: {**weights, "sr/conv11/kernel": np.zeros(3, np.float32)}, "no place in the model, sr/conv11"),
     (lambda weights: {name: weights[name] for name in weights if name != "refine/bn03/var"}, "no array refine/bn03"),
@@ -58,7 +64,9 @@ def _misshapen(name):
     (_misshapen("coarse/conv05/bias"), "coarse/conv05/bias has shape (15,)"),
     (lambda weights: {**weights, "coarse/conv05/bias": np.full(8, np.nan, np.float32)}, "not finite"),
     (lambda weights: {**weights, "coarse/conv05/bias": np.zeros(8, np.int64)}, "not finite"),
-], ids=["unknown", "left over", "missing", "no network", "misshapen", "not finite", "integers"])
+  ],
+  ids=["unknown", "left over", "missing", "no network", "misshapen", "not finite", "integers"],
+)
 def test_every_array_is_accounted_for(weights, tmp_path, capsys, change, message):
   assert _import(tmp_path, change(weights)) == 2
   error = capsys.readouterr().err

@@ -18,21 +18,21 @@ def _copy(tmp_path):
 
 def test_converted_model_reproduces_the_recording(tmp_path, capsys):
   output = tmp_path / "model"
-  assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}",
-               f"--output={output}"]) == 0
+  assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}", f"--output={output}"]) == 0
   assert "zoom sr x2, width 8" in capsys.readouterr().out
   recorded = recordings.load("inference")
   stages = model_store.load_model(str(output))({"image_lr": recorded["lr"], "mask_lr": recorded["mask"]})
-  for stage, name in (("coarse", "y_coarse"), ("zoomed", "y_sr"), ("refined", "y_refine"),
-                      ("zoomed_out", "y_lr")):
+  for stage, name in (("coarse", "y_coarse"), ("zoomed", "y_sr"), ("refined", "y_refine"), ("zoomed_out", "y_lr")):
     recordings.assert_matches(stages[stage], recorded[name])
   arrays, config = model_weights.read_model_file(str(output))
   assert config["model"] == {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 8}
   for name in ("kernel", "bias", "u"):
     assert f"disc/conv04/{name}" in arrays
   reader = tf.train.load_checkpoint(recordings.ORIGINAL_CHECKPOINT)
-  np.testing.assert_array_equal(arrays["disc/conv03/u"], reader.get_tensor(
-      "model_d/layer_with_weights-3/spectral_norm_u/.ATTRIBUTES/VARIABLE_VALUE"))
+  np.testing.assert_array_equal(
+    arrays["disc/conv03/u"],
+    reader.get_tensor("model_d/layer_with_weights-3/spectral_norm_u/.ATTRIBUTES/VARIABLE_VALUE"),
+  )
 
 
 def _write_part(prefix, roots):
@@ -97,12 +97,14 @@ def _foreign(tmp_path):
 
 def _foreign_with_the_same_roots(tmp_path):
   from z2i_tf.keras_api import keras
+
   nets = [keras.Sequential([keras.layers.Conv2D(8, 3, input_shape=(8, 8, 4))]) for _ in range(3)]
-  return tf.train.Checkpoint(model=nets[0], model_sr=nets[1], model_refine=nets[2]).write(
-      str(tmp_path / "other"))
+  return tf.train.Checkpoint(model=nets[0], model_sr=nets[1], model_refine=nets[2]).write(str(tmp_path / "other"))
 
 
-@pytest.mark.parametrize("make, message", [
+@pytest.mark.parametrize(
+  "make, message",
+  [
     (lambda tmp_path: tmp_path / "nothing", "no checkpoint there"),
     (lambda tmp_path: _copy(tmp_path).parent, "no checkpoint there"),
     (_truncate, "damaged or incomplete"),
@@ -110,7 +112,9 @@ def _foreign_with_the_same_roots(tmp_path):
     (_damaged_index, "damaged or incomplete"),
     (_foreign, "it has no coarse network"),
     (_foreign_with_the_same_roots, "not the original networks"),
-], ids=["missing", "folder", "truncated", "no data", "damaged index", "foreign", "same roots"])
+  ],
+  ids=["missing", "folder", "truncated", "no data", "damaged index", "foreign", "same roots"],
+)
 def test_unusable_checkpoints_get_one_line_and_leave_nothing(tmp_path, capsys, make, message):
   (tmp_path / "in").mkdir()
   prefix = make(tmp_path / "in")

@@ -29,8 +29,9 @@ def write_folder(folder, count=5):
 def write_prepared(images, folder, tile_size=8, shards=2):
   """Prepares a folder of images; with tiles of 8, 40x50 pixels are cut up, with 16 they stay whole."""
   folder.mkdir()
-  return tiled_records.write_shards(FolderSource(str(images)), str(folder), {"source": "folder"}, tile_size, shards,
-                               BadImages(fail=True), lambda: None)
+  return tiled_records.write_shards(
+    FolderSource(str(images)), str(folder), {"source": "folder"}, tile_size, shards, BadImages(fail=True), lambda: None
+  )
 
 
 def rewrite_records(path, change):
@@ -71,8 +72,14 @@ def write_tfds(name, data_dir, splits, file_format="tfrecord"):
 
   def examples(images):
     for number, image in enumerate(images):
-      yield str(number), ({"image": image, "label": 0, "filename": f"{number}.jpg"} if "places" in name
-                          else {"hr": image, "lr": image[1::2, 1::2]})
+      yield (
+        str(number),
+        (
+          {"image": image, "label": 0, "filename": f"{number}.jpg"}
+          if "places" in name
+          else {"hr": image, "lr": image[1::2, 1::2]}
+        ),
+      )
 
   builder._split_generators = lambda _: {split: examples(images) for split, images in splits.items()}
   builder.download_and_prepare()

@@ -44,9 +44,14 @@ def _source(data_dir):
 
 
 # Name -> arguments of open_source.
-_EVERY_SOURCE = {"folder": ("folder", "images"), "list": ("folder", "images.txt"), "tiles": ("tfrecord", "tiles"),
-                 "whole files": ("tfrecord", "whole"), "TFDS": ("div2k", "tfrecord"),
-                 "TFDS array_record": ("div2k", "array_record")}
+_EVERY_SOURCE = {
+  "folder": ("folder", "images"),
+  "list": ("folder", "images.txt"),
+  "tiles": ("tfrecord", "tiles"),
+  "whole files": ("tfrecord", "whole"),
+  "TFDS": ("div2k", "tfrecord"),
+  "TFDS array_record": ("div2k", "array_record"),
+}
 
 
 def _config(seed=0, **changes):
@@ -101,7 +106,7 @@ def test_no_mask_and_no_crop_repeats(source, crops_per_image):
 
 def test_an_epoch_has_every_image_once_in_an_order_of_its_own(source):
   order = _numbers(_training(source, _config(), count=20, batch_size=1))
-  epochs = [tuple(order[start:start + 5]) for start in range(0, 20, 5)]
+  epochs = [tuple(order[start : start + 5]) for start in range(0, 20, 5)]
   assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
   assert len(set(epochs)) > 1
 
@@ -116,7 +121,7 @@ def test_starting_later_gives_what_would_have_come_from_every_source(data_dir, k
   whole = _training(source, config, count=19, batch_size=16 if crops_per_image > 1 else 3)
   for start in (1, 17):
     late = _training(source, config, start=start, count=2, batch_size=16 if crops_per_image > 1 else 3)
-    _assert_equal(late, whole[start:start + 2])
+    _assert_equal(late, whole[start : start + 2])
 
 
 def test_files_as_a_folder_a_list_and_prepared_are_the_same_examples(data_dir):
@@ -160,16 +165,20 @@ def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path)
   epochs = [set(numbers[:256]) | set(numbers[256:512]), set(numbers[256:512]) | set(numbers[512:768])]
   assert epochs == [set(range(12))] * 2
   for start in range(0, 256, 8):
-    assert set(numbers[start:start + 8]) == set(numbers[:8]) and len(set(numbers[:8])) == 8
+    assert set(numbers[start : start + 8]) == set(numbers[:8]) and len(set(numbers[:8])) == 8
   # More than 128 // 32 = 4 examples apart.
-  distances = [next((later - place for later in range(place + 1, 256) if numbers[later] == numbers[place]), 256)
-               for place in range(256)]
+  distances = [
+    next((later - place for later in range(place + 1, 256) if numbers[later] == numbers[place]), 256)
+    for place in range(256)
+  ]
   assert min(distances) == 5 and max(distance for distance in distances if distance < 256) > 8
-  assert len({tuple(numbers[start:start + 8]) for start in range(0, 256, 8)}) > 20
+  assert len({tuple(numbers[start : start + 8]) for start in range(0, 256, 8)}) > 20
   # Blocks have orders of their own: the first, and the fourth, which begins an epoch too.
   visited = _numbers(_training(source, _config(), count=32, batch_size=1))
-  places = [[visited[8 * block:8 * block + 8].index(number) for number in numbers[256 * block:256 * block + 256]]
-            for block in (0, 3)]
+  places = [
+    [visited[8 * block : 8 * block + 8].index(number) for number in numbers[256 * block : 256 * block + 256]]
+    for block in (0, 3)
+  ]
   assert places[0] != places[1]
 
 
@@ -207,10 +216,10 @@ def test_larger_crops_are_reduced_by_averages(tmp_path):
   image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
   image_files.write_rgb(str(tmp_path / "a.png"), image)
   source = sources.FolderSource(str(tmp_path))
-  batch, = _training(source, _config(crop_size=8, crop_scales=(3,)), count=1, batch_size=1)
+  (batch,) = _training(source, _config(crop_size=8, crop_scales=(3,)), count=1, batch_size=1)
   means = image.reshape(16, 3, 16, 3, 3).mean(axis=(1, 3))
   np.testing.assert_allclose(batch["image_hr"][0] * 255, means, atol=0.501)
-  validation, = _take(pipelines.validation_dataset(source, _config(crop_size=8, crop_scales=(3,)), 1), 1)
+  (validation,) = _take(pipelines.validation_dataset(source, _config(crop_size=8, crop_scales=(3,)), 1), 1)
   np.testing.assert_array_equal(np.rint(validation["image_hr"][0] * 255), image[16:32, 16:32])
 
 
@@ -255,9 +264,15 @@ def test_replicas_share_the_same_global_batches(source, replicas):
   strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
   config = _config(crops_per_image=8)
   expected = _training(source, config, start=2, count=3, batch_size=8)
-  shared = iter(devices.distributed_batches(
-      strategy, lambda worker, workers: pipelines.training_dataset(
-          source, config, 8, start_example=16, worker=worker, workers=workers), 8))
+  shared = iter(
+    devices.distributed_batches(
+      strategy,
+      lambda worker, workers: pipelines.training_dataset(
+        source, config, 8, start_example=16, worker=worker, workers=workers
+      ),
+      8,
+    )
+  )
   for batch in expected:
     parts = {name: strategy.experimental_local_results(value) for name, value in next(shared).items()}
     assert all(len(part) == 8 // replicas for part in parts["mask_lr"])
@@ -277,14 +292,16 @@ def test_workers_share_the_same_global_batches(source, crops_per_image):
 def test_data_may_go_on_in_the_middle_of_a_batch(source):
   """Where the batch size was changed."""
   whole = _training(source, _config(), count=6, batch_size=2)
-  _assert_equal(_take(pipelines.training_dataset(source, _config(), 1, start_example=3), 1),
-                [{name: value[1:] for name, value in whole[1].items()}])
+  _assert_equal(
+    _take(pipelines.training_dataset(source, _config(), 1, start_example=3), 1),
+    [{name: value[1:] for name, value in whole[1].items()}],
+  )
 
 
 def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
   for number in range(3):
     gray = np.zeros((30 + number, 70), np.uint8)
-    gray[10 * number:10 * number + 9] = 200 + number
+    gray[10 * number : 10 * number + 9] = 200 + number
     gray[0, 0] = 90
     (tmp_path / "below").mkdir(exist_ok=True)
     Image.fromarray(gray).save(tmp_path / ("below" if number else ".") / f"{number}.png")
@@ -302,10 +319,15 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
   assert "3 masks" in files.content() and files.content() != MaskFiles(str(tmp_path), 16).content()
 
 
-@pytest.mark.parametrize("hole, message", [
-    (np.zeros((9, 9)), "none of this mask is hole"), (np.ones((9, 9)), "all of this mask is hole"),
+@pytest.mark.parametrize(
+  "hole, message",
+  [
+    (np.zeros((9, 9)), "none of this mask is hole"),
+    (np.ones((9, 9)), "all of this mask is hole"),
     (np.eye(400)[1:2], "1x400 pixels, one side more than 16 times the other"),
-    (np.arange(400 * 400).reshape(400, 400) == 7, "none of this mask is hole")])  # Gone at the size of the crop.
+    (np.arange(400 * 400).reshape(400, 400) == 7, "none of this mask is hole"),
+  ],
+)  # Gone at the size of the crop.
 def test_own_masks_without_use_are_refused(tmp_path, hole, message):
   image_files.write_mask(str(tmp_path / "a.png"), np.eye(9))
   image_files.write_mask(str(tmp_path / "b.png"), hole)
@@ -313,7 +335,9 @@ def test_own_masks_without_use_are_refused(tmp_path, hole, message):
     MaskFiles(str(tmp_path), 16)
 
 
-@pytest.mark.parametrize("changes, message", [
+@pytest.mark.parametrize(
+  "changes, message",
+  [
     ({"crop_size": 20}, "crop_size=20"),
     ({"crop_size": 0}, "crop_size=0"),
     ({"crop_size": 128}, "smaller than the crop of 128"),
@@ -322,7 +346,8 @@ def test_own_masks_without_use_are_refused(tmp_path, hole, message):
     ({"flips": "sideways"}, "flips='sideways'"),
     ({"crop_scales": ()}, r"crop_scales=\(\)"),
     ({"crop_scales": (1, 0)}, r"crop_scales=\(1, 0\)"),
-])
+  ],
+)
 def test_unusable_configurations_are_refused(changes, message):
   with pytest.raises(ValueError, match=message):
     _config(**changes)
@@ -358,9 +383,15 @@ def test_unusable_images_are_skipped_named_once_and_counted(spoilt, capsys):
   assert bad_images.count == 4
   lines = capsys.readouterr().err.splitlines()
   assert len(lines) == 4
-  for line, (name, reason) in zip(sorted(lines), (("a_empty.jpg", "not an image"), ("b_text.png", "not an image"),
-                                                  ("c_small.png", "20x90 pixels, smaller than the crop of 32x32"),
-                                                  ("d_cut.png", "not an image"))):
+  for line, (name, reason) in zip(
+    sorted(lines),
+    (
+      ("a_empty.jpg", "not an image"),
+      ("b_text.png", "not an image"),
+      ("c_small.png", "20x90 pixels, smaller than the crop of 32x32"),
+      ("d_cut.png", "not an image"),
+    ),
+  ):
     assert line.startswith("skipped: ") and f"{name}: {reason}" in line
   _assert_equal(_training(spoilt, _config(), start=13, count=3, batch_size=1, bad_images=bad_images), batches[13:16])
   validation = _take(pipelines.validation_dataset(spoilt, _config(), 3, bad_images), 9)
@@ -407,7 +438,7 @@ def test_an_image_damaged_half_way_takes_no_random_number(data_dir, tmp_path):
   config = _config(crops_per_image=4)
   whole = _training(source, config, count=40, bad_images=BadImages())
   for start in (3, 17, 33):
-    _assert_equal(_training(source, config, start=start, count=2, bad_images=BadImages()), whole[start:start + 2])
+    _assert_equal(_training(source, config, start=start, count=2, bad_images=BadImages()), whole[start : start + 2])
 
 
 def test_errors_with_names_that_are_not_utf_8(tmp_path):
@@ -431,14 +462,16 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
 
 def test_a_process_ends_although_a_pipeline_is_running(data_dir):
   script = (
-      "import sys\n"
-      "from z2i_tf.datasets import pipelines, sources\n"
-      "from z2i_tf.masks.mixture import MaskMixture\n"
-      "config = pipelines.ExampleConfig(16, 2, MaskMixture.parse('small'), 0)\n"
-      "batches = iter(pipelines.training_dataset(sources.FolderSource(sys.argv[1]), config, 400))\n"
-      "next(batches)\n")
-  done = subprocess.run([sys.executable, "-c", script, str(data_dir / "images")], timeout=120, check=False,
-                        capture_output=True, text=True)
+    "import sys\n"
+    "from z2i_tf.datasets import pipelines, sources\n"
+    "from z2i_tf.masks.mixture import MaskMixture\n"
+    "config = pipelines.ExampleConfig(16, 2, MaskMixture.parse('small'), 0)\n"
+    "batches = iter(pipelines.training_dataset(sources.FolderSource(sys.argv[1]), config, 400))\n"
+    "next(batches)\n"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(data_dir / "images")], timeout=120, check=False, capture_output=True, text=True
+  )
   assert done.returncode == 0, done.stderr
 
 

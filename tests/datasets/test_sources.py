@@ -57,9 +57,14 @@ def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
   assert folder.name(4).endswith("4.png") and folder.header(4) == image_files.Header(44, 50, "RGB", False)
 
 
-@pytest.mark.parametrize("content, message", [
-    ("\n# nothing\n", "list.txt: no files in this list"), (b"\xff\xfe", "list.txt: not a list"),
-    ("gone.png", "gone.png: no such file")])
+@pytest.mark.parametrize(
+  "content, message",
+  [
+    ("\n# nothing\n", "list.txt: no files in this list"),
+    (b"\xff\xfe", "list.txt: not a list"),
+    ("gone.png", "gone.png: no such file"),
+  ],
+)
 def test_unusable_lists(tmp_path, content, message):
   (tmp_path / "list.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
   with pytest.raises(InputError, match=message):
@@ -77,8 +82,9 @@ def test_links_are_followed_and_may_go_round(tmp_path):
 
 def test_a_source_without_usable_image_is_refused(images, tmp_path):
   sources.check_source(sources.FolderSource(str(images)), 40)
-  with pytest.raises(InputError, match="none of 5 images is usable .*0.png: 40x50 pixels, smaller than the crop of "
-                     "45x45"):
+  with pytest.raises(
+    InputError, match="none of 5 images is usable .*0.png: 40x50 pixels, smaller than the crop of 45x45"
+  ):
     sources.check_source(sources.FolderSource(str(images)), 45)
   with pytest.raises(InputError, match="no images in it"):
     sources.open_source("folder", str(tmp_path), "train", 2)
@@ -96,7 +102,9 @@ def test_crops_of_tiles_are_crops_of_the_image(tile_size):
     top, left = rng.integers(44), rng.integers(60)
     boxes.append((top, left, rng.integers(1, 46 - top), rng.integers(1, 62 - left)))
   for top, left, height, width in boxes:
-    np.testing.assert_array_equal(picture.crop(top, left, height, width), _NOISE[top:top + height, left:left + width])
+    np.testing.assert_array_equal(
+      picture.crop(top, left, height, width), _NOISE[top : top + height, left : left + width]
+    )
   # A small crop decodes the tiles it touches, no others.
   tiles[-1] = b"damaged"
   picture = TiledPicture("noise", _NOISE.shape[:2], tile_size, tiles)
@@ -123,12 +131,14 @@ def test_prepared_images_are_the_images(images, tmp_path, tile_size, shards):
 
 def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
   """Finished shards are kept as they are; an unfinished folder is not read."""
+
   class Interrupted(Exception):
     pass
 
   def prepare(progress=lambda: None, tile_size=8, source=sources.FolderSource(str(images))):
-    return tiled_records.write_shards(source, str(tmp_path), {"source": "folder"}, tile_size, 3, BadImages(fail=True),
-                                 progress)
+    return tiled_records.write_shards(
+      source, str(tmp_path), {"source": "folder"}, tile_size, 3, BadImages(fail=True), progress
+    )
 
   calls = []
 
@@ -192,7 +202,7 @@ def test_damaged_prepared_folders(images, tmp_path):
     with pytest.raises(InputError, match=message):
       opened()
   place = len(whole) - 300
-  shard.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1:])  # One bit.
+  shard.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])  # One bit.
   opened(3)
   with pytest.raises(InputError, match="records, record 4: .*damaged in its record 4"):
     opened()
@@ -209,19 +219,31 @@ def test_damaged_prepared_folders(images, tmp_path):
   manifest = tmp_path / "records" / "dataset.json"
   sound = json.loads(manifest.read_text())
   shard = sound["shards"][0]
-  for content in ("nonsense", "[]", "{}", "[" * 100_000, json.dumps({**sound, "version": 99}), *(
-      json.dumps({**sound, "shards": [{**shard, **change}]}) for change in (
-          {"records": -5}, {"records": 10**30}, {"bytes": -1}, {"bytes": float("inf")}, {"file": "../x"}))):
+  for content in (
+    "nonsense",
+    "[]",
+    "{}",
+    "[" * 100_000,
+    json.dumps({**sound, "version": 99}),
+    *(
+      json.dumps({**sound, "shards": [{**shard, **change}]})
+      for change in ({"records": -5}, {"records": 10**30}, {"bytes": -1}, {"bytes": float("inf")}, {"file": "../x"})
+    ),
+  ):
     manifest.write_text(content)
     with pytest.raises(InputError, match="not a list of prepared images"):
       opened()
 
 
-@pytest.mark.parametrize("encode", [
+@pytest.mark.parametrize(
+  "encode",
+  [
     lambda: b"\x89PNG\r\n\x1a\n" + struct.pack(">L4sLLBBBBB", 13, b"IHDR", 65535, 65535, 8, 2, 0, 0, 0),
-    lambda: b"RIFF" + struct.pack("<L", 100) + b"WEBPVP8L" + struct.pack("<LBL", 80, 0x2f, 0xfffffff) + bytes(80),
+    lambda: b"RIFF" + struct.pack("<L", 100) + b"WEBPVP8L" + struct.pack("<LBL", 80, 0x2F, 0xFFFFFFF) + bytes(80),
     lambda: b"RIFF" + struct.pack("<L", 100) + b"WEBPVP8X" + b"\x0a\0\0\0\0\0\0\0" + b"\xff" * 6 + bytes(80),
-    lambda: b"BM" + bytes(16) + struct.pack("<ll", 65535, 65535) + bytes(60)])
+    lambda: b"BM" + bytes(16) + struct.pack("<ll", 65535, 65535) + bytes(60),
+  ],
+)
 def test_a_tile_that_claims_another_size_is_damaged(encode):
   image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
   tiles = encode_tiles(image, 16)
@@ -241,8 +263,10 @@ def test_sixteen_bits_of_which_few_are_used_are_said(tmp_path, capsys):
   sources.check_source(source, 32)
   assert "warning: " in capsys.readouterr().err
   (warning,) = survey.survey(source, 32, True, lambda: None).dark
-  assert warning.endswith("dark.png: 16 bits, but no level beyond 4095 of 65535: training sees 16 of 256 levels, "
-                          "almost black; scale such images to the full range first")
+  assert warning.endswith(
+    "dark.png: 16 bits, but no level beyond 4095 of 65535: training sees 16 of 256 levels, "
+    "almost black; scale such images to the full range first"
+  )
   Image.fromarray(levels * 16).save(tmp_path / "dark.png")
   sources.check_source(source, 32)
   assert not capsys.readouterr().err and not survey.survey(source, 32, True, lambda: None).dark
@@ -277,20 +301,27 @@ def test_records_are_those_that_tensorflow_reads(tmp_path):
 def _tfds_dir(tmp_path_factory):
   """DIV2K in both file formats and Places2, of coded images."""
   data_dir = tmp_path_factory.mktemp("tfds")
-  splits = {"train": [stand_ins.coded_image(number, 40, 50) for number in range(6)],
-            "validation": [stand_ins.coded_image(number + 7, 48, 44) for number in range(3)]}
+  splits = {
+    "train": [stand_ins.coded_image(number, 40, 50) for number in range(6)],
+    "validation": [stand_ins.coded_image(number + 7, 48, 44) for number in range(3)],
+  }
   stand_ins.write_tfds("div2k/bicubic_x2", data_dir, splits)
   stand_ins.write_tfds("div2k/bicubic_x3", data_dir, splits, "array_record")
-  stand_ins.write_tfds("places365_small", data_dir,
-                       {"train": [stand_ins.coded_image(number, 256, 256) for number in range(2)]})
+  stand_ins.write_tfds(
+    "places365_small", data_dir, {"train": [stand_ins.coded_image(number, 256, 256) for number in range(2)]}
+  )
   return str(data_dir)
 
 
-@pytest.mark.parametrize("name, builder_name, feature, scale, split, count", [
-    ("div2k", "div2k/bicubic_x2", "hr", 2, "train", 6), ("div2k", "div2k/bicubic_x2", "hr", 2, "train[1:5]", 4),
+@pytest.mark.parametrize(
+  "name, builder_name, feature, scale, split, count",
+  [
+    ("div2k", "div2k/bicubic_x2", "hr", 2, "train", 6),
+    ("div2k", "div2k/bicubic_x2", "hr", 2, "train[1:5]", 4),
     ("div2k", "div2k/bicubic_x2", "hr", 2, "validation", 3),
     ("places365_small", "places365_small", "image", 1, "train", 2),
-])
+  ],
+)
 def test_tensorflow_datasets_are_read_as_tfds_reads_them(tfds_dir, name, builder_name, feature, scale, split, count):
   source = sources.open_source(name, tfds_dir, split, scale)
   expected = list(tfds.builder(builder_name, data_dir=tfds_dir).as_dataset(split).as_numpy_iterator())
@@ -332,11 +363,12 @@ def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
     return sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
 
   whole = path.read_bytes()
+
   def spoil(index, content):
     """Zeros in the first high- and low-resolution image."""
     spoilt = bytearray(content)
     for found in re.finditer(b"\x89PNG", content):
-      spoilt[found.start() + 40:found.start() + 50] = bytes(10)
+      spoilt[found.start() + 40 : found.start() + 50] = bytes(10)
     return bytes(spoilt) if index == 0 else content
 
   stand_ins.rewrite_records(path, spoil)
@@ -392,8 +424,11 @@ def test_content_tells_data_sets_apart(images, tmp_path):
   first = sources.FolderSource(str(images)).content()
   assert first.startswith("5 images, ")
   shutil.copytree(images, tmp_path / "images")  # The same, elsewhere and written otherwise.
-  for path in (str(tmp_path / "images"), str(tmp_path / "images" / "more" / "..") + "/",
-               os.path.relpath(tmp_path / "images")):
+  for path in (
+    str(tmp_path / "images"),
+    str(tmp_path / "images" / "more" / "..") + "/",
+    os.path.relpath(tmp_path / "images"),
+  ):
     assert sources.FolderSource(path).content() == first
   (tmp_path / "images" / "0.png").rename(tmp_path / "images" / "9.png")
   other = sources.FolderSource(str(tmp_path / "images"))
@@ -406,7 +441,9 @@ def test_content_tells_data_sets_apart(images, tmp_path):
 
 
 def test_content_of_tensorflow_datasets(tfds_dir):
-  contents = {split: sources.open_source("div2k", tfds_dir, split, 2).content()
-              for split in ("train", "validation", "train[:3]", "train[3:]")}
+  contents = {
+    split: sources.open_source("div2k", tfds_dir, split, 2).content()
+    for split in ("train", "validation", "train[:3]", "train[3:]")
+  }
   assert len(set(contents.values())) == 4 and contents["train"].startswith("6 images")
   assert sources.open_source("div2k", tfds_dir + "/", "train", 2).content() == contents["train"]

@@ -24,7 +24,7 @@ def _by_scipy(a, b):
   """As it is defined, with the root of the covariances' product."""
   a, b = a.astype(np.float64), b.astype(np.float64)
   cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-  return np.sum((a.mean(0) - b.mean(0))**2) + np.trace(cov_a + cov_b - 2 * scipy.linalg.sqrtm(cov_a @ cov_b)).real
+  return np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(cov_a + cov_b - 2 * scipy.linalg.sqrtm(cov_a @ cov_b)).real
 
 
 def test_gaussians_with_diagonal_covariances():
@@ -38,7 +38,7 @@ def test_gaussians_whose_covariances_commute():
   axes = np.linalg.qr(_RNG.normal(size=(4, 4)))[0]
   deviations_a, deviations_b = np.array([1.0, 2, 3, 0]), np.array([2.0, 2, 0.5, 1])
   distance = frechet_distance(np.ones(4), axes * deviations_a**2 @ axes.T, np.ones(4), axes * deviations_b**2 @ axes.T)
-  assert distance == pytest.approx(np.sum((deviations_a - deviations_b)**2))
+  assert distance == pytest.approx(np.sum((deviations_a - deviations_b) ** 2))
 
 
 @pytest.mark.parametrize("images", [(40, 30), (7, 50), (5, 4), (2, 40)])
@@ -83,8 +83,9 @@ def _stand_in():
   definition = graph.as_graph_def()
   for name, values in (("mean", [1, 2, 3]), ("variance", [4, 1, 1]), ("beta", [0, 0, 0]), ("gamma", [1, 1, 1])):
     _constant(definition, name, values)
-  norm = definition.node.add(name="norm", op="BatchNormWithGlobalNormalization",
-                             input=["ResizeBilinear", "mean", "variance", "beta", "gamma"])
+  norm = definition.node.add(
+    name="norm", op="BatchNormWithGlobalNormalization", input=["ResizeBilinear", "mean", "variance", "beta", "gamma"]
+  )
   norm.attr["T"].type = tf.float32.as_datatype_enum
   norm.attr["variance_epsilon"].f = 0.0
   norm.attr["scale_after_normalization"].b = False

@@ -24,8 +24,15 @@ def _example(height, width, noise=20):
 def _skimage_ssim(result, original, data_range=255):
   """SSIM and its map at valid positions."""
   value, ssim_map = skimage_metrics.structural_similarity(
-      result, original, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-      data_range=data_range, full=True)
+    result,
+    original,
+    channel_axis=-1,
+    gaussian_weights=True,
+    sigma=1.5,
+    use_sample_covariance=False,
+    data_range=data_range,
+    full=True,
+  )
   return value, ssim_map[5:-5, 5:-5]
 
 
@@ -36,11 +43,13 @@ def test_scores_by_numpy_and_skimage(size):
   error = (result.astype(float) - original) / 255
   hole = mask == 1
   ssim, ssim_map = _skimage_ssim(result, original)
-  expected = {"PSNR": skimage_metrics.peak_signal_noise_ratio(original, result),
-              "L1": np.abs(error).mean(),
-              "hole PSNR": -10 * np.log10((error[hole]**2).mean()),
-              "hole L1": np.abs(error[hole]).mean(),
-              "SSIM": ssim}
+  expected = {
+    "PSNR": skimage_metrics.peak_signal_noise_ratio(original, result),
+    "L1": np.abs(error).mean(),
+    "hole PSNR": -10 * np.log10((error[hole] ** 2).mean()),
+    "hole L1": np.abs(error[hole]).mean(),
+    "SSIM": ssim,
+  }
   if hole[5:-5, 5:-5].any():
     expected["hole SSIM"] = ssim_map[hole[5:-5, 5:-5]].mean()
   assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-6)
@@ -54,11 +63,17 @@ def test_training_measures_the_same():
   result, original, mask = _example(40, 33)
   pair = [image[np.newaxis] / np.float32(255) for image in (result, original)]
   hole = mask[np.newaxis, ..., np.newaxis].astype(np.float32)
-  in_training = {"PSNR": metrics.psnr(*pair), "SSIM": metrics.ssim(*pair), "L1": metrics.l1_error(*pair),
-                 "hole PSNR": metrics.hole_psnr(*pair, hole), "hole L1": metrics.hole_l1_error(*pair, hole)}
+  in_training = {
+    "PSNR": metrics.psnr(*pair),
+    "SSIM": metrics.ssim(*pair),
+    "L1": metrics.l1_error(*pair),
+    "hole PSNR": metrics.hole_psnr(*pair, hole),
+    "hole L1": metrics.hole_l1_error(*pair, hole),
+  }
   scores = score_image(result, original, mask)
   assert {name: float(values[0]) for name, values in in_training.items()} == pytest.approx(
-      {name: scores[name] for name in in_training}, rel=1e-4)
+    {name: scores[name] for name in in_training}, rel=1e-4
+  )
 
 
 @pytest.mark.parametrize("size", [(176, 176), (177, 203)])
@@ -126,13 +141,17 @@ def test_equal_images_and_a_hole_left_out():
   assert {name for name, value in scores.items() if math.isnan(value)} == {"hole PSNR", "hole L1", "hole SSIM"}
 
 
-@pytest.mark.parametrize("size, undefined", [
+@pytest.mark.parametrize(
+  "size, undefined",
+  [
     ((10, 40), {"SSIM", "MS-SSIM", "hole SSIM", "SSIM high", "SSIM mid", "SSIM low"}),
     ((11, 40), {"MS-SSIM", "SSIM mid", "SSIM low"}),
     ((40, 40), {"MS-SSIM", "SSIM low"}),
     ((41, 41), {"MS-SSIM"}),
     ((175, 300), {"MS-SSIM"}),
-    ((176, 176), set())])
+    ((176, 176), set()),
+  ],
+)
 def test_what_a_size_leaves_undefined_is_nan(size, undefined):
   result, original, mask = _example(*size)
   mask[:] = 1
@@ -148,8 +167,15 @@ def test_a_hole_at_the_border_has_no_ssim():
   assert math.isnan(scores["hole SSIM"]) and math.isfinite(scores["hole PSNR"])
 
 
-@pytest.mark.parametrize("change", [lambda a, b, m: (a / 255, b, m), lambda a, b, m: (a[1:], b, m),
-                                    lambda a, b, m: (a, b, m[..., None]), lambda a, b, m: (a, b, m == 1)])
+@pytest.mark.parametrize(
+  "change",
+  [
+    lambda a, b, m: (a / 255, b, m),
+    lambda a, b, m: (a[1:], b, m),
+    lambda a, b, m: (a, b, m[..., None]),
+    lambda a, b, m: (a, b, m == 1),
+  ],
+)
 def test_other_shapes_and_types_are_refused(change):
   with pytest.raises(ValueError, match="uint8"):
     score_image(*change(*_example(16, 16)))

@@ -6,10 +6,27 @@ from z2i_tf.evaluation import lpips
 from z2i_tf.evaluation.lpips import Lpips
 from z2i_tf.system import file_hash
 
-_CHANNELS = {"alex": [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)],
-             "vgg": [(index, before, after, 3) for index, before, after in (
-                 (0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128), (10, 128, 256), (12, 256, 256), (14, 256, 256),
-                 (17, 256, 512), (19, 512, 512), (21, 512, 512), (24, 512, 512), (26, 512, 512), (28, 512, 512))]}
+_CHANNELS = {
+  "alex": [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)],
+  "vgg": [
+    (index, before, after, 3)
+    for index, before, after in (
+      (0, 3, 64),
+      (2, 64, 64),
+      (5, 64, 128),
+      (7, 128, 128),
+      (10, 128, 256),
+      (12, 256, 256),
+      (14, 256, 256),
+      (17, 256, 512),
+      (19, 512, 512),
+      (21, 512, 512),
+      (24, 512, 512),
+      (26, 512, 512),
+      (28, 512, 512),
+    )
+  ],
+}
 _COMPARED = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 # By the authors' package (lpips 0.1.4 on torchvision's networks) with `_weights` and `_pair`.
 _SIZES = {"alex": (40, 53), "vgg": (19, 16)}
@@ -25,8 +42,10 @@ def _weights(net):
     features[f"features.{index}.weight"] = deviation * rng.standard_normal((after, before, side, side), np.float32)
     features[f"features.{index}.bias"] = 0.1 * rng.standard_normal(after, np.float32)
   features["classifier.6.bias"] = np.zeros(1000, np.float32)
-  linear = {f"lin{number}.model.1.weight": rng.random((1, channels, 1, 1), np.float32)
-            for number, channels in enumerate(_COMPARED[net])}
+  linear = {
+    f"lin{number}.model.1.weight": rng.random((1, channels, 1, 1), np.float32)
+    for number, channels in enumerate(_COMPARED[net])
+  }
   return features, linear
 
 
@@ -53,9 +72,11 @@ def test_equals_the_authors(net_files):
   np.testing.assert_allclose(distance(first, second), _RECORDED[net], rtol=1e-5)
   np.testing.assert_array_equal(distance(first, first), [0, 0])
   assert distance.description == "LPIPS v0.1 on torchvision's {}: {}".format(
-      {"alex": "AlexNet", "vgg": "VGG16"}[net],
-      ", ".join(f"{name}.npz (sha256 {file_hash.sha256(path)[:12]})" for name, path in
-                zip(("features", "linear"), paths)))
+    {"alex": "AlexNet", "vgg": "VGG16"}[net],
+    ", ".join(
+      f"{name}.npz (sha256 {file_hash.sha256(path)[:12]})" for name, path in zip(("features", "linear"), paths)
+    ),
+  )
   side = distance.smallest_side
   small, smaller = (np.zeros((2, 64, length, 3), np.uint8) for length in (side, side - 1))
   np.testing.assert_array_equal(distance(small, small), [0, 0])

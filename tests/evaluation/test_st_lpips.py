@@ -8,13 +8,33 @@ from z2i_tf.evaluation import st_lpips
 from z2i_tf.evaluation.st_lpips import StLpips
 from z2i_tf.system import file_hash
 
-_CHANNELS = {"alex": [("slice1.0", 3, 64, 11), ("slice2.5", 64, 192, 5), ("slice3.9", 192, 384, 3),
-                      ("slice4.11", 384, 256, 3), ("slice5.13", 256, 256, 3)],
-             "vgg": [(name, before, after, 3) for name, before, after in (
-                 ("slice1.0", 3, 64), ("slice1.2", 64, 64), ("slice2.6", 64, 128), ("slice2.8", 128, 128),
-                 ("slice3.12", 128, 256), ("slice3.14", 256, 256), ("slice3.16", 256, 256), ("slice4.20", 256, 512),
-                 ("slice4.22", 512, 512), ("slice4.24", 512, 512), ("slice5.28", 512, 512), ("slice5.30", 512, 512),
-                 ("slice5.32", 512, 512))]}
+_CHANNELS = {
+  "alex": [
+    ("slice1.0", 3, 64, 11),
+    ("slice2.5", 64, 192, 5),
+    ("slice3.9", 192, 384, 3),
+    ("slice4.11", 384, 256, 3),
+    ("slice5.13", 256, 256, 3),
+  ],
+  "vgg": [
+    (name, before, after, 3)
+    for name, before, after in (
+      ("slice1.0", 3, 64),
+      ("slice1.2", 64, 64),
+      ("slice2.6", 64, 128),
+      ("slice2.8", 128, 128),
+      ("slice3.12", 128, 256),
+      ("slice3.14", 256, 256),
+      ("slice3.16", 256, 256),
+      ("slice4.20", 256, 512),
+      ("slice4.22", 512, 512),
+      ("slice4.24", 512, 512),
+      ("slice5.28", 512, 512),
+      ("slice5.30", 512, 512),
+      ("slice5.32", 512, 512),
+    )
+  ],
+}
 _COMPARED = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 # By the authors' package (stlpips-pytorch 0.0.2) with `random_weights` and `_pair`.
 _SIZES = {"alex": (40, 53), "vgg": (23, 18)}
@@ -52,8 +72,8 @@ def test_equals_the_authors(net, folder):
   np.testing.assert_allclose(distance(first, second), _RECORDED[net], rtol=1e-5)
   np.testing.assert_array_equal(distance(first, first), [0, 0])
   assert distance.description == "ST-LPIPS on the shift-tolerant {}: {}_shift_tolerant.npz (sha256 {})".format(
-      {"alex": "AlexNet", "vgg": "VGG16"}[net], net,
-      file_hash.sha256(str(folder / f"{net}_shift_tolerant.npz"))[:12])
+    {"alex": "AlexNet", "vgg": "VGG16"}[net], net, file_hash.sha256(str(folder / f"{net}_shift_tolerant.npz"))[:12]
+  )
   side = distance.smallest_side
   small, smaller = (np.zeros((2, 64, length, 3), np.uint8) for length in (side, side - 1))
   np.testing.assert_array_equal(distance(small, small), [0, 0])
@@ -65,7 +85,8 @@ def test_equals_the_authors(net, folder):
 def test_features_of_one_convolution_equal_the_authors():
   images, _ = _pair(_SIZES["vgg"])
   features = shift_tolerant.feature_network("vgg", random_weights("vgg"), ["net.slice4.20"])(
-      images.astype(np.float32) / 127.5 - 1.0).numpy()
+    images.astype(np.float32) / 127.5 - 1.0
+  ).numpy()
   assert features.shape == (2, 4, 4, 512)
   np.testing.assert_allclose(features.mean(axis=(1, 2, 3)), _FEATURE_MEANS, rtol=1e-5)
   np.testing.assert_allclose(features[:, 1, 1, 5], _FEATURES, rtol=1e-4)

@@ -17,15 +17,25 @@ def test_buckets_hold_every_image_once():
   ratios = np.array([0.0, 0.05, 0.1, 0.49, 0.5, 0.99, 1.0])
   found = statistics.buckets(ratios)
   assert {name: list(ratios[chosen]) for name, chosen in found.items()} == {
-      "0-10%": [0.0, 0.05], "10-20%": [0.1], "40-50%": [0.49], "50-100%": [0.5, 0.99, 1.0]}
+    "0-10%": [0.0, 0.05],
+    "10-20%": [0.1],
+    "40-50%": [0.49],
+    "50-100%": [0.5, 0.99, 1.0],
+  }
 
 
 def test_bootstrap_interval_against_scipy():
   stats = pytest.importorskip("scipy.stats")
   differences = np.random.default_rng(0).gamma(2.0, 1.0, 80) - 1.5
   ours = statistics.bootstrap_interval(differences, np.random.default_rng(1), 20_000, 0.9)
-  theirs = stats.bootstrap((differences,), np.mean, n_resamples=20_000, confidence_level=0.9, method="percentile",
-                           random_state=np.random.default_rng(2)).confidence_interval
+  theirs = stats.bootstrap(
+    (differences,),
+    np.mean,
+    n_resamples=20_000,
+    confidence_level=0.9,
+    method="percentile",
+    random_state=np.random.default_rng(2),
+  ).confidence_interval
   np.testing.assert_allclose(ours, theirs, atol=0.02)
   assert ours[0] < differences.mean() < ours[1]
 

@@ -34,8 +34,13 @@ def test_npz(tmp_path):
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
 def test_torch_file(tmp_path, kind):
   arrays = torch_files.read_arrays(f"tests/golden/torch_{kind}.pth")
-  expected = {**_ARRAYS, **_OTHER, "net.turned": np.arange(6.0).reshape(2, 3).T,
-              "net.part": np.arange(3, 7, dtype=np.float16), "count": np.array(7)}
+  expected = {
+    **_ARRAYS,
+    **_OTHER,
+    "net.turned": np.arange(6.0).reshape(2, 3).T,
+    "net.part": np.arange(3, 7, dtype=np.float16),
+    "count": np.array(7),
+  }
   assert arrays.keys() == expected.keys()
   for name, array in expected.items():
     np.testing.assert_array_equal(arrays[name], array)
@@ -49,15 +54,17 @@ def test_torch_file(tmp_path, kind):
 
 def _legacy_file(content, numbers):
   """A file of PyTorch's former format; `content` may name what it likes."""
-  parts = [pickle.dumps(part, 2) for part in (0x1950a86a20f9469cfc6c, 1001, {"little_endian": True})]
+  parts = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
   return b"".join([*parts, content, pickle.dumps(["0"], 2), len(numbers).to_bytes(8, "little"), numbers.tobytes()])
 
 
 def _tensor_pickle(offset, size, stride, function="torch._utils\n_rebuild_tensor_v2"):
   """The pickle of {"a": an array of the stretch "0", of four float32}; opcodes of protocol 0."""
   integers = lambda values: "(" + "".join(f"I{value}\n" for value in values) + "t"
-  return (f"(dVa\nc{function}\n((Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4\ntQI{offset}\n{integers(size)}"
-          f"{integers(stride)}I00\nNtRs.").encode()
+  return (
+    f"(dVa\nc{function}\n((Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI4\ntQI{offset}\n{integers(size)}"
+    f"{integers(stride)}I00\nNtRs."
+  ).encode()
 
 
 def test_a_torch_file_may_not_reach_beyond_its_numbers_nor_call_anything(tmp_path):
@@ -65,20 +72,30 @@ def test_a_torch_file_may_not_reach_beyond_its_numbers_nor_call_anything(tmp_pat
   path = tmp_path / "file.pth"
   path.write_bytes(_legacy_file(_tensor_pickle(1, [3], [1]), numbers))
   np.testing.assert_array_equal(torch_files.read_arrays(str(path))["a"], [1, 2, 3])
-  for content in (_tensor_pickle(2, [3], [1]), _tensor_pickle(-1, [3], [1]), _tensor_pickle(0, [3], [-1]),
-                  _tensor_pickle(0, [10**9, 10**9], [0, 0]), _tensor_pickle(0, [2, 2], [1]),
-                  _tensor_pickle(0, [3], [1], "os\nsystem"), b"cposix\nsystem\n(Vtouch here\ntR."):
+  for content in (
+    _tensor_pickle(2, [3], [1]),
+    _tensor_pickle(-1, [3], [1]),
+    _tensor_pickle(0, [3], [-1]),
+    _tensor_pickle(0, [10**9, 10**9], [0, 0]),
+    _tensor_pickle(0, [2, 2], [1]),
+    _tensor_pickle(0, [3], [1], "os\nsystem"),
+    b"cposix\nsystem\n(Vtouch here\ntR.",
+  ):
     path.write_bytes(_legacy_file(content, numbers))
     with pytest.raises(InputError, match="not a PyTorch file"):
       weight_files.read_arrays(str(path), {}, "a", "--flag")
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     ({"net.0.bias": None}, "has no array net.0.bias"),
     ({"net.0.bias": np.ones(3, np.float32)}, r"net.0.bias has the shape \(3,\) instead of \(2,\)"),
     ({"net.0.bias": np.array([1, np.nan], np.float32)}, "net.0.bias has values that are not finite"),
     ({"net.0.bias": np.ones(2, np.int32)}, "net.0.bias has values that are not finite"),
-    ({"net.1.bias": np.ones(2, np.float32)}, "has an array net.1.bias, too")])
+    ({"net.1.bias": np.ones(2, np.float32)}, "has an array net.1.bias, too"),
+  ],
+)
 def test_arrays_of_another_network_are_named(tmp_path, change, message):
   arrays = {name: array for name, array in {**_ARRAYS, **change}.items() if array is not None}
   np.savez(tmp_path / "file.npz", **arrays)

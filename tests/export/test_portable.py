@@ -38,7 +38,7 @@ def _batch(count, height, width):
   images = rng.integers(0, 256, (count, height, width, 3), np.uint8)
   masks = np.zeros((count, height, width, 1), np.uint8)
   for number, mask in enumerate(masks):
-    mask[height // 4:height // 2 + 1, width // 4 + number:-2] = 1 if number else 255
+    mask[height // 4 : height // 2 + 1, width // 4 + number : -2] = 1 if number else 255
   return images, masks
 
 
@@ -51,8 +51,9 @@ def _assert_as_in_python(result, inpainter, images, masks):
 
 
 def _keras_fill(model, images, masks):
-  return fill_pixels(lambda *inputs: portable.keras_result(model, *inputs), tf.constant(images),
-                     tf.constant(masks)).numpy()
+  return fill_pixels(
+    lambda *inputs: portable.keras_result(model, *inputs), tf.constant(images), tf.constant(masks)
+  ).numpy()
 
 
 @pytest.fixture(name="format_", params=["tflite", "onnx"])
@@ -60,9 +61,10 @@ def _format(request):
   if request.param == "onnx":
     for package in ("tf2onnx", "onnx", "onnxruntime"):
       pytest.importorskip(package, reason=f"the extra `onnx` is not installed ({package})")
-  return {"tflite": (portable.export_tflite, verification.tflite_fill),
-          "onnx": (portable.export_onnx, verification.onnx_fill)}[
-      request.param]
+  return {
+    "tflite": (portable.export_tflite, verification.tflite_fill),
+    "onnx": (portable.export_onnx, verification.onnx_fill),
+  }[request.param]
 
 
 def test_a_fixed_size(format_, model, inpainter, tmp_path, capfd):

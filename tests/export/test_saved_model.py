@@ -65,7 +65,7 @@ def _example(height, width, seed=0):
   rng = np.random.default_rng(seed)
   image = rng.integers(0, 256, (height, width, 3), np.uint8)
   mask = np.zeros((height, width), np.uint8)
-  mask[height // 3:height // 2 + 1, width // 4:width // 2 + 1 + seed] = 255
+  mask[height // 3 : height // 2 + 1, width // 4 : width // 2 + 1 + seed] = 255
   return image, mask
 
 
@@ -81,17 +81,23 @@ def test_it_needs_tensorflow_alone_and_runs_in_its_command_line(exported, inpain
   np.save(tmp_path / "image.npy", image[None])
   np.save(tmp_path / "mask.npy", mask[None, ..., None])
   environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-  done = subprocess.run([sys.executable, "-c", _ALONE], cwd=tmp_path, env=environment, capture_output=True, text=True,
-                        check=False)
+  done = subprocess.run(
+    [sys.executable, "-c", _ALONE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+  )
   assert done.returncode == 0, done.stderr
   _assert_filled(np.load(tmp_path / "out" / "image.npy")[0], image, mask, inpainter)
 
 
 def test_the_signatures(predictor):
-  shapes = {name: (sorted(signature.structured_input_signature[1]), sorted(signature.structured_outputs))
-            for name, signature in predictor.signatures.items()}
-  assert shapes == {"serving_default": (["image", "mask"], ["image"]), "encoded": (["image", "mask"], ["image_bytes"]),
-                    "stages": (["image", "mask"], sorted(set(conventions.STAGES) - {conventions.COMPOSED_HR}))}
+  shapes = {
+    name: (sorted(signature.structured_input_signature[1]), sorted(signature.structured_outputs))
+    for name, signature in predictor.signatures.items()
+  }
+  assert shapes == {
+    "serving_default": (["image", "mask"], ["image"]),
+    "encoded": (["image", "mask"], ["image_bytes"]),
+    "stages": (["image", "mask"], sorted(set(conventions.STAGES) - {conventions.COMPOSED_HR})),
+  }
 
 
 def test_a_comparison_says_what_differs(predictor, inpainter):
@@ -126,19 +132,22 @@ def test_encoded_files(predictor, inpainter):
     _assert_filled(tf.io.decode_png(content).numpy(), image, mask, inpainter)
   other = [encode(array) for array in _example(16, 16)]
   for images, masks, message in (
-      ([files[0][0], other[0]], files[1], "all images of the batch must have one size"),
-      (files[0], [files[1][0], other[1]], "all masks of the batch must have one size"),
-      (files[0], [other[1]] * 2, "image and mask must have the same number and size"),
-      ([], [], "the batch has no image")):
+    ([files[0][0], other[0]], files[1], "all images of the batch must have one size"),
+    (files[0], [files[1][0], other[1]], "all masks of the batch must have one size"),
+    (files[0], [other[1]] * 2, "image and mask must have the same number and size"),
+    ([], [], "the batch has no image"),
+  ):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
       signature(image=tf.constant(images, tf.string), mask=tf.constant(masks, tf.string))
   image, mask = pairs[0]
-  for rgba, message in ((np.dstack([np.full_like(mask, 255)] * 3 + [mask]), None),  # Its alpha is the mask.
-                        (np.dstack([mask] * 3 + [np.full_like(mask, 255)]), None),
-                        (np.dstack([mask] * 3 + [mask]), None),
-                        (np.dstack([mask] * 3 + [255 - mask]), "say different things"),
-                        (np.dstack([mask * 0] * 4), "mask is empty"),
-                        (np.dstack([mask * 0 + 255] * 4), "mask covers everything")):
+  for rgba, message in (
+    (np.dstack([np.full_like(mask, 255)] * 3 + [mask]), None),  # Its alpha is the mask.
+    (np.dstack([mask] * 3 + [np.full_like(mask, 255)]), None),
+    (np.dstack([mask] * 3 + [mask]), None),
+    (np.dstack([mask] * 3 + [255 - mask]), "say different things"),
+    (np.dstack([mask * 0] * 4), "mask is empty"),
+    (np.dstack([mask * 0 + 255] * 4), "mask covers everything"),
+  ):
     arguments = {"image": tf.constant(files[0][:1]), "mask": tf.constant([encode(rgba)])}
     if message:
       with pytest.raises(tf.errors.InvalidArgumentError, match=message):
@@ -150,13 +159,17 @@ def test_encoded_files(predictor, inpainter):
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "stages"])
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (lambda image, mask: (image, np.concatenate([mask, mask])), "the same number and size"),
     (lambda image, mask: (image, mask[:, :-1]), "the same number and size"),
     (lambda image, mask: (image[:0], mask[:0]), "no image, or one without pixels"),
     (lambda image, mask: (image[:, :0], mask[:, :0]), "no image, or one without pixels"),
     (lambda image, mask: (np.repeat(image, 2, axis=0), np.concatenate([mask, 0 * mask])), "a mask is empty"),
-    (lambda image, mask: (image, 0 * mask + 255), "a mask covers everything")])
+    (lambda image, mask: (image, 0 * mask + 255), "a mask covers everything"),
+  ],
+)
 def test_unusable_batches_are_invalid_arguments(predictor, signature, change, message):
   image, mask = _example(16, 24)
   image, mask = change(image[np.newaxis], mask[np.newaxis, ..., np.newaxis])
@@ -168,8 +181,10 @@ def test_warm_up_requests_are_answered(exported, predictor):
   pytest.importorskip("tensorflow_serving", reason="the extra `serving` is not installed")
   requests = dict(serving_warmup.read_warmup_requests(exported))
   assert set(requests) == {"serving_default", "encoded"}
-  filled, encoded = (predictor.signatures[name](**{key: tf.constant(value) for key, value in requests[name].items()})
-                     for name in ("serving_default", "encoded"))
+  filled, encoded = (
+    predictor.signatures[name](**{key: tf.constant(value) for key, value in requests[name].items()})
+    for name in ("serving_default", "encoded")
+  )
   image, mask = (requests["serving_default"][name][0] for name in ("image", "mask"))
   assert (filled["image"][0].numpy() == image)[mask[..., 0] == 0].all() and mask.any()
   np.testing.assert_array_equal(tf.io.decode_png(encoded["image_bytes"][0]), filled["image"][0])
@@ -213,7 +228,9 @@ def test_other_saved_models_are_refused(exported, tmp_path, capsys):
   assert "is there already; give a new folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     ([], "--output is missing"),
     (["--output={dir}/nowhere/model"], "no such folder; create it first"),
     (["--output={dir}/m", "--height=64"], "--height is for --format=tflite"),
@@ -221,7 +238,8 @@ def test_other_saved_models_are_refused(exported, tmp_path, capsys):
     (["--output={dir}/m.tflite", "--format=tflite", "--warmup"], "--warmup is for --format=saved_model"),
     (["--output={dir}/m.tflite", "--format=tflite", "--precision=bfloat16"], "--precision=bfloat16 is for"),
     (["--output={dir}/m", "--model=nothing"], "--model=nothing: no such folder"),
-])
+  ],
+)
 def test_unusable_exports(tmp_path, capsys, arguments, message):
   assert main(["export"] + [argument.format(dir=tmp_path) for argument in arguments]) == 2
   error = capsys.readouterr().err
@@ -239,14 +257,24 @@ def test_an_export_is_left_with_its_report_or_not_at_all(model_folder, tmp_path,
   def compare(fill, inpainter, examples):
     assert [mask.shape for _, mask in examples] == [(16, 24)]
     difference = 0 if is_equal else 7
-    return {"is_equal": is_equal, "largest_difference": difference,
-            "examples": [{"height": 16, "width": 24, "largest_difference": difference}]}
+    return {
+      "is_equal": is_equal,
+      "largest_difference": difference,
+      "examples": [{"height": 16, "width": 24, "largest_difference": difference}],
+    }
 
   monkeypatch.setattr(portable, "export_tflite", write)
   monkeypatch.setattr(verification, "tflite_fill", lambda path: None)
   monkeypatch.setattr(verification, "compare", compare)
-  command = ["export", f"--model={model_folder}", f"--output={tmp_path / 'm.tflite'}", "--format=tflite",
-             "--height=16", "--width=24", "--verify"]
+  command = [
+    "export",
+    f"--model={model_folder}",
+    f"--output={tmp_path / 'm.tflite'}",
+    "--format=tflite",
+    "--height=16",
+    "--width=24",
+    "--verify",
+  ]
   assert main(command) == (0 if is_equal else 2)
   output = capsys.readouterr()
   if is_equal:

@@ -16,13 +16,18 @@ _PNG = b"not a picture, but with zeros at its end\0\0"
 class _Tiny(tf.Module):
   """Signatures like those of an exported model; 255 inside the hole."""
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "image"),
-                                tf.TensorSpec([None, None, None, 1], tf.uint8, "mask")])
+  @tf.function(
+    input_signature=[
+      tf.TensorSpec([None, None, None, 3], tf.uint8, "image"),
+      tf.TensorSpec([None, None, None, 1], tf.uint8, "mask"),
+    ]
+  )
   def fill(self, image, mask):
     return {"image": tf.maximum(image, mask)}
 
-  @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes"),
-                                tf.TensorSpec([None], tf.string, "mask_bytes")])
+  @tf.function(
+    input_signature=[tf.TensorSpec([None], tf.string, "image_bytes"), tf.TensorSpec([None], tf.string, "mask_bytes")]
+  )
   def fill_encoded(self, image_bytes, mask_bytes):
     return {"image_bytes": tf.strings.join([image_bytes, mask_bytes], "+")}
 
@@ -37,16 +42,19 @@ def _folder(tmp_path_factory):
 
 @pytest.fixture(name="serving_api")
 def _serving_api():
-  return pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2",
-                             reason="the extra `serving` (tensorflow-serving-api) is not installed")
+  return pytest.importorskip(
+    "tensorflow_serving.apis.prediction_log_pb2", reason="the extra `serving` (tensorflow-serving-api) is not installed"
+  )
 
 
 def _requests():
   image = np.arange(2 * 4 * 6 * 3, dtype=np.uint8).reshape(2, 4, 6, 3)
   mask = np.zeros((2, 4, 6, 1), np.uint8)
   mask[:, 1:3, 2:4] = 255
-  return [("serving_default", {"image": image, "mask": mask}),
-          ("encoded", {"image_bytes": [_PNG, b"x"], "mask_bytes": [b"m", b""]})]
+  return [
+    ("serving_default", {"image": image, "mask": mask}),
+    ("encoded", {"image_bytes": [_PNG, b"x"], "mask_bytes": [b"m", b""]}),
+  ]
 
 
 def test_requests_are_read_back_and_replayed(folder, serving_api):
@@ -55,7 +63,8 @@ def test_requests_are_read_back_and_replayed(folder, serving_api):
   loaded = tf.saved_model.load(folder)
   answers = {}
   for (signature, inputs), (written_signature, written) in zip(
-      serving_warmup.read_warmup_requests(folder), _requests(), strict=True):
+    serving_warmup.read_warmup_requests(folder), _requests(), strict=True
+  ):
     assert signature == written_signature and set(inputs) == set(written)
     for name, value in inputs.items():
       np.testing.assert_array_equal(value, np.array(written[name], None if name in ("image", "mask") else object))
@@ -68,20 +77,27 @@ def test_requests_are_read_back_and_replayed(folder, serving_api):
 def test_the_server_s_names_are_in_the_file(folder, serving_api):
   serving_warmup.write_warmup_requests(folder, _requests()[:1], model_name="painter")
   path = os.path.join(folder, "assets.extra", "tf_serving_warmup_requests")
-  record, = tf.data.TFRecordDataset(path).as_numpy_iterator()
+  (record,) = tf.data.TFRecordDataset(path).as_numpy_iterator()
   request = serving_api.PredictionLog.FromString(record).predict_log.request
   assert request.model_spec.name == "painter" and request.model_spec.signature_name == "serving_default"
   assert request.inputs["image"].dtype == tf.uint8.as_datatype_enum
 
 
-@pytest.mark.parametrize("request_, message", [
+@pytest.mark.parametrize(
+  "request_, message",
+  [
     (("paint", {}), "no signature 'paint' to warm up; it has .*'encoded', 'serving_default'"),
     (("serving_default", {"image": np.zeros((1, 8, 8, 3), np.uint8)}), "takes .'image', 'mask'., .* has .'image'."),
-    (("serving_default", {"image": np.zeros((1, 8, 8, 3), np.float32), "mask": np.zeros((1, 8, 8, 1), np.uint8)}),
-     "'image' .* uint8, a warm-up request has .* float32"),
-    (("serving_default", {"image": np.zeros((8, 8, 3), np.uint8), "mask": np.zeros((1, 8, 8, 1), np.uint8)}),
-     "'image' .* uint8, a warm-up request has .8, 8, 3. uint8"),
-])
+    (
+      ("serving_default", {"image": np.zeros((1, 8, 8, 3), np.float32), "mask": np.zeros((1, 8, 8, 1), np.uint8)}),
+      "'image' .* uint8, a warm-up request has .* float32",
+    ),
+    (
+      ("serving_default", {"image": np.zeros((8, 8, 3), np.uint8), "mask": np.zeros((1, 8, 8, 1), np.uint8)}),
+      "'image' .* uint8, a warm-up request has .8, 8, 3. uint8",
+    ),
+  ],
+)
 def test_a_request_that_would_keep_the_server_from_loading_is_refused(folder, serving_api, request_, message):
   serving_warmup.write_warmup_requests(folder, _requests())
   with pytest.raises(InputError, match=message):

@@ -53,6 +53,7 @@ class Target:
     damage: (file, generator) -> damaged file.
     read: (name, damaged file, folder, generator) -> bytes of the decoded image, 0 if it is none.
   """
+
   files: dict[str, bytes]
   damage: Callable[[bytes, np.random.Generator], bytes]
   read: Callable[[str, bytes, str, np.random.Generator], int]
@@ -130,8 +131,9 @@ def _read_shard(name, content, folder, rng) -> int:
   else:
     size = len(_Shards.files[_Shards.SHARD])
     _put(folder, _Shards.SHARD, content)
-    manifest = _Shards.files[tiled_records.MANIFEST_FILE].replace(f'"bytes": {size}'.encode(),
-                                                             f'"bytes": {len(content)}'.encode())
+    manifest = _Shards.files[tiled_records.MANIFEST_FILE].replace(
+      f'"bytes": {size}'.encode(), f'"bytes": {len(content)}'.encode()
+    )
     _put(folder, tiled_records.MANIFEST_FILE, manifest)
   source, size = tiled_records.PreparedSource(folder), 0
   for index in range(min(len(source), 4)):
@@ -162,10 +164,12 @@ class _Shards:
 
 def _targets() -> dict[str, Target]:
   _Shards.files = seeds.shards()
-  return {"image": Target(seeds.images(), mutations.damaged, _read_image),
-          "model": Target(seeds.models(), mutations.damaged, _read_model),
-          "record": Target(seeds.records(), mutations.damaged_json, _read_record),
-          "shard": Target(_Shards.files, _Shards.damaged, _read_shard)}
+  return {
+    "image": Target(seeds.images(), mutations.damaged, _read_image),
+    "model": Target(seeds.models(), mutations.damaged, _read_model),
+    "record": Target(seeds.records(), mutations.damaged_json, _read_record),
+    "shard": Target(_Shards.files, _Shards.damaged, _read_shard),
+  }
 
 
 class _Memory:
@@ -235,8 +239,10 @@ def run(count: int, seed: int, first: int, findings: str) -> int:
         print(f"{path}: {problem}", flush=True)
   faulthandler.cancel_dump_traceback_later()
   parts = ", ".join(f"{kind} {outcomes[kind, 'read']} read {outcomes[kind, 'refused']} refused" for kind in _SHARES)
-  print(f"{count} inputs (seed {seed}, from {first}) in {time.monotonic() - began:.0f} s: {parts}; "
-        f"{found} broke a rule; slowest {slowest:.1f} s, most memory {largest / 1e6:.0f} MB")
+  print(
+    f"{count} inputs (seed {seed}, from {first}) in {time.monotonic() - began:.0f} s: {parts}; "
+    f"{found} broke a rule; slowest {slowest:.1f} s, most memory {largest / 1e6:.0f} MB"
+  )
   return found
 
 

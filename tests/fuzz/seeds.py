@@ -38,7 +38,7 @@ def images() -> dict[str, bytes]:
   mask = np.zeros((_HEIGHT, _WIDTH), np.uint8)
   mask[5:12, 6:20] = 255
   exif = Image.Exif()
-  exif[0x0112], exif[0x010f] = 6, "a maker"
+  exif[0x0112], exif[0x010F] = 6, "a maker"
   exif.get_ifd(0x8769)[0x9003] = "2026:01:01 00:00:00"
   icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
   text = PngImagePlugin.PngInfo()
@@ -48,31 +48,40 @@ def images() -> dict[str, bytes]:
   colour, gray, palette = Image.fromarray(rgb), Image.fromarray(mask), Image.fromarray(rgb).quantize(16)
   metadata = Metadata(icc_profile=icc, exif=exif.tobytes()[6:], xmp=_XMP, dpi=(300.0, 150.0))
   found = {
-      "rgb.png": _saved(colour, "PNG", pnginfo=text, exif=exif, icc_profile=icc, dpi=(72, 72)),
-      "mask.png": _saved(gray, "PNG"), "bits.png": _saved(gray.convert("1"), "PNG"),
-      "palette.png": _saved(palette, "PNG", transparency=3),
-      "rgba16.png": png.encode(rgba.astype(np.uint16) * 257, metadata)[0],
-      "gray16.png": _saved(Image.fromarray(mask.astype(np.uint16) * 257), "PNG"),
-      "animated.png": _saved(colour, "PNG", save_all=True, append_images=[Image.fromarray(255 - rgb)]),
-      "rgb.jpg": _saved(colour, "JPEG", exif=exif, icc_profile=icc, comment=b"a seed", quality=80),
-      "progressive.jpg": _saved(colour, "JPEG", progressive=True), "mask.jpg": _saved(gray, "JPEG"),
-      "cmyk.jpg": _saved(colour.convert("CMYK"), "JPEG", icc_profile=icc),
-      "two.jpg": _saved(colour, "MPO", save_all=True, append_images=[colour]),
-      "lossy.webp": _saved(Image.fromarray(rgba), "WEBP", exif=exif, xmp=_XMP), "mask.bmp": _saved(gray, "BMP"),
-      "lossless.webp": _saved(colour, "WEBP", lossless=True),
-      "animated.webp": _saved(colour, "WEBP", save_all=True, append_images=[Image.fromarray(255 - rgb)]),
-      "rgb.bmp": _saved(colour, "BMP"), "palette.bmp": _saved(palette, "BMP"),
-      "own.tif": tiff.encode(rgba, metadata)[0], "own16.tif": tiff.encode(rgb.astype(np.uint16) * 257, metadata)[0],
-      "lzw.tif": _saved(colour, "TIFF", compression="tiff_lzw", exif=exif, icc_profile=icc, dpi=(72, 72)),
-      "pages.tif": _saved(gray, "TIFF", save_all=True, append_images=[gray]),
-      "jpeg.tif": _saved(colour, "TIFF", compression="jpeg"), "fax.tif": _saved(gray.convert("1"), "TIFF",
-                                                                              compression="group4"),
-      "raw.tif": _saved(colour, "TIFF"), "tiles.tif": _tiled_tiff(mask),
-      "animated.gif": _saved(palette, "GIF", save_all=True, append_images=[palette.rotate(180)]),
-      "rgb.avif": _saved(colour, "AVIF", exif=exif), "rgb.jp2": _saved(colour, "JPEG2000"),
-      "gray16.jp2": _saved(Image.fromarray(mask.astype(np.uint16) * 257), "JPEG2000")}
+    "rgb.png": _saved(colour, "PNG", pnginfo=text, exif=exif, icc_profile=icc, dpi=(72, 72)),
+    "mask.png": _saved(gray, "PNG"),
+    "bits.png": _saved(gray.convert("1"), "PNG"),
+    "palette.png": _saved(palette, "PNG", transparency=3),
+    "rgba16.png": png.encode(rgba.astype(np.uint16) * 257, metadata)[0],
+    "gray16.png": _saved(Image.fromarray(mask.astype(np.uint16) * 257), "PNG"),
+    "animated.png": _saved(colour, "PNG", save_all=True, append_images=[Image.fromarray(255 - rgb)]),
+    "rgb.jpg": _saved(colour, "JPEG", exif=exif, icc_profile=icc, comment=b"a seed", quality=80),
+    "progressive.jpg": _saved(colour, "JPEG", progressive=True),
+    "mask.jpg": _saved(gray, "JPEG"),
+    "cmyk.jpg": _saved(colour.convert("CMYK"), "JPEG", icc_profile=icc),
+    "two.jpg": _saved(colour, "MPO", save_all=True, append_images=[colour]),
+    "lossy.webp": _saved(Image.fromarray(rgba), "WEBP", exif=exif, xmp=_XMP),
+    "mask.bmp": _saved(gray, "BMP"),
+    "lossless.webp": _saved(colour, "WEBP", lossless=True),
+    "animated.webp": _saved(colour, "WEBP", save_all=True, append_images=[Image.fromarray(255 - rgb)]),
+    "rgb.bmp": _saved(colour, "BMP"),
+    "palette.bmp": _saved(palette, "BMP"),
+    "own.tif": tiff.encode(rgba, metadata)[0],
+    "own16.tif": tiff.encode(rgb.astype(np.uint16) * 257, metadata)[0],
+    "lzw.tif": _saved(colour, "TIFF", compression="tiff_lzw", exif=exif, icc_profile=icc, dpi=(72, 72)),
+    "pages.tif": _saved(gray, "TIFF", save_all=True, append_images=[gray]),
+    "jpeg.tif": _saved(colour, "TIFF", compression="jpeg"),
+    "fax.tif": _saved(gray.convert("1"), "TIFF", compression="group4"),
+    "raw.tif": _saved(colour, "TIFF"),
+    "tiles.tif": _tiled_tiff(mask),
+    "animated.gif": _saved(palette, "GIF", save_all=True, append_images=[palette.rotate(180)]),
+    "rgb.avif": _saved(colour, "AVIF", exif=exif),
+    "rgb.jp2": _saved(colour, "JPEG2000"),
+    "gray16.jp2": _saved(Image.fromarray(mask.astype(np.uint16) * 257), "JPEG2000"),
+  }
   if heif.is_installed():
     import pillow_heif
+
     pillow_heif.register_heif_opener()
     found["rgb.heic"] = _saved(colour, "HEIF")
   return found
@@ -89,18 +98,34 @@ def _tiled_tiff(gray):
   tile = np.zeros((32, 32), np.uint8)
   tile[:_HEIGHT, :_WIDTH] = gray
   data = zlib.compress(tile.tobytes())
-  entries = [(256, 4, _WIDTH), (257, 4, _HEIGHT), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1), (322, 4, 32),
-             (323, 4, 32), (324, 4, 8), (325, 4, len(data))]
-  directory = struct.pack("<H", len(entries)) + b"".join(
-      struct.pack("<HHLL", tag, kind, 1, value) for tag, kind, value in entries) + bytes(4)
+  entries = [
+    (256, 4, _WIDTH),
+    (257, 4, _HEIGHT),
+    (258, 3, 8),
+    (259, 3, 8),
+    (262, 3, 1),
+    (277, 3, 1),
+    (322, 4, 32),
+    (323, 4, 32),
+    (324, 4, 8),
+    (325, 4, len(data)),
+  ]
+  directory = (
+    struct.pack("<H", len(entries))
+    + b"".join(struct.pack("<HHLL", tag, kind, 1, value) for tag, kind, value in entries)
+    + bytes(4)
+  )
   return b"II*\0" + struct.pack("<L", 8 + len(data)) + data + directory
 
 
 def models() -> dict[str, bytes]:
   """Returns name -> an .npz file: a model of few weights, and arrays for z2i import-weights."""
-  arrays = {"coarse/conv00/kernel": np.ones((3, 3, 4, 8), np.float32),
-            "refine/conv00/kernel": np.eye(4, dtype=np.float32),
-            "sr/conv09/kernel": np.ones((1, 1, 4, 16), np.float32), "sr/conv00/kernel": np.ones(5, np.float32)}
+  arrays = {
+    "coarse/conv00/kernel": np.ones((3, 3, 4, 8), np.float32),
+    "refine/conv00/kernel": np.eye(4, dtype=np.float32),
+    "sr/conv09/kernel": np.ones((1, 1, 4, 16), np.float32),
+    "sr/conv00/kernel": np.ones(5, np.float32),
+  }
   with tempfile.TemporaryDirectory() as folder:
     model_weights.write_model_file(folder, arrays, {"model": {"zoom": "sr", "scale": 2, "width": 8, "sr_width": 4}})
     model = _read(os.path.join(folder, model_weights.MODEL_FILE))
@@ -113,11 +138,23 @@ def records() -> dict[str, bytes]:
   """Returns name of the analysis -> its record; "study record" -> that of a study's database."""
   with tempfile.TemporaryDirectory() as folder:
     report_records.write_all(folder)
-    found = {name: _read(os.path.join(parent, name)) for parent, _, names in os.walk(folder) for name in names
-             if name.endswith(".json")}
+    found = {
+      name: _read(os.path.join(parent, name))
+      for parent, _, names in os.walk(folder)
+      for name in names
+      if name.endswith(".json")
+    }
   pair = Pair(kind="small", image="a", opponent="telea")
-  study = StudyRecord("Which?", "z2i", ("telea",), ("small",), 1, 0, (pair,),
-                      {name: {"small": {"a": "00" * 32}} for name in ("z2i", "telea")})
+  study = StudyRecord(
+    "Which?",
+    "z2i",
+    ("telea",),
+    ("small",),
+    1,
+    0,
+    (pair,),
+    {name: {"small": {"a": "00" * 32}} for name in ("z2i", "telea")},
+  )
   return {**found, "study record": study.to_json().encode()}
 
 
@@ -147,9 +184,10 @@ def _read(path):
 
 def framed(record: bytes) -> bytes:
   """Returns a record as it stands in a TFRecord file, with its checksums."""
+
   def masked(content):
     checksum = google_crc32c.value(content)
-    return struct.pack("<L", ((checksum >> 15 | checksum << 17) + 0xa282ead8) & 0xffffffff)
+    return struct.pack("<L", ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
   length = struct.pack("<Q", len(record))
   return length + masked(length) + record + masked(record)

@@ -11,16 +11,25 @@ from z2i_tf.errors import InputError
 
 
 def test_damaged_files_are_read_or_refused(tmp_path):
-  done = subprocess.run([sys.executable, "-m", "tests.fuzz", "--count=2000", f"--findings={tmp_path}"],
-                        capture_output=True, text=True, check=False)
+  done = subprocess.run(
+    [sys.executable, "-m", "tests.fuzz", "--count=2000", f"--findings={tmp_path}"],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
   assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
   assert "2000 inputs" in done.stdout and " 0 broke a rule" in done.stdout
   assert not any(f"{kind} 0 read" in done.stdout for kind in ("image", "model", "record", "shard"))
 
 
-@pytest.mark.parametrize("fault, message", [
-    (lambda: 1 / 0, "ZeroDivisionError"), (lambda: np.ones(2**25).nbytes, "268 MB for an image of 0.0 MB"),
-    (lambda: {}["x"], "KeyError")])
+@pytest.mark.parametrize(
+  "fault, message",
+  [
+    (lambda: 1 / 0, "ZeroDivisionError"),
+    (lambda: np.ones(2**25).nbytes, "268 MB for an image of 0.0 MB"),
+    (lambda: {}["x"], "KeyError"),
+  ],
+)
 def test_what_breaks_a_rule_is_found(tmp_path, monkeypatch, capsys, fault, message):
   def read(name, content, folder, rng):
     del name, content, folder

@@ -26,8 +26,16 @@ def test_jpeg_is_close(tmp_path):
 
 
 # EXIF orientation -> the upright picture, by the definition of where row 0 and column 0 belong.
-_UPRIGHT = {1: _RGB, 2: _RGB[:, ::-1], 3: _RGB[::-1, ::-1], 4: _RGB[::-1], 5: _RGB.swapaxes(0, 1),
-            6: _RGB.swapaxes(0, 1)[:, ::-1], 7: _RGB.swapaxes(0, 1)[::-1, ::-1], 8: _RGB.swapaxes(0, 1)[::-1]}
+_UPRIGHT = {
+  1: _RGB,
+  2: _RGB[:, ::-1],
+  3: _RGB[::-1, ::-1],
+  4: _RGB[::-1],
+  5: _RGB.swapaxes(0, 1),
+  6: _RGB.swapaxes(0, 1)[:, ::-1],
+  7: _RGB.swapaxes(0, 1)[::-1, ::-1],
+  8: _RGB.swapaxes(0, 1)[::-1],
+}
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".jpg"])
@@ -59,20 +67,40 @@ def test_whatever_pillow_raises_is_said_in_one_line(tmp_path, monkeypatch, error
 _GRAY = _RGB[..., 0]
 # What a file may hold -> (its bytes' extension, how it is made, mode of its header, what is read).
 _KINDS = {
-    "gray": (".png", lambda path: Image.fromarray(_GRAY).save(path), "L", _GRAY[..., None].repeat(3, 2)),
-    "gray and alpha": (".png", lambda path: Image.merge("LA", [Image.fromarray(_GRAY)] * 2).save(path), "LA",
-                       _GRAY[..., None].repeat(3, 2)),
-    "1 bit": (".png", lambda path: Image.fromarray(_GRAY > 99).save(path), "1",
-              np.where(_GRAY > 99, np.uint8(255), np.uint8(0))[..., None].repeat(3, 2)),
-    "alpha": (".png", lambda path: Image.fromarray(np.dstack([_RGB, _GRAY])).save(path), "RGBA", _RGB),
-    "palette": (".png", lambda path: Image.fromarray(_RGB // 64 * 64).quantize(64).save(path), "P", None),
-    "CMYK": (".jpg", lambda path: Image.fromarray(_RGB).convert("CMYK").save(path, quality=100), "CMYK", None),
-    "16-bit gray": (".png", lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 200).save(path), "L 16-bit",
-                    _GRAY[..., None].repeat(3, 2)),
-    "16-bit gray TIFF": (".tif", lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 9).save(path),
-                         "L 16-bit", _GRAY[..., None].repeat(3, 2)),
-    "16-bit colour": (".png", lambda path: cv2.imwrite(str(path), _RGB[..., ::-1].astype(np.uint16) * 256 + 77),
-                      "RGB 16-bit", _RGB),
+  "gray": (".png", lambda path: Image.fromarray(_GRAY).save(path), "L", _GRAY[..., None].repeat(3, 2)),
+  "gray and alpha": (
+    ".png",
+    lambda path: Image.merge("LA", [Image.fromarray(_GRAY)] * 2).save(path),
+    "LA",
+    _GRAY[..., None].repeat(3, 2),
+  ),
+  "1 bit": (
+    ".png",
+    lambda path: Image.fromarray(_GRAY > 99).save(path),
+    "1",
+    np.where(_GRAY > 99, np.uint8(255), np.uint8(0))[..., None].repeat(3, 2),
+  ),
+  "alpha": (".png", lambda path: Image.fromarray(np.dstack([_RGB, _GRAY])).save(path), "RGBA", _RGB),
+  "palette": (".png", lambda path: Image.fromarray(_RGB // 64 * 64).quantize(64).save(path), "P", None),
+  "CMYK": (".jpg", lambda path: Image.fromarray(_RGB).convert("CMYK").save(path, quality=100), "CMYK", None),
+  "16-bit gray": (
+    ".png",
+    lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 200).save(path),
+    "L 16-bit",
+    _GRAY[..., None].repeat(3, 2),
+  ),
+  "16-bit gray TIFF": (
+    ".tif",
+    lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 9).save(path),
+    "L 16-bit",
+    _GRAY[..., None].repeat(3, 2),
+  ),
+  "16-bit colour": (
+    ".png",
+    lambda path: cv2.imwrite(str(path), _RGB[..., ::-1].astype(np.uint16) * 256 + 77),
+    "RGB 16-bit",
+    _RGB,
+  ),
 }
 
 
@@ -116,13 +144,17 @@ def test_deep_planes_that_pillow_misreads_are_refused(tmp_path):
   assert image_files.read_header(str(tmp_path / "one.tif")).mode == "L 16-bit"
 
 
-@pytest.mark.parametrize("encode", [
+@pytest.mark.parametrize(
+  "encode",
+  [
     lambda hole: Image.fromarray(hole * np.uint8(255)),
     lambda hole: Image.fromarray(hole),
     lambda hole: Image.fromarray(hole.astype(bool)),
     lambda hole: Image.fromarray(np.repeat(hole[..., None] * np.uint8(255), 3, axis=2)),
     lambda hole: Image.fromarray(hole * np.uint8(255)).convert("P"),
-], ids=["L", "0 and 1", "1 bit", "RGB", "palette"])
+  ],
+  ids=["L", "0 and 1", "1 bit", "RGB", "palette"],
+)
 def test_one_mask_in_several_encodings(tmp_path, encode):
   hole = (np.arange(20 * 12).reshape(20, 12) % 7 < 3).astype(np.uint8)
   encode(hole).save(tmp_path / "mask.png")
@@ -146,13 +178,16 @@ def test_listing_is_flat_unless_asked(tmp_path):
   (tmp_path / "below").mkdir()
   for path in (tmp_path / "b.png", tmp_path / "a.JPG", tmp_path / "below" / "c.png", tmp_path / "x.txt"):
     path.write_bytes(b"")
-  flat, deep = ([path[len(str(tmp_path)) + 1:] for path in image_files.list_images(str(tmp_path), recursive)]
-                for recursive in (False, True))
+  flat, deep = (
+    [path[len(str(tmp_path)) + 1 :] for path in image_files.list_images(str(tmp_path), recursive)]
+    for recursive in (False, True)
+  )
   assert flat == ["a.JPG", "b.png"] and deep == ["a.JPG", "b.png", "below/c.png"]
 
 
 def test_a_failed_write_leaves_the_former_file(tmp_path):
   from z2i_tf.system.atomic_files import atomic_write
+
   path = tmp_path / "file"
   path.write_bytes(b"former")
   with pytest.raises(RuntimeError):

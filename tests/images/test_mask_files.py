@@ -29,24 +29,24 @@ def _palette(hole_index):
 
 # Encoding -> (the image, its file's name, what was read beside the size).
 _ENCODINGS = {
-    "L": (Image.fromarray(_WHITE), "a.png", ""),
-    "0 and 1": (Image.fromarray(_HOLE), "a.png", ""),
-    "1 bit": (Image.fromarray(_HOLE.astype(bool)), "a.png", ""),
-    "RGB": (Image.fromarray(np.dstack([_WHITE] * 3)), "a.bmp", ""),
-    "RGBA, luma": (_rgba(_WHITE, _OPAQUE), "a.png", ""),
-    "RGBA, both": (_rgba(_WHITE, _WHITE), "a.webp", ""),
-    "RGBA, alpha of a colour": (_rgba(_COLOUR, _WHITE), "a.png", ", from alpha"),
-    "RGBA, alpha of black": (_rgba(0 * _WHITE, _WHITE), "a.tif", ", from alpha"),
-    "LA, luma": (Image.merge("LA", [Image.fromarray(_WHITE), Image.fromarray(_OPAQUE)]), "a.png", ""),
-    "LA, alpha": (Image.merge("LA", [Image.fromarray(_OPAQUE), Image.fromarray(_WHITE)]), "a.png", ", from alpha"),
-    "palette": (_palette(3), "a.png", ""),
-    "palette GIF": (_palette(2), "a.gif", ""),
-    "16 bits": (Image.fromarray(_HOLE * np.uint16(65535)), "a.png", ""),
-    "16 bits, 0 and 1": (Image.fromarray(_HOLE.astype(np.uint16)), "a.tif", ""),
-    "16 bits, 0 and 255": (Image.fromarray(_HOLE * np.uint16(255)), "a.png", ""),
-    "soft": (Image.fromarray(cv2.blur(_WHITE, (3, 3))), "a.png", ""),
-    "JPEG": (Image.fromarray(_WHITE), "a.jpg", ""),
-    "RGB JPEG": (Image.fromarray(np.dstack([_WHITE] * 3)), "b.jpg", ""),
+  "L": (Image.fromarray(_WHITE), "a.png", ""),
+  "0 and 1": (Image.fromarray(_HOLE), "a.png", ""),
+  "1 bit": (Image.fromarray(_HOLE.astype(bool)), "a.png", ""),
+  "RGB": (Image.fromarray(np.dstack([_WHITE] * 3)), "a.bmp", ""),
+  "RGBA, luma": (_rgba(_WHITE, _OPAQUE), "a.png", ""),
+  "RGBA, both": (_rgba(_WHITE, _WHITE), "a.webp", ""),
+  "RGBA, alpha of a colour": (_rgba(_COLOUR, _WHITE), "a.png", ", from alpha"),
+  "RGBA, alpha of black": (_rgba(0 * _WHITE, _WHITE), "a.tif", ", from alpha"),
+  "LA, luma": (Image.merge("LA", [Image.fromarray(_WHITE), Image.fromarray(_OPAQUE)]), "a.png", ""),
+  "LA, alpha": (Image.merge("LA", [Image.fromarray(_OPAQUE), Image.fromarray(_WHITE)]), "a.png", ", from alpha"),
+  "palette": (_palette(3), "a.png", ""),
+  "palette GIF": (_palette(2), "a.gif", ""),
+  "16 bits": (Image.fromarray(_HOLE * np.uint16(65535)), "a.png", ""),
+  "16 bits, 0 and 1": (Image.fromarray(_HOLE.astype(np.uint16)), "a.tif", ""),
+  "16 bits, 0 and 255": (Image.fromarray(_HOLE * np.uint16(255)), "a.png", ""),
+  "soft": (Image.fromarray(cv2.blur(_WHITE, (3, 3))), "a.png", ""),
+  "JPEG": (Image.fromarray(_WHITE), "a.jpg", ""),
+  "RGB JPEG": (Image.fromarray(np.dstack([_WHITE] * 3)), "b.jpg", ""),
 }
 
 
@@ -100,8 +100,11 @@ def test_areas_painted_below_half_are_not_left_silently(tmp_path, invert):
   strengths[28:36, 40:56] = 110
   Image.fromarray(255 - strengths if invert else strengths).save(tmp_path / "a.png")
   path = str(tmp_path / "a.png")
-  with pytest.raises(InputError, match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
-                     "at 110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it"):
+  with pytest.raises(
+    InputError,
+    match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
+    "at 110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it",
+  ):
     mask_files.read_mask(path, invert)
   assert mask_files.read_mask(path, invert, threshold=110)[0].tolist() == (strengths > 0).tolist()
   assert mask_files.read_mask(path, invert, threshold=128)[0].tolist() == (strengths > 110).tolist()
@@ -135,14 +138,17 @@ def test_edges_may_differ_between_colours_and_alpha(tmp_path):
   np.testing.assert_array_equal(mask_files.read_mask(str(tmp_path / "a.png"))[0], alpha > 0)
 
 
-@pytest.mark.parametrize("levels, message", [
+@pytest.mark.parametrize(
+  "levels, message",
+  [
     (np.random.default_rng(1).integers(0, 256, (40, 60), np.uint8), "neither black nor white"),  # Without areas.
     (np.tile(np.linspace(0, 255, 60).astype(np.uint8), (40, 1)), "48% of its pixels are neither black nor white"),
     (_HOLE * np.uint8(100), "brightest level is 39% of white"),
     (_HOLE * np.uint16(20_000), "brightest level is 31% of white"),
     (_HOLE[:20] * np.uint8(155) + np.uint8(100), "neither black nor white"),
     (np.dstack([_WHITE, 0 * _WHITE, 0 * _WHITE]), "brightest level is 30% of white"),
-])
+  ],
+)
 def test_ambiguous_masks_are_refused(tmp_path, levels, message):
   Image.fromarray(levels).save(tmp_path / "a.png")
   with pytest.raises(InputError, match=f"a.png: ambiguous as a mask: .*{message}.*make the hole white") as caught:
@@ -158,8 +164,12 @@ def test_photographs_are_no_masks():
 
 
 def test_what_is_said_of_a_mask():
-  for pixels, text in ((0, "hole 0.0% of the image, 0 regions"), (1, "hole less than 0.1% of the image, 1 region"),
-                       (100, "hole 1.0% of the image, 1 region"), (10_000, "hole 100.0% of the image, 1 region")):
+  for pixels, text in (
+    (0, "hole 0.0% of the image, 0 regions"),
+    (1, "hole less than 0.1% of the image, 1 region"),
+    (100, "hole 1.0% of the image, 1 region"),
+    (10_000, "hole 100.0% of the image, 1 region"),
+  ):
     assert mask_files.describe((np.arange(10_000).reshape(100, 100) < pixels).astype(np.uint8)) == text
 
 
@@ -193,7 +203,7 @@ def test_a_mask_is_matched_to_the_upright_photograph(tmp_path, orientation):
 
 @pytest.mark.parametrize("radius", [0, 1, 2, 5, 13])
 def test_dilation_is_round(radius):
-  rows, columns = np.mgrid[-radius:radius + 1, -radius:radius + 1]
+  rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
   disc = (rows**2 + columns**2 <= radius**2).astype(np.uint8)
   np.testing.assert_array_equal(mask_files.dilate(_HOLE, radius), cv2.dilate(_HOLE, disc))
   empty = np.zeros((5, 6), np.uint8)

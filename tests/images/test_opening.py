@@ -31,8 +31,18 @@ _RGB = np.random.default_rng(0).integers(0, 256, (21, 27, 3), np.uint8)
 
 def _tiff(entries, data=b""):
   """Returns a TIFF file of an RGB image of 4x4, with entries (tag, type, count, content) of its own in addition."""
-  fields = {256: (4, 1, 4), 257: (4, 1, 4), 258: (3, 3, struct.pack("<HHH", 8, 8, 8)), 259: (3, 1, 1), 262: (3, 1, 2),
-            273: (4, 1, 8), 277: (3, 1, 3), 278: (4, 1, 4), 279: (4, 1, 48), **entries}
+  fields = {
+    256: (4, 1, 4),
+    257: (4, 1, 4),
+    258: (3, 3, struct.pack("<HHH", 8, 8, 8)),
+    259: (3, 1, 1),
+    262: (3, 1, 2),
+    273: (4, 1, 8),
+    277: (3, 1, 3),
+    278: (4, 1, 4),
+    279: (4, 1, 48),
+    **entries,
+  }
   fields = {tag: field for tag, field in fields.items() if field is not None}
   pixels = data or bytes(range(48))
   tail_start, tail, table = 8 + len(pixels) + 2 + 12 * len(fields) + 4, b"", b""
@@ -42,8 +52,9 @@ def _tiff(entries, data=b""):
       tail += value
     else:
       table += struct.pack("<HHLL", tag, kind, count, value)
-  return b"".join([b"II*\0", struct.pack("<L", 8 + len(pixels)), pixels, struct.pack("<H", len(fields)), table,
-                   bytes(4), tail])
+  return b"".join(
+    [b"II*\0", struct.pack("<L", 8 + len(pixels)), pixels, struct.pack("<H", len(fields)), table, bytes(4), tail]
+  )
 
 
 def _write(path, content):
@@ -51,12 +62,22 @@ def _write(path, content):
   return str(path)
 
 
-_TILES_OF_2_GB = {273: None, 278: None, 279: None, 322: (4, 1, 2**24), 323: (4, 1, 112), 324: (4, 1, 8),
-                  325: (4, 1, 17), 259: (3, 1, 8)}
+_TILES_OF_2_GB = {
+  273: None,
+  278: None,
+  279: None,
+  322: (4, 1, 2**24),
+  323: (4, 1, 112),
+  324: (4, 1, 8),
+  325: (4, 1, 17),
+  259: (3, 1, 8),
+}
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png"])  # The name does not matter.
-@pytest.mark.parametrize("read", [photo_files.read_photo, image_files.read_rgb, image_files.read_header, photo_files.read_size])
+@pytest.mark.parametrize(
+  "read", [photo_files.read_photo, image_files.read_rgb, image_files.read_header, photo_files.read_size]
+)
 def test_tiles_far_larger_than_the_image_are_refused_before_they_are_decoded(tmp_path, name, read):
   path = _write(tmp_path / name, _tiff(_TILES_OF_2_GB, zlib.compress(bytes(99)).ljust(48)))
   with pytest.raises(InputError, match=f"{name}: .*tiles of 16777216x112 pixels are far larger than the image"):
@@ -74,8 +95,19 @@ def test_tiles_somewhat_larger_than_the_image_are_usual(tmp_path):
   tile = np.zeros((512, 512), np.uint8)
   tile[:4, :4] = 200
   data = zlib.compress(tile.tobytes())
-  entries = {258: (3, 1, 8), 259: (3, 1, 8), 262: (3, 1, 1), 273: None, 277: (3, 1, 1), 278: None, 279: None,
-             322: (4, 1, 512), 323: (4, 1, 512), 324: (4, 1, 8), 325: (4, 1, len(data))}
+  entries = {
+    258: (3, 1, 8),
+    259: (3, 1, 8),
+    262: (3, 1, 1),
+    273: None,
+    277: (3, 1, 1),
+    278: None,
+    279: None,
+    322: (4, 1, 512),
+    323: (4, 1, 512),
+    324: (4, 1, 8),
+    325: (4, 1, len(data)),
+  }
   assert (photo_files.read_photo(_write(tmp_path / "a.tif", _tiff(entries, data))).rgb == 200).all()
 
 
@@ -85,25 +117,44 @@ def test_nothing_of_libraries_is_printed_and_what_others_print_is(tmp_path):
   deep = png.encode(np.zeros((9, 9, 3), np.uint16), Metadata())[0]
   start = deep.index(b"IDAT") - 4
   data = zlib.compress(bytes(99))  # Too little, and its checksum fits.
-  _write(tmp_path / "b.png", deep[:start] + struct.pack(">L", len(data)) + b"IDAT" + data + struct.pack(
-      ">L", zlib.crc32(b"IDAT" + data)) + deep[-12:])
-  script = ("import os, sys\nfrom z2i_tf import photo_io\nfrom z2i_tf.images.formats import silence\n"
-            "with silence.without_lines_of_libraries():\n"
-            "  os.write(2, b'skipped: b.png\\nTIFFFillStrip: bad\\nZIPDecode: no\\n')\n"
-            "for path in sys.argv[1:]:\n"
-            "  try:\n    photo_files.read_photo(path)\n  except ValueError as error:\n    print(error)\n")
-  done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.tif"), str(tmp_path / "b.png")],
-                        capture_output=True, text=True, check=True)
+  _write(
+    tmp_path / "b.png",
+    deep[:start]
+    + struct.pack(">L", len(data))
+    + b"IDAT"
+    + data
+    + struct.pack(">L", zlib.crc32(b"IDAT" + data))
+    + deep[-12:],
+  )
+  script = (
+    "import os, sys\nfrom z2i_tf.images import photo_files\nfrom z2i_tf.images.formats import silence\n"
+    "with silence.without_lines_of_libraries():\n"
+    "  os.write(2, b'skipped: b.png\\nTIFFFillStrip: bad\\nZIPDecode: no\\n')\n"
+    "for path in sys.argv[1:]:\n"
+    "  try:\n    photo_files.read_photo(path)\n  except ValueError as error:\n    print(error)\n"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", script, str(tmp_path / "a.tif"), str(tmp_path / "b.png")],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
   assert done.stdout.count("not an image that can be read") == 2 and done.stderr == "skipped: b.png\n"
 
 
-@pytest.mark.parametrize("tag, field, remark", [
+@pytest.mark.parametrize(
+  "tag, field, remark",
+  [
     (34675, (3, 1, 257), "ICC profile of a wrong type left out"),
     (34675, (8, 4, b"\1\0\2\0\3\0\4\0"), "ICC profile of a wrong type left out"),
-    (700, (4, 3, bytes(12)), "XMP of a wrong type left out"), (700, (12, 2, bytes(16)), "XMP of a wrong type left out"),
+    (700, (4, 3, bytes(12)), "XMP of a wrong type left out"),
+    (700, (12, 2, bytes(16)), "XMP of a wrong type left out"),
     (282, (2, 6, b"300/1\0"), "resolution of a wrong type left out"),
     (296, (2, 2, b"2\0\0\0"), "resolution of a wrong type left out"),
-    (274, (2, 2, b"6\0\0\0"), "orientation of a wrong type left out"), (282, (5, 1, bytes(8)), None)])
+    (274, (2, 2, b"6\0\0\0"), "orientation of a wrong type left out"),
+    (282, (5, 1, bytes(8)), None),
+  ],
+)
 def test_fields_of_a_wrong_type_do_not_spoil_the_picture(tmp_path, tag, field, remark):
   resolution = (5, 1, struct.pack("<LL", 300, 1))
   entries = {283: resolution, 282: resolution, 296: (3, 1, 3), tag: field}
@@ -143,8 +194,7 @@ _BAD_EXIF = PngImagePlugin.PngInfo()
 _BAD_EXIF.add_text("Raw profile type exif", "\nexif\n   12\nnot hexadecimal")
 
 
-@pytest.mark.parametrize("text, remark", [
-    (_LONG_TEXT, "damaged zTXt left out"), (_BAD_EXIF, "damaged EXIF left out")])
+@pytest.mark.parametrize("text, remark", [(_LONG_TEXT, "damaged zTXt left out"), (_BAD_EXIF, "damaged EXIF left out")])
 def test_damaged_text_in_png_does_not_spoil_the_picture(tmp_path, text, remark):
   path = str(tmp_path / "a.png")
   Image.fromarray(_RGB).save(path, pnginfo=text)
@@ -155,10 +205,19 @@ def test_damaged_text_in_png_does_not_spoil_the_picture(tmp_path, text, remark):
   assert remark in photo.remarks
 
 
-@pytest.mark.parametrize("kind, content, breaks_checksum", [
-    (b"pHYs", b"\0\0", False), (b"gAMA", b"", False), (b"tEXt", b"a\0b", True), (b"iCCP", b"a\0\0no zlib", False),
-    (b"iCCP", b"", False), (b"zTXt", b"a\0\0" + zlib.compress(b"x" * 99)[:-9], False), (b"iTXt", b"a", False),
-    (b"eXIf", b"MM\0*\0\0\0\x08\xff\xff", False)])
+@pytest.mark.parametrize(
+  "kind, content, breaks_checksum",
+  [
+    (b"pHYs", b"\0\0", False),
+    (b"gAMA", b"", False),
+    (b"tEXt", b"a\0b", True),
+    (b"iCCP", b"a\0\0no zlib", False),
+    (b"iCCP", b"", False),
+    (b"zTXt", b"a\0\0" + zlib.compress(b"x" * 99)[:-9], False),
+    (b"iTXt", b"a", False),
+    (b"eXIf", b"MM\0*\0\0\0\x08\xff\xff", False),
+  ],
+)
 def test_damaged_chunks_in_png_do_not_spoil_the_picture(tmp_path, kind, content, breaks_checksum):
   encoded = png.encode(_RGB, Metadata())[0]
   checksum = struct.pack(">L", zlib.crc32(kind + content) ^ breaks_checksum)
@@ -205,10 +264,12 @@ def test_pages_and_frames_are_not_counted(tmp_path):
   gif = (tmp_path / "a.gif").read_bytes()
   start = gif.index(b"\x21\xf9", gif.index(b"\x21\xf9") + 1)
   (tmp_path / "a.gif").write_bytes(gif[:start] + gif[start:-1] * 2000 + b";")  # Half a million frames.
-  directory, = struct.unpack_from("<L", blob, 4)
+  (directory,) = struct.unpack_from("<L", blob, 4)
   length = 2 + 12 * struct.unpack_from("<H", blob, directory)[0]
-  pages = [blob[directory:directory + length] + struct.pack("<L", len(blob) + (length + 4) * (number + 1))
-           for number in range(20_000)]
+  pages = [
+    blob[directory : directory + length] + struct.pack("<L", len(blob) + (length + 4) * (number + 1))
+    for number in range(20_000)
+  ]
   (tmp_path / "a.tif").write_bytes(blob[:4] + struct.pack("<L", len(blob)) + blob[8:] + b"".join(pages))
   for name in ("a.tif", "a.gif"):
     started = time.process_time()
@@ -222,6 +283,7 @@ def test_formats_that_are_only_read(tmp_path, extension, tolerance):
   if extension == ".heic":
     pytest.importorskip("pillow_heif", reason="the extra `heif` is not installed")
     import pillow_heif
+
     pillow_heif.register_heif_opener()
   smooth = np.add.outer(np.arange(48) * 3, np.arange(64))[..., np.newaxis] + np.array([0, 20, 40])
   smooth = smooth.clip(0, 255).astype(np.uint8)
@@ -278,8 +340,9 @@ def test_a_cmyk_profile_that_is_none(tmp_path):
   Image.fromarray(_RGB).convert("CMYK").save(tmp_path / "a.jpg", icc_profile=b"no profile at all")
   photo = photo_files.read_photo(str(tmp_path / "a.jpg"))
   assert any("its own is damaged" in remark for remark in photo.remarks)
-  Image.fromarray(_RGB).convert("CMYK").save(tmp_path / "b.jpg", icc_profile=ImageCms.ImageCmsProfile(
-      ImageCms.createProfile("sRGB")).tobytes())  # A profile of other pixels.
+  Image.fromarray(_RGB).convert("CMYK").save(
+    tmp_path / "b.jpg", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+  )  # A profile of other pixels.
   assert photo_files.read_photo(str(tmp_path / "b.jpg")).rgb.shape == _RGB.shape
 
 

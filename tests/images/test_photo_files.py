@@ -69,12 +69,17 @@ def test_lossless_formats_keep_every_bit_they_can_hold(tmp_path, extension, is_d
 
 def test_other_programs_read_the_same(tmp_path):
   import cv2
+
   for extension in (".png", ".tif"):
     path = str(tmp_path / ("a" + extension))
     photo_files.write_photo(path, _photo(is_deep=True, has_alpha=True))
     np.testing.assert_array_equal(cv2.imread(path, cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]], _DEEP)
-    for is_gray, has_alpha, mode in ((True, True, "LA"), (False, True, "RGBA"), (True, False, "L"),
-                                     (False, False, "RGB")):
+    for is_gray, has_alpha, mode in (
+      (True, True, "LA"),
+      (False, True, "RGBA"),
+      (True, False, "L"),
+      (False, False, "RGB"),
+    ):
       photo = _photo(is_gray=is_gray, has_alpha=has_alpha)
       photo_files.write_photo(path, photo)
       image = Image.open(path)
@@ -116,20 +121,35 @@ def test_a_coloured_fill_of_a_gray_photo_becomes_gray(tmp_path, is_deep):
 _PALETTE = Image.fromarray(_RGBA[..., :3]).quantize(32)
 # Kind -> (what Pillow writes, extension, options, mode of the result as PNG, remark of reading).
 _EIGHT_BIT_KINDS = {
-    "palette": (_PALETTE, ".png", {}, "RGB", "palette became RGB"),
-    "transparent palette": (_PALETTE, ".png", {"transparency": 3}, "RGBA", "palette became RGBA"),
-    "palette BMP": (_PALETTE, ".bmp", {}, "RGB", "palette became RGB"),
-    "palette TIFF": (_PALETTE, ".tif", {}, "RGB", "palette became RGB"),
-    "1 bit": (Image.fromarray(_RGBA[..., 0] > 99), ".png", {}, "L", "1 bit became 8-bit gray"),
-    "1-bit TIFF": (Image.fromarray(_RGBA[..., 0] > 99), ".tif", {"compression": "group4"}, "L",
-                   "1 bit became 8-bit gray"),
-    "transparent gray": (Image.fromarray(_RGBA[..., 0]), ".png", {"transparency": int(_RGBA[3, 4, 0])}, "LA", ""),
-    "transparent colour": (Image.fromarray(_RGBA[..., :3]), ".png", {"transparency": tuple(map(int, _RGBA[3, 4, :3]))},
-                           "RGBA", ""),
-    "CMYK TIFF": (Image.fromarray(_RGBA[..., :3]).convert("CMYK"), ".tif", {}, "RGB",
-                  "CMYK became RGB without a profile: colours are approximate"),
-    "LZW": (Image.fromarray(_RGBA), ".tif", {"compression": "tiff_lzw"}, "RGBA", ""),
-    "lossless WebP": (Image.fromarray(_RGBA), ".webp", {"lossless": True, "exact": True}, "RGBA", ""),
+  "palette": (_PALETTE, ".png", {}, "RGB", "palette became RGB"),
+  "transparent palette": (_PALETTE, ".png", {"transparency": 3}, "RGBA", "palette became RGBA"),
+  "palette BMP": (_PALETTE, ".bmp", {}, "RGB", "palette became RGB"),
+  "palette TIFF": (_PALETTE, ".tif", {}, "RGB", "palette became RGB"),
+  "1 bit": (Image.fromarray(_RGBA[..., 0] > 99), ".png", {}, "L", "1 bit became 8-bit gray"),
+  "1-bit TIFF": (
+    Image.fromarray(_RGBA[..., 0] > 99),
+    ".tif",
+    {"compression": "group4"},
+    "L",
+    "1 bit became 8-bit gray",
+  ),
+  "transparent gray": (Image.fromarray(_RGBA[..., 0]), ".png", {"transparency": int(_RGBA[3, 4, 0])}, "LA", ""),
+  "transparent colour": (
+    Image.fromarray(_RGBA[..., :3]),
+    ".png",
+    {"transparency": tuple(map(int, _RGBA[3, 4, :3]))},
+    "RGBA",
+    "",
+  ),
+  "CMYK TIFF": (
+    Image.fromarray(_RGBA[..., :3]).convert("CMYK"),
+    ".tif",
+    {},
+    "RGB",
+    "CMYK became RGB without a profile: colours are approximate",
+  ),
+  "LZW": (Image.fromarray(_RGBA), ".tif", {"compression": "tiff_lzw"}, "RGBA", ""),
+  "lossless WebP": (Image.fromarray(_RGBA), ".webp", {"lossless": True, "exact": True}, "RGBA", ""),
 }
 
 
@@ -153,31 +173,41 @@ def _png(pixels, *chunks):
 def test_one_transparent_level_of_deep_and_of_shallow_samples(tmp_path):
   key = _DEEP[3, 4]
   for channels in (1, 3):
-    (tmp_path / "deep.png").write_bytes(
-        _png(_DEEP[..., :channels], (b"tRNS", key[:channels].astype(">u2").tobytes())))
+    (tmp_path / "deep.png").write_bytes(_png(_DEEP[..., :channels], (b"tRNS", key[:channels].astype(">u2").tobytes())))
     photo = photo_files.read_photo(str(tmp_path / "deep.png"))
     np.testing.assert_array_equal(photo.rgb, _DEEP[..., :channels].repeat(3 // channels, axis=2))
     np.testing.assert_array_equal(photo.alpha, 65535 * (_DEEP[..., :channels] != key[:channels]).any(axis=2))
   # Two samples of four bits: 15, which is transparent, and 5.
   head, body = struct.pack(">LLBBBBB", 2, 1, 4, 0, 0, 0, 0), zlib.compress(b"\0\xf5")
   chunks = [(b"IHDR", head), (b"tRNS", b"\0\x0f"), (b"IDAT", body), (b"IEND", b"")]
-  (tmp_path / "shallow.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+  (tmp_path / "shallow.png").write_bytes(
+    b"\x89PNG\r\n\x1a\n"
+    + b"".join(
       struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
-      for kind, content in chunks))
+      for kind, content in chunks
+    )
+  )
   photo = photo_files.read_photo(str(tmp_path / "shallow.png"))
   assert photo.rgb[0, :, 0].tolist() == [255, 85] and photo.alpha.tolist() == [[0, 255]]
 
 
 # Orientation -> the stored picture's upright form, by the definition of where row 0 and column 0 belong.
-_UPRIGHT = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-            5: lambda a: a.swapaxes(0, 1), 6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-            7: lambda a: a.swapaxes(0, 1)[::-1, ::-1], 8: lambda a: a.swapaxes(0, 1)[::-1]}
+_UPRIGHT = {
+  1: lambda a: a,
+  2: lambda a: a[:, ::-1],
+  3: lambda a: a[::-1, ::-1],
+  4: lambda a: a[::-1],
+  5: lambda a: a.swapaxes(0, 1),
+  6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+  7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+  8: lambda a: a.swapaxes(0, 1)[::-1],
+}
 
 
 def _exif(orientation, **more):
   exif = Image.Exif()
   exif[0x0112] = orientation
-  exif[0x010f] = "Maker"
+  exif[0x010F] = "Maker"
   exif.get_ifd(0x8825)[1] = "N"
   exif.get_ifd(0x8769).update({0xA002: 17, 0xA003: 12, 0x9003: "2020:01:02 03:04:05", **more})
   return exif.tobytes()
@@ -193,8 +223,9 @@ def _turned_file(path, orientation, is_deep):
 
 
 @pytest.mark.parametrize("orientation", _UPRIGHT)
-@pytest.mark.parametrize("extension, is_deep", [(".png", False), (".png", True), (".tif", False), (".tif", True),
-                                                (".webp", False)])
+@pytest.mark.parametrize(
+  "extension, is_deep", [(".png", False), (".png", True), (".tif", False), (".tif", True), (".webp", False)]
+)
 def test_exif_orientation_is_applied_once_and_reset(tmp_path, extension, is_deep, orientation):
   path = tmp_path / ("in" + extension)
   _turned_file(path, orientation, is_deep)
@@ -211,7 +242,7 @@ def test_exif_orientation_is_applied_once_and_reset(tmp_path, extension, is_deep
       np.testing.assert_array_equal(again.rgb, photo.rgb)
     with Image.open(result) as image:
       exif = image.getexif()
-      assert exif.get(0x0112, 1) == 1 and exif[0x010f] == "Maker"
+      assert exif.get(0x0112, 1) == 1 and exif[0x010F] == "Maker"
       fields = exif.get_ifd(0x8769)
       assert exif.get_ifd(0x8825)[1] == "N" and fields[0x9003] == "2020:01:02 03:04:05"
       assert (fields[0xA003], fields[0xA002]) == photo.rgb.shape[:2]
@@ -240,16 +271,23 @@ def test_orientation_in_xmp_and_in_imagemagick_s_text_is_reset(tmp_path):
 def test_the_thumbnail_of_what_was_there_is_gone_and_makers_notes_stay(tmp_path):
   thumbnail = b"\xff\xd8 the former content \xff\xd9"
   note = b"a maker's note, with offsets"
-  exif_fields = {tiff_fields.ORIENTATION: tiff_fields.numbers_field("<", tiff_fields.SHORT, 3),
-                 tiff_fields.EXIF_DIRECTORY: {0x927c: tiff_fields.Field(tiff_fields.UNDEFINED, note)}}
+  exif_fields = {
+    tiff_fields.ORIENTATION: tiff_fields.numbers_field("<", tiff_fields.SHORT, 3),
+    tiff_fields.EXIF_DIRECTORY: {0x927C: tiff_fields.Field(tiff_fields.UNDEFINED, note)},
+  }
   first = tiff_fields.header("<") + tiff_fields.serialize("<", exif_fields)
   second_at = len(first)
-  second = tiff_fields.serialize("<", {
+  second = tiff_fields.serialize(
+    "<",
+    {
       513: tiff_fields.numbers_field("<", tiff_fields.LONG, second_at + 30),
-      514: tiff_fields.numbers_field("<", tiff_fields.LONG, len(thumbnail))}, second_at)
+      514: tiff_fields.numbers_field("<", tiff_fields.LONG, len(thumbnail)),
+    },
+    second_at,
+  )
   link = 8 + 2 + 12 * len(exif_fields)
-  blob = first[:link] + struct.pack("<L", second_at) + first[link + 4:] + second + thumbnail
-  assert blob[second_at + 30:] == thumbnail
+  blob = first[:link] + struct.pack("<L", second_at) + first[link + 4 :] + second + thumbnail
+  assert blob[second_at + 30 :] == thumbnail
   Image.fromarray(_RGBA[..., :3]).save(tmp_path / "in.jpg", exif=b"Exif\0\0" + blob)
   _, result, _ = _resaved(tmp_path, "in.jpg", "out.jpg")
   written = Image.open(result).info["exif"][6:]
@@ -259,10 +297,16 @@ def test_the_thumbnail_of_what_was_there_is_gone_and_makers_notes_stay(tmp_path)
 
 
 def test_a_thumbnail_that_would_blank_the_directories_is_damage(tmp_path):
-  directory = {0x010f: tiff_fields.Field(2, b"Maker\0")}
+  directory = {0x010F: tiff_fields.Field(2, b"Maker\0")}
   first = tiff_fields.header("<") + tiff_fields.serialize("<", directory)
-  second = tiff_fields.serialize("<", {513: tiff_fields.numbers_field("<", tiff_fields.LONG, 0),
-                                       514: tiff_fields.numbers_field("<", tiff_fields.LONG, 20)}, len(first))
+  second = tiff_fields.serialize(
+    "<",
+    {
+      513: tiff_fields.numbers_field("<", tiff_fields.LONG, 0),
+      514: tiff_fields.numbers_field("<", tiff_fields.LONG, 20),
+    },
+    len(first),
+  )
   blob = first[:22] + struct.pack("<L", len(first)) + first[26:] + second
   Image.fromarray(_RGBA).save(tmp_path / "in.png", exif=b"Exif\0\0" + blob)
   assert _resaved(tmp_path, "in.png", "out.tif")[2] == "damaged EXIF left out"
@@ -280,10 +324,15 @@ def test_damaged_exif_costs_only_itself(tmp_path, recwarn):
 
 @pytest.mark.parametrize("is_deep", [False, True])
 def test_profile_resolution_and_text_are_kept(tmp_path, is_deep):
-  chunks = ((b"gAMA", struct.pack(">L", 45455)), (b"tEXt", b"Author\0Somebody"),
-            (b"zTXt", b"A\0\0" + zlib.compress(b"B")), (b"iTXt", b"Title\0\0\0en\0\0Gr\xc3\xbc\xc3\x9fe"))
-  photo = _photo(is_deep, metadata=Metadata(icc_profile=_SRGB, exif=_exif(1)[6:], xmp=b"<x/>", dpi=(300.0, 150.0),
-                                            png_chunks=chunks))
+  chunks = (
+    (b"gAMA", struct.pack(">L", 45455)),
+    (b"tEXt", b"Author\0Somebody"),
+    (b"zTXt", b"A\0\0" + zlib.compress(b"B")),
+    (b"iTXt", b"Title\0\0\0en\0\0Gr\xc3\xbc\xc3\x9fe"),
+  )
+  photo = _photo(
+    is_deep, metadata=Metadata(icc_profile=_SRGB, exif=_exif(1)[6:], xmp=b"<x/>", dpi=(300.0, 150.0), png_chunks=chunks)
+  )
   read, remark = _written(tmp_path, ".png", photo)
   assert not remark and set(chunks) < set(read.metadata.png_chunks)
   image = Image.open(tmp_path / "written.png")
@@ -351,14 +400,16 @@ def _rms(first, second):
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("quality", [1, 60, 98])
 def test_jpeg_of_jpeg_is_no_coarser(tmp_path, quality, subsampling, orientation):
-  Image.fromarray(_smooth()).save(tmp_path / "in.jpg", quality=quality, subsampling=subsampling,
-                                  exif=_exif(orientation), comment=b"said")
+  Image.fromarray(_smooth()).save(
+    tmp_path / "in.jpg", quality=quality, subsampling=subsampling, exif=_exif(orientation), comment=b"said"
+  )
   photo, result, remark = _resaved(tmp_path, "in.jpg", "out.jpg")
   source, written = Image.open(tmp_path / "in.jpg"), Image.open(result)
   for number, table in source.quantization.items():
     table = np.reshape(table, (8, 8))
-    np.testing.assert_array_equal(np.reshape(written.quantization[number], (8, 8)),
-                                  table.T if orientation == 6 else table)
+    np.testing.assert_array_equal(
+      np.reshape(written.quantization[number], (8, 8)), table.T if orientation == 6 else table
+    )
   # Subsampling of the other direction cannot be written.
   expected = "4:4:4" if orientation == 6 and subsampling == "4:2:2" else subsampling
   assert remark == f"JPEG encoded with the input's quantization tables, {expected}"
@@ -376,8 +427,9 @@ def test_further_kinds_of_jpeg(tmp_path):
   iptc = b"8BIM" + struct.pack(">HBBL", 0x0404, 0, 0, 5) + b"IPTC!\0"
   resources = b"8BIM" + struct.pack(">H", 1036) + b"\x03abc" + struct.pack(">L", 4) + b"tiny" + iptc
   content = b"Photoshop 3.0\0" + resources
-  Image.fromarray(smooth).save(tmp_path / "progressive.jpg", progressive=True,
-                               extra=struct.pack(">BBH", 0xff, 0xed, len(content) + 2) + content)
+  Image.fromarray(smooth).save(
+    tmp_path / "progressive.jpg", progressive=True, extra=struct.pack(">BBH", 0xFF, 0xED, len(content) + 2) + content
+  )
   Image.fromarray(smooth).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=60)
   results = {}
   for name in ("gray", "rgb", "progressive", "cmyk"):
@@ -400,8 +452,9 @@ def test_further_kinds_of_jpeg(tmp_path):
   _, _, remark = _resaved(tmp_path, "progressive.jpg", "out.png")
   assert remark == "IPTC and other JPEG segments left out: PNG is written without"
   _, remark = _written(tmp_path, ".jpg", _photo(is_deep=True, has_alpha=True))
-  assert remark == ("alpha left out: JPEG is written without; 16 bits reduced to 8: JPEG; "
-                    "JPEG encoded at quality 95, 4:4:4")
+  assert remark == (
+    "alpha left out: JPEG is written without; 16 bits reduced to 8: JPEG; JPEG encoded at quality 95, 4:4:4"
+  )
 
 
 def test_progressive_jpeg_that_pillow_has_no_room_for(tmp_path):
@@ -444,11 +497,11 @@ def test_cmyk_with_a_profile_becomes_srgb(tmp_path):
 def test_fields_beyond_the_end_are_not_written_again(tmp_path):
   blob = bytearray(_exif(1)[6:])
   order, fields = tiff_fields.parse(bytes(blob))
-  entry = struct.pack(order + "HHL", 0x010f, 2, len("Maker") + 1)
+  entry = struct.pack(order + "HHL", 0x010F, 2, len("Maker") + 1)
   struct.pack_into(order + "L", blob, blob.index(entry) + 8, len(blob) - 2)
-  assert 0x010f in fields and 0x010f not in tiff_fields.parse(bytes(blob))[1]
+  assert 0x010F in fields and 0x010F not in tiff_fields.parse(bytes(blob))[1]
   _, remark = _written(tmp_path, ".tif", _photo(metadata=Metadata(exif=bytes(blob))))
-  assert not remark and 0x010f not in Image.open(tmp_path / "written.tif").tag_v2
+  assert not remark and 0x010F not in Image.open(tmp_path / "written.tif").tag_v2
 
 
 def test_a_missing_end_mark_costs_nothing(tmp_path):
@@ -496,9 +549,19 @@ def test_white_is_zero_in_some_tiffs(tmp_path):
   np.testing.assert_array_equal(photo_files.read_photo(str(path)).rgb[..., 0], 65535 - _DEEP[..., 0])
 
 
-@pytest.mark.parametrize("max_pixels, limit, refused", [
-    (None, 203, True), (None, 100, True), (None, 204, False), (203, None, True), (204, None, False), (204, 50, False),
-    (203, 10_000, True), (None, None, False)])
+@pytest.mark.parametrize(
+  "max_pixels, limit, refused",
+  [
+    (None, 203, True),
+    (None, 100, True),
+    (None, 204, False),
+    (203, None, True),
+    (204, None, False),
+    (204, 50, False),
+    (203, 10_000, True),
+    (None, None, False),
+  ],
+)
 def test_more_pixels_than_allowed(tmp_path, monkeypatch, recwarn, max_pixels, limit, refused):
   path = str(tmp_path / "a.png")
   photo_files.write_photo(path, _photo())
@@ -537,15 +600,26 @@ def test_truncated_and_other_unreadable_files(tmp_path, extension):
 
 def test_every_extension_of_folders_can_be_written_or_is_only_read(tmp_path):
   written = [extension for extension in image_files.IMAGE_EXTENSIONS if photo_files.can_be_written(f"A{extension}")]
-  assert set(image_files.IMAGE_EXTENSIONS) - set(written) == {".gif", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".heic",
-                                                           ".heif", ".hif"}
+  assert set(image_files.IMAGE_EXTENSIONS) - set(written) == {
+    ".gif",
+    ".avif",
+    ".jp2",
+    ".j2k",
+    ".jpx",
+    ".jpf",
+    ".heic",
+    ".heif",
+    ".hif",
+  }
   for extension in written:
     for path in (str(tmp_path / ("a" + extension)), str(tmp_path / ("A" + extension.upper()))):
       image_files.check_writable_file(path)
       photo_files.write_photo(path, _photo())
       assert photo_files.read_photo(path).rgb.shape == (12, 17, 3)
   with pytest.raises(TypeError, match="uint8, alpha uint16"):
-    photo_files.write_photo(str(tmp_path / "b.png"), dataclasses.replace(_photo(True, has_alpha=True), rgb=_RGBA[..., :3]))
+    photo_files.write_photo(
+      str(tmp_path / "b.png"), dataclasses.replace(_photo(True, has_alpha=True), rgb=_RGBA[..., :3])
+    )
   assert not (tmp_path / "b.png").exists()
 
 
@@ -555,7 +629,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="cannot be written") as caught:
       photo_files.write_photo(str(tmp_path / name), wide)
     assert "\n" not in str(caught.value)
-  long_exif = {0x010f: tiff_fields.Field(2, b"x" * 70_000)}
+  long_exif = {0x010F: tiff_fields.Field(2, b"x" * 70_000)}
   blob = tiff_fields.header("<") + tiff_fields.serialize("<", long_exif)
   assert not list(tmp_path.iterdir())
   _, remark = _written(tmp_path, ".jpg", _photo(metadata=Metadata(exif=blob)))

@@ -57,8 +57,10 @@ def test_a_model_joins_by_a_line_of_the_sums(assets):
   assert bundled_models.model_folder("new", str(assets)) == str(assets / "new")
 
 
-@pytest.mark.parametrize("content, message", [
-    (None, "SHA256SUMS: cannot be read"), ("abc", "not what sha256sum writes"), ("", "does not name compact")])
+@pytest.mark.parametrize(
+  "content, message",
+  [(None, "SHA256SUMS: cannot be read"), ("abc", "not what sha256sum writes"), ("", "does not name compact")],
+)
 def test_sums_that_cannot_be_used(assets, content, message):
   sums = assets / bundled_models.SUMS_FILE
   sums.unlink() if content is None else sums.write_text(content)
@@ -68,8 +70,10 @@ def test_sums_that_cannot_be_used(assets, content, message):
 
 
 def test_checking_needs_no_tensorflow():
-  script = ("import sys; from z2i_tf.inference import bundled_models; bundled_models.check_models()\n"
-            "assert not {'tensorflow', 'numpy'} & set(sys.modules)")
+  script = (
+    "import sys; from z2i_tf.inference import bundled_models; bundled_models.check_models()\n"
+    "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
+  )
   subprocess.run([sys.executable, "-c", script], check=True)
 
 
@@ -78,4 +82,6 @@ def test_training_may_start_from_a_bundled_model():
   training_flags.define_initial_weights_flags(values)
   values(["z2i train", "--init_coarse=compact", "--init_sr=elsewhere"])
   assert training_flags.initial_weights(values) == {
-      "coarse": os.path.join(bundled_models.ASSETS, "compact"), "sr": "elsewhere"}
+    "coarse": os.path.join(bundled_models.ASSETS, "compact"),
+    "sr": "elsewhere",
+  }

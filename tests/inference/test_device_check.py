@@ -16,24 +16,29 @@ def _growing(monkeypatch):
   devices = {"GPU": ["first", "second"], "CPU": ["cpu"]}
   monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
   monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: growing.append((gpu, on)))
-  monkeypatch.setattr(tf.config.experimental, "get_device_details",
-                      lambda gpu: {"device_name": "Example 9"} if gpu == "first" else {})
+  monkeypatch.setattr(
+    tf.config.experimental, "get_device_details", lambda gpu: {"device_name": "Example 9"} if gpu == "first" else {}
+  )
   return growing
 
 
 def test_gpus_come_after_the_cpu_with_what_tensorflow_tells(monkeypatch, growing):
-  local = [types.SimpleNamespace(name=f"/device:{name}", memory_limit=limit)
-           for name, limit in (("CPU:0", 1), ("GPU:0", 7))]
+  local = [
+    types.SimpleNamespace(name=f"/device:{name}", memory_limit=limit) for name, limit in (("CPU:0", 1), ("GPU:0", 7))
+  ]
   monkeypatch.setattr(device_lib, "list_local_devices", lambda: local)
   assert device_check.list_devices() == [
-      device_check.Device("CPU:0", "", None), device_check.Device("GPU:0", "Example 9", 7),
-      device_check.Device("GPU:1", "", None)]
+    device_check.Device("CPU:0", "", None),
+    device_check.Device("GPU:0", "Example 9", 7),
+    device_check.Device("GPU:1", "", None),
+  ]
   assert growing == [("first", True), ("second", True)]
 
 
 def test_memory_that_is_not_told_is_none(monkeypatch, growing):
   def fail():
     raise RuntimeError("driver")
+
   monkeypatch.setattr(device_lib, "list_local_devices", fail)
   assert [device.memory for device in device_check.list_devices()] == [None] * 3
 

@@ -42,8 +42,15 @@ def _generator():
 @pytest.fixture(name="around_hole", scope="module")
 def _around_hole(generator):
   """A graph without tiles, traced once for images of any size: (image, mask, max_scores) -> stages."""
-  @tf.function(autograph=False, input_signature=[
-      tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([], tf.int32)])
+
+  @tf.function(
+    autograph=False,
+    input_signature=[
+      tf.TensorSpec([None, None, None, 3]),
+      tf.TensorSpec([None, None, None, 1]),
+      tf.TensorSpec([], tf.int32),
+    ],
+  )
   def run(image, mask, max_scores):
     return generator(image, mask, Limits(None, max_scores), whole=False)
 
@@ -70,13 +77,14 @@ def _keras(model, image, mask):
 
 
 def _padded(*images):
-  return [np.pad(image, [(0, 0), (0, -image.shape[1] % 8), (0, -image.shape[2] % 8), (0, 0)], "reflect")
-          for image in images]
+  return [
+    np.pad(image, [(0, 0), (0, -image.shape[1] % 8), (0, -image.shape[2] % 8), (0, 0)], "reflect") for image in images
+  ]
 
 
 def _cropped(stages, height, width):
   zooms = {name: 2 if name in (conventions.ZOOMED, conventions.REFINED) else 1 for name in stages}
-  return {name: stage[:, :zooms[name] * height, :zooms[name] * width] for name, stage in stages.items()}
+  return {name: stage[:, : zooms[name] * height, : zooms[name] * width] for name, stage in stages.items()}
 
 
 def _assert_equal(actual, expected, names):
@@ -97,12 +105,12 @@ def test_every_stage_matches_the_recording(generator, limits):
 # Sides of the image, the hole, and how many levels are evaluated at listed pixels: of the coarse network's two and the
 # refinement network's three.
 _HOLES = {
-    "specks": (64, 96, [np.s_[30, 40], np.s_[31:33, 44], np.s_[24, 43]], 5),
-    "corners": (64, 96, [np.s_[0, 0], np.s_[-1, -1]], 5),
-    "other corners": (64, 96, [np.s_[:3, -4:], np.s_[-2:, :3]], 5),
-    "borders": (64, 96, [np.s_[37:40, :2], np.s_[-1, 40]], 5),
-    "most": (32, 40, [np.s_[:, 4:], np.s_[5:, :]], 0),
-    "all but one": (32, 40, [np.s_[:31], np.s_[:, 1:]], 0),
+  "specks": (64, 96, [np.s_[30, 40], np.s_[31:33, 44], np.s_[24, 43]], 5),
+  "corners": (64, 96, [np.s_[0, 0], np.s_[-1, -1]], 5),
+  "other corners": (64, 96, [np.s_[:3, -4:], np.s_[-2:, :3]], 5),
+  "borders": (64, 96, [np.s_[37:40, :2], np.s_[-1, 40]], 5),
+  "most": (32, 40, [np.s_[:, 4:], np.s_[5:, :]], 0),
+  "all but one": (32, 40, [np.s_[:31], np.s_[:, 1:]], 0),
 }
 
 
@@ -133,8 +141,9 @@ def test_within_tight_bounds_it_is_the_same(generator, around_hole, name, monkey
 def test_the_smallest_tiles_have_the_halo_that_each_piece_needs(model, generator):
   """So narrow an image that all levels, down to the bottleneck, have several tiles."""
   image, mask = _image(16, 160), _mask(16, 160, np.s_[4:11, 30:90])
-  _assert_equal(_numpy(generator(image, mask, Limits(tf.constant(1), 2**24), whole=True)),
-                _keras(model, image, mask), _STAGES)
+  _assert_equal(
+    _numpy(generator(image, mask, Limits(tf.constant(1), 2**24), whole=True)), _keras(model, image, mask), _STAGES
+  )
 
 
 def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
@@ -154,12 +163,20 @@ def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
     assert np.abs(found[place] - everywhere[place[1:]]).max() < 1e-6 * np.abs(everywhere).max()
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (lambda arrays: arrays.pop("refine/bn19/var"), "somewhere has no array refine/bn19/var"),
-    (lambda arrays: arrays.update({"coarse/conv18/bias": 0}),
-     "somewhere has an array with no place.* coarse/conv18/bias"),
-    (lambda arrays: arrays.update({"sr/conv09/kernel": np.zeros((3, 3, 8, 12))}),
-     r"somewhere: sr/conv09/kernel has shape \(3, 3, 8, 12\), the model needs \(3, 3, 8, 32\)")])
+    (
+      lambda arrays: arrays.update({"coarse/conv18/bias": 0}),
+      "somewhere has an array with no place.* coarse/conv18/bias",
+    ),
+    (
+      lambda arrays: arrays.update({"sr/conv09/kernel": np.zeros((3, 3, 8, 12))}),
+      r"somewhere: sr/conv09/kernel has shape \(3, 3, 8, 12\), the model needs \(3, 3, 8, 32\)",
+    ),
+  ],
+)
 def test_arrays_that_are_not_the_model_s_are_refused(change, message):
   arrays = recordings.load("inference")
   change(arrays)
@@ -195,7 +212,7 @@ def test_every_zoom_and_scale(model, zoom, scale, monkeypatch):
 
 @pytest.mark.parametrize("height, width", [(16, 16), (19, 30), (41, 9), (5, 33), (1, 17), (2, 1)])
 def test_any_size_is_padded_by_reflection(model, generator, around_hole, height, width):
-  image, mask = _image(height, width), _mask(height, width, np.s_[height // 2:, width // 2:width // 2 + 3])
+  image, mask = _image(height, width), _mask(height, width, np.s_[height // 2 :, width // 2 : width // 2 + 3])
   expected = _cropped(_keras(model, *_padded(image, mask)), height, width)
   _assert_equal(around_hole(image, mask), expected, _ALWAYS)
   if height == 19:
@@ -209,7 +226,7 @@ def test_examples_do_not_see_each_other(model, around_hole, max_scores):
   together = around_hole(image, mask, max_scores)
   _assert_equal(together, _cropped(_keras(model, *_padded(image, mask)), 33, 64), _ALWAYS)
   for example in range(3):  # The last one has no hole.
-    alone = around_hole(image[example:example + 1], mask[example:example + 1], max_scores)
+    alone = around_hole(image[example : example + 1], mask[example : example + 1], max_scores)
     np.testing.assert_allclose(alone["result"][0], together["result"][example], rtol=0, atol=1e-5)
     np.testing.assert_array_equal(alone[ATTENTION_SOURCES][0], together[ATTENTION_SOURCES][example])
   np.testing.assert_array_equal(together["result"][2], image[2])
@@ -218,8 +235,9 @@ def test_examples_do_not_see_each_other(model, around_hole, max_scores):
 def test_bfloat16_is_above_45_db(generator):
   recorded = recordings.load("inference")
   exact, short = (
-      chosen(recorded["lr"], recorded["mask"], _FREE, whole=False)["result"].numpy()
-      for chosen in (generator, Generator(ModelConfig(width=8), recorded, "bfloat16")))
+    chosen(recorded["lr"], recorded["mask"], _FREE, whole=False)["result"].numpy()
+    for chosen in (generator, Generator(ModelConfig(width=8), recorded, "bfloat16"))
+  )
   assert exact.dtype == short.dtype == np.float32
   hole = recorded["mask"][..., 0] == 1
   assert 0 < ((exact - short)[hole] ** 2).mean() < 10**-4.5

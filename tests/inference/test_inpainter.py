@@ -18,6 +18,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 class _Mean:
   """Stands in for the networks: fills with the mean of the known colours."""
+
   model_config = ModelConfig(width=8)
   precision = "float32"
   max_thickness_px = 40.0
@@ -45,17 +46,17 @@ def _case():
   image = np.random.default_rng(0).integers(30, 220, (40, 48, 3), np.uint8)
   mask = np.zeros((40, 48), bool)
   mask[10:22, 12:30] = True
-  return image, mask, inference.Inpainter(_Mean())(image, mask)
+  return image, mask, inference.PhotoInpainter(_Mean())(image, mask)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_the_path_of_arrays_is_the_same_bit_for_bit(inpainter, case, dtype):
   image, mask = case[0].astype(dtype) * dtype(np.iinfo(dtype).max // 255), case[1]
-  expected = inference.Inpainter(_Mean())(image, mask)
+  expected = inference.PhotoInpainter(_Mean())(image, mask)
   for same in (mask, mask.astype(np.uint8), mask * np.uint8(255), mask.astype(float), mask[..., np.newaxis] * 7):
     np.testing.assert_array_equal(inpainter(image, same), expected)
   assert inpainter(image, mask).dtype == dtype
-  native = inference.Inpainter(_Mean())(image, mask, native=True)
+  native = inference.PhotoInpainter(_Mean())(image, mask, native=True)
   np.testing.assert_array_equal(inpainter(image, mask, native=True), native)
 
 
@@ -64,17 +65,37 @@ def test_paths_pil_images_and_arrays_give_the_same(inpainter, case, tmp_path):
   Image.fromarray(image).save(tmp_path / "image.png")
   Image.fromarray(mask * np.uint8(255)).save(tmp_path / "mask.png")
   images = [image, Image.fromarray(image), tmp_path / "image.png", str(tmp_path / "image.png")]
-  masks = [mask, Image.fromarray(mask), Image.fromarray(mask * np.uint8(255)), tmp_path / "mask.png",
-           np.repeat(mask[..., np.newaxis], 3, axis=2), np.repeat(mask[..., np.newaxis] * 1.0, 3, axis=2)]
+  masks = [
+    mask,
+    Image.fromarray(mask),
+    Image.fromarray(mask * np.uint8(255)),
+    tmp_path / "mask.png",
+    np.repeat(mask[..., np.newaxis], 3, axis=2),
+    np.repeat(mask[..., np.newaxis] * 1.0, 3, axis=2),
+  ]
   for given, same in [*((given, mask) for given in images), *((image, same) for same in masks)]:
     result = inpainter(given, same)
     assert isinstance(result, Image.Image if isinstance(given, Image.Image) else np.ndarray)
     np.testing.assert_array_equal(np.asarray(result), expected)
 
 
-@pytest.mark.parametrize("mode, result_mode", [
-    ("1", "L"), ("L", "L"), ("LA", "LA"), ("P", "RGB"), ("RGB", "RGB"), ("RGBA", "RGBA"), ("CMYK", "RGB"),
-    ("YCbCr", "RGB"), ("I", "I"), ("I;16", "I;16"), ("I;16B", "I;16B"), ("F", "F")])
+@pytest.mark.parametrize(
+  "mode, result_mode",
+  [
+    ("1", "L"),
+    ("L", "L"),
+    ("LA", "LA"),
+    ("P", "RGB"),
+    ("RGB", "RGB"),
+    ("RGBA", "RGBA"),
+    ("CMYK", "RGB"),
+    ("YCbCr", "RGB"),
+    ("I", "I"),
+    ("I;16", "I;16"),
+    ("I;16B", "I;16B"),
+    ("F", "F"),
+  ],
+)
 def test_modes_of_pil_images(inpainter, case, mode, result_mode):
   source, mask = Image.fromarray(case[0]), case[1]
   if mode == "F":
@@ -181,17 +202,21 @@ def test_a_batch_is_filled_image_by_image(inpainter, case):
 
 def test_a_batch_is_checked_before_anything_is_filled(inpainter, case, monkeypatch):
   image, mask, _ = case
-  monkeypatch.setattr(inference.Inpainter, "__call__", lambda *_: pytest.fail("filled"))
+  monkeypatch.setattr(inference.PhotoInpainter, "__call__", lambda *_: pytest.fail("filled"))
   for images, masks, message in (
-      ([image, image], [mask], "images and masks: 2 and 1"), ("photo.png", "mask.png", "images: one image"),
-      ([image, image], [mask, mask & False], r"masks\[1\]: the mask is empty"),
-      ([image, image[None]], mask, r"images\[1\]: must be a path"),
-      ([image, image / 2], mask, r"images\[1\]: floats must be in \[0, 1\]")):
+    ([image, image], [mask], "images and masks: 2 and 1"),
+    ("photo.png", "mask.png", "images: one image"),
+    ([image, image], [mask, mask & False], r"masks\[1\]: the mask is empty"),
+    ([image, image[None]], mask, r"images\[1\]: must be a path"),
+    ([image, image / 2], mask, r"images\[1\]: floats must be in \[0, 1\]"),
+  ):
     with pytest.raises(InputError, match=message):
       inpainter.fill_batch(images, masks)
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (lambda image, mask: (image.astype(np.int64), mask), "^image: must be a path, a PIL image, or an array"),
     (lambda image, mask: ([[1], [2, 3]], mask), "^image: not an array"),
     (lambda image, mask: (image.astype(float), mask), r"^image: floats must be in \[0, 1\], and are from 30 to 219"),
@@ -206,7 +231,8 @@ def test_a_batch_is_checked_before_anything_is_filled(inpainter, case, monkeypat
     (lambda image, mask: (image, mask | True), "^mask: the mask covers everything"),
     (lambda image, mask: (image, image), "^mask: ambiguous as a mask"),
     (lambda image, mask: (image, image / 50), r"^mask: floats must be in \[0, 1\]"),
-])
+  ],
+)
 def test_unusable_arguments_are_refused_by_their_names(inpainter, case, change, message):
   with pytest.raises(InputError, match=message) as caught:
     inpainter(*change(*case[:2]))
@@ -235,7 +261,7 @@ def test_other_methods_take_the_same_kinds(inpainter, case, tmp_path):
   for given in (tmp_path / "image.png", Image.fromarray(image), image):
     plan = inpainter.plan(given, Image.fromarray(mask))
     assert len(plan) == 1 and inpainter.remark(mask, plan) == ""
-    patch, = inpainter.patches(given, Image.fromarray(mask), plan=plan)
+    (patch,) = inpainter.patches(given, Image.fromarray(mask), plan=plan)
     np.testing.assert_array_equal(patch.pixels, expected[patch.box])
     assert inpainter.stages(given, mask)["result"].shape == (40, 48, 3)
 
@@ -243,24 +269,29 @@ def test_other_methods_take_the_same_kinds(inpainter, case, tmp_path):
 def test_short_names_of_precisions_and_what_an_inpainter_is_called():
   for precision, full_name in (("bf16", "bfloat16"), ("fp32", "float32"), (None, "float32")):
     assert repr(z2i_tf.Inpainter.load(precision=precision)) == (
-        f"Inpainter(model='compact', precision='{full_name}', zoom='sr', scale=2, width=32, max_thickness_px=56.0)")
+      f"Inpainter(model='compact', precision='{full_name}', zoom='sr', scale=2, width=32, max_thickness_px=56.0)"
+    )
   assert repr(z2i_tf.Inpainter(_Mean())).startswith("Inpainter(precision='float32', zoom=")
 
 
 def test_bf16_fills_nearly_as_float32_does(case):
   image, mask, _ = case
-  results = [z2i_tf.Inpainter.load(precision=precision)(image, mask, native=True).astype(int)
-             for precision in ("bf16", "fp32")]
+  results = [
+    z2i_tf.Inpainter.load(precision=precision)(image, mask, native=True).astype(int) for precision in ("bf16", "fp32")
+  ]
   difference = np.abs(results[0] - results[1])
   assert 0 < difference.max() < 16
 
 
 def test_first_use_prints_nothing():
   environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-  script = ("import os, z2i_tf\n"
-            "inpainter = z2i_tf.Inpainter.load()\n"
-            "inpainter('data/images/coffee.jpg', 'data/masks/coffee.png')\n"
-            "assert not [name for name in os.environ if name.startswith('TF_CPP')]\n")
-  done = subprocess.run([sys.executable, "-c", script], cwd=_ROOT, env=environment, capture_output=True, text=True,
-                        check=False)
+  script = (
+    "import os, z2i_tf\n"
+    "inpainter = z2i_tf.Inpainter.load()\n"
+    "inpainter('data/images/coffee.jpg', 'data/masks/coffee.png')\n"
+    "assert not [name for name in os.environ if name.startswith('TF_CPP')]\n"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", script], cwd=_ROOT, env=environment, capture_output=True, text=True, check=False
+  )
   assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -32,15 +32,16 @@ def _case(height, width, seed=0):
   rng = np.random.default_rng(seed)
   image = rng.integers(0, 256, (height, width, 3), np.uint8)
   mask = np.zeros((height, width), np.uint8)
-  mask[height // 4:height // 2 + 1, width // 4:width // 2 + 1] = 1
+  mask[height // 4 : height // 2 + 1, width // 4 : width // 2 + 1] = 1
   return image, mask
 
 
 def test_is_the_model_rounded(recorded):
   model, inpainter = recorded
   image, mask = _case(24, 32)
-  expected = model({"image_lr": image[None].astype(np.float32) / 255,
-                    "mask_lr": mask[None, ..., None].astype(np.float32)})["result"][0]
+  expected = model(
+    {"image_lr": image[None].astype(np.float32) / 255, "mask_lr": mask[None, ..., None].astype(np.float32)}
+  )["result"][0]
   expected = np.rint(np.asarray(expected) * 255)
   result = inpainter(image, mask, native=True)
   assert np.abs(result.astype(int) - expected).max() <= 1
@@ -74,8 +75,14 @@ def test_stages_have_the_image_s_size_or_the_zoomed_one(recorded):
   image, mask = _case(18, 25)
   stages = recorded[1].stages(image, mask)
   shapes = {name: stage.shape for name, stage in stages.items()}
-  assert shapes == {"coarse": (18, 25, 3), "zoomed": (36, 50, 3), "refined": (36, 50, 3),
-                    "zoomed_out": (18, 25, 3), "result": (18, 25, 3), "attention_sources": (6, 8)}
+  assert shapes == {
+    "coarse": (18, 25, 3),
+    "zoomed": (36, 50, 3),
+    "refined": (36, 50, 3),
+    "zoomed_out": (18, 25, 3),
+    "result": (18, 25, 3),
+    "attention_sources": (6, 8),
+  }
   result = recorded[1](image, mask, native=True)
   filled = np.rint(255 * stages["result"])[mask == 1]
   assert np.abs(filled - result[mask == 1]).max() <= 1
@@ -87,6 +94,7 @@ class _Fake:
   Attributes:
     calls: (images, holes) of every call.
   """
+
   model_config = ModelConfig()
   precision = "float32"
   max_thickness_px = 40.0
@@ -113,13 +121,13 @@ def _photograph(height=700, width=900, seed=0):
   rows, columns = np.mgrid[:height, :width]
   smooth = np.stack([60 + rows / 10, 90 + columns / 12, 150 - rows / 12], axis=-1)
   image = np.clip(smooth + rng.normal(0, 8, (height, width, 1)), 0, 255).astype(np.uint8)
-  mask = ((rows - height // 2)**2 + (columns - width // 2)**2 < 90**2).astype(np.uint8)
+  mask = ((rows - height // 2) ** 2 + (columns - width // 2) ** 2 < 90**2).astype(np.uint8)
   return image, mask
 
 
 def test_a_large_hole_is_seen_small_and_filled_with_texture(bundled):
   image, mask = _photograph()
-  piece, = bundled.plan(image, mask)
+  (piece,) = bundled.plan(image, mask)
   assert piece.thickness_px > 150 and piece.halvings >= 2
   smooth, textured = (bundled(image, mask, detail=detail).astype(float) for detail in ("none", "auto"))
   inside = mask == 1
@@ -163,8 +171,10 @@ def test_pieces_see_what_pieces_before_have_filled():
 def test_values_of_any_offset_and_range_are_filled_alike(bundled):
   image, mask = _photograph(200, 260)
   small = (image // 8).astype(np.uint16)
-  results = [bundled(values.astype(np.uint16), mask).astype(float) for values in (
-      small, small + 1000, small * 100, small * 100 + 7000)]
+  results = [
+    bundled(values.astype(np.uint16), mask).astype(float)
+    for values in (small, small + 1000, small * 100, small * 100 + 7000)
+  ]
   assert np.abs(results[1] - 1000 - results[0]).max() <= 1
   for scaled, offset in ((results[2], 0), (results[3], 7000)):
     assert np.abs((scaled - offset) / 100 - results[0]).max() <= 1.5
@@ -173,8 +183,14 @@ def test_values_of_any_offset_and_range_are_filled_alike(bundled):
 
 
 def test_a_flat_image_is_filled_flat_at_all_borders_and_corners(bundled):
-  for rows, columns in ((np.s_[:16], np.s_[:]), (np.s_[-16:], np.s_[:]), (np.s_[:], np.s_[:16]),
-                        (np.s_[:], np.s_[-16:]), (np.s_[:48], np.s_[:48]), (np.s_[-48:], np.s_[-48:])):
+  for rows, columns in (
+    (np.s_[:16], np.s_[:]),
+    (np.s_[-16:], np.s_[:]),
+    (np.s_[:], np.s_[:16]),
+    (np.s_[:], np.s_[-16:]),
+    (np.s_[:48], np.s_[:48]),
+    (np.s_[-48:], np.s_[-48:]),
+  ):
     image, mask = np.full((160, 200, 3), (150, 190, 230), np.uint8), np.zeros((160, 200), np.uint8)
     mask[rows, columns] = 1
     assert np.abs(bundled(image, mask).astype(int) - image).max() <= 6
@@ -205,8 +221,11 @@ def test_16_bits_stay_16_bits(recorded):
   assert deep.dtype == np.uint16 and (deep[mask == 1] % 257 != 0).any()
 
 
-@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM"),
-                                   cv2.error("OpenCV: Insufficient memory")], ids=["Python", "TensorFlow", "OpenCV"])
+@pytest.mark.parametrize(
+  "error",
+  [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM"), cv2.error("OpenCV: Insufficient memory")],
+  ids=["Python", "TensorFlow", "OpenCV"],
+)
 def test_out_of_memory_is_one_line(error):
   if isinstance(error, cv2.error):
     error.code = cv2.Error.StsNoMem
@@ -219,6 +238,7 @@ def test_out_of_memory_is_one_line(error):
 
 def test_the_bundled_model_fills_better_than_the_mean_of_the_known(bundled):
   from z2i_tf.images import image_files
+
   image, mask = image_files.read_rgb("data/images/coffee.jpg"), image_files.read_mask("data/masks/coffee.png")
   result = bundled(image, mask)[mask == 1].astype(float)
   original = image[mask == 1].astype(float)
@@ -227,17 +247,20 @@ def test_the_bundled_model_fills_better_than_the_mean_of_the_known(bundled):
   assert ((result - original) ** 2).mean() < 0.6 * ((mean - original) ** 2).mean()
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (lambda image, mask: (image[..., 0], mask), "must be .H, W, 3. uint8"),
     (lambda image, mask: (image / 255.0, mask), "must be .H, W, 3. uint8"),
     (lambda image, mask: (image, mask[:-1]), "16x24.*15x24.*differ in size"),
     (lambda image, mask: (image, mask * 0), "empty"),
     (lambda image, mask: (image, mask * 0 + 1), "covers everything"),
     (lambda image, mask: (image, mask * np.arange(24, dtype=np.uint8)), "two values"),
-])
+  ],
+)
 def test_unusable_arguments_are_refused(recorded, change, message):
   with pytest.raises(InputError, match=message):
-    inference.Inpainter.__call__(recorded[1], *change(*_case(16, 24)))
+    inference.PhotoInpainter.__call__(recorded[1], *change(*_case(16, 24)))
 
 
 def test_an_unknown_detail_is_refused(recorded):

@@ -31,12 +31,20 @@ def _all_but(shape, *known):
 
 
 _HOLES = {
-    "scratch": _scratch(), "disc": _disc((1400, 2000), (900, 700), 300), "specks": _specks(),
-    "corner": _disc((400, 300), (0, 0), 90), "one pixel": _disc((50, 40), (20, 30), 0),
-    "all but a pixel": _all_but((90, 70), 3, 5), "all but a row": _all_but((600, 500), 0),
-    "rings": sum((cv2.circle(np.zeros((900, 900), np.uint8), (450, 450), radius, 1, 3) for radius in (40, 200, 400)),
-                 np.zeros((900, 900), np.uint8)),
-    "a rectangle": np.pad(np.ones((200, 100), np.uint8), 60), "row": _all_but((1, 9), 0, 4)}
+  "scratch": _scratch(),
+  "disc": _disc((1400, 2000), (900, 700), 300),
+  "specks": _specks(),
+  "corner": _disc((400, 300), (0, 0), 90),
+  "one pixel": _disc((50, 40), (20, 30), 0),
+  "all but a pixel": _all_but((90, 70), 3, 5),
+  "all but a row": _all_but((600, 500), 0),
+  "rings": sum(
+    (cv2.circle(np.zeros((900, 900), np.uint8), (450, 450), radius, 1, 3) for radius in (40, 200, 400)),
+    np.zeros((900, 900), np.uint8),
+  ),
+  "a rectangle": np.pad(np.ones((200, 100), np.uint8), 60),
+  "row": _all_but((1, 9), 0, 4),
+}
 
 
 @pytest.mark.parametrize("name", _HOLES)
@@ -57,14 +65,14 @@ def test_cores_cover_the_hole_inside_crops_inside_the_image(name):
 @pytest.mark.parametrize("name", ["disc", "corner", "a rectangle", "all but a row", "row"])
 def test_thickness_is_twice_the_largest_distance_and_decides_the_scale(name):
   hole = _HOLES[name].astype(bool)
-  piece, = pieces.divide(hole, _LIMIT_PX)
+  (piece,) = pieces.divide(hole, _LIMIT_PX)
   known = np.argwhere(~hole)
   rows, columns = np.nonzero(hole)
   some = np.random.default_rng(0).permutation(len(rows))[:200]
-  nearest = [np.sqrt(((known - (rows[number], columns[number]))**2).sum(axis=1).min()) for number in some]
+  nearest = [np.sqrt(((known - (rows[number], columns[number])) ** 2).sum(axis=1).min()) for number in some]
   assert piece.thickness_px >= 2 * max(nearest) * 0.97  # OpenCV's distances are within 2%.
   assert piece.thickness_px / 2**piece.halvings <= _LIMIT_PX
-  assert piece.halvings == 0 or piece.thickness_px / 2**(piece.halvings - 1) > _LIMIT_PX
+  assert piece.halvings == 0 or piece.thickness_px / 2 ** (piece.halvings - 1) > _LIMIT_PX
 
 
 def test_a_scratch_across_a_photograph_is_filled_in_small_crops_along_it():

@@ -46,7 +46,7 @@ def test_the_networks_see_the_halved_crop_and_known_pixels_come_back():
   for halvings, seen in ((0, (101, 90)), (1, (51, 45)), (2, (26, 23))):
     networks = _Networks()
     result = pyramid.fill(networks, image, hole, halvings)
-    (small, small_hole), = networks.seen
+    ((small, small_hole),) = networks.seen
     assert small.shape == (*seen, 3) and small_hole.shape == seen
     np.testing.assert_allclose(small_hole.mean(), hole.mean(), rtol=0.1)
     np.testing.assert_array_equal(result[~hole], image[~hole])

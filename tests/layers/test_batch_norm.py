@@ -37,8 +37,13 @@ def _run(strategy, layer_class, x, weights, d_outputs, **kwargs):
   dataset = tf.data.Dataset.from_tensor_slices((x, d_outputs)).batch(len(x))
   results = strategy.run(call, args=next(iter(strategy.experimental_distribute_dataset(dataset))))
   outputs, d_x, d_gamma, d_beta = (strategy.experimental_local_results(result) for result in results)
-  return {"outputs": np.concatenate(outputs), "d_x": np.concatenate(d_x), "d_gamma": sum(np.array(d_gamma)),
-          "d_beta": sum(np.array(d_beta)), "weights": np.array(layer.get_weights())}
+  return {
+    "outputs": np.concatenate(outputs),
+    "d_x": np.concatenate(d_x),
+    "d_gamma": sum(np.array(d_gamma)),
+    "d_beta": sum(np.array(d_beta)),
+    "weights": np.array(layer.get_weights()),
+  }
 
 
 def test_battery():
@@ -56,11 +61,16 @@ def test_values_gradients_and_moving_statistics_are_those_of_the_formula(replica
     tape.watch([wide, gamma, beta])
     mean, variance = tf.nn.moments(wide, [0, 1, 2])
     outputs = (wide - mean) / tf.sqrt(variance + _EPSILON) * gamma + beta
-  expected = dict(zip(("d_x", "d_gamma", "d_beta"),
-                      tape.gradient(outputs, [wide, gamma, beta], tf.constant(d_outputs, tf.float64))))
+  expected = dict(
+    zip(("d_x", "d_gamma", "d_beta"), tape.gradient(outputs, [wide, gamma, beta], tf.constant(d_outputs, tf.float64)))
+  )
   expected["outputs"] = outputs
-  expected["weights"] = [gamma, beta, _MOMENTUM * moving_mean + (1 - _MOMENTUM) * mean,
-                         _MOMENTUM * moving_variance + (1 - _MOMENTUM) * variance]
+  expected["weights"] = [
+    gamma,
+    beta,
+    _MOMENTUM * moving_mean + (1 - _MOMENTUM) * mean,
+    _MOMENTUM * moving_variance + (1 - _MOMENTUM) * variance,
+  ]
   for name, value in expected.items():
     np.testing.assert_allclose(ours[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
@@ -139,9 +149,13 @@ def test_with_frozen_statistics_training_is_inference_and_trains_gamma_and_beta(
   gamma, _, mean, variance = weights
   np.testing.assert_allclose(d_x, d_outputs * gamma / np.sqrt(variance + _EPSILON), rtol=tolerance, atol=tolerance)
   x = x.numpy()
-  np.testing.assert_allclose(d_beta, d_outputs.sum((0, 1, 2)), rtol=tolerance, atol=tolerance * x.size ** 0.5)
-  np.testing.assert_allclose(d_gamma, (d_outputs * (x - mean) / np.sqrt(variance + _EPSILON)).sum((0, 1, 2)),
-                             rtol=tolerance, atol=tolerance * x.size ** 0.5)
+  np.testing.assert_allclose(d_beta, d_outputs.sum((0, 1, 2)), rtol=tolerance, atol=tolerance * x.size**0.5)
+  np.testing.assert_allclose(
+    d_gamma,
+    (d_outputs * (x - mean) / np.sqrt(variance + _EPSILON)).sum((0, 1, 2)),
+    rtol=tolerance,
+    atol=tolerance * x.size**0.5,
+  )
   np.testing.assert_array_equal(layer.get_weights()[2:], weights[2:])
 
 
@@ -153,8 +167,9 @@ def test_with_frozen_statistics_two_replicas_do_what_one_does(two_devices):
 
   x, weights, d_outputs = _case()
   x[:2] += 3.0  # Each replica's own statistics would be others than those of both.
-  alone, shared = (_run(strategy, frozen, x, weights, d_outputs) for strategy in (
-      tf.distribute.get_strategy(), two_devices))
+  alone, shared = (
+    _run(strategy, frozen, x, weights, d_outputs) for strategy in (tf.distribute.get_strategy(), two_devices)
+  )
   for name, value in alone.items():
     np.testing.assert_allclose(shared[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
   np.testing.assert_array_equal(shared["weights"], weights)

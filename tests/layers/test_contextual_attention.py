@@ -21,7 +21,7 @@ def _attention_by_loops(features, mask, scale=10.0):
   height, width, channels = features.shape
   count = height * width
   padded = np.pad(features.astype(float), [(1, 1), (1, 1), (0, 0)])
-  patches = np.array([padded[y:y + 3, x:x + 3].ravel() for y in range(height) for x in range(width)])
+  patches = np.array([padded[y : y + 3, x : x + 3].ravel() for y in range(height) for x in range(width)])
   queries = [patch / max(np.linalg.norm(patch), 1e-9) for patch in patches]
   scores = np.array([[query @ key for key in patches] for query in queries])
 
@@ -38,7 +38,7 @@ def _attention_by_loops(features, mask, scale=10.0):
   scores = propagate(list(range(count)))
   scores = propagate([y * width + x for x in range(width) for y in range(height)])
   near = np.pad(mask[..., 0], 1)
-  known = np.array([near[y:y + 3, x:x + 3].max() == 0 for y in range(height) for x in range(width)])
+  known = np.array([near[y : y + 3, x : x + 3].max() == 0 for y in range(height) for x in range(width)])
   weights = np.exp(scale * (scores - scores.max(axis=1, keepdims=True))) * known
   return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
 
@@ -47,7 +47,8 @@ def test_matches_recorded_attention_and_result():
   recorded = recordings.load("attention")
   layer = ContextualAttention()
   recordings.assert_matches(
-      layer.attention_map(recorded["features_small"], recorded["mask_small"]), recorded["attention"])
+    layer.attention_map(recorded["features_small"], recorded["mask_small"]), recorded["attention"]
+  )
   recordings.assert_matches(layer([recorded["features"], recorded["mask"]]), recorded["applied"])
 
 
@@ -57,8 +58,7 @@ def test_map_matches_loops_on_rectangles(height, width):
   features, mask = features * 0.2, np.roll(mask, 1, axis=1)
   attention = ContextualAttention().attention_map(features, mask).numpy()
   for example in range(2):
-    np.testing.assert_allclose(
-        attention[example], _attention_by_loops(features[example], mask[example]), atol=1e-5)
+    np.testing.assert_allclose(attention[example], _attention_by_loops(features[example], mask[example]), atol=1e-5)
 
 
 def test_battery():
@@ -70,8 +70,9 @@ def test_graph_agrees_and_known_positions_pass():
   features, mask = _random_case(8, 12)
   layer = ContextualAttention()
   eager = layer([features, mask]).numpy()
-  graph = tf.function(layer, input_signature=[[tf.TensorSpec([None, None, None, 3]),
-                                               tf.TensorSpec([None, None, None, 1])]])
+  graph = tf.function(
+    layer, input_signature=[[tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, None, None, 1])]]
+  )
   np.testing.assert_allclose(graph([features, mask]), eager, atol=1e-5)
   np.testing.assert_array_equal(np.where(mask == 0, eager, 0), np.where(mask == 0, features, 0))
   assert not np.allclose(eager, features)
@@ -82,7 +83,7 @@ def test_examples_do_not_see_each_other():
   layer = ContextualAttention()
   together = layer([features, mask])
   for example in range(2):
-    alone = layer([features[example:example + 1], mask[example:example + 1]])
+    alone = layer([features[example : example + 1], mask[example : example + 1]])
     np.testing.assert_allclose(together[example], alone[0], atol=1e-6)
 
 
@@ -122,7 +123,9 @@ def test_gradient_is_that_of_patches():
 
   def by_patches(features):
     padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    patches = tf.reshape(tf.stack([padded[:, y:y + 6, x:x + 8] for y in range(3) for x in range(3)], -1), [2, 48, -1])
+    patches = tf.reshape(
+      tf.stack([padded[:, y : y + 6, x : x + 8] for y in range(3) for x in range(3)], -1), [2, 48, -1]
+    )
     scores = tf.matmul(patches / tf.norm(patches, axis=-1, keepdims=True), patches, transpose_b=True)
     for rows, columns in ((6, 8), (8, 6)):  # The 3x3 identity as a convolution, in either order.
       scores = tf.nn.conv2d(scores[..., tf.newaxis], identity, 1, "SAME")

@@ -11,15 +11,15 @@ from z2i_tf.layers.hole_attention import attend_hole
 _HUGE = 2**30
 # Rectangles of a (16, 24) image: all borders and corners (row ends wrap), inside, two at once, odd positions.
 _HOLES = {
-    "inside": [np.s_[5:9, 7:14]],
-    "top left": [np.s_[:5, :3]],
-    "top right": [np.s_[:3, -5:]],
-    "bottom left": [np.s_[-3:, :4]],
-    "bottom right": [np.s_[-4:, -3:]],
-    "left and right": [np.s_[6:10, :3], np.s_[7:12, -3:]],
-    "top and bottom": [np.s_[:2, 9:13], np.s_[-2:, 11:14]],
-    "one pixel": [np.s_[5, 7]],
-    "most": [np.s_[:, :18]],
+  "inside": [np.s_[5:9, 7:14]],
+  "top left": [np.s_[:5, :3]],
+  "top right": [np.s_[:3, -5:]],
+  "bottom left": [np.s_[-3:, :4]],
+  "bottom right": [np.s_[-4:, -3:]],
+  "left and right": [np.s_[6:10, :3], np.s_[7:12, -3:]],
+  "top and bottom": [np.s_[:2, 9:13], np.s_[-2:, 11:14]],
+  "one pixel": [np.s_[5, 7]],
+  "most": [np.s_[:, :18]],
 }
 
 
@@ -41,8 +41,11 @@ def _assert_near(actual, expected):
 
 
 def _map(features, mask):
-  return ContextualAttention().attention_map(
-      image_ops.downscale_nearest(features, 2), image_ops.downscale_nearest(mask, 2)).numpy()
+  return (
+    ContextualAttention()
+    .attention_map(image_ops.downscale_nearest(features, 2), image_ops.downscale_nearest(mask, 2))
+    .numpy()
+  )
 
 
 @pytest.mark.parametrize("name", _HOLES)
@@ -67,7 +70,7 @@ def test_equals_the_full_computation(name, max_scores):
 @pytest.mark.parametrize("height, width, max_scores", [(2, 30, 1), (30, 2, 500), (10, 10, 3000), (16, 6, 9 * 24 * 2)])
 def test_equals_it_on_narrow_and_square_images(height, width, max_scores):
   features = _features(height, width) / 2
-  mask = _mask([np.s_[:height // 3 + 1, :width // 3 + 1]], height=height, width=width)
+  mask = _mask([np.s_[: height // 3 + 1, : width // 3 + 1]], height=height, width=width)
   expected = ContextualAttention()([features, mask]).numpy()
   assert np.abs(expected[mask[..., 0] == 1]).max() > 0.005
   _assert_near(attend_hole(features, mask, max_scores)[0], expected)
@@ -78,8 +81,15 @@ def test_every_example_has_its_own_hole_and_graphs_agree():
   features = _features(batch=5)
   mask = _mask(_HOLES["left and right"], [], [np.s_[:, :]], [np.s_[2:, :], np.s_[:, 2:]], [np.s_[4, 7]])
   expected = ContextualAttention()([features, mask]).numpy()
-  graph = tf.function(attend_hole, autograph=False, input_signature=[
-      tf.TensorSpec([None, None, None, 5]), tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([], tf.int32)])
+  graph = tf.function(
+    attend_hole,
+    autograph=False,
+    input_signature=[
+      tf.TensorSpec([None, None, None, 5]),
+      tf.TensorSpec([None, None, None, 1]),
+      tf.TensorSpec([], tf.int32),
+    ],
+  )
   for max_scores in (1, 9 * 96 * 7, _HUGE):
     filled, sources = (part.numpy() for part in graph(features, mask, max_scores))
     for example in range(5):

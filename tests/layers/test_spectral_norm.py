@@ -67,7 +67,8 @@ def test_ours_equals_that_of_tensorflow_addons():
   ours, theirs = _layer(SpectralNormalization), _layer(spectral_norm)
   assert type(ours) is not type(theirs)
   assert [(v.name, v.shape, v.dtype, v.trainable) for v in ours.variables] == [
-      (v.name, v.shape, v.dtype, v.trainable) for v in theirs.variables]
+    (v.name, v.shape, v.dtype, v.trainable) for v in theirs.variables
+  ]
   ours.set_weights(theirs.get_weights())
   image = np.random.default_rng(1).normal(size=(2, 8, 8, 4)).astype(np.float32)
   for _ in range(3):
@@ -75,7 +76,7 @@ def test_ours_equals_that_of_tensorflow_addons():
     for layer in (ours, theirs):
       with tf.GradientTape() as tape:
         output = layer(image, training=True)
-        loss = tf.reduce_sum(output ** 2)
+        loss = tf.reduce_sum(output**2)
       results.append([output, *tape.gradient(loss, layer.trainable_variables), *layer.variables])
     for ours_now, theirs_now in zip(*results):
       np.testing.assert_array_equal(ours_now, theirs_now)

@@ -17,8 +17,9 @@ def test_values_and_gradients_are_those_of_enlarging_first():
     result = conv_of_upscaled(image, kernel)
     expected = tf.nn.conv2d(image_ops.upscale_nearest(image, 2), kernel, 1, "SAME")
   np.testing.assert_allclose(result, expected, rtol=1e-10)
-  for ours, theirs in zip(tape.gradient(result, [image, kernel], d_result),
-                          tape.gradient(expected, [image, kernel], d_result)):
+  for ours, theirs in zip(
+    tape.gradient(result, [image, kernel], d_result), tape.gradient(expected, [image, kernel], d_result)
+  ):
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 

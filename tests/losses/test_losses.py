@@ -9,12 +9,15 @@ from z2i_tf.losses import perceptual
 from z2i_tf.losses import pixel
 
 
-@pytest.mark.parametrize("loss, arguments, name", [
+@pytest.mark.parametrize(
+  "loss, arguments, name",
+  [
     (pixel.l1_loss, ("x", "y"), "l1"),
     (pixel.gradient_loss, ("x", "y"), "gradient"),
     (adversarial.hinge_discriminator_loss, ("d_real", "d_fake"), "d_hinge"),
     (adversarial.hinge_generator_loss, ("d_fake",), "g_hinge"),
-])
+  ],
+)
 def test_matches_the_recording_per_example(loss, arguments, name):
   recorded = recordings.load("losses")
   recordings.assert_matches(loss(*[recorded[argument] for argument in arguments]), recorded[name])
@@ -62,5 +65,6 @@ def test_vgg_features_come_from_the_file(random_vgg_weights):
   result = features(image).numpy()
   assert result.shape == (1, 28, 28, 512)
   plain = VGG19(include_top=False, weights=random_vgg_weights)
-  assert np.array_equal(plain.get_layer("block1_conv1").get_weights()[0],
-                        [w for w in features.get_weights() if w.shape == (3, 3, 3, 64)][0])
+  assert np.array_equal(
+    plain.get_layer("block1_conv1").get_weights()[0], [w for w in features.get_weights() if w.shape == (3, 3, 3, 64)][0]
+  )

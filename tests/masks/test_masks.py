@@ -46,9 +46,13 @@ def test_long_masks_are_covered_to_their_edges(kind, height, width):
 @pytest.mark.parametrize("thickness", [5, 12, 29])
 def test_a_stroke_is_as_thick_as_its_spec_says(thickness):
   """One straight horizontal segment: its rows are the thickness, give or take two (OpenCV's rounding)."""
-  spec = StrokeSpec(strokes=(1, 1), vertices=(1, 1), thickness_px=(thickness, thickness),
-                    sample_lengths=lambda rng, count, diagonal: np.full(count, 60.0),
-                    sample_angles=lambda rng, count: np.zeros(count))
+  spec = StrokeSpec(
+    strokes=(1, 1),
+    vertices=(1, 1),
+    thickness_px=(thickness, thickness),
+    sample_lengths=lambda rng, count, diagonal: np.full(count, 60.0),
+    sample_angles=lambda rng, count: np.zeros(count),
+  )
   masks = [draw_mask(spec, 256, 256, _rng(3, i)) for i in range(20)]
   inside = [mask for mask in masks if not mask[0].any() and not mask[-1].any()]
   assert inside
@@ -61,7 +65,7 @@ def test_a_rectangle_has_sides_of_a_quarter_to_a_half_anywhere():
   masks = np.array([draw_mask(SPECS["rect"], 80, 120, _rng(8, i)) for i in range(400)])
   for mask in masks:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    assert mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].all()
+    assert mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
     assert 20 <= len(rows) <= 40 and 30 <= len(columns) <= 60 and mask.sum() == len(rows) * len(columns)
   covered = masks.any(axis=0)
   assert all(edge.mean() > 0.5 for edge in (covered[0], covered[-1], covered[:, 0], covered[:, -1]))
@@ -134,8 +138,10 @@ def test_reference_size_crops_a_larger_mask():
     draw_mask(SPECS["small"], 64, 300, _rng(0), reference_size=256)
 
 
-@pytest.mark.parametrize("name, kind, seed, number", [
-    ("astronaut", "small", 2, 9), ("chelsea", "large", 3, 7), ("coffee", "small", 0, 6), ("rocket", "large", 4, 6)])
+@pytest.mark.parametrize(
+  "name, kind, seed, number",
+  [("astronaut", "small", 2, 9), ("chelsea", "large", 3, 7), ("coffee", "small", 0, 6), ("rocket", "large", 4, 6)],
+)
 def test_sample_masks_are_what_their_readme_says(name, kind, seed, number):
   mask = image_files.read_mask(f"data/masks/{name}.png")
   np.testing.assert_array_equal(mask, MaskMixture.parse(kind).draw(*mask.shape, _rng(seed, number)))

@@ -22,7 +22,7 @@ def _profiled(network, shape):
     tf.graph_util.import_graph_def(traced.graph.as_graph_def(add_shapes=True), name="")
     node, found = profiler.profile(graph, cmd="op", options=options), {}
   while node.children:
-    node, = node.children
+    (node,) = node.children
     found[node.name] = node.float_ops
   return sum(found.get(kind, 0) for kind in ("Conv2D", "BatchMatMulV2", "MatMul"))
 
@@ -30,12 +30,15 @@ def _profiled(network, shape):
 def test_counts_are_those_of_ordinary_networks(monkeypatch):
   monkeypatch.syspath_prepend(_BENCHMARKS)
   import plain_networks  # pylint: disable=import-error
+
   networks = plain_networks.generator(2, 2)
   # Without the coarse network, whose layers are the refinement network's.
-  model = types.SimpleNamespace(networks={"sr": super_resolution_net(2, 2), "refine": refinement_net(2)},
-                                model_config=ModelConfig(width=2))
+  model = types.SimpleNamespace(
+    networks={"sr": super_resolution_net(2, 2), "refine": refinement_net(2)}, model_config=ModelConfig(width=2)
+  )
   assert complexity.count_parameters(model) == {
-      name: sum(weight.shape.num_elements() for weight in networks[name].trainable_weights) for name in model.networks}
+    name: sum(weight.shape.num_elements() for weight in networks[name].trainable_weights) for name in model.networks
+  }
   # At these sizes TensorFlow's dilated convolutions compute nothing beyond the image.
   shapes = {"sr": [1, 32, 48, 3], "refine": [1, 64, 96, 4]}
   assert complexity.count_flops(model, 32, 48) == {name: _profiled(networks[name], shapes[name]) for name in shapes}

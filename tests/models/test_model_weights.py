@@ -35,11 +35,14 @@ def test_written_arrays_come_back_into_other_networks(tmp_path, networks):
     np.testing.assert_array_equal(array, arrays[name])
 
 
-@pytest.mark.parametrize("change, message", [
+@pytest.mark.parametrize(
+  "change, message",
+  [
     (lambda arrays: arrays.pop("sr/conv03/bias"), "has no array sr/conv03/bias"),
     (lambda arrays: arrays.update({"sr/conv11/bias": np.zeros(3)}), "no place in the model, sr/conv11/bias"),
     (lambda arrays: arrays.update({"sr/conv10/bias": np.zeros(4)}), r"sr/conv10/bias has shape \(4,\)"),
-])
+  ],
+)
 def test_arrays_that_do_not_match_change_nothing(networks, change, message):
   before = model_weights.read_arrays(networks)
   arrays = {name: array + 1 for name, array in before.items()}

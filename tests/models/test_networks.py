@@ -23,13 +23,17 @@ def _masked_image(height, width):
   return np.concatenate([image * (1 - mask), mask], axis=-1)
 
 
-@pytest.mark.parametrize("build, inputs, output_shape, other_sizes", [
+@pytest.mark.parametrize(
+  "build, inputs, output_shape, other_sizes",
+  [
     (lambda: coarse_net(4), _masked_image(16, 24), (16, 24, 3), [(8, 32)]),
     (lambda: refinement_net(4), _masked_image(24, 16), (24, 16, 3), [(8, 32)]),
     (lambda: super_resolution_net(4, 2), _masked_image(9, 7)[..., :3], (18, 14, 3), [(5, 1)]),
     (lambda: super_resolution_net(4, 3), _masked_image(8, 9)[..., :3], (24, 27, 3), []),
     (lambda: patch_discriminator(4), _masked_image(33, 64), (2 * 2 * 16,), []),
-], ids=["coarse", "refine", "sr_x2", "sr_x3", "disc"])
+  ],
+  ids=["coarse", "refine", "sr_x2", "sr_x3", "disc"],
+)
 def test_battery(build, inputs, output_shape, other_sizes):
   battery.check_network(build, inputs, output_shape, other_sizes)
 
@@ -45,8 +49,7 @@ def test_parameter_counts_of_the_paper():
     for name, network in model.networks.items():
       assert _parameters(network) == counts[f"{name}_{suffix}"]
   assert _parameters(patch_discriminator(64)) == counts["disc_ch64"] == 4_308_160
-  assert [_parameters(full.networks[name]) for name in ("coarse", "sr", "refine")] == [
-      1_426_659, 446_659, 2_607_843]
+  assert [_parameters(full.networks[name]) for name in ("coarse", "sr", "refine")] == [1_426_659, 446_659, 2_607_843]
   assert _parameters(full) == 4_481_161
   assert _parameters(full) - _parameters(full.networks["sr"]) == 4_034_502
   assert _parameters(ZoomInpainter(ModelConfig(zoom="bicubic", width=70))) == 4_824_756

@@ -20,8 +20,7 @@ def _recorded_model():
 def test_every_stage_matches_the_recording(recorded_model):
   model, recorded = recorded_model
   stages = model({"image_lr": recorded["lr"], "mask_lr": recorded["mask"]})
-  for stage, name in (("coarse", "y_coarse"), ("zoomed", "y_sr"), ("refined", "y_refine"),
-                      ("zoomed_out", "y_lr")):
+  for stage, name in (("coarse", "y_coarse"), ("zoomed", "y_sr"), ("refined", "y_refine"), ("zoomed_out", "y_lr")):
     recordings.assert_matches(stages[stage], recorded[name])
   recordings.assert_matches(stages["result"], np.clip(recorded["y_final"], 0, 1))
 
@@ -38,8 +37,7 @@ def test_training_mode_matches_the_recording_and_moves_the_averages():
   recorded, training = recordings.load("inference"), recordings.load("training_mode")
   model = ZoomInpainter(ModelConfig(width=8))
   model_weights.assign_arrays(model.networks, recorded, "recording")
-  recordings.assert_matches(
-      model.coarse_net(recorded["coarse_input"], training=True), training["y_coarse"])
+  recordings.assert_matches(model.coarse_net(recorded["coarse_input"], training=True), training["y_coarse"])
   refine_input = np.concatenate([recorded["y_sr"], recorded["mask_hr"]], axis=-1)
   recordings.assert_matches(model.refinement_net(refine_input, training=True), training["y_refine"])
   # 0.99 of the former average and 0.01 of the batch's, which the first layer's input gives by hand.
@@ -49,12 +47,13 @@ def test_training_mode_matches_the_recording_and_moves_the_averages():
   batch = (tf.nn.elu(features) * tf.sigmoid(gates)).numpy()
   for name, statistic in (("mean", batch.mean((0, 1, 2))), ("var", batch.var((0, 1, 2)))):
     former = recorded[f"coarse/bn00/{name}"]
-    np.testing.assert_allclose(
-        variables[f"bn00/{name}"], 0.99 * former + 0.01 * statistic, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(variables[f"bn00/{name}"], 0.99 * former + 0.01 * statistic, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("zoom, scale, sr_width", [
-    ("none", 1, None), ("bicubic", 2, None), ("bicubic", 3, None), ("sr", 2, 6), ("sr", 4, None)])
+@pytest.mark.parametrize(
+  "zoom, scale, sr_width",
+  [("none", 1, None), ("bicubic", 2, None), ("bicubic", 3, None), ("sr", 2, 6), ("sr", 4, None)],
+)
 def test_zooms_and_scales_on_a_rectangle(zoom, scale, sr_width):
   model = ZoomInpainter(ModelConfig(zoom=zoom, scale=scale, width=4, sr_width=sr_width))
   assert sorted(model.networks) == (["coarse", "refine", "sr"] if zoom == "sr" else ["coarse", "refine"])
@@ -84,19 +83,21 @@ def test_what_is_under_the_hole_is_not_looked_at():
   mask = np.zeros((1, 16, 16, 1), np.float32)
   mask[:, 4:10, 4:10] = 1
   image = np.random.default_rng(0).random((1, 16, 16, 3)).astype(np.float32)
-  results = [model({"image_lr": image * (1 - mask) + mask * fill, "mask_lr": mask})["result"]
-             for fill in (0.0, 0.7)]
+  results = [model({"image_lr": image * (1 - mask) + mask * fill, "mask_lr": mask})["result"] for fill in (0.0, 0.7)]
   np.testing.assert_array_equal(*results)
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize(
+  "arguments, message",
+  [
     ({"zoom": "sr", "scale": 1}, "scale=1"),
     ({"zoom": "none", "scale": 2}, "scale=2"),
     ({"zoom": "bicubic", "scale": 5}, "scale=5"),
     ({"zoom": "linear"}, "linear"),
     ({"width": 7}, "Received: 7"),
     ({"sr_width": 3}, "Received: 3"),
-])
+  ],
+)
 def test_impossible_configurations_are_refused(arguments, message):
   with pytest.raises(ValueError, match=message):
     ModelConfig(**arguments)

@@ -17,8 +17,8 @@ def _scores():
 def test_other_json_files_and_test_sets_are_no_analyses(tmp_path):
   path = report_records.write_scores(tmp_path / "a" / "b", "comparison", _scores(), ["p.png"])
   records.write_record(str(tmp_path), records.TESTSET, {"images": []})
-  (tmp_path / "config.json").write_text("{\"step\": 3}")
-  (tmp_path / "broken.json").write_text("{\"step\": ")
+  (tmp_path / "config.json").write_text('{"step": 3}')
+  (tmp_path / "broken.json").write_text('{"step": ')
   runs, left_out = collect.gather(str(tmp_path))
   assert [run.name for run in runs] == ["a/b/comparison.json"] and not left_out
   (picture,) = runs[0].pictures
@@ -34,22 +34,28 @@ def _change(path, change):
 
 
 _DAMAGES = {
-    "no scores": (lambda record: record.pop("scores"), "has no 'scores'"),
-    "a text": (lambda record: record["scores"]["small"]["telea"]["PSNR"].__setitem__(1, "many"),
-               r"\['PSNR'\]\[1\] is no number"),
-    "too few": (lambda record: record["scores"]["small"]["telea"]["SSIM"].pop(),
-                "SSIM of 'telea' has 3 values for the 4"),
-    "no metric": (lambda record: record["scores"]["small"]["telea"].pop("PSNR"), "no PSNR of 'telea'"),
-    "no method": (lambda record: record["scores"]["large"].__setitem__("other", record["scores"]["large"].pop("telea")),
-                  "no scores of 'telea' for the test set 'large'"),
-    "no images": (lambda record: record["test_sets"]["small"].update(images=[]), "'small' has no images"),
-    "no methods": (lambda record: record.update(methods={}), r"\['methods'\] is empty"),
-    "a list": (lambda record: record.update(test_sets=[]), r"\['test_sets'\] is no dictionary"),
-    "a number": (lambda record: record.update(notes=3), r"\['notes'\] is no list"),
-    "a flag": (lambda record: record["methods"]["telea"].update(scale=True), "'scale'.* is not of type int"),
-    "unknown": (lambda record: record.update(analysis="horoscope"), r"does not know \(horoscope\)"),
-    "nothing": (lambda record: record.pop("analysis"), "does not say of what"),
-    "version": (lambda record: record.update(format="z2i_tf record 9"), "z2i_tf record 1"),
+  "no scores": (lambda record: record.pop("scores"), "has no 'scores'"),
+  "a text": (
+    lambda record: record["scores"]["small"]["telea"]["PSNR"].__setitem__(1, "many"),
+    r"\['PSNR'\]\[1\] is no number",
+  ),
+  "too few": (
+    lambda record: record["scores"]["small"]["telea"]["SSIM"].pop(),
+    "SSIM of 'telea' has 3 values for the 4",
+  ),
+  "no metric": (lambda record: record["scores"]["small"]["telea"].pop("PSNR"), "no PSNR of 'telea'"),
+  "no method": (
+    lambda record: record["scores"]["large"].__setitem__("other", record["scores"]["large"].pop("telea")),
+    "no scores of 'telea' for the test set 'large'",
+  ),
+  "no images": (lambda record: record["test_sets"]["small"].update(images=[]), "'small' has no images"),
+  "no methods": (lambda record: record.update(methods={}), r"\['methods'\] is empty"),
+  "a list": (lambda record: record.update(test_sets=[]), r"\['test_sets'\] is no dictionary"),
+  "a number": (lambda record: record.update(notes=3), r"\['notes'\] is no list"),
+  "a flag": (lambda record: record["methods"]["telea"].update(scale=True), "'scale'.* is not of type int"),
+  "unknown": (lambda record: record.update(analysis="horoscope"), r"does not know \(horoscope\)"),
+  "nothing": (lambda record: record.pop("analysis"), "does not say of what"),
+  "version": (lambda record: record.update(format="z2i_tf record 9"), "z2i_tf record 1"),
 }
 
 
@@ -75,9 +81,15 @@ def test_a_record_cut_short_is_named_whatever_it_is_called(tmp_path):
   assert len(left_out) == 3 and all("no JSON" in line for line in left_out)
 
 
-@pytest.mark.parametrize("name, content, message", [
-    ("p.png", None, "no such file"), ("p.png", b"GIF89a", "neither PNG nor JPEG"), ("../p.png", None, "beside it"),
-    ("p.png", b"\x89PNG\r\n\x1a\n cut", "cannot be shown")])
+@pytest.mark.parametrize(
+  "name, content, message",
+  [
+    ("p.png", None, "no such file"),
+    ("p.png", b"GIF89a", "neither PNG nor JPEG"),
+    ("../p.png", None, "beside it"),
+    ("p.png", b"\x89PNG\r\n\x1a\n cut", "cannot be shown"),
+  ],
+)
 def test_a_picture_that_cannot_be_shown_is_named(tmp_path, name, content, message):
   path = report_records.write_scores(tmp_path / "a", "comparison", _scores())
   _change(path, lambda record: record.update(pictures=[name]))
@@ -99,11 +111,18 @@ def test_nothing_to_report_is_an_error(tmp_path):
     collect.gather(str(tmp_path))
 
 
-@pytest.mark.parametrize("analysis, content, message", [
+@pytest.mark.parametrize(
+  "analysis, content, message",
+  [
     ("study", {"kinds": {"small": {"telea": {"ours": 1}}}, "participants": 1}, "has no 'other'"),
     ("mask_statistics", {"masks": {}, "tables": []}, "is empty"),
-    ("failures", {"tables": [{"title": "t", "columns": ["a"], "rows": [["1", "2"]], "notes": []}]},
-     "more or fewer cells")])
+    (
+      "failures",
+      {"tables": [{"title": "t", "columns": ["a"], "rows": [["1", "2"]], "notes": []}]},
+      "more or fewer cells",
+    ),
+  ],
+)
 def test_records_of_other_analyses_are_checked(analysis, content, message):
   record = {"analysis": analysis, "manifest": {"versions": {"a": "1"}, "settings": {}}, "pictures": [], **content}
   assert message in record_shapes.problem_of(record)

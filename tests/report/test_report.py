@@ -115,16 +115,32 @@ def test_page_needs_nothing_else_and_holds_the_files_bytes(report, page):
   text = html_page.render(found)
   assert "://" not in text and "@import" not in text and not re.search(r"url\(", text)
   decoded = [base64.b64decode(value.partition(",")[2]) for value in sources]
-  files = [os.path.join(folder, run.folder, picture.name) for section in found.sections for run in section.runs
-           for picture in run.pictures]
+  files = [
+    os.path.join(folder, run.folder, picture.name)
+    for section in found.sections
+    for run in section.runs
+    for picture in run.pictures
+  ]
   assert decoded == [open(path, "rb").read() for path in files] and len(decoded) == 9
 
 
 def test_comparison_has_the_runs_and_the_paper_in_the_same_columns(report, page):
   table = page.tables["Comparison, small masks"]
   assert [cell[1] for cell in table[0]] == [
-      "Method", "PSNR", "SSIM", "MS-SSIM", "L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole PSNR",
-      "hole L1", "hole SSIM", "measured on"]
+    "Method",
+    "PSNR",
+    "SSIM",
+    "MS-SSIM",
+    "L1",
+    "LPIPS",
+    "FID",
+    "ST-LPIPS alex",
+    "ST-LPIPS vgg",
+    "hole PSNR",
+    "hole L1",
+    "hole SSIM",
+    "measured on",
+  ]
   rows = _rows(table)
   assert [name for group, name in rows if group == "This run: div2k"] == ["compact", "telea"]
   assert ("This run: places2", "telea") in rows
@@ -134,8 +150,13 @@ def test_comparison_has_the_runs_and_the_paper_in_the_same_columns(report, page)
   assert rows["This run: div2k", "telea"][0] == f"{sum(record['scores']['small']['telea']['PSNR']) / 4:.2f}"
   assert rows["This run: div2k", "telea"][5] == f"{record['set_scores']['small']['telea']['FID']:.2f}"
   titles = {cell[2]["title"] for row in table for cell in row[1:-1] if cell[0] == "td"}
-  assert any("compact: model, zoom sr, scale 2, width 64" in title and "test set 010010010010" in title
-             and "4 images (256x256), small masks, mean hole 10.00%" in title and "x86_64" in title for title in titles)
+  assert any(
+    "compact: model, zoom sr, scale 2, width 64" in title
+    and "test set 010010010010" in title
+    and "4 images (256x256), small masks, mean hole 10.00%" in title
+    and "x86_64" in title
+    for title in titles
+  )
   # Masks that the paper does not have.
   assert {group for group, _ in _rows(page.tables["Comparison, rect masks"])} == {"This run: places2"}
 
@@ -164,8 +185,9 @@ def test_cells_name_the_papers_table_and_the_metrics_network(page):
       assert [name for name, said in report_records.METRICS_WITH_WEIGHTS.items() if said in title] == [metric]
   assert not [title for title in titles["compact", "PSNR"] if "LPIPS" in title or "Inception" in title]
   ablation = page.tables["Ablations (Tables 3 and 6)"]
-  sources = {tuple(cell[1] for cell in row[:2]): row[2][2]["title"] for row in ablation
-             if row[1:] and row[2][0] == "td"}
+  sources = {
+    tuple(cell[1] for cell in row[:2]): row[2][2]["title"] for row in ablation if row[1:] and row[2][0] == "td"
+  }
   assert sources["SR zoom+", "64"].startswith("paper, Tables 3 and 6: ")
   assert sources["No zoom", "70"].startswith("paper, Table 6: ")
   assert sources["Bicubic zoom", "70"].startswith("paper, Table 6: ")
@@ -182,7 +204,8 @@ def test_other_tables_have_the_runs_and_the_paper(page):
   base = frequency["This run: frequency, small masks", "No zoom"]
   assert base[3:] == ["-"] * 3
   assert [float(text) for text in ours[3:]] == pytest.approx(
-      [float(ours[band]) - float(base[band]) for band in range(3)], abs=1.01e-4)
+    [float(ours[band]) - float(base[band]) for band in range(3)], abs=1.01e-4
+  )
   assert all(text[0] in "+-" for text in ours[3:])
   scales = _rows(page.tables["Scale study (Table 12)"])
   assert scales["Paper", "No zoom"][:2] == ["1", "29.91"] and scales["This run: scale_study", "SR zoom"][0] == "2"
@@ -198,15 +221,27 @@ def test_other_tables_have_the_runs_and_the_paper(page):
 
 
 def test_settings_are_said_as_what_other_tables_were_measured_on(page):
-  (cell,) = {cell[2]["title"] for row in page.tables["Own table of failures"] for cell in row if cell[0] == "td"
-             and "title" in cell[2]}
+  (cell,) = {
+    cell[2]["title"]
+    for row in page.tables["Own table of failures"]
+    for cell in row
+    if cell[0] == "td" and "title" in cell[2]
+  }
   assert cell.startswith("this run (failures); count 10; size 256x256; run 012301230123; z2i_tf ")
 
 
 def test_study_has_a_column_for_every_opponent(page):
   table = page.tables["Preferences in pairs of results (Tables 2 and 11)"]
   assert [cell[1].replace(" vs. ours", "") for cell in table[0]] == [
-      "Masks", "HiFill", "Pluralistic", "DeepFill-v2", "EdgeConnect", "telea", "Total", "measured on"]
+    "Masks",
+    "HiFill",
+    "Pluralistic",
+    "DeepFill-v2",
+    "EdgeConnect",
+    "telea",
+    "Total",
+    "measured on",
+  ]
   rows = _rows(table)
   assert rows["This run: study", "small: counts"] == ["1 vs. 9", "-", "-", "-", "10 vs. 30", "11 vs. 39"]
   assert rows["This run: study", "small: prefer ours"][-1] == "78.00% [25.00, 75.00]"
@@ -217,8 +252,10 @@ def test_study_has_a_column_for_every_opponent(page):
 def test_markdown_says_the_same(report):
   files = report[1].picture_files()
   text = markdown_page.render(report[1], files, "report_files")
-  assert ("| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | - | - | "
-          "\\[9\\] \\[10\\] |\n" in text)
+  assert (
+    "| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | - | - | "
+    "\\[9\\] \\[10\\] |\n" in text
+  )
   crops = "100 center crops of DIV2K's validation set, 256x256"
   assert f"* \\[9\\] PSNR, SSIM, MS-SSIM, L1: paper, Table 1: {crops}" in text
   assert f"* \\[10\\] LPIPS, FID: paper, Table 10: {crops}" in text
@@ -236,8 +273,17 @@ def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp
   report = sections.build(runs, left_out, _no_interval)
   for text in (html_page.render(report), markdown_page.render(report, {}, "f")):
     assert text.count("No run of this analysis was found") == 9
-    for command in ("z2i mask-stats", "z2i complexity", "z2i side-by-side", "z2i failures", "z2i intermediate",
-                    "z2i study", "--analysis=ablation", "--analysis=frequency", "--analysis=scale_study"):
+    for command in (
+      "z2i mask-stats",
+      "z2i complexity",
+      "z2i side-by-side",
+      "z2i failures",
+      "z2i intermediate",
+      "z2i study",
+      "--analysis=ablation",
+      "--analysis=frequency",
+      "--analysis=scale_study",
+    ):
       assert command in text
     assert "29.91" in text and "21.53M" in text
 

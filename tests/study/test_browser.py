@@ -80,7 +80,7 @@ def _expected_counts(chosen, shown):
   """Returns kind -> opponent -> Count of what was chosen, as seen; `shown`: what was A and B."""
   counts = {kind: {opponent: summary.Count() for opponent in stand_ins.OPPONENTS} for kind in stand_ins.KINDS}
   for choice, (first, second) in zip(chosen, shown):
-    opponent, = {first[0], second[0]} - {stand_ins.OURS}
+    (opponent,) = {first[0], second[0]} - {stand_ins.OURS}
     ours = choice[0] == stand_ins.OURS
     counts[choice[1]][opponent] += summary.Count(int(ours), int(not ours))
   return counts
@@ -104,9 +104,13 @@ def test_a_whole_study(tmp_path, browser):
     page.find("stage").click()
     second = page.seen()
     assert first != second and page.find("show-b").get_attribute("aria-pressed") == "true"
-    for look, expected in ((lambda: page.find("show-a").click(), first), (lambda: page.press(Keys.ARROW_RIGHT), second),
-                           (lambda: page.press(Keys.ARROW_LEFT), first), (lambda: page.find("show-b").click(), second),
-                           (lambda: page.find("stage").click(), first)):
+    for look, expected in (
+      (lambda: page.find("show-a").click(), first),
+      (lambda: page.press(Keys.ARROW_RIGHT), second),
+      (lambda: page.press(Keys.ARROW_LEFT), first),
+      (lambda: page.find("show-b").click(), second),
+      (lambda: page.find("stage").click(), first),
+    ):
       look()
       assert page.seen() == expected
     page.find("choose-b").click()
@@ -218,15 +222,17 @@ def test_pictures_that_do_not_come(tmp_path, browser, capsys):
 @pytest.mark.parametrize("width, height, side", [(1280, 800, 512), (375, 667, 256), (740, 360, None)])
 def test_everything_fits_the_window(tmp_path, browser, width, height, side):
   """`side`: of the picture, of 256 pixels, on the screen; whole multiples, unless it must be smaller."""
-  browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                          {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+  browser.execute_cdp_cmd(
+    "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+  )
   page = _Page(browser)
   with stand_ins.serving(stand_ins.make_study(tmp_path, size=(256, 256))) as server:
     browser.get(server.url)
     page.join("anna")
     page.wait_for_pair(1, total=8)
-    assert browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-                                  ) == [width, height]
+    assert browser.execute_script(
+      "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    ) == [width, height]
     boxes = {name: page.find(name).rect for name in ("question", "pictures", "show-a", "choose-a", "choose-b")}
     for name, box in boxes.items():
       assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (name, box)

@@ -52,13 +52,15 @@ def test_the_seed_decides():
   draws = [pairs.choose_pairs(_IMAGES, _OPPONENTS, 20, seed) for seed in (5, 5, 6)]
   assert draws[0] == draws[1] != draws[2]
   # As drawn when this was written: a study can be repeated with a later version.
-  assert [(pair.image, pair.opponent) for pair in draws[0][:4]] == [
-      ("s9", "p"), ("s2", "r"), ("s7", "s"), ("s1", "q")]
+  assert [(pair.image, pair.opponent) for pair in draws[0][:4]] == [("s9", "p"), ("s2", "r"), ("s7", "s"), ("s1", "q")]
 
 
 def test_more_than_there_are_is_an_error_that_says_how_many():
-  with pytest.raises(InputError, match=r"--pairs=50: 25 of them would be of kind large, which has 24 \(6 images x 4 "
-                     r"other methods\); ask for at most 48, or for all with --pairs=0"):
+  with pytest.raises(
+    InputError,
+    match=r"--pairs=50: 25 of them would be of kind large, which has 24 \(6 images x 4 "
+    r"other methods\); ask for at most 48, or for all with --pairs=0",
+  ):
     pairs.choose_pairs(_IMAGES, _OPPONENTS, 50, 0)
 
 
@@ -73,6 +75,7 @@ def test_sides_are_balanced_and_orders_are_everybodys_own(count):
     assert sorted(showing.pair for showing in order) == list(range(count))
     assert abs(2 * sum(showing.ours_is_a for showing in order) - count) <= 1
     for group in set(_counts(chosen, "kind", "opponent")):
-      sides = [showing.ours_is_a for showing in order
-               if (chosen[showing.pair].kind, chosen[showing.pair].opponent) == group]
+      sides = [
+        showing.ours_is_a for showing in order if (chosen[showing.pair].kind, chosen[showing.pair].opponent) == group
+      ]
       assert abs(2 * sum(sides) - len(sides)) <= len(sides) % 2

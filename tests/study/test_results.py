@@ -59,7 +59,9 @@ def _damaged(folder):
   (folder / "pluralus" / "tinyholes" / "photograph1.png").write_bytes(b"no image")
 
 
-@pytest.mark.parametrize("spoil, kinds, message", [
+@pytest.mark.parametrize(
+  "spoil, kinds, message",
+  [
     (_one_missing, None, r"hifillus/hugeholes: no image called photograph3, which \S+zoomulus/hugeholes has"),
     (_one_too_many, None, r"pluralus/tinyholes/more.png: \S+zoomulus/tinyholes has no image called more"),
     (_other_size, None, r"photograph1.png: 12x16 pixels, but \S+photograph1.png has 16x12"),
@@ -68,7 +70,9 @@ def _damaged(folder):
     (_images_above, None, "images both in it and in its sub-folders hugeholes, tinyholes"),
     (_damaged, None, "photograph1.png: not an image"),
     (lambda folder: None, ["tinyholes", "small"], "--mask_kinds=tinyholes,small: not all of them are sub-folders"),
-    (lambda folder: shutil.rmtree(folder / "zoomulus"), None, "zoomulus: no such folder")])
+    (lambda folder: shutil.rmtree(folder / "zoomulus"), None, "zoomulus: no such folder"),
+  ],
+)
 def test_unequal_folders_are_refused(tmp_path, spoil, kinds, message):
   folders = stand_ins.write_results(tmp_path)
   spoil(tmp_path)

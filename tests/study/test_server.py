@@ -53,8 +53,13 @@ def _method(picture):
 def test_a_participant_chooses_between_the_pictures_of_the_pair(server):
   status, progress = _ask(server, "/api/join", name="anna")
   token = progress["token"]
-  assert status == 200 and progress == {"token": token, "name": "anna", "answered": 0, "total": 8,
-                                        "question": "Which is nicer?"}
+  assert status == 200 and progress == {
+    "token": token,
+    "name": "anna",
+    "answered": 0,
+    "total": 8,
+    "question": "Which is nicer?",
+  }
   ours = 0
   for position in range(8):
     whose = {side: _method(_request(server, "GET", f"/picture/{token}/{position}/{side}")[2]) for side in "ab"}
@@ -114,14 +119,17 @@ def test_nothing_gives_a_method_away(tmp_path):
     answers = [_request(server, "GET", path) for path in PAGE_FILES]
     answers.append(_request(server, "POST", "/api/join", '{"name": "anna"}', _JSON))
     token = json.loads(answers[-1][2])["token"]
-    pictures = [_request(server, "GET", f"/picture/{token}/{position}/{side}")
-                for position in range(8) for side in "ab"]
-    answers += [_request(server, "POST", "/api/choice", json.dumps(
-        {"token": token, "position": 0, "choice": "a"}), _JSON)]
+    pictures = [
+      _request(server, "GET", f"/picture/{token}/{position}/{side}") for position in range(8) for side in "ab"
+    ]
+    answers += [
+      _request(server, "POST", "/api/choice", json.dumps({"token": token, "position": 0, "choice": "a"}), _JSON)
+    ]
     answers += [_request(server, "GET", f"/picture/{token}/8/a"), _request(server, "GET", "/nothing")]
   assert {status for status, _, _ in pictures} == {200}
   assert {tuple(name for name, _ in headers) for _, headers, _ in pictures} == {
-      tuple(name for name, _ in pictures[0][1])}
+    tuple(name for name, _ in pictures[0][1])
+  }
   for _, headers, body in answers + pictures:
     text = repr(headers).encode() + body
     assert not [word for word in secret if word in text], text
@@ -141,7 +149,9 @@ def test_the_page_loads_nothing_from_elsewhere(server):
     assert head[0] == 200 and head[2] == b"" and dict(head[1])["Content-Length"] == str(len(body))
 
 
-@pytest.mark.parametrize("method, path, body, headers, status", [
+@pytest.mark.parametrize(
+  "method, path, body, headers, status",
+  [
     ("GET", "/nothing", None, {}, 404),
     ("HEAD", "/nothing", None, {}, 404),
     ("GET", "/../study.sqlite", None, {}, 404),
@@ -176,7 +186,9 @@ def test_the_page_loads_nothing_from_elsewhere(server):
     ("GET", "/", None, {"Host": "localhost:1"}, 421),
     ("POST", "/api/join", '{"name": "a"}', {**_JSON, "Host": "evil.example"}, 421),
     ("POST", "/api/join", '{"name": "a"}', {**_JSON, "Origin": "http://evil.example"}, 403),
-    ("POST", "/api/join", '{"name": "a"}', {**_JSON, "Origin": "null"}, 403)])
+    ("POST", "/api/join", '{"name": "a"}', {**_JSON, "Origin": "null"}, 403),
+  ],
+)
 def test_what_is_refused(server, method, path, body, headers, status):
   token = server.store.join("refused").token
   people = len(server.store.participants())
@@ -191,8 +203,9 @@ def test_what_is_refused(server, method, path, body, headers, status):
 def test_localhost_and_its_own_pages_are_answered(server):
   host = f"localhost:{server.port}"
   assert _request(server, "GET", "/", None, {"Host": host})[0] == 200
-  status, _, _ = _request(server, "POST", "/api/join", '{"name": "own"}',
-                          {**_JSON, "Host": host, "Origin": f"http://{host}"})
+  status, _, _ = _request(
+    server, "POST", "/api/join", '{"name": "own"}', {**_JSON, "Host": host, "Origin": f"http://{host}"}
+  )
   assert status == 200 and server.host == "127.0.0.1"
 
 
@@ -209,6 +222,7 @@ def test_one_connection_takes_many_requests(server):
 def test_what_cannot_be_stored_is_not_called_saved(server, monkeypatch, capsys):
   def refuse(*_):
     raise sqlite3.OperationalError("database or disk is full")
+
   token = _ask(server, "/api/join", name="full disk")[1]["token"]
   monkeypatch.setattr(server.store, "choose", refuse)
   status, answer = _ask(server, "/api/choice", token=token, position=0, choice="a")
@@ -226,7 +240,8 @@ def test_a_picture_that_is_gone(server, capsys):
   finally:
     os.rename(path + ".away", path)
   assert status == 500 and json.loads(body) == {
-      "error": "This picture cannot be read; please tell the person in charge."}
+    "error": "This picture cannot be read; please tell the person in charge."
+  }
   assert f"{path}: no such file" in capsys.readouterr().err
 
 

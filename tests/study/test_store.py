@@ -37,7 +37,10 @@ def test_participants_have_their_own_order_and_come_back_by_name(study, tmp_path
   for progress, key in ((anna, "anna lee"), (ben, "ben")):
     expected = pairs.order_for(_PAIRS, key, 7)
     assert [study.showing(progress.token, position) for position in (0, 1, 399)] == [
-        expected[0], expected[1], expected[399]]
+      expected[0],
+      expected[1],
+      expected[399],
+    ]
   study.choose(anna.token, 0, True)
   again = store.Store(str(tmp_path))
   assert again.join("anna LEE") == again.progress(anna.token) == store.Progress(anna.token, "Anna Lee", 1, 400)
@@ -111,11 +114,13 @@ def test_many_join_at_once(study):
 
 def test_kill_loses_nothing_that_was_confirmed(study, tmp_path):
   token = study.join("anna").token
-  script = ("import sys\nfrom z2i_tf.study.store import Store\n"
-            "study = Store(sys.argv[1])\n"
-            "for position in range(400):\n"
-            "  study.choose(sys.argv[2], position, position % 3 == 0)\n"
-            "  print(position, flush=True)\n")
+  script = (
+    "import sys\nfrom z2i_tf.study.store import Store\n"
+    "study = Store(sys.argv[1])\n"
+    "for position in range(400):\n"
+    "  study.choose(sys.argv[2], position, position % 3 == 0)\n"
+    "  print(position, flush=True)\n"
+  )
   process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path), token], stdout=subprocess.PIPE, text=True)
   confirmed = [int(process.stdout.readline()) for _ in range(20)][-1]
   process.kill()

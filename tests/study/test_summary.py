@@ -9,8 +9,10 @@ from z2i_tf.study import summary
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I,
 # method 3 (Wilson's score without correction).
-@pytest.mark.parametrize("chosen, total, low, high", [
-    (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)])
+@pytest.mark.parametrize(
+  "chosen, total, low, high",
+  [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
 def test_intervals_are_the_published_ones(chosen, total, low, high):
   found = summary.preference(summary.Count(ours=chosen, other=total - chosen))
   assert found.share == chosen / total
@@ -21,12 +23,21 @@ def test_intervals_are_the_published_ones(chosen, total, low, high):
 
 
 def test_the_papers_tables_from_the_papers_counts():
-  counts = {"small": {"HiFill": summary.Count(736, 239), "Pluralistic": summary.Count(869, 106),
-                      "DeepFill-v2": summary.Count(675, 300), "EdgeConnect": summary.Count(626, 349)},
-            "large": dict.fromkeys(("HiFill", "Pluralistic", "DeepFill-v2", "EdgeConnect"), summary.Count())}
+  counts = {
+    "small": {
+      "HiFill": summary.Count(736, 239),
+      "Pluralistic": summary.Count(869, 106),
+      "DeepFill-v2": summary.Count(675, 300),
+      "EdgeConnect": summary.Count(626, 349),
+    },
+    "large": dict.fromkeys(("HiFill", "Pluralistic", "DeepFill-v2", "EdgeConnect"), summary.Count()),
+  }
   preferences, raw = summary.tables(summary.Summary("Ours", counts, 13, 13))
-  assert preferences.columns == raw.columns == ["masks", "HiFill vs. Ours", "Pluralistic vs. Ours",
-                                                "DeepFill-v2 vs. Ours", "EdgeConnect vs. Ours", "total"]
+  assert (
+    preferences.columns
+    == raw.columns
+    == ["masks", "HiFill vs. Ours", "Pluralistic vs. Ours", "DeepFill-v2 vs. Ours", "EdgeConnect vs. Ours", "total"]
+  )
   small, large = preferences.rows
   assert [cell.split("%")[0] for cell in small] == ["small", "75.49", "89.13", "69.23", "64.21", "74.51"]
   assert small[1] == "75.49% [72.69, 78.08]"
@@ -44,14 +55,21 @@ def test_what_was_chosen_is_what_is_counted(tmp_path):
   first = study.record.pairs[study.showing(token, 0).pair]
   study.choose(token, 0, study.showing(token, 0).ours_is_a)
   found = summary.summarize(study)
-  expected = {"tinyholes": {"hifillus": (4 + 1, 3), "pluralus": (1, 4 + 3)},
-              "hugeholes": {"hifillus": (4 + 4, 0), "pluralus": (4, 4)}}
-  expected[first.kind][first.opponent] = (expected[first.kind][first.opponent][0] + 1,
-                                          expected[first.kind][first.opponent][1])
-  assert found.counts == {kind: {opponent: summary.Count(*count) for opponent, count in row.items()}
-                          for kind, row in expected.items()}
+  expected = {
+    "tinyholes": {"hifillus": (4 + 1, 3), "pluralus": (1, 4 + 3)},
+    "hugeholes": {"hifillus": (4 + 4, 0), "pluralus": (4, 4)},
+  }
+  expected[first.kind][first.opponent] = (
+    expected[first.kind][first.opponent][0] + 1,
+    expected[first.kind][first.opponent][1],
+  )
+  assert found.counts == {
+    kind: {opponent: summary.Count(*count) for opponent, count in row.items()} for kind, row in expected.items()
+  }
   assert (found.participants, found.finished) == (3, 2)
   content = summary.content(found)
-  assert content["kinds"]["tinyholes"]["pluralus"] == dict(
-      zip(("ours", "other"), expected["tinyholes"]["pluralus"])) and content["participants"] == 3
+  assert (
+    content["kinds"]["tinyholes"]["pluralus"] == dict(zip(("ours", "other"), expected["tinyholes"]["pluralus"]))
+    and content["participants"] == 3
+  )
   study.close()

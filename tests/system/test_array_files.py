@@ -14,8 +14,13 @@ from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
 from z2i_tf.system import array_files
 
-_ARRAYS = {"coarse/conv00/kernel": np.arange(24, dtype=np.float32).reshape(2, 3, 4), "text": np.array("some"),
-           "turned": np.asfortranarray(np.eye(3)[:2]), "empty": np.zeros((0, 3)), "count": np.int64(7)}
+_ARRAYS = {
+  "coarse/conv00/kernel": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
+  "text": np.array("some"),
+  "turned": np.asfortranarray(np.eye(3)[:2]),
+  "empty": np.zeros((0, 3)),
+  "count": np.int64(7),
+}
 
 
 def _npy(array):
@@ -45,11 +50,15 @@ def test_arrays_are_read_as_numpy_reads_them(tmp_path):
 
 _KERNEL = _npy(_ARRAYS["coarse/conv00/kernel"])
 _UNUSABLE = {
-    "huge shape": _KERNEL.replace(b"(2, 3, 4)", b"(9" + b"9" * 11 + b", 3, 4)"),
-    "shape below 0": _KERNEL.replace(b"(2, 3, 4)", b"(-2,-3,4)"),
-    "unbalanced header": _KERNEL.replace(b"(2, 3, 4)", b"(2, 3, (("),
-    "objects": _KERNEL.replace(b"'<f4'", b"'|O' "), "another version": _KERNEL[:6] + b"\x09" + _KERNEL[7:],
-    "no array": b"text", "cut short": _KERNEL[:-9], "more than declared": _KERNEL + b"x"}
+  "huge shape": _KERNEL.replace(b"(2, 3, 4)", b"(9" + b"9" * 11 + b", 3, 4)"),
+  "shape below 0": _KERNEL.replace(b"(2, 3, 4)", b"(-2,-3,4)"),
+  "unbalanced header": _KERNEL.replace(b"(2, 3, 4)", b"(2, 3, (("),
+  "objects": _KERNEL.replace(b"'<f4'", b"'|O' "),
+  "another version": _KERNEL[:6] + b"\x09" + _KERNEL[7:],
+  "no array": b"text",
+  "cut short": _KERNEL[:-9],
+  "more than declared": _KERNEL + b"x",
+}
 
 
 @pytest.mark.parametrize("fault", _UNUSABLE)
@@ -74,9 +83,11 @@ def _assert_refused(folder):
 @pytest.mark.parametrize("bomb", ["one array", "many entries", "in place of the configuration"])
 def test_bombs_are_refused_by_what_they_declare(tmp_path, bomb):
   zeros = _npy(np.zeros(2**26 - 32, np.uint8))
-  entries = {"one array": {"a.npy": _npy(np.zeros(2**27, np.uint8))},
-             "many entries": {f"{number}.npy": zeros for number in range(3)},
-             "in place of the configuration": {"config.npy": _npy(np.zeros(2**27, np.uint8).view("U1"))}}[bomb]
+  entries = {
+    "one array": {"a.npy": _npy(np.zeros(2**27, np.uint8))},
+    "many entries": {f"{number}.npy": zeros for number in range(3)},
+    "in place of the configuration": {"config.npy": _npy(np.zeros(2**27, np.uint8).view("U1"))},
+  }[bomb]
   _archive(tmp_path / model_weights.MODEL_FILE, entries)
   _assert_refused(tmp_path)
 
@@ -97,7 +108,7 @@ def test_encrypted_and_damaged_archives(tmp_path):
       encrypted[position + flag] |= 1
       position = encrypted.find(start, position + 1)
   flipped = bytearray(whole)
-  flipped[100] ^= 0xff
+  flipped[100] ^= 0xFF
   for content in (bytes(encrypted), bytes(flipped), whole[:-30], whole[:200], b"", b"PK\3\4"):
     path.write_bytes(content)
     _assert_refused(tmp_path)

@@ -31,8 +31,10 @@ def test_folder_of_a_failure_is_gone_and_the_former_one_stays(tmp_path):
 
 
 def test_leftovers_of_killed_processes_go_and_files_of_living_ones_stay(tmp_path):
-  script = ("import os, sys\nfrom z2i_tf import atomic_files\n"
-            "with atomic_files.atomic_write(sys.argv[1]) as file:\n  file.write(b'half')\n  os._exit(9)\n")
+  script = (
+    "import os, sys\nfrom z2i_tf.system import atomic_files\n"
+    "with atomic_files.atomic_write(sys.argv[1]) as file:\n  file.write(b'half')\n  os._exit(9)\n"
+  )
   names = ["photo.png", "a" * 60 + ".png"]
   for name in names:
     subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], check=False)

@@ -28,8 +28,9 @@ def _refuse(path):
 
 def test_another_process_is_kept_out_until_it_ends_or_is_killed(tmp_path):
   for end in (lambda process: process.stdin.close(), lambda process: process.kill()):
-    with subprocess.Popen([sys.executable, "-c", _HOLDER, str(tmp_path)], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+      [sys.executable, "-c", _HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
       assert process.stdout.readline() == b"locked\n"
       with pytest.raises(InputError, match=f"^{tmp_path}: another one is at work here$"):
         with _locked(tmp_path):

@@ -23,13 +23,21 @@ def _machine(folder, files):
 
 def _group(folder, limit, usage, cached, version):
   """The files of a control group."""
-  names = (("memory.max", "memory.current", "inactive_file") if version == 2 else
-           ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"))
-  return {f"sys/fs/cgroup/{folder}{names[0]}": f"{limit}\n", f"sys/fs/cgroup/{folder}{names[1]}": f"{usage}\n",
-          f"sys/fs/cgroup/{folder}memory.stat": f"anon 7\n{names[2]} {cached}\nother_{names[2]} 1\n"}
+  names = (
+    ("memory.max", "memory.current", "inactive_file")
+    if version == 2
+    else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+  )
+  return {
+    f"sys/fs/cgroup/{folder}{names[0]}": f"{limit}\n",
+    f"sys/fs/cgroup/{folder}{names[1]}": f"{usage}\n",
+    f"sys/fs/cgroup/{folder}memory.stat": f"anon 7\n{names[2]} {cached}\nother_{names[2]} 1\n",
+  }
 
 
-@pytest.mark.parametrize("cgroup, groups, limit, available", [
+@pytest.mark.parametrize(
+  "cgroup, groups, limit, available",
+  [
     ("", {}, None, 1_024_000),
     ("0::/\n", _group("", 500_000, 200_000, 50_000, 2), 500_000, 350_000),
     ("0::/\n", _group("", 9_000_000, 200_000, 0, 2), 9_000_000, 1_024_000),  # The machine has less.
@@ -42,7 +50,8 @@ def _group(folder, limit, usage, cached, version):
     # A container sees its own group at the top, under the name that it has outside.
     ("4:memory:/docker/1\n", _group("memory/", 300_000, 100_000, 0, 1), 300_000, 200_000),
     ("4:memory:/\n", _group("memory/", 2**63 - 4096, 100_000, 0, 1), None, 1_024_000),
-])
+  ],
+)
 def test_the_lower_of_machine_and_control_group_counts(tmp_path, cgroup, groups, limit, available):
   root = _machine(tmp_path, {"proc/meminfo": _MEMINFO, "proc/self/cgroup": cgroup, **groups})
   group = memory.group_memory(root)
@@ -60,22 +69,28 @@ def test_what_the_system_does_not_tell_is_none(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux' /proc")
 def test_the_peak_is_that_of_the_process_alone():
   block = np.ones(64 * 2**20, np.uint8)
-  script = "from z2i_tf import memory; print(memory.peak_resident_bytes())"
+  script = "from z2i_tf.system import memory; print(memory.peak_resident_bytes())"
   done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
   assert 1e6 < int(done.stdout) < block.nbytes
-
 
 
 def test_sizes_are_written_in_two_units():
   assert [memory.format_size(size) for size in (850_400_000, 3_249_000_000)] == ["850 MB", "3.2 GB"]
 
 
-@pytest.mark.parametrize("text, name, instructions", [
-    ("processor : 0\nmodel name\t: Example 9\nflags\t\t: fpu avx512_bf16 amx_bf16 x\n\nmodel name\t: Other\n",
-     "Example 9", ("avx512_bf16", "amx_bf16")),
+@pytest.mark.parametrize(
+  "text, name, instructions",
+  [
+    (
+      "processor : 0\nmodel name\t: Example 9\nflags\t\t: fpu avx512_bf16 amx_bf16 x\n\nmodel name\t: Other\n",
+      "Example 9",
+      ("avx512_bf16", "amx_bf16"),
+    ),
     ("model name : Old\nflags : fpu avx2\n", "Old", ()),
     ("Features\t: fp asimd bf16\n", None, ("bf16",)),
-    (None, None, None)])
+    (None, None, None),
+  ],
+)
 def test_the_processor_names_itself_and_its_instructions(tmp_path, text, name, instructions):
   path = tmp_path / "cpuinfo"
   if text is not None:

@@ -19,16 +19,23 @@ def _run(script, level=None, **variables):
 @pytest.mark.parametrize("level, shown", [(None, ""), ("3", ""), ("0", "line of TensorFlow\n")])
 def test_lines_while_tensorflow_is_loaded(tmp_path, level, shown):
   (tmp_path / "tensorflow.py").write_text(_STAND_IN)
-  done = _run("import os, sys\nsys.path.insert(0, os.environ['STAND_IN'])\n"
-              "from z2i_tf.cli.main import main\nmain(['--version'])\nmain(['--version'])\nimport tensorflow\n"
-              f"os.write(2, b'after, ' + os.environ['{_LEVEL}'].encode())", level, STAND_IN=str(tmp_path))
+  done = _run(
+    "import os, sys\nsys.path.insert(0, os.environ['STAND_IN'])\n"
+    "from z2i_tf.cli.main import main\nmain(['--version'])\nmain(['--version'])\nimport tensorflow\n"
+    f"os.write(2, b'after, ' + os.environ['{_LEVEL}'].encode())",
+    level,
+    STAND_IN=str(tmp_path),
+  )
   assert done.returncode == 0 and done.stderr == f"{shown}after, {level or 3}"
 
 
 def test_they_are_shown_if_it_cannot_be_loaded(tmp_path):
   (tmp_path / "tensorflow.py").write_text(_STAND_IN + "raise ImportError('damaged')")
-  done = _run("import os, sys\nsys.path.insert(0, os.environ['STAND_IN'])\nfrom z2i_tf.cli.main import main\n"
-              "main(['--version'])\nimport tensorflow", STAND_IN=str(tmp_path))
+  done = _run(
+    "import os, sys\nsys.path.insert(0, os.environ['STAND_IN'])\nfrom z2i_tf.cli.main import main\n"
+    "main(['--version'])\nimport tensorflow",
+    STAND_IN=str(tmp_path),
+  )
   assert done.returncode == 1 and done.stderr.startswith("line of TensorFlow\nTraceback")
   assert done.stderr.endswith("ImportError: damaged\n")
 
@@ -39,6 +46,8 @@ def test_a_command_prints_nothing_of_tensorflow():
 
 
 def test_importing_the_package_sets_nothing():
-  done = _run(f"import os, z2i_tf\nz2i_tf.Inpainter\nassert '{_LEVEL}' not in os.environ\n"
-              "assert 'TF_USE_LEGACY_KERAS' not in os.environ")
+  done = _run(
+    f"import os, z2i_tf\nz2i_tf.Inpainter\nassert '{_LEVEL}' not in os.environ\n"
+    "assert 'TF_USE_LEGACY_KERAS' not in os.environ"
+  )
   assert done.returncode == 0, done.stderr

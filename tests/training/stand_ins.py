@@ -56,12 +56,16 @@ def full_disk(limit=0):
 def smooth_batch(count, side):
   """Returns a batch of smooth images, as photographs are, at scale 2, each with another mask; NumPy arrays."""
   image_hr = tf.image.resize(
-      np.random.default_rng(0).random((count, 8, 8, 3)).astype(np.float32), [2 * side] * 2, "bicubic").numpy()
+    np.random.default_rng(0).random((count, 8, 8, 3)).astype(np.float32), [2 * side] * 2, "bicubic"
+  ).numpy()
   mask = np.zeros((count, side, side, 1), np.float32)
   for number in range(count):
-    mask[number, 2 + number % 4:9, 4:8 + number % 4] = 1
-  return {"image_hr": image_hr, "mask_lr": mask,
-          "image_lr": tf.image.resize(image_hr, [side] * 2, "bicubic", antialias=True).numpy()}
+    mask[number, 2 + number % 4 : 9, 4 : 8 + number % 4] = 1
+  return {
+    "image_hr": image_hr,
+    "mask_lr": mask,
+    "image_lr": tf.image.resize(image_hr, [side] * 2, "bicubic", antialias=True).numpy(),
+  }
 
 
 def run_step(strategy, step, batch):
@@ -69,5 +73,4 @@ def run_step(strategy, step, batch):
   dataset = tf.data.Dataset.from_tensor_slices(batch).batch(len(batch[conventions.MASK_LR]))
   shared = next(iter(strategy.experimental_distribute_dataset(dataset)))
   scalars = strategy.run(step, args=(shared,))
-  return {name: float(strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None))
-          for name, value in scalars.items()}
+  return {name: float(strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)) for name, value in scalars.items()}

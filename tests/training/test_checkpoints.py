@@ -33,7 +33,10 @@ def test_the_last_three_are_kept_and_restored_with_their_record(tmp_path):
   for step in (1, 2, 5, 10):
     _save(run, step)
   assert {name for name in _names(tmp_path) if name.endswith("index")} == {
-      "ckpt-2.index", "ckpt-5.index", "ckpt-10.index"}
+    "ckpt-2.index",
+    "ckpt-5.index",
+    "ckpt-10.index",
+  }
   again = _run(tmp_path)
   assert again[0].restore() and (again[2].numpy() == 10).all()
   assert again[1] == RunRecord(step=10, examples=20, settings={"seed": 1})

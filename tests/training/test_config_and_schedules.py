@@ -18,7 +18,9 @@ def test_adam_is_the_paper_s():
   assert (settings["beta_1"], settings["beta_2"], settings["epsilon"]) == (0.9, 0.999, 1e-7)
 
 
-@pytest.mark.parametrize("record, arguments, message", [
+@pytest.mark.parametrize(
+  "record, arguments, message",
+  [
     (OptimizerConfig, {"iterations": 0}, "iterations=0"),
     (OptimizerConfig, {"iterations": 9, "learning_rates": (1e-3,)}, "one learning rate more"),
     (OptimizerConfig, {"iterations": 9, "decay_fractions": (0.9, 0.8)}, "ascend"),
@@ -27,9 +29,13 @@ def test_adam_is_the_paper_s():
     (OptimizerConfig, {"iterations": 9, "gradient_clip_norm": -1.0}, "negative"),
     (LossWeights, {"weight_gradient": -1.0}, "weight_gradient=-1.0"),
     (LossWeights, {"weight_l1_sr": float("nan")}, "weight_l1_sr=nan"),
-    (LoopConfig, {"iterations": 1, "batch_size": 1, "save_every": 0, "log_every": 1, "evaluate_every": 1},
-     "save_every"),
-])
+    (
+      LoopConfig,
+      {"iterations": 1, "batch_size": 1, "save_every": 0, "log_every": 1, "evaluate_every": 1},
+      "save_every",
+    ),
+  ],
+)
 def test_impossible_settings_are_refused(record, arguments, message):
   with pytest.raises(ValueError, match=message):
     record(**arguments)

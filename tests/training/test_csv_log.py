@@ -18,8 +18,10 @@ def test_scalars_become_columns_and_new_ones_further_columns(tmp_path):
   log.write(2, {"loss/a": 0.25, "validation/b": 3.0})
   log.write(3, {"loss/a": float("nan")})
   assert _rows(tmp_path / "log.csv") == [
-      {"step": "1", "loss/a": "0.5", "validation/b": ""}, {"step": "2", "loss/a": "0.25", "validation/b": "3"},
-      {"step": "3", "loss/a": "nan", "validation/b": ""}]
+    {"step": "1", "loss/a": "0.5", "validation/b": ""},
+    {"step": "2", "loss/a": "0.25", "validation/b": "3"},
+    {"step": "3", "loss/a": "nan", "validation/b": ""},
+  ]
 
 
 def test_a_continued_run_drops_what_came_after_its_checkpoint(tmp_path):

@@ -6,8 +6,14 @@ def _messages(watch, windows):
 
 
 def test_ordinary_training_is_not_commented():
-  windows = [{"loss/adversarial_discriminator": 0.5 + 0.1 * (step % 3), "data/wait_share": 0.2,
-              "gradient_norm/coarse": 1.0 + step % 5} for step in range(40)]
+  windows = [
+    {
+      "loss/adversarial_discriminator": 0.5 + 0.1 * (step % 3),
+      "data/wait_share": 0.2,
+      "gradient_norm/coarse": 1.0 + step % 5,
+    }
+    for step in range(40)
+  ]
   assert not any(_messages(Watch(), windows))
 
 

@@ -35,7 +35,6 @@ def read_events(folder):
 
 
 class _Actions(StageActions):
-
   def __init__(self):
     self.saved, self.evaluated, self.kept = [], [], []
 
@@ -61,7 +60,6 @@ class _Actions(StageActions):
 
 
 class _Reporter:
-
   def __init__(self):
     self.begun, self.steps, self.shown, self.said = None, 0, [], []
 
@@ -94,8 +92,16 @@ def _run(folder, values, start_step=0, step=_toy_step, interruption=None, action
   actions, reporter = actions or _Actions(), _Reporter()
   journal = Journal(str(folder), {}, start_step, reporter)
   try:
-    run_loop(LoopConfig(**{**defaults, **settings}), _batches(values), step, actions, journal, start_step,
-             interruption or Interruption(), skipped)
+    run_loop(
+      LoopConfig(**{**defaults, **settings}),
+      _batches(values),
+      step,
+      actions,
+      journal,
+      start_step,
+      interruption or Interruption(),
+      skipped,
+    )
   finally:
     journal.flush()
   return actions, reporter
@@ -111,8 +117,11 @@ def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
   assert scalars["data/skipped_images"] == {4: 1.0, 6: 1.0, 7: 2.0}
   assert set(scalars["speed/examples_per_second"]) == set(scalars["data/wait_share"]) == {4, 6, 7}
   assert "warnings" not in others
-  assert reporter.begun == 2 and reporter.steps == 5 and reporter.said == ["step 5, validation, toy 50",
-                                                                          "step 7, validation, toy 70"]
+  assert (
+    reporter.begun == 2
+    and reporter.steps == 5
+    and reporter.said == ["step 5, validation, toy 50", "step 7, validation, toy 70"]
+  )
   assert [(step, iterations) for step, iterations, _, _ in reporter.shown] == [(4, 7), (6, 7), (7, 7)]
   assert reporter.shown[0][3] > 0 and reporter.shown[-1][3] == 0
 
@@ -189,12 +198,22 @@ def test_what_a_signal_leads_to_is_said_at_once_and_once(capfd):
 
 
 def test_measurements_are_a_table_with_a_row_per_stage():
-  lines = measured_table(40, {"validation/psnr/coarse": 20.5, "validation/psnr/result": 23.25,
-                              "validation/hole_ratio": 0.2, "validation/hole_psnr/result": 12.0,
-                              "validation/ssim/result": 0.5}).splitlines()
+  lines = measured_table(
+    40,
+    {
+      "validation/psnr/coarse": 20.5,
+      "validation/psnr/result": 23.25,
+      "validation/hole_ratio": 0.2,
+      "validation/hole_psnr/result": 12.0,
+      "validation/ssim/result": 0.5,
+    },
+  ).splitlines()
   assert "40" in lines[0] and "hole_ratio 0.2" in lines[0]
   assert [line.split() for line in lines[1:]] == [
-      ["psnr", "ssim", "hole_psnr"], ["coarse", "20.5", "-", "-"], ["result", "23.25", "0.5", "12"]]
+    ["psnr", "ssim", "hole_psnr"],
+    ["coarse", "20.5", "-", "-"],
+    ["result", "23.25", "0.5", "12"],
+  ]
   assert len({len(line) for line in lines[1:]}) == 1
 
 

@@ -24,8 +24,14 @@ def _vgg16_weights(tmp_path_factory):
 
 
 def _photographs():
-  return tf.constant(np.stack([image_files.read_rgb(f"data/images/{name}.jpg")[60:124, 60:124] / np.float32(255)
-                               for name in ("astronaut", "chelsea")]))
+  return tf.constant(
+    np.stack(
+      [
+        image_files.read_rgb(f"data/images/{name}.jpg")[60:124, 60:124] / np.float32(255)
+        for name in ("astronaut", "chelsea")
+      ]
+    )
+  )
 
 
 def test_vgg16_sees_the_resized_image_from_minus_one_to_one(vgg16_weights):
@@ -53,18 +59,20 @@ def test_in_16_bits_the_loss_s_gradient_stays_within_two_percent(random_vgg_weig
       of_filled = features(filled)
       loss = tf.reduce_mean(l1_loss(filled, image) + 0.01 * feature_loss(of_filled, of_label))
     assert of_filled.dtype == name.replace("mixed_", "") and loss.dtype == tf.float32
-    gradients[name] = np.concatenate([
-        gradient.numpy().ravel() for gradient in tape.gradient(loss, network.trainable_variables)])
+    gradients[name] = np.concatenate(
+      [gradient.numpy().ravel() for gradient in tape.gradient(loss, network.trainable_variables)]
+    )
   difference = np.linalg.norm(gradients[precision.BFLOAT16] - gradients[precision.FLOAT32])
   assert 0 < difference < 0.02 * np.linalg.norm(gradients[precision.FLOAT32])
 
 
 def test_weights_of_another_network_are_named(random_vgg_weights, vgg16_weights, tmp_path, monkeypatch):
   for name, weights, message in (
-      (VGG16_ANTIALIASED, str(tmp_path / "none.pth"), "--perceptual_weights=.*none.pth: no such file"),
-      (VGG16_ANTIALIASED, random_vgg_weights, "--perceptual_weights: .*vgg19.h5: not a PyTorch file"),
-      (VGG19, vgg16_weights, "--perceptual_weights=.*vgg_shift_tolerant.npz: not a Keras weights file"),
-      (VGG16_ANTIALIASED, "imagenet", "--perceptual_weights: .*pip install --no-deps stlpips-pytorch==0.0.2")):
+    (VGG16_ANTIALIASED, str(tmp_path / "none.pth"), "--perceptual_weights=.*none.pth: no such file"),
+    (VGG16_ANTIALIASED, random_vgg_weights, "--perceptual_weights: .*vgg19.h5: not a PyTorch file"),
+    (VGG19, vgg16_weights, "--perceptual_weights=.*vgg_shift_tolerant.npz: not a Keras weights file"),
+    (VGG16_ANTIALIASED, "imagenet", "--perceptual_weights: .*pip install --no-deps stlpips-pytorch==0.0.2"),
+  ):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=message):
       perceptual_network(name, weights, precision.FLOAT32)

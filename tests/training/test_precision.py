@@ -26,9 +26,14 @@ _LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, eva
 
 def _stage(name, perceptual_weights=None):
   config = JointStageConfig(
-      model=ModelConfig(width=4), discriminator_width=4,
-      loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if perceptual_weights else 0.0),
-      optimizer=OptimizerConfig(iterations=10), perceptual_weights=perceptual_weights, seed=3, precision=name)
+    model=ModelConfig(width=4),
+    discriminator_width=4,
+    loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if perceptual_weights else 0.0),
+    optimizer=OptimizerConfig(iterations=10),
+    perceptual_weights=perceptual_weights,
+    seed=3,
+    precision=name,
+  )
   return joint_stage(config, _LOOP, tf.distribute.get_strategy())
 
 
@@ -52,8 +57,12 @@ def test_a_step_in_16_bits_is_near_that_in_32():
     assert {value.dtype for value in results[name].values()} == {np.dtype(np.float32)}
     assert {array.dtype for array in model_weights.read_arrays(stage.networks).values()} == {np.dtype(np.float32)}
     compute = name.replace("mixed_", "")
-    gated = [layer for network in ("coarse", "refine") for layer in _leaves(stage.networks[network])
-             if isinstance(layer, GatedConv2D)]
+    gated = [
+      layer
+      for network in ("coarse", "refine")
+      for layer in _leaves(stage.networks[network])
+      if isinstance(layer, GatedConv2D)
+    ]
     assert gated and {layer.compute_dtype for layer in gated} == {compute}
     assert bool(precision.loss_scales(stage.optimizers["generator"])) == (name == precision.FLOAT16)
     assert not precision.loss_scales(stage.optimizers["discriminator"])
@@ -78,12 +87,22 @@ def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg
 def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
   def run():
     config = PretrainStageConfig(
-        network="sr", width=2, scale=2, weight_vgg=0.0, perceptual_weights="none",
-        optimizer=OptimizerConfig(iterations=10), seed=1, precision=precision.FLOAT16)
+      network="sr",
+      width=2,
+      scale=2,
+      weight_vgg=0.0,
+      perceptual_weights="none",
+      optimizer=OptimizerConfig(iterations=10),
+      seed=1,
+      precision=precision.FLOAT16,
+    )
     stage = pretrain_stage(config, _LOOP, tf.distribute.get_strategy())
     optimizer = stage.optimizers["sr"]
-    return stage.networks["sr"], optimizer, RunCheckpoints(
-        str(tmp_path), {"sr_optimizer": optimizer}, RunRecord(step=1), is_chief=True)
+    return (
+      stage.networks["sr"],
+      optimizer,
+      RunCheckpoints(str(tmp_path), {"sr_optimizer": optimizer}, RunRecord(step=1), is_chief=True),
+    )
 
   network, optimizer, saved = run()
   optimizer.apply_gradients([(tf.fill(variable.shape, np.inf), variable) for variable in network.trainable_variables])

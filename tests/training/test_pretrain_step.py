@@ -17,8 +17,11 @@ from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.training import quality
 from z2i_tf.training.pretrain_step import PretrainStep
 
-_BUILD = {"coarse": lambda: coarse_net(4), "refine": lambda: refinement_net(4),
-          "sr": lambda: super_resolution_net(4, 2)}
+_BUILD = {
+  "coarse": lambda: coarse_net(4),
+  "refine": lambda: refinement_net(4),
+  "sr": lambda: super_resolution_net(4, 2),
+}
 _ADAM_RATE = 1e-3
 _STAGE = {"coarse": "coarse", "refine": "refined", "sr": "zoomed"}
 
@@ -26,8 +29,11 @@ _STAGE = {"coarse": "coarse", "refine": "refined", "sr": "zoomed"}
 def _batch():
   rng = np.random.default_rng(0)
   image_hr = tf.image.resize(rng.random((2, 8, 8, 3)).astype(np.float32), [64, 64], "bicubic").numpy()
-  return {"image_hr": image_hr, "image_lr": tf.image.resize(image_hr, [32, 32], "bicubic", antialias=True).numpy(),
-          "mask_lr": recordings.load("joint_step")["mask"]}
+  return {
+    "image_hr": image_hr,
+    "image_lr": tf.image.resize(image_hr, [32, 32], "bicubic", antialias=True).numpy(),
+    "mask_lr": recordings.load("joint_step")["mask"],
+  }
 
 
 def _features():

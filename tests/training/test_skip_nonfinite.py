@@ -37,7 +37,8 @@ def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
   with two_devices.scope():
     made = []
     step, networks = stand_ins.build_step(
-        None, lambda: made.append(optimizers.Adam(1e-3)) or made[-1], _WITHOUT_VGG, batch_size=2, width=4)
+      None, lambda: made.append(optimizers.Adam(1e-3)) or made[-1], _WITHOUT_VGG, batch_size=2, width=4
+    )
   variables = [variable for part in [*networks.values(), *made] for variable in part.variables]
   train_step = guarded_step(step, two_devices, variables, jit_compile=False)
   batch, spoiled = stand_ins.smooth_batch(2, 16), stand_ins.smooth_batch(2, 16)
@@ -49,8 +50,11 @@ def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
     np.testing.assert_array_equal(former, now, err_msg=variable)
   # All of them would have changed: batch norms' statistics, spectral norms' kernels and vectors, moments, step numbers.
   assert float(train_step(_shared(two_devices, batch), tf.constant(0.0))[SKIPPED]) == 0
-  unchanged = [name for name, former, now in zip(np.repeat([v.name for v in variables], 2), before,
-                                                 _copies(two_devices, variables)) if np.array_equal(former, now)]
+  unchanged = [
+    name
+    for name, former, now in zip(np.repeat([v.name for v in variables], 2), before, _copies(two_devices, variables))
+    if np.array_equal(former, now)
+  ]
   assert not [name for name in unchanged if "gamma" not in name and "learning_rate" not in name], unchanged
 
 
@@ -76,8 +80,16 @@ def test_compiled_with_xla_the_step_is_the_same():
   strategy = devices.make_strategy()
   results = []
   for jit_compile in (False, True):
-    config = PretrainStageConfig(network="coarse", width=2, scale=1, weight_vgg=0.0, perceptual_weights="none", seed=1,
-                                 optimizer=OptimizerConfig(iterations=10), jit_compile=jit_compile)
+    config = PretrainStageConfig(
+      network="coarse",
+      width=2,
+      scale=1,
+      weight_vgg=0.0,
+      perceptual_weights="none",
+      seed=1,
+      optimizer=OptimizerConfig(iterations=10),
+      jit_compile=jit_compile,
+    )
     stage = pretrain_stage(config, loop, strategy)
     train_step = guarded_step(stage.step, strategy, stage.variables, jit_compile)
     with contextlib.nullcontext() if jit_compile else stand_ins.eagerly():
@@ -112,8 +124,9 @@ def test_traced_over_replicas_a_nan_of_one_changes_neither(two_devices):
     toy = _Toy(optimizers.Adam(0.5))
   variables = [toy.weight, *toy.optimizer.variables]
   train_step = guarded_step(toy, two_devices, variables, jit_compile=False)
-  shared = lambda values: next(iter(two_devices.experimental_distribute_dataset(
-      tf.data.Dataset.from_tensor_slices({"x": values}).batch(2))))
+  shared = lambda values: next(
+    iter(two_devices.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices({"x": values}).batch(2)))
+  )
   run = lambda values: float(train_step(shared(values), tf.constant(0.0))[SKIPPED])
   assert run([1.0, 2.0]) == 0
   before = _copies(two_devices, variables)

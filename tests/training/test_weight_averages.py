@@ -49,8 +49,9 @@ def test_averages_are_those_of_the_formula(decay, replicas, two_devices):
   averaged = [toy.weight, *toy.norm.variables]
   seen = [[variable.numpy() for variable in averaged]]
   for batch in _batches(5):
-    shared = next(iter(strategy.experimental_distribute_dataset(
-        tf.data.Dataset.from_tensor_slices({"x": batch}).batch(4))))
+    shared = next(
+      iter(strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices({"x": batch}).batch(4)))
+    )
     assert float(step(shared, tf.constant(0.0))[SKIPPED]) == 0
     seen.append([variable.numpy() for variable in averaged])
   assert not np.array_equal(seen[0][3], seen[5][3])  # The statistics did move.
@@ -67,13 +68,16 @@ def test_a_skipped_step_leaves_the_averages(two_devices):
   step = guarded_step(toy.step, two_devices, toy.variables, jit_compile=False)
   batch = _batches(1)[0]
   batch[3, 0, 0, 0] = np.nan
-  shared = next(iter(two_devices.experimental_distribute_dataset(
-      tf.data.Dataset.from_tensor_slices({"x": batch}).batch(4))))
-  before = [copy.numpy() for variable in toy.averages.variables
-            for copy in two_devices.experimental_local_results(variable)]
+  shared = next(
+    iter(two_devices.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices({"x": batch}).batch(4)))
+  )
+  before = [
+    copy.numpy() for variable in toy.averages.variables for copy in two_devices.experimental_local_results(variable)
+  ]
   assert float(step(shared, tf.constant(0.0))[SKIPPED]) == 1
-  after = [copy.numpy() for variable in toy.averages.variables
-           for copy in two_devices.experimental_local_results(variable)]
+  after = [
+    copy.numpy() for variable in toy.averages.variables for copy in two_devices.experimental_local_results(variable)
+  ]
   for former, now in zip(before, after):
     np.testing.assert_array_equal(former, now)
 

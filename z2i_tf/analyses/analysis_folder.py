@@ -32,8 +32,14 @@ def check_is_free(folder: str, analysis: str) -> None:
       raise InputError(f"--output_dir={folder} holds a record of {found} ({name}); give a folder of its own")
 
 
-def write_analysis(folder: str, analysis: str, settings: Mapping[str, Any], content: Mapping[str, Any],
-                   of_tables: Sequence[tables.Table], pictures: Sequence[str]) -> None:
+def write_analysis(
+  folder: str,
+  analysis: str,
+  settings: Mapping[str, Any],
+  content: Mapping[str, Any],
+  of_tables: Sequence[tables.Table],
+  pictures: Sequence[str],
+) -> None:
   """Writes tables.md and the record, in this order: where there is a record, everything it names is there.
 
   Args:
@@ -46,9 +52,16 @@ def write_analysis(folder: str, analysis: str, settings: Mapping[str, Any], cont
   """
   write_tables(folder, of_tables)
   manifest: dict[str, Any] = {"versions": records.versions(), "settings": dict(settings)}
-  records.write_record(folder, analysis, {
-      "manifest": manifest, "pictures": list(pictures), **content,
-      "tables": [dataclasses.asdict(table) for table in of_tables]})  # For z2i report.
+  records.write_record(
+    folder,
+    analysis,
+    {
+      "manifest": manifest,
+      "pictures": list(pictures),
+      **content,
+      "tables": [dataclasses.asdict(table) for table in of_tables],
+    },
+  )  # For z2i report.
 
 
 def write_tables(folder: str, of_tables: Sequence[tables.Table]) -> None:

@@ -29,8 +29,16 @@ def require_matplotlib() -> None:
     raise InputError("matplotlib is not installed, and the charts need it: pip install 'z2i_tf[evaluation]'")
 
 
-def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str, Sequence[float]], ylabel: str,
-              value_format: str | None = None, horizontal: bool = False, lowest: float = 0.0) -> None:
+def bar_chart(
+  path: str,
+  title: str,
+  groups: Sequence[str],
+  series: Mapping[str, Sequence[float]],
+  ylabel: str,
+  value_format: str | None = None,
+  horizontal: bool = False,
+  lowest: float = 0.0,
+) -> None:
   """Draws bars: groups side by side, in each a bar per series.
 
   Args:
@@ -45,16 +53,22 @@ def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str,
       exaggerates them.
   Raises: InputError if matplotlib is missing; OSError if the file cannot be written.
   """
+
   def draw(axes):
     places, width = np.arange(len(groups)), _GROUP_SHARE / len(series)
     for number, (name, values) in enumerate(series.items()):
       values = np.where(np.isfinite(values), values, np.nan)
       offset = (number - (len(series) - 1) / 2) * width
-      bars = (axes.barh if horizontal else axes.bar)(places + offset, values, width, label=_label(name),
-                                                     color=_COLOURS[number % len(_COLOURS)])
+      bars = (axes.barh if horizontal else axes.bar)(
+        places + offset, values, width, label=_label(name), color=_COLOURS[number % len(_COLOURS)]
+      )
       if value_format:
-        axes.bar_label(bars, [value_format.format(value) if np.isfinite(value) else "" for value in values],
-                       fontsize="small", padding=2)
+        axes.bar_label(
+          bars,
+          [value_format.format(value) if np.isfinite(value) else "" for value in values],
+          fontsize="small",
+          padding=2,
+        )
     drawn = [value for values in series.values() for value in values if np.isfinite(value)] or [lowest + 1.0]
     smallest = min(*drawn, 0.0) or lowest
     largest = max(*drawn, 0.0)
@@ -72,16 +86,23 @@ def bar_chart(path: str, title: str, groups: Sequence[str], series: Mapping[str,
   _write(path, title, draw)
 
 
-def line_chart(path: str, title: str, positions: Sequence[float], series: Mapping[str, Sequence[float]], xlabel: str,
-               ylabel: str) -> None:
+def line_chart(
+  path: str, title: str, positions: Sequence[float], series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
+) -> None:
   """Draws a line with marked points per series, over common positions, which alone are marked on the axis.
 
   Args and errors as `bar_chart`.
   """
+
   def draw(axes):
     for number, (name, values) in enumerate(series.items()):
-      axes.plot(positions, values, marker=_MARKERS[number % len(_MARKERS)], label=_label(name),
-                color=_COLOURS[number % len(_COLOURS)])
+      axes.plot(
+        positions,
+        values,
+        marker=_MARKERS[number % len(_MARKERS)],
+        label=_label(name),
+        color=_COLOURS[number % len(_COLOURS)],
+      )
     axes.set_xticks(positions, [f"{position:g}" for position in positions])
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
@@ -90,8 +111,9 @@ def line_chart(path: str, title: str, positions: Sequence[float], series: Mappin
   _write(path, title, draw)
 
 
-def histogram(path: str, title: str, edges: Sequence[float], series: Mapping[str, Sequence[float]], xlabel: str,
-              ylabel: str) -> None:
+def histogram(
+  path: str, title: str, edges: Sequence[float], series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
+) -> None:
   """Draws how often values lie between edges, one see-through area per series.
 
   Args:
@@ -99,6 +121,7 @@ def histogram(path: str, title: str, edges: Sequence[float], series: Mapping[str
     series: name -> a number for each interval.
     Others, and errors, as `bar_chart`.
   """
+
   def draw(axes):
     for number, (name, values) in enumerate(series.items()):
       colour = _COLOURS[number % len(_COLOURS)]
@@ -131,6 +154,7 @@ def _write(path: str, title: str, draw: Callable):
   import matplotlib
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
+
   # Names are shown as they are: "$" begins no formula.
   with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False}):
     figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")

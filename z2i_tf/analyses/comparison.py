@@ -18,15 +18,20 @@ def check_are_of_the_same(paths: Sequence[str], found: Sequence[Mapping[str, Any
   """Raises InputError unless two records (of the files `paths`) are of the same test sets."""
   first, second = (record["test_sets"] for record in found)
   if set(first) != set(second):
-    raise InputError(f"{paths[0]} has the test sets {', '.join(first)}, {paths[1]} has {', '.join(second)}; only "
-                     "evaluations of the same ones can be compared")
+    raise InputError(
+      f"{paths[0]} has the test sets {', '.join(first)}, {paths[1]} has {', '.join(second)}; only "
+      "evaluations of the same ones can be compared"
+    )
   for name in first:
     if first[name]["hash"] != second[name]["hash"]:
-      images = [{image["name"]: (image["image"], image["mask"]) for image in sets[name]["images"]}
-                for sets in (first, second)]
+      images = [
+        {image["name"]: (image["image"], image["mask"]) for image in sets[name]["images"]} for sets in (first, second)
+      ]
       differing = sum(images[0].get(image) != images[1].get(image) for image in {*images[0], *images[1]})
-      raise InputError(f"{paths[0]} and {paths[1]} are of different test sets: {differing} images or masks of {name!r} "
-                       "differ; evaluate both on the same")
+      raise InputError(
+        f"{paths[0]} and {paths[1]} are of different test sets: {differing} images or masks of {name!r} "
+        "differ; evaluate both on the same"
+      )
 
 
 def method_of(path: str, record: Mapping[str, Any], name: str | None) -> str:
@@ -42,8 +47,14 @@ def method_of(path: str, record: Mapping[str, Any], name: str | None) -> str:
   raise InputError(f"{path} has several methods: choose one of {', '.join(methods)} with --methods=A_NAME,B_NAME")
 
 
-def paired_tables(found: Sequence[Mapping[str, Any]], names: Sequence[str], metrics: Sequence[str] | None,
-                  confidence: float, resamples: int, seed: int) -> list[Table]:
+def paired_tables(
+  found: Sequence[Mapping[str, Any]],
+  names: Sequence[str],
+  metrics: Sequence[str] | None,
+  confidence: float,
+  resamples: int,
+  seed: int,
+) -> list[Table]:
   """Returns a table per test set: every metric's means, their paired difference (second minus first), its interval.
 
   Args:
@@ -69,11 +80,17 @@ def paired_tables(found: Sequence[Mapping[str, Any]], names: Sequence[str], metr
       pairs = np.stack([records.numbers(each[metric]) for each in scores])
       for group, members in groups.items():
         rows.append([metric, group, *_compared(pairs[:, members], metric, confidence, resamples, seed)])
-    made.append(Table(
+    made.append(
+      Table(
         f"{names[1]} (B) minus {names[0]} (A), {test_set} masks",
-        ["Metric", "hole", "images", "A", "B", "B - A", f"{100 * confidence:g}% interval", "B better"], rows,
-        [f"{score_tables.measured_on(found[0], test_set)}. Means over images where both are finite; percentile bootstrap of "
-         f"the paired difference, {resamples} resamples, seed {seed}."]))
+        ["Metric", "hole", "images", "A", "B", "B - A", f"{100 * confidence:g}% interval", "B better"],
+        rows,
+        [
+          f"{score_tables.measured_on(found[0], test_set)}. Means over images where both are finite; percentile "
+          f"bootstrap of the paired difference, {resamples} resamples, seed {seed}."
+        ],
+      )
+    )
   return made
 
 
@@ -88,5 +105,11 @@ def _compared(pairs, metric, confidence, resamples, seed):
     lower, upper = statistics.bootstrap_interval(differences, np.random.default_rng(seed), resamples, confidence)
     interval = f"{score_tables.number(lower, metric)} .. {score_tables.number(upper, metric)}"
   better = differences < 0 if metric in score_tables.LOWER_IS_BETTER else differences > 0
-  return [str(len(first)), score_tables.number(first.mean(), metric), score_tables.number(second.mean(), metric),
-          f"{differences.mean():+.{score_tables.METRICS[metric]}f}", interval, f"{100 * better.mean():.0f}%"]
+  return [
+    str(len(first)),
+    score_tables.number(first.mean(), metric),
+    score_tables.number(second.mean(), metric),
+    f"{differences.mean():+.{score_tables.METRICS[metric]}f}",
+    interval,
+    f"{100 * better.mean():.0f}%",
+  ]

@@ -17,8 +17,12 @@ _FRAME = (255, 40, 40)
 _LARGEST_SIDE_PX, _SMALLEST_SIDE_PX = 384, 128
 
 
-def draw_sheet(titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]], captions: Sequence[Sequence[str]] = (),
-               labels: Sequence[str] = ()) -> np.ndarray:
+def draw_sheet(
+  titles: Sequence[str],
+  rows: Sequence[Sequence[np.ndarray]],
+  captions: Sequence[Sequence[str]] = (),
+  labels: Sequence[str] = (),
+) -> np.ndarray:
   """Lays images out in a grid, a title above each column; a column is as wide as its widest image or text.
 
   Args:
@@ -30,8 +34,10 @@ def draw_sheet(titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]], capt
   """
   captions, labels = captions or [()] * len(rows), labels or [""] * len(rows)
   font = ImageFont.load_default(_FONT_PX)
-  widths = [max([image.shape[1] for image in column] + [int(font.getlength(text)) + 1 for text in texts])
-            for column, texts in zip(zip(*rows), _texts_of_columns(titles, captions))]
+  widths = [
+    max([image.shape[1] for image in column] + [int(font.getlength(text)) + 1 for text in texts])
+    for column, texts in zip(zip(*rows), _texts_of_columns(titles, captions))
+  ]
   lefts = np.cumsum([_GAP_PX] + [width + _GAP_PX for width in widths])
   heights = [max(image.shape[0] for image in row) for row in rows]
   lines = any(titles) + sum(map(bool, captions)) + sum(map(bool, labels))

@@ -21,8 +21,10 @@ _PICTURE = "intermediate.png"
 # The refined picture zoomed out again, pasted into the known pixels, is the result.
 STAGES = (conventions.COARSE, conventions.ZOOMED, conventions.REFINED, conventions.RESULT)
 _COMPARED = (conventions.COARSE, conventions.RESULT)
-_REFINED_NOTE = ("The refined picture is shown as the network gives it: outside the hole, where the result has the "
-                 "known pixels, it is neither trained nor used.")
+_REFINED_NOTE = (
+  "The refined picture is shown as the network gives it: outside the hole, where the result has the "
+  "known pixels, it is neither trained nor used."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Example:
     mask: (H, W) uint8, 1 = hole.
     stages: each of `STAGES` by name, uint8: (H, W, 3), or (H * scale, W * scale, 3) between zooming in and out.
   """
+
   name: str
   original: np.ndarray
   mask: np.ndarray
@@ -49,20 +52,25 @@ def draw(examples: Sequence[Example], scale: int, zoom_crop: str) -> np.ndarray:
   """
   rows, captions, labels = [], [], []
   for example in examples:
-    pictures = [comparison_sheet.paint_hole(example.original, example.mask),
-                *(example.stages[stage] for stage in STAGES), example.original]
+    pictures = [
+      comparison_sheet.paint_hole(example.original, example.mask),
+      *(example.stages[stage] for stage in STAGES),
+      example.original,
+    ]
     of_image = picture_rows.rows_of(pictures, example.mask, zoom_crop)
     rows += of_image
     psnr = _psnr(example)
     captions += [()] * (len(of_image) - 1) + [
-        ("", *(f"{psnr[stage]:.2f} dB" if stage in psnr else "" for stage in STAGES), "")]
+      ("", *(f"{psnr[stage]:.2f} dB" if stage in psnr else "" for stage in STAGES), "")
+    ]
     labels += [f"{example.name}, hole {100 * example.mask.mean():.1f}%"] + [""] * (len(of_image) - 1)
   titles = ("input", "coarse", f"zoomed in (x{scale})", f"refined (x{scale})", "zoomed out: result", "original")
   return comparison_sheet.draw_sheet(titles, rows, captions, labels)
 
 
-def write(folder: str, examples: Sequence[Example], scale: int, zoom_crop: str,
-          settings: Mapping[str, Any]) -> list[Table]:
+def write(
+  folder: str, examples: Sequence[Example], scale: int, zoom_crop: str, settings: Mapping[str, Any]
+) -> list[Table]:
   """Writes record, table and sheet; returns the table.
 
   Args:
@@ -73,12 +81,19 @@ def write(folder: str, examples: Sequence[Example], scale: int, zoom_crop: str,
     settings: what else decides about the result.
   """
   psnr = [_psnr(example) for example in examples]
-  table = Table("PSNR of stages against the original, dB", ("image", "hole", *_COMPARED),
-                [(example.name, f"{100 * example.mask.mean():.2f}%", *(f"{of[stage]:.2f}" for stage in _COMPARED))
-                 for example, of in zip(examples, psnr)], (_REFINED_NOTE,))
+  table = Table(
+    "PSNR of stages against the original, dB",
+    ("image", "hole", *_COMPARED),
+    [
+      (example.name, f"{100 * example.mask.mean():.2f}%", *(f"{of[stage]:.2f}" for stage in _COMPARED))
+      for example, of in zip(examples, psnr)
+    ],
+    (_REFINED_NOTE,),
+  )
   image_files.write_rgb(os.path.join(folder, _PICTURE), draw(examples, scale, zoom_crop))
-  images = [{"name": example.name, "hole_ratio": example.mask.mean(), "PSNR": of}
-            for example, of in zip(examples, psnr)]
+  images = [
+    {"name": example.name, "hole_ratio": example.mask.mean(), "PSNR": of} for example, of in zip(examples, psnr)
+  ]
   write_analysis(folder, ANALYSIS, {"zoom_crop": zoom_crop, **settings}, {"images": images}, [table], [_PICTURE])
   return [table]
 

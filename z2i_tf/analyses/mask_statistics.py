@@ -35,6 +35,7 @@ class Drawn:
     ratios: (N,) float64, share of hole pixels of each mask.
     examples: the first masks, (H, W) uint8, 1 = hole.
   """
+
   ratios: np.ndarray
   examples: Sequence[np.ndarray]
 
@@ -62,25 +63,53 @@ def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> list[Tab
   count = len(next(iter(drawn.values())).ratios)
   measured = f"{count:,} masks of {height}x{width}"
   parameters = Table(
-      f"Random masks and their holes ({measured})",
-      ("masks", "strokes", "vertices per stroke", "length of a segment", "thickness, px", "angle of a vertex",
-       "every other angle", "hole, mean / max", "paper, mean / max"),
-      [(kind, *_parameters(kind), f"{100 * of.ratios.mean():.2f}% / {100 * of.ratios.max():.2f}%",
-        "{}% / {}%".format(*paper.TABLE_4[kind]) if kind in paper.TABLE_4 else NONE) for kind, of in drawn.items()],
-      ("U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures "
-       "are of 10,000 masks of 256x256.",))
+    f"Random masks and their holes ({measured})",
+    (
+      "masks",
+      "strokes",
+      "vertices per stroke",
+      "length of a segment",
+      "thickness, px",
+      "angle of a vertex",
+      "every other angle",
+      "hole, mean / max",
+      "paper, mean / max",
+    ),
+    [
+      (
+        kind,
+        *_parameters(kind),
+        f"{100 * of.ratios.mean():.2f}% / {100 * of.ratios.max():.2f}%",
+        "{}% / {}%".format(*paper.TABLE_4[kind]) if kind in paper.TABLE_4 else NONE,
+      )
+      for kind, of in drawn.items()
+    ],
+    (
+      "U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures "
+      "are of 10,000 masks of 256x256.",
+    ),
+  )
   percentiles = Table(
-      f"Hole ratio in percent ({measured})",
-      ("masks", "min", *(f"p{percentile}" for percentile in PERCENTILES), "max"),
-      [(kind, *(f"{100 * value:.2f}" for value in (of.ratios.min(), *np.percentile(of.ratios, PERCENTILES),
-                                                    of.ratios.max()))) for kind, of in drawn.items()])
+    f"Hole ratio in percent ({measured})",
+    ("masks", "min", *(f"p{percentile}" for percentile in PERCENTILES), "max"),
+    [
+      (
+        kind,
+        *(f"{100 * value:.2f}" for value in (of.ratios.min(), *np.percentile(of.ratios, PERCENTILES), of.ratios.max())),
+      )
+      for kind, of in drawn.items()
+    ],
+  )
   last = max(np.flatnonzero(_histogram(of.ratios, _SHARES)).max() for of in drawn.values())
   shares = Table(
-      f"Share of masks by hole ratio ({measured})",
-      ("masks", *(f"{10 * number}-{10 * number + 10}%" for number in range(last + 1))),
-      [(kind, *(f"{100 * share:.2f}%" for share in _histogram(of.ratios, _SHARES)[:last + 1] / count))
-       for kind, of in drawn.items()],
-      ("The lower bound of a range belongs to it.",))
+    f"Share of masks by hole ratio ({measured})",
+    ("masks", *(f"{10 * number}-{10 * number + 10}%" for number in range(last + 1))),
+    [
+      (kind, *(f"{100 * share:.2f}%" for share in _histogram(of.ratios, _SHARES)[: last + 1] / count))
+      for kind, of in drawn.items()
+    ],
+    ("The lower bound of a range belongs to it.",),
+  )
   return [parameters, percentiles, shares]
 
 
@@ -98,14 +127,27 @@ def write(folder: str, drawn: Mapping[str, Drawn], height: int, width: int, seed
   image_files.write_rgb(os.path.join(folder, _EXAMPLES_PICTURE), _example_sheet(drawn))
   last = 1 + max(np.flatnonzero(_histogram(of.ratios, _BINS)).max() for of in drawn.values())
   charts.histogram(
-      os.path.join(folder, _HISTOGRAM_PICTURE), f"Hole ratio of {count:,} masks of {height}x{width}",
-      np.arange(last + 1), {f"{kind} (mean {100 * of.ratios.mean():.2f}%, max {100 * of.ratios.max():.2f}%)":
-                           100 * _histogram(of.ratios, _BINS)[:last] / count for kind, of in drawn.items()},
-      "hole ratio, %", "share of masks, %")
+    os.path.join(folder, _HISTOGRAM_PICTURE),
+    f"Hole ratio of {count:,} masks of {height}x{width}",
+    np.arange(last + 1),
+    {
+      f"{kind} (mean {100 * of.ratios.mean():.2f}%, max {100 * of.ratios.max():.2f}%)": 100
+      * _histogram(of.ratios, _BINS)[:last]
+      / count
+      for kind, of in drawn.items()
+    },
+    "hole ratio, %",
+    "share of masks, %",
+  )
   of_tables = make_tables(drawn, height, width)
-  write_analysis(folder, ANALYSIS, {"kinds": list(drawn), "count": count, "size": [height, width], "seed": seed},
-                 {"masks": {kind: _summary(of) for kind, of in drawn.items()}}, of_tables,
-                 [_EXAMPLES_PICTURE, _HISTOGRAM_PICTURE])
+  write_analysis(
+    folder,
+    ANALYSIS,
+    {"kinds": list(drawn), "count": count, "size": [height, width], "seed": seed},
+    {"masks": {kind: _summary(of) for kind, of in drawn.items()}},
+    of_tables,
+    [_EXAMPLES_PICTURE, _HISTOGRAM_PICTURE],
+  )
   return of_tables
 
 
@@ -120,8 +162,14 @@ def _parameters(kind):
     low, high = spec.side_fractions
     return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
   low, high = spec.diameter_fractions
-  return ("U[{}, {}] blobs".format(*spec.blobs), NONE, f"diameters {low} to {high} of the shorter side",
-          NONE, NONE, NONE)
+  return (
+    "U[{}, {}] blobs".format(*spec.blobs),
+    NONE,
+    f"diameters {low} to {high} of the shorter side",
+    NONE,
+    NONE,
+    NONE,
+  )
 
 
 def _histogram(ratios, bins):
@@ -130,10 +178,15 @@ def _histogram(ratios, bins):
 
 
 def _summary(of: Drawn) -> dict:
-  return {"hole_ratio": {
-      "mean": of.ratios.mean(), "min": of.ratios.min(), "max": of.ratios.max(),
+  return {
+    "hole_ratio": {
+      "mean": of.ratios.mean(),
+      "min": of.ratios.min(),
+      "max": of.ratios.max(),
       "percentiles": dict(zip(map(str, PERCENTILES), np.percentile(of.ratios, PERCENTILES))),
-      "masks_per_percent": _histogram(of.ratios, _BINS)}}
+      "masks_per_percent": _histogram(of.ratios, _BINS),
+    }
+  }
 
 
 def _example_sheet(drawn):
@@ -141,7 +194,7 @@ def _example_sheet(drawn):
   for kind, of in drawn.items():
     shown = [np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2) for mask in of.examples]
     shown = [_framed(comparison_sheet.at_size(mask, _example_shape(mask))) for mask in shown]
-    of_kind = [shown[start:start + _EXAMPLES_PER_ROW] for start in range(0, len(shown), _EXAMPLES_PER_ROW)]
+    of_kind = [shown[start : start + _EXAMPLES_PER_ROW] for start in range(0, len(shown), _EXAMPLES_PER_ROW)]
     rows += of_kind
     labels += [f"{kind} masks (white = hole)"] + [""] * (len(of_kind) - 1)
   return comparison_sheet.draw_sheet([""] * len(rows[0]), rows, labels=labels)

@@ -29,8 +29,10 @@ def crop_around_largest_hole(mask: np.ndarray) -> tuple[slice, slice]:
     sides = [max(1, side // factor) for side in mask.shape]
     if all(extent * room <= side for (_, extent), side in zip(extents, sides)):
       break
-  starts = [min(max(0, first + extent // 2 - side // 2), whole - side)
-            for (first, extent), side, whole in zip(extents, sides, mask.shape)]
+  starts = [
+    min(max(0, first + extent // 2 - side // 2), whole - side)
+    for (first, extent), side, whole in zip(extents, sides, mask.shape)
+  ]
   return tuple(slice(start, start + side) for start, side in zip(starts, sides))
 
 

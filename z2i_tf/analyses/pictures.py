@@ -32,12 +32,20 @@ def _psnr(analysis, record, folder) -> list[str]:
   """Bars of the mean PSNR, a group per test set."""
   sets, made = list(record["test_sets"]), []
   for metric, stem in _PSNR.items():
-    series = {method: [score_tables.mean_of(record, test_set, method, metric).value for test_set in sets]
-              for method in record["methods"]}
+    series = {
+      method: [score_tables.mean_of(record, test_set, method, metric).value for test_set in sets]
+      for method in record["methods"]
+    }
     if np.isfinite(list(series.values())).any():
       made.append(f"{analysis}_{stem}.png")
-      charts.bar_chart(os.path.join(folder, made[-1]), f"Mean {metric}", [_on(record, test_set) for test_set in sets],
-                       series, f"{metric}, dB", "{:.2f}")
+      charts.bar_chart(
+        os.path.join(folder, made[-1]),
+        f"Mean {metric}",
+        [_on(record, test_set) for test_set in sets],
+        series,
+        f"{metric}, dB",
+        "{:.2f}",
+      )
   return made
 
 
@@ -46,29 +54,49 @@ def _improvement(analysis, record, folder) -> list[str]:
   first, *others = record["methods"]
   made = []
   for test_set in record["test_sets"] if others else ():
-    values = {method: np.array([score_tables.mean_of(record, test_set, method, metric).value for metric, _ in score_tables.BANDS])
-              for method in record["methods"]}
+    values = {
+      method: np.array(
+        [score_tables.mean_of(record, test_set, method, metric).value for metric, _ in score_tables.BANDS]
+      )
+      for method in record["methods"]
+    }
     series = {method: list(values[method] - values[first]) for method in others}
     if np.isfinite(list(series.values())).any():  # Not so for images that are too small for SSIM.
       made.append(f"{analysis}_{test_set}.png")
-      charts.bar_chart(os.path.join(folder, made[-1]), f"Improvement over {first}, {_on(record, test_set)}",
-                       [heading for _, heading in score_tables.BANDS], series, "SSIM minus that of the first", "{:+.4f}")
+      charts.bar_chart(
+        os.path.join(folder, made[-1]),
+        f"Improvement over {first}, {_on(record, test_set)}",
+        [heading for _, heading in score_tables.BANDS],
+        series,
+        "SSIM minus that of the first",
+        "{:+.4f}",
+      )
   return made
 
 
 def _over_scale(analysis, record, folder) -> list[str]:
   """Figure 13: SSIM and MS-SSIM over the scale; models of one scale lie above one another."""
-  scaled = sorted((method for method, entry in record["methods"].items() if "scale" in entry),
-                  key=lambda method: record["methods"][method]["scale"])
+  scaled = sorted(
+    (method for method, entry in record["methods"].items() if "scale" in entry),
+    key=lambda method: record["methods"][method]["scale"],
+  )
   made = []
   for test_set in record["test_sets"] if scaled else ():
-    series = {metric: [score_tables.mean_of(record, test_set, method, metric).value for method in scaled]
-              for metric in _STRUCTURE}
+    series = {
+      metric: [score_tables.mean_of(record, test_set, method, metric).value for method in scaled]
+      for metric in _STRUCTURE
+    }
     series = {metric: values for metric, values in series.items() if np.isfinite(values).any()}
     if series:
       made.append(f"{analysis}_{test_set}.png")
-      charts.line_chart(os.path.join(folder, made[-1]), f"Scales, {_on(record, test_set)}",
-                        [record["methods"][method]["scale"] for method in scaled], series, "scale", ", ".join(series))
+      charts.line_chart(
+        os.path.join(folder, made[-1]),
+        f"Scales, {_on(record, test_set)}",
+        [record["methods"][method]["scale"] for method in scaled],
+        series,
+        "scale",
+        ", ".join(series),
+      )
   return made
 
 

@@ -34,20 +34,43 @@ _TABLE = {"title": str, "columns": [str], "rows": [[str]], "notes": [str]}
 _MANIFEST = {"versions": Each(str), "settings": Each(object, True)}
 _COMMON = {"manifest": _MANIFEST, "pictures": [str]}
 _SCORES = {
-    "manifest": {**_MANIFEST, "metrics?": Each(str, True)},
-    "test_sets": Each({"hash": str, "images": [{"name": str, "height": int, "width": int, "hole_ratio": Share}]}),
-    "methods": Each({"kind": str, "hash?": str, "parameters?": int, "zoom?": str, "scale?": int, "width?": int,
-                     "precision?": str, "radius_px?": int}),
-    "scores": Each(Each(Each([Number]))), "set_scores": Each(Each(Each(Number, True), True), True), "notes": [str]}
+  "manifest": {**_MANIFEST, "metrics?": Each(str, True)},
+  "test_sets": Each({"hash": str, "images": [{"name": str, "height": int, "width": int, "hole_ratio": Share}]}),
+  "methods": Each(
+    {
+      "kind": str,
+      "hash?": str,
+      "parameters?": int,
+      "zoom?": str,
+      "scale?": int,
+      "width?": int,
+      "precision?": str,
+      "radius_px?": int,
+    }
+  ),
+  "scores": Each(Each(Each([Number]))),
+  "set_scores": Each(Each(Each(Number, True), True), True),
+  "notes": [str],
+}
 _WITH_TABLES = {"tables": [_TABLE]}
 # Analysis -> what its record has beside, or instead of what is in, _COMMON; a key that ends in "?" may be missing.
 SHAPES = {
-    "comparison": _SCORES, "ablation": _SCORES, "frequency": _SCORES, "scale_study": _SCORES,
-    "study": {"kinds": Each(Each({"ours": int, "other": int})), "participants": int},
-    "mask_statistics": {"masks": Each({"hole_ratio": {"mean": Share, "max": Share}}), **_WITH_TABLES},
-    "complexity": {"models": Each({"parameters": {"total": int}, "flops": {"total": Finite}}, True),
-                   "latency": Each({"mean_ms": Finite}), "measured_on": Each(object), **_WITH_TABLES},
-    "intermediate": _WITH_TABLES, "side_by_side": _WITH_TABLES, "failures": _WITH_TABLES}
+  "comparison": _SCORES,
+  "ablation": _SCORES,
+  "frequency": _SCORES,
+  "scale_study": _SCORES,
+  "study": {"kinds": Each(Each({"ours": int, "other": int})), "participants": int},
+  "mask_statistics": {"masks": Each({"hole_ratio": {"mean": Share, "max": Share}}), **_WITH_TABLES},
+  "complexity": {
+    "models": Each({"parameters": {"total": int}, "flops": {"total": Finite}}, True),
+    "latency": Each({"mean_ms": Finite}),
+    "measured_on": Each(object),
+    **_WITH_TABLES,
+  },
+  "intermediate": _WITH_TABLES,
+  "side_by_side": _WITH_TABLES,
+  "failures": _WITH_TABLES,
+}
 
 
 def problem_of(record: Mapping[str, Any]) -> str | None:
@@ -56,9 +79,11 @@ def problem_of(record: Mapping[str, Any]) -> str | None:
   if not isinstance(analysis, str) or analysis not in SHAPES:
     return f"an analysis that this version does not know ({analysis})"
   shape = SHAPES[analysis]
-  return (_problem(record, {**_COMMON, **shape}, "")
-          or (_problem_of_scores(record) if shape is _SCORES else None)
-          or (_problem_of_tables(record) if "tables" in shape else None))
+  return (
+    _problem(record, {**_COMMON, **shape}, "")
+    or (_problem_of_scores(record) if shape is _SCORES else None)
+    or (_problem_of_tables(record) if "tables" in shape else None)
+  )
 
 
 def _problem(value, shape, place) -> str | None:
@@ -66,8 +91,11 @@ def _problem(value, shape, place) -> str | None:
   if isinstance(shape, dict):
     if not isinstance(value, dict):
       return f"{where} is no dictionary"
-    entries = [(key.rstrip(_OPTIONAL), inner) for key, inner in shape.items()
-               if not (key.endswith(_OPTIONAL) and key[:-1] not in value)]
+    entries = [
+      (key.rstrip(_OPTIONAL), inner)
+      for key, inner in shape.items()
+      if not (key.endswith(_OPTIONAL) and key[:-1] not in value)
+    ]
     missing = [key for key, _ in entries if key not in value]
     if missing:
       return f"{where} has no {missing[0]!r}"

@@ -56,8 +56,9 @@ class RunFolder:
     try:
       return records.numbers(self._record["scores"][test_set][method][metric])
     except KeyError as error:
-      raise InputError(f"{self._folder}: {metric} of {method} on {test_set} was not measured; run z2i evaluate "
-                       "again") from error
+      raise InputError(
+        f"{self._folder}: {metric} of {method} on {test_set} was not measured; run z2i evaluate again"
+      ) from error
 
   def original(self, test_set: str, name: str) -> np.ndarray:
     """Returns (H, W, 3) uint8; raises InputError if the file is missing or damaged."""

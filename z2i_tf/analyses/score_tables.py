@@ -15,8 +15,21 @@ from z2i_tf.evaluation import statistics
 
 # Metric -> digits after the point, in the order of the tables (those of the paper's).
 METRICS = {
-    "PSNR": 2, "SSIM": 4, "MS-SSIM": 4, "L1": 5, "LPIPS": 4, "FID": 2, "ST-LPIPS alex": 4, "ST-LPIPS vgg": 4,
-    "hole PSNR": 2, "hole L1": 5, "hole SSIM": 4, "SSIM high": 4, "SSIM mid": 4, "SSIM low": 4}
+  "PSNR": 2,
+  "SSIM": 4,
+  "MS-SSIM": 4,
+  "L1": 5,
+  "LPIPS": 4,
+  "FID": 2,
+  "ST-LPIPS alex": 4,
+  "ST-LPIPS vgg": 4,
+  "hole PSNR": 2,
+  "hole L1": 5,
+  "hole SSIM": 4,
+  "SSIM high": 4,
+  "SSIM mid": 4,
+  "SSIM low": 4,
+}
 LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole L1")
 # The metrics of the paper's tables of ablations and scales.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
@@ -62,19 +75,34 @@ def scores_csv(record: Mapping[str, Any]) -> str:
     for index, image in enumerate(entry["images"]):
       for method in record["methods"]:
         scores = record["scores"][test_set][method]
-        writer.writerow([test_set, image["name"], f"{image['hole_ratio']:.9g}", method,
-                         *(f"{float(scores[metric][index]):.9g}" for metric in metrics)])
+        writer.writerow(
+          [
+            test_set,
+            image["name"],
+            f"{image['hole_ratio']:.9g}",
+            method,
+            *(f"{float(scores[metric][index]):.9g}" for metric in metrics),
+          ]
+        )
   return text.getvalue()
 
 
 def _comparison(record) -> list[Table]:
   made = []
   for test_set in record["test_sets"]:
-    metrics = [metric for metric in METRICS if metric not in dict(BANDS)
-               and (metric in metrics_in({test_set: record["scores"][test_set]})
-                    or metric in metrics_in({test_set: record["set_scores"].get(test_set, {})}))]
-    rows = [[method, *(number(mean_of(record, test_set, method, metric).value, metric) for metric in metrics)]
-            for method in record["methods"]]
+    metrics = [
+      metric
+      for metric in METRICS
+      if metric not in dict(BANDS)
+      and (
+        metric in metrics_in({test_set: record["scores"][test_set]})
+        or metric in metrics_in({test_set: record["set_scores"].get(test_set, {})})
+      )
+    ]
+    rows = [
+      [method, *(number(mean_of(record, test_set, method, metric).value, metric) for metric in metrics)]
+      for method in record["methods"]
+    ]
     made.append(Table(f"Comparison, {test_set} masks", ["Method", *metrics], rows, notes_on(record, test_set, metrics)))
   return made
 
@@ -94,9 +122,13 @@ def _wide(record, title, heading, key, with_parameters) -> Table:
   rows = []
   for method in record["methods"]:
     entry = record["methods"][method]
-    cells = [method, str(entry.get(key, NONE)), *(
-        number(mean_of(record, test_set, method, metric).value, metric)
-        for test_set in sets for metric in PAPER_METRICS)]
+    cells = [
+      method,
+      str(entry.get(key, NONE)),
+      *(
+        number(mean_of(record, test_set, method, metric).value, metric) for test_set in sets for metric in PAPER_METRICS
+      ),
+    ]
     rows.append(cells + ([parameters(entry)] if with_parameters else []))
   notes = [note for test_set in sets for note in notes_on(record, test_set, PAPER_METRICS)]
   return Table(title, columns + (["Parameters"] if with_parameters else []), rows, list(dict.fromkeys(notes)))
@@ -114,12 +146,21 @@ def _frequency(record) -> list[Table]:
     rows = []
     for metric, heading in BANDS:
       values = {method: mean_of(record, test_set, method, metric).value for method in record["methods"]}
-      rows.append([heading, *(number(value, metric) for value in values.values()),
-                   *(number(values[method] - values[first], metric) for method in others)])
-    made.append(Table(
+      rows.append(
+        [
+          heading,
+          *(number(value, metric) for value in values.values()),
+          *(number(values[method] - values[first], metric) for method in others),
+        ]
+      )
+    made.append(
+      Table(
         f"SSIM by frequency, {test_set} masks",
         ["Frequency range", *record["methods"], *(f"{name} - {first}" for name in others)],
-        rows, notes_on(record, test_set, [metric for metric, _ in BANDS])))
+        rows,
+        notes_on(record, test_set, [metric for metric, _ in BANDS]),
+      )
+    )
   return made
 
 
@@ -142,8 +183,11 @@ def bucket_tables(record: Mapping[str, Any]) -> list[Table]:
 
 def notes_on(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
   """Returns what a table's cells were measured on, which values are not in its means, and the record's notes."""
-  return list(dict.fromkeys([f"{measured_on(record, test_set)}.", *left_out_of_means(record, test_set, metrics),
-                             *record["notes"]]))
+  return list(
+    dict.fromkeys(
+      [f"{measured_on(record, test_set)}.", *left_out_of_means(record, test_set, metrics), *record["notes"]]
+    )
+  )
 
 
 def left_out_of_means(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
@@ -153,11 +197,13 @@ def left_out_of_means(record: Mapping[str, Any], test_set: str, metrics: Sequenc
     for method in record["methods"]:
       found = mean_of(record, test_set, method, metric)
       if found.infinite:
-        notes.append(f"{metric} of {method}: {found.infinite} images equal the original (infinite) and are not in the "
-                     "mean.")
+        notes.append(
+          f"{metric} of {method}: {found.infinite} images equal the original (infinite) and are not in the mean."
+        )
       if found.undefined:
-        notes.append(f"{metric}: not defined for {found.undefined} of the images with {test_set} masks, which are "
-                     "not in the mean.")
+        notes.append(
+          f"{metric}: not defined for {found.undefined} of the images with {test_set} masks, which are not in the mean."
+        )
   return list(dict.fromkeys(notes))
 
 

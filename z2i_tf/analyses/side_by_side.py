@@ -39,8 +39,9 @@ def named_images(run: RunFolder, test_set: str, names: Sequence[str]) -> list[in
   numbers = {image["name"]: number for number, image in enumerate(run.images(test_set))}
   for name in names:
     if name not in numbers:
-      raise InputError(f"--names: {name} is not in the test set {test_set}; its first images are "
-                       f"{', '.join(list(numbers)[:3])}")
+      raise InputError(
+        f"--names: {name} is not in the test set {test_set}; its first images are {', '.join(list(numbers)[:3])}"
+      )
   check_are_different("names", names)
   return [numbers[name] for name in names]
 
@@ -64,15 +65,27 @@ def make_table(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Se
 
   def mean_row(name, numbers):
     means = (statistics.mean(values[numbers]).value for _, values in scores)
-    return (name, f"{100 * ratios[numbers].mean():.2f}%",
-            *(f"{mean:.2f}" if np.isfinite(mean) else NONE for mean in means))
+    return (
+      name,
+      f"{100 * ratios[numbers].mean():.2f}%",
+      *(f"{mean:.2f}" if np.isfinite(mean) else NONE for mean in means),
+    )
 
-  rows = [(images[number]["name"], f"{100 * ratios[number]:.2f}%",
-           *(NONE if np.isnan(values[number]) else f"{values[number]:.2f}" for _, values in scores))
-          for number in chosen]
+  rows = [
+    (
+      images[number]["name"],
+      f"{100 * ratios[number]:.2f}%",
+      *(NONE if np.isnan(values[number]) else f"{values[number]:.2f}" for _, values in scores),
+    )
+    for number in chosen
+  ]
   rows += [mean_row("mean of these", chosen), mean_row(f"mean of all {len(images)}", list(range(len(images))))]
-  return Table(f"{test_set}: {what}", ("image", "hole", *(heading for heading, _ in scores)), rows,
-               ("PSNR in dB, over the whole image and over the hole.", *_left_out_of_means(scores, chosen)))
+  return Table(
+    f"{test_set}: {what}",
+    ("image", "hole", *(heading for heading, _ in scores)),
+    rows,
+    ("PSNR in dB, over the whole image and over the hole.", *_left_out_of_means(scores, chosen)),
+  )
 
 
 def draw(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Sequence[str], zoom_crop: str) -> np.ndarray:
@@ -92,8 +105,11 @@ def draw(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Sequence
   for number in chosen:
     name = images[number]["name"]
     original, mask = run.original(test_set, name), run.mask(test_set, name)
-    pictures = [comparison_sheet.paint_hole(original, mask),
-                *(run.result(test_set, name, method) for method in methods), original]
+    pictures = [
+      comparison_sheet.paint_hole(original, mask),
+      *(run.result(test_set, name, method) for method in methods),
+      original,
+    ]
     of_image = picture_rows.rows_of(pictures, mask, zoom_crop)
     rows += of_image
     captions += [()] * (len(of_image) - 1) + [("", *(f"{psnr[method][number]:.2f} dB" for method in methods), "")]
@@ -101,8 +117,16 @@ def draw(run: RunFolder, test_set: str, chosen: Sequence[int], methods: Sequence
   return comparison_sheet.draw_sheet(["input", *methods, "original"], rows, captions, labels)
 
 
-def write(folder: str, analysis: str, run: RunFolder, chosen: Mapping[str, Sequence[int]], methods: Sequence[str],
-          zoom_crop: str, settings: Mapping[str, Any], what: str) -> list[Table]:
+def write(
+  folder: str,
+  analysis: str,
+  run: RunFolder,
+  chosen: Mapping[str, Sequence[int]],
+  methods: Sequence[str],
+  zoom_crop: str,
+  settings: Mapping[str, Any],
+  what: str,
+) -> list[Table]:
   """Writes record, tables and a sheet per test set; returns the tables.
 
   Args:
@@ -116,14 +140,21 @@ def write(folder: str, analysis: str, run: RunFolder, chosen: Mapping[str, Seque
     what: which images they are, in words.
   Raises: InputError as `draw`; nothing is written then.
   """
-  sheets = {f"{analysis}_{test_set}.png": draw(run, test_set, numbers, methods, zoom_crop)
-            for test_set, numbers in chosen.items()}
+  sheets = {
+    f"{analysis}_{test_set}.png": draw(run, test_set, numbers, methods, zoom_crop)
+    for test_set, numbers in chosen.items()
+  }
   of_tables = [make_table(run, test_set, numbers, methods, what) for test_set, numbers in chosen.items()]
   for name, sheet in sheets.items():
     image_files.write_rgb(os.path.join(folder, name), sheet)
-  write_analysis(folder, analysis, {"run": run.hash, "methods": list(methods), "zoom_crop": zoom_crop, **settings},
-                 {"images": {test_set: _entries(run, test_set, numbers, methods)
-                             for test_set, numbers in chosen.items()}}, of_tables, list(sheets))
+  write_analysis(
+    folder,
+    analysis,
+    {"run": run.hash, "methods": list(methods), "zoom_crop": zoom_crop, **settings},
+    {"images": {test_set: _entries(run, test_set, numbers, methods) for test_set, numbers in chosen.items()}},
+    of_tables,
+    list(sheets),
+  )
   return of_tables
 
 
@@ -133,16 +164,27 @@ def _left_out_of_means(scores: Sequence[tuple[str, np.ndarray]], chosen: list[in
   for column, values in scores:
     these, everything = statistics.mean(values[chosen]), statistics.mean(values)
     if everything.infinite:
-      notes.append(f"{column}: {these.infinite} of these and {everything.infinite} of all images equal the original "
-                   "(infinite) and are not in the means.")
+      notes.append(
+        f"{column}: {these.infinite} of these and {everything.infinite} of all images equal the original "
+        "(infinite) and are not in the means."
+      )
     if everything.undefined:
-      notes.append(f"{column}: not defined for {these.undefined} of these and {everything.undefined} of all images, "
-                   "which are not in the means.")
+      notes.append(
+        f"{column}: not defined for {these.undefined} of these and {everything.undefined} of all images, "
+        "which are not in the means."
+      )
   return notes
 
 
 def _entries(run, test_set, chosen, methods) -> list[dict[str, Any]]:
   images = run.images(test_set)
-  return [{"name": images[number]["name"], "hole_ratio": images[number]["hole_ratio"],
-           "scores": {method: {metric: run.scores(test_set, method, metric)[number] for metric in _METRICS}
-                      for method in methods}} for number in chosen]
+  return [
+    {
+      "name": images[number]["name"],
+      "hole_ratio": images[number]["hole_ratio"],
+      "scores": {
+        method: {metric: run.scores(test_set, method, metric)[number] for metric in _METRICS} for method in methods
+      },
+    }
+    for number in chosen
+  ]

@@ -20,6 +20,7 @@ class Table:
     rows: cells as text, as many as columns.
     notes: lines below it: what the cells were measured on, what was left out.
   """
+
   title: str
   columns: Sequence[str]
   rows: Sequence[Sequence[str]]
@@ -40,8 +41,11 @@ def to_text(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
   """Returns the table as Markdown, its title as a heading of the third level."""
-  lines = [markdown_row(table.columns), "|---" + "|---:" * (len(table.columns) - 1) + "|",
-           *map(markdown_row, table.rows)]
+  lines = [
+    markdown_row(table.columns),
+    "|---" + "|---:" * (len(table.columns) - 1) + "|",
+    *map(markdown_row, table.rows),
+  ]
   return "\n\n".join([f"### {markdown_text(table.title)}", "\n".join(lines), *map(markdown_text, table.notes)])
 
 

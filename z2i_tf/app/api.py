@@ -24,6 +24,7 @@ from z2i_tf.app.filler import Job
 from z2i_tf.app.photo_transfer import PhotoFiles
 from z2i_tf.app.sessions import Session
 from z2i_tf.app.sessions import Sessions
+from z2i_tf.images import photo_files
 from z2i_tf.inference.checks import check_hole
 from z2i_tf.inference.photo_inpainter import Patch
 from z2i_tf.inference.photo_inpainter import PhotoInpainter
@@ -55,32 +56,38 @@ class Api:
     document = (importlib.resources.files("z2i_tf.app") / "openapi.json").read_bytes()
     session = f"{ROOT}/sessions/<name>"
     for method, path, answer in (
-        ("GET", f"{ROOT}/health", self._health),
-        ("GET", f"{ROOT}/openapi.json", lambda: flask.Response(document, content_type="application/json")),
-        ("POST", f"{ROOT}/inpaint", self._inpaint),
-        ("POST", f"{ROOT}/sessions", self._open),
-        ("GET", session, lambda name: self._sessions.get(name).describe()),
-        ("DELETE", session, self._forget),
-        ("GET", f"{session}/preview", self._preview),
-        ("GET", f"{session}/view", self._view),
-        ("POST", f"{session}/fills", self._fill),
-        ("DELETE", f"{session}/fills", lambda name: {"cancelled": self._sessions.get(name).cancel()}),
-        ("POST", f"{session}/undo", self._undo),
-        ("POST", f"{session}/redo", self._redo),
-        ("POST", f"{session}/masks", self._load_mask),
-        ("POST", f"{session}/mask", self._mask),
-        ("GET", f"{session}/photo", self._photo)):
+      ("GET", f"{ROOT}/health", self._health),
+      ("GET", f"{ROOT}/openapi.json", lambda: flask.Response(document, content_type="application/json")),
+      ("POST", f"{ROOT}/inpaint", self._inpaint),
+      ("POST", f"{ROOT}/sessions", self._open),
+      ("GET", session, lambda name: self._sessions.get(name).describe()),
+      ("DELETE", session, self._forget),
+      ("GET", f"{session}/preview", self._preview),
+      ("GET", f"{session}/view", self._view),
+      ("POST", f"{session}/fills", self._fill),
+      ("DELETE", f"{session}/fills", lambda name: {"cancelled": self._sessions.get(name).cancel()}),
+      ("POST", f"{session}/undo", self._undo),
+      ("POST", f"{session}/redo", self._redo),
+      ("POST", f"{session}/masks", self._load_mask),
+      ("POST", f"{session}/mask", self._mask),
+      ("GET", f"{session}/photo", self._photo),
+    ):
       application.add_url_rule(path, f"{method} {path}", answer, methods=[method])
 
   def _health(self):
-    return {"status": "ok", "version": z2i_tf.__version__, "model": self._model, "sessions": len(self._sessions),
-            "fills": self._filler.waiting}
+    return {
+      "status": "ok",
+      "version": z2i_tf.__version__,
+      "model": self._model,
+      "sessions": len(self._sessions),
+      "fills": self._filler.waiting,
+    }
 
   def _inpaint(self):
     request = flask.request
     for name in ("image", "mask"):
       if name not in request.files:
-        raise Refusal(400, "Send multipart/form-data with two files, \"image\" and \"mask\".")
+        raise Refusal(400, 'Send multipart/form-data with two files, "image" and "mask".')
     fields = filling.as_fields(request.form)
     _check_names(fields, _CALL_FIELDS)
     options, reading = filling.Options.parse(fields), filling.MaskReading.parse(fields)
@@ -118,20 +125,28 @@ class Api:
 
   def _preview(self, name):
     session = self._sessions.get(name)
-    body, kind = self._shown(session, tuple(slice(0, side) for side in session.size), session.factor, exact=False,
-                             original=flask.request.args.get("original") == "true")
+    body, kind = self._shown(
+      session,
+      tuple(slice(0, side) for side in session.size),
+      session.factor,
+      exact=False,
+      original=flask.request.args.get("original") == "true",
+    )
     return flask.Response(body, content_type=kind)
 
   def _view(self, name):
     """A part, as sharp as `max_pixels` allow; for a page that is zoomed in farther than its preview is sharp."""
     session = self._sessions.get(name)
     x, y, width, height = (_whole_number(key) for key in ("x", "y", "width", "height"))
-    box = tuple(slice(min(start, side), min(start + length, side))
-                for start, length, side in zip((y, x), (height, width), session.size))
+    box = tuple(
+      slice(min(start, side), min(start + length, side))
+      for start, length, side in zip((y, x), (height, width), session.size)
+    )
     if not all(part.stop > part.start for part in box):
       raise Refusal(400, "That part lies outside the photograph.")
-    step = previews.factor([part.stop - part.start for part in box],
-                           min(_MAX_VIEW_PIXELS, max(1, _whole_number("max_pixels"))))
+    step = previews.factor(
+      [part.stop - part.start for part in box], min(_MAX_VIEW_PIXELS, max(1, _whole_number("max_pixels")))
+    )
     box = previews.aligned(box, step, session.size)
     body, kind = self._shown(session, box, step, exact=False)
     rows, columns = box
@@ -172,8 +187,9 @@ class Api:
     mask, text = self._files.read_mask(flask.request.stream, flask.request.args.get("name", ""), session.file.photo)
     check_hole(mask)
     shown = previews.shrunk(mask * np.uint8(255), session.factor)
-    body, _ = previews.encode(np.repeat(np.uint8(255) * np.ones_like(shown)[..., np.newaxis], 3, axis=2), shown, None,
-                              exact=True)
+    body, _ = previews.encode(
+      np.repeat(np.uint8(255) * np.ones_like(shown)[..., np.newaxis], 3, axis=2), shown, None, exact=True
+    )
     return {"mask": session.add_mask(mask), "text": text, "png": base64.b64encode(body).decode()}, 201
 
   def _mask(self, name):
@@ -188,12 +204,13 @@ class Api:
 
   def _photo(self, name):
     session = self._sessions.get(name)
-    return self._written(session.photo(), session.file.name,
-                         _extension(flask.request.args.get("format"), session.file.extension))
+    return self._written(
+      session.photo(), session.file.name, _extension(flask.request.args.get("format"), session.file.extension)
+    )
 
   def _written(self, photo, name, extension, remark=""):
     body, remarks = self._files.write_photo(photo, extension)
-    answer = flask.Response(body, mimetype=photo_transfer.media_type(extension))
+    answer = flask.Response(body, mimetype=photo_files.media_type(extension))
     answer.headers.set("Content-Disposition", "attachment", filename=f"{name}_filled{extension}")
     remarks = "; ".join(filter(None, (remarks, remark)))
     if remarks:
@@ -206,21 +223,30 @@ class Api:
     for patch in patches:
       rows, columns = box = previews.aligned(patch.box, session.factor, session.size)
       body, _ = self._shown(session, box, session.factor, exact=True)
-      pieces.append({"x": columns.start // session.factor, "y": rows.start // session.factor,
-                     "png": base64.b64encode(body).decode()})
+      pieces.append(
+        {
+          "x": columns.start // session.factor,
+          "y": rows.start // session.factor,
+          "png": base64.b64encode(body).decode(),
+        }
+      )
     return {**session.history(), "patches": pieces, "remark": remark}
 
   def _shown(self, session, box, step, exact, original=False):
     rgb, alpha = session.part(box, original)
-    return previews.encode(previews.shrunk(rgb, step), None if alpha is None else previews.shrunk(alpha, step),
-                           session.file.photo.metadata.icc_profile, exact)
+    return previews.encode(
+      previews.shrunk(rgb, step),
+      None if alpha is None else previews.shrunk(alpha, step),
+      session.file.photo.metadata.icc_profile,
+      exact,
+    )
 
 
 def _check_names(fields: Mapping[str, Any], known: Sequence[str]) -> None:
   """Raises Refusal if a field is none that is known: it would be ignored."""
   for name in fields:
     if name not in known:
-      raise Refusal(400, f"\"{name}\" is no field of this call; it has {', '.join(known)}.")
+      raise Refusal(400, f'"{name}" is no field of this call; it has {", ".join(known)}.')
 
 
 def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
@@ -237,8 +263,8 @@ def _extension(asked: str | None, own: str) -> str:
   if asked in (None, "", "own"):
     return own
   extension = f".{asked.lower()}"
-  if extension not in photo_transfer.EXTENSIONS:
-    raise Refusal(400, f"\"format\" is own, or one of {', '.join(name[1:] for name in photo_transfer.EXTENSIONS)}.")
+  if extension not in photo_files.EXTENSIONS:
+    raise Refusal(400, f'"format" is own, or one of {", ".join(name[1:] for name in photo_files.EXTENSIONS)}.')
   return extension
 
 
@@ -262,7 +288,7 @@ def _lines(session: Session, job: Job) -> Iterator[str]:
 
 def _version(fields: dict[str, Any]) -> int:
   if not isinstance(fields.get("version"), int):
-    raise Refusal(400, "\"version\" is the number that the last answer gave.")
+    raise Refusal(400, '"version" is the number that the last answer gave.')
   return fields["version"]
 
 

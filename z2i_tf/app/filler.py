@@ -141,8 +141,9 @@ class Filler:
         self._jobs.remove(cancelled)
         cancelled.run()  # Ends at once.
       if len(self._jobs) >= self._max_jobs:
-        raise Refusal(503, f"{len(self._jobs)} fills are waiting already; try again in a moment.",
-                      **{"Retry-After": "5"})
+        raise Refusal(
+          503, f"{len(self._jobs)} fills are waiting already; try again in a moment.", **{"Retry-After": "5"}
+        )
       self._jobs.append(job)
       self._number()
       self._changed.notify()

@@ -31,6 +31,7 @@ class Options:
     dilate_px: by how much the mask is grown.
     feather_px: over how many of these pixels the fill fades in.
   """
+
   detail: str = "auto"
   dilate_px: int = 0
   feather_px: int = 0
@@ -40,18 +41,19 @@ class Options:
     """Returns the options in a JSON object; raises Refusal if one cannot be used."""
     options = cls(fields.get("detail", "auto"), fields.get("dilate", 0), fields.get("feather", 0))
     if options.detail not in DETAILS:
-      raise Refusal(400, f"\"detail\" is one of {', '.join(DETAILS)}.")
+      raise Refusal(400, f'"detail" is one of {", ".join(DETAILS)}.')
     for name, value in (("dilate", options.dilate_px), ("feather", options.feather_px)):
       if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_DILATE_PX:
-        raise Refusal(400, f"\"{name}\" is a whole number of pixels from 0 to {MAX_DILATE_PX}.")
+        raise Refusal(400, f'"{name}" is a whole number of pixels from 0 to {MAX_DILATE_PX}.')
     if options.feather_px > options.dilate_px:
-      raise Refusal(400, "Only what \"dilate\" adds can blend: \"feather\" must not be larger.")
+      raise Refusal(400, 'Only what "dilate" adds can blend: "feather" must not be larger.')
     return options
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskReading:
   """How to read a mask's file; attributes as the arguments of `mask_files.read_mask`."""
+
   invert: bool = False
   mask_from: str = "auto"
   threshold: int | None = None
@@ -61,15 +63,16 @@ class MaskReading:
     """Returns the options in the fields of a form; raises Refusal if one cannot be used."""
     invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
     if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
-      raise Refusal(400, "\"invert_mask\" is true or false, \"mask_from\" is auto, luma or alpha.")
+      raise Refusal(400, '"invert_mask" is true or false, "mask_from" is auto, luma or alpha.')
     threshold = fields.get("mask_threshold")
     if threshold is not None and not (isinstance(threshold, int) and 1 <= threshold <= _WHITE):
-      raise Refusal(400, f"\"mask_threshold\" is a whole number from 1 to {_WHITE}.")
+      raise Refusal(400, f'"mask_threshold" is a whole number from 1 to {_WHITE}.')
     return cls(invert == "true", mask_from, threshold)
 
 
-def fill(inpainter: PhotoInpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job,
-         is_own_mask: bool = False) -> tuple[list[Patch], str]:
+def fill(
+  inpainter: PhotoInpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job, is_own_mask: bool = False
+) -> tuple[list[Patch], str]:
   """Fills what was painted.
 
   Args:
@@ -94,8 +97,9 @@ def fill(inpainter: PhotoInpainter, pixels: np.ndarray, mask: BoxMask, options: 
   if options.feather_px:
     weights = np.zeros(size, np.float32)
     weights[mask.box] = mask_files.feather_weights(mask.mask, grown, options.feather_px)
-    patches = [Patch(patch.box, mask_files.feathered(patch.pixels, pixels[patch.box], weights[patch.box]))
-               for patch in patches]
+    patches = [
+      Patch(patch.box, mask_files.feathered(patch.pixels, pixels[patch.box], weights[patch.box])) for patch in patches
+    ]
   remarks = [inpainter.remark(hole, plan) if options.detail != "none" else ""]
   if alpha is not None:
     if mask_files.was_erased(alpha[mask.box], mask.mask, is_own_mask):
@@ -110,11 +114,13 @@ def warm(inpainter: PhotoInpainter) -> None:
   picture = np.random.default_rng(0).integers(0, 256, (_WARM_SIDE_PX, _WARM_SIDE_PX, 3), np.uint8)
   for side in _WARM_HOLES_PX:
     hole = np.zeros(picture.shape[:2], bool)
-    hole[100:100 + side, 100:100 + side] = True
+    hole[100 : 100 + side, 100 : 100 + side] = True
     inpainter.patches(picture, hole)
 
 
 def as_fields(form: Mapping[str, str]) -> dict[str, Any]:
   """Returns the fields of a form as `Options.parse` takes them: numbers as numbers."""
-  return {name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _MANY_DIGITS else value
-          for name, value in form.items()}
+  return {
+    name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _MANY_DIGITS else value
+    for name, value in form.items()
+  }

@@ -31,6 +31,7 @@ class PhotoFile:
     extension: of the format that it can be written in again.
     photo: what the file holds.
   """
+
   name: str
   extension: str
   photo: photo_files.Photo
@@ -43,8 +44,9 @@ def stacked(photo: photo_files.Photo) -> np.ndarray:
 
 def with_pixels(photo: photo_files.Photo, pixels: np.ndarray) -> photo_files.Photo:
   """Returns a photograph with copies of other pixels, as of `stacked`."""
-  return dataclasses.replace(photo, rgb=pixels[..., :3].copy(),
-                             alpha=None if photo.alpha is None else pixels[..., 3].copy())
+  return dataclasses.replace(
+    photo, rgb=pixels[..., :3].copy(), alpha=None if photo.alpha is None else pixels[..., 3].copy()
+  )
 
 
 class PhotoFiles:
@@ -67,11 +69,13 @@ class PhotoFiles:
     stem, own = os.path.splitext(os.path.basename(path))[0], photo_files.own_extension(path, photo)
     if own == ".png" and photo.format != "PNG":
       photo = dataclasses.replace(
-          photo, remarks=(*photo.remarks, f"{photo.format} is read, not written: comes back as PNG"))
+        photo, remarks=(*photo.remarks, f"{photo.format} is read, not written: comes back as PNG")
+      )
     return PhotoFile(stem, own, photo)
 
-  def read_mask(self, stream: BinaryIO, name: str, photo: photo_files.Photo,
-                reading: MaskReading = MaskReading()) -> tuple[np.ndarray, str]:
+  def read_mask(
+    self, stream: BinaryIO, name: str, photo: photo_files.Photo, reading: MaskReading = MaskReading()
+  ) -> tuple[np.ndarray, str]:
     """Reads a mask as it lies on a photograph.
 
     Returns: (H, W) uint8, 1 = hole; what it was read as, for the user.

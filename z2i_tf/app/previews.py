@@ -26,8 +26,9 @@ def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
 
 def aligned(box: tuple[slice, slice], step: int, size: tuple[int, int]) -> tuple[slice, slice]:
   """Returns the smallest box around `box` that begins and ends with squares of `step` pixels, or with the picture."""
-  return tuple(slice(part.start // step * step, min(length, -(-part.stop // step) * step))
-               for part, length in zip(box, size))
+  return tuple(
+    slice(part.start // step * step, min(length, -(-part.stop // step) * step)) for part, length in zip(box, size)
+  )
 
 
 def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
@@ -36,13 +37,13 @@ def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
   if step == 1:
     return levels
   height, width = (-(-length // step) for length in levels.shape[:2])
-  levels = cv2.copyMakeBorder(levels, 0, height * step - levels.shape[0], 0, width * step - levels.shape[1],
-                              cv2.BORDER_REPLICATE)
+  levels = cv2.copyMakeBorder(
+    levels, 0, height * step - levels.shape[0], 0, width * step - levels.shape[1], cv2.BORDER_REPLICATE
+  )
   return cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def encode(rgb: np.ndarray, alpha: np.ndarray | None, icc_profile: bytes | None,
-           exact: bool) -> tuple[bytes, str]:
+def encode(rgb: np.ndarray, alpha: np.ndarray | None, icc_profile: bytes | None, exact: bool) -> tuple[bytes, str]:
   """Encodes a picture for the page.
 
   Args:

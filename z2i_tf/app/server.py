@@ -1,6 +1,5 @@
 """Puts the page, the API and the model together and serves them."""
 
-
 from z2i_tf.app import filling
 from z2i_tf.app.api import Api
 from z2i_tf.app.filler import Filler
@@ -12,8 +11,11 @@ from z2i_tf.web.server import Server
 
 _SCRIPTS = ("api", "editor", "keys", "main", "painter", "photograph", "view")
 # Address -> file of the page, and what it is.
-PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/app.css": ("app.css", "text/css"),
-              **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS}}
+PAGE_FILES = {
+  "/": ("index.html", "text/html; charset=utf-8"),
+  "/app.css": ("app.css", "text/css"),
+  **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS},
+}
 # A photograph and a mask; also what waits on the disk for one answer.
 _MAX_BODY_BYTES = 2**28
 _SPARE_THREADS = 8  # For the page and the API, while every photograph waits for its fill.

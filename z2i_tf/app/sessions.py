@@ -35,6 +35,7 @@ class Fill:
     before: the photograph's rectangles as they were.
     after: the same rectangles, filled.
   """
+
   mask: BoxMask
   before: tuple[Patch, ...]
   after: tuple[Patch, ...]
@@ -79,22 +80,36 @@ class Session:
   @property
   def nbytes(self) -> int:
     with self._lock:
-      return (self._pixels.nbytes + sum(mask.nbytes for mask in self._masks.values())
-              + sum(each.mask.nbytes for each in self._forgotten)
-              + sum(fill.nbytes for fill in self._done + self._undone))
+      return (
+        self._pixels.nbytes
+        + sum(mask.nbytes for mask in self._masks.values())
+        + sum(each.mask.nbytes for each in self._forgotten)
+        + sum(fill.nbytes for fill in self._done + self._undone)
+      )
 
   def describe(self) -> dict[str, object]:
     """Returns what the page needs to know, JSON-compatible."""
     with self._lock:
-      return {"id": self.id, "name": self.file.name, "extension": self.file.extension, "height": self.size[0],
-              "width": self.size[1], "factor": self.factor, "remarks": list(self.file.photo.remarks),
-              **self.history()}
+      return {
+        "id": self.id,
+        "name": self.file.name,
+        "extension": self.file.extension,
+        "height": self.size[0],
+        "width": self.size[1],
+        "factor": self.factor,
+        "remarks": list(self.file.photo.remarks),
+        **self.history(),
+      }
 
   def history(self) -> dict[str, int]:
     """Returns the version, and how many fills can be undone and redone."""
     with self._lock:
-      return {"version": self.version, "undo": len(self._done), "redo": len(self._undone),
-              "fills": self._forgotten_fills + len(self._done)}
+      return {
+        "version": self.version,
+        "undo": len(self._done),
+        "redo": len(self._undone),
+        "fills": self._forgotten_fills + len(self._done),
+      }
 
   def begin(self, version: int, job: Job) -> None:
     """Keeps everything else from changing the photograph until `end`; raises Refusal if something else changed it."""
@@ -224,8 +239,11 @@ class Sessions:
   def add(self, session: Session) -> None:
     """Keeps a session; drops others until all have room. Raises Refusal if it alone has none."""
     if session.nbytes > self._max_bytes:
-      raise Refusal(413, f"This photograph takes {memory.format_size(session.nbytes)}, more than the server has for "
-                         f"all of them ({memory.format_size(self._max_bytes)}); give a smaller one.")
+      raise Refusal(
+        413,
+        f"This photograph takes {memory.format_size(session.nbytes)}, more than the server has for "
+        f"all of them ({memory.format_size(self._max_bytes)}); give a smaller one.",
+      )
     with self._lock:
       self._sessions[session.id] = session
       self._make_room()
@@ -249,8 +267,10 @@ class Sessions:
       session.cancel()
 
   def _make_room(self) -> None:
-    while len(self._sessions) > 1 and (len(self._sessions) > self._max_sessions or sum(
-        session.nbytes for session in self._sessions.values()) > self._max_bytes):
+    while len(self._sessions) > 1 and (
+      len(self._sessions) > self._max_sessions
+      or sum(session.nbytes for session in self._sessions.values()) > self._max_bytes
+    ):
       name, session = self._sessions.popitem(last=False)
       session.cancel()
       self._dropped[name] = None

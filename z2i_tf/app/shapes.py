@@ -32,6 +32,7 @@ class Shape:
     points: (n, 3) float64, x, y and the brush's radius, pixels; of a rectangle two opposite corners.
     mask: name of a mask that was loaded before; "" unless that is the kind.
   """
+
   kind: str
   erase: bool
   points: np.ndarray
@@ -46,6 +47,7 @@ class BoxMask:
     box: rows and columns.
     mask: (h, w) uint8 of the box, 1 = hole.
   """
+
   box: Box
   mask: np.ndarray
 
@@ -53,7 +55,7 @@ class BoxMask:
 def parse(value: Any) -> list[Shape]:
   """Returns the shapes of a JSON list; raises Refusal if it is none."""
   if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-    raise Refusal(400, "\"shapes\" must be a list of objects.")
+    raise Refusal(400, '"shapes" must be a list of objects.')
   if len(value) > MAX_SHAPES:
     raise Refusal(400, f"There are more than {MAX_SHAPES} shapes; fill some of them first.")
   shapes = [_parse_one(each) for each in value]
@@ -100,11 +102,13 @@ def tight(mask: BoxMask) -> BoxMask | None:
 
 def grown(mask: BoxMask, margin_px: int, size: tuple[int, int]) -> BoxMask:
   """Returns the same mask with a box that is larger by `margin_px` on every side, as far as the photograph goes."""
-  box = tuple(slice(max(0, part.start - margin_px), min(length, part.stop + margin_px))
-              for part, length in zip(mask.box, size))
+  box = tuple(
+    slice(max(0, part.start - margin_px), min(length, part.stop + margin_px)) for part, length in zip(mask.box, size)
+  )
   canvas = np.zeros([part.stop - part.start for part in box], np.uint8)
-  canvas[tuple(slice(part.start - whole.start, part.stop - whole.start)
-               for part, whole in zip(mask.box, box))] = mask.mask
+  canvas[tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(mask.box, box))] = (
+    mask.mask
+  )
   return BoxMask(box, canvas)
 
 
@@ -119,15 +123,18 @@ def whole(masks: list[BoxMask], size: tuple[int, int]) -> np.ndarray:
 def _parse_one(fields: dict[str, Any]) -> Shape:
   kind, erase = fields.get("kind"), fields.get("erase", False)
   if kind not in _KINDS or not isinstance(erase, bool):
-    raise Refusal(400, f"A shape has a \"kind\", one of {', '.join(_KINDS)}, and perhaps \"erase\", true or false.")
+    raise Refusal(400, f'A shape has a "kind", one of {", ".join(_KINDS)}, and perhaps "erase", true or false.')
   if kind == "mask":
     if not isinstance(fields.get("mask"), str):
-      raise Refusal(400, "A shape of kind mask has the \"mask\"'s name.")
+      raise Refusal(400, 'A shape of kind mask has the "mask"\'s name.')
     return Shape(kind, erase, np.zeros((0, 3)), fields["mask"])
   points, width = fields.get("points"), 3 if kind == "brush" else 2
-  if not isinstance(points, list) or not points or not all(
-      isinstance(point, list) and len(point) == width and all(map(_is_number, point)) for point in points):
-    raise Refusal(400, f"A shape of kind {kind} has \"points\", a list of lists of {width} numbers.")
+  if (
+    not isinstance(points, list)
+    or not points
+    or not all(isinstance(point, list) and len(point) == width and all(map(_is_number, point)) for point in points)
+  ):
+    raise Refusal(400, f'A shape of kind {kind} has "points", a list of lists of {width} numbers.')
   if kind == "rectangle" and len(points) != 2:
     raise Refusal(400, "A rectangle has two points.")
   points = np.array([point + [0] * (3 - width) for point in points], np.float64)
@@ -152,8 +159,9 @@ def _draw_one(canvas, shape, corner):
   value = 0 if shape.erase else 1
   places = shape.points[:, :2] - corner
   if shape.kind == "rectangle":
-    (left, top), (right, bottom) = (np.clip(np.rint(each(places, axis=0)), 0, canvas.shape[::-1]).astype(int)
-                                    for each in (np.min, np.max))
+    (left, top), (right, bottom) = (
+      np.clip(np.rint(each(places, axis=0)), 0, canvas.shape[::-1]).astype(int) for each in (np.min, np.max)
+    )
     canvas[top:bottom, left:right] = value
     return
   fixed = np.rint((places - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32)  # OpenCV's origin is the first pixel's centre.
@@ -168,7 +176,13 @@ def _draw_one(canvas, shape, corner):
     length = np.hypot(*along)
     if length:
       across = np.array([-along[1], along[0]]) / length
-      corners = [places[number + end] + side * across * radii[number + end] for end, side in
-                 ((0, 1), (1, 1), (1, -1), (0, -1))]
-      cv2.fillConvexPoly(canvas, np.rint((np.array(corners) - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32), value,
-                         cv2.LINE_8, _SUBPIXEL_BITS)
+      corners = [
+        places[number + end] + side * across * radii[number + end] for end, side in ((0, 1), (1, 1), (1, -1), (0, -1))
+      ]
+      cv2.fillConvexPoly(
+        canvas,
+        np.rint((np.array(corners) - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32),
+        value,
+        cv2.LINE_8,
+        _SUBPIXEL_BITS,
+      )

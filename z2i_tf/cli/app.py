@@ -21,31 +21,60 @@ _PATIENCE_S = 0.1
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("port", 8090, "Where the page is served; 0 = any that is free.", lower_bound=0,
-                       upper_bound=65535, flag_values=values)
-  flags.DEFINE_string("host", _HOST, "Address to bind to; one that other machines reach needs --token.",
-                      flag_values=values)
-  flags.DEFINE_string("token", None, "Secret that every request must carry: open /?token=TOKEN once, or send "
-                      "Authorization: Bearer TOKEN.", flag_values=values)
+  flags.DEFINE_integer(
+    "port",
+    8090,
+    "Where the page is served; 0 = any that is free.",
+    lower_bound=0,
+    upper_bound=65535,
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "host", _HOST, "Address to bind to; one that other machines reach needs --token.", flag_values=values
+  )
+  flags.DEFINE_string(
+    "token",
+    None,
+    "Secret that every request must carry: open /?token=TOKEN once, or send Authorization: Bearer TOKEN.",
+    flag_values=values,
+  )
   flags.DEFINE_bool("open", False, "Open the page in this machine's browser.", flag_values=values)
-  flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of a photograph or mask. Default: Pillow's limit, "
-                       "89,478,485.", lower_bound=1, flag_values=values)
-  flags.DEFINE_integer("max_sessions", 20, "Photographs that are kept; the one that was used least recently makes room "
-                       "for a newer one.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer(
+    "max_pixels",
+    None,
+    "Largest number of pixels of a photograph or mask. Default: Pillow's limit, 89,478,485.",
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "max_sessions",
+    20,
+    "Photographs that are kept; the one that was used least recently makes room for a newer one.",
+    lower_bound=1,
+    flag_values=values,
+  )
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_precision_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
   from z2i_tf.web import application
+
   application.check_access(values.host, values.token)
   from z2i_tf.web.server import Server
+
   with Server(values.host, values.port) as server:  # Says at once if the port is taken.
     from z2i_tf.app.server import AppServer
     from z2i_tf.inference.photo_inpainter import PhotoInpainter
     from z2i_tf.training.preemption import asked_to_stop
-    app = AppServer(PhotoInpainter.load(values.model, values.precision), values.model, values.max_pixels,
-                    values.max_sessions, _MAX_BYTES)
+
+    app = AppServer(
+      PhotoInpainter.load(values.model, values.precision),
+      values.model,
+      values.max_pixels,
+      values.max_sessions,
+      _MAX_BYTES,
+    )
     try:
       with asked_to_stop() as interruption:
         app.serve(server, values.token)

@@ -24,10 +24,12 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values)
   data_flags.define_crop_size_flag(values)
   data_flags.define_scale_flag(values)
-  flags.DEFINE_bool("quick", False, "Read headers only; images damaged behind their header go unnoticed.",
-                    flag_values=values)
-  flags.DEFINE_bool("verbose", False, "Name every image that is unusable, not only the first of each kind.",
-                    flag_values=values)
+  flags.DEFINE_bool(
+    "quick", False, "Read headers only; images damaged behind their header go unnoticed.", flag_values=values
+  )
+  flags.DEFINE_bool(
+    "verbose", False, "Name every image that is unusable, not only the first of each kind.", flag_values=values
+  )
 
 
 def run(values: flags.FlagValues) -> bool:
@@ -35,14 +37,18 @@ def run(values: flags.FlagValues) -> bool:
   source = data_flags.open_source(values, values.scale)
   from z2i_tf.cli.progress import progress
   from z2i_tf.datasets.survey import survey
+
   side = values.crop_size * values.scale
   started = time.monotonic()
   with progress(len(source), "image") as advance:
     found = survey(source, side, not values.quick, advance)
   seconds = time.monotonic() - started
 
-  for line in (*_bad_lines(found.bad, values.verbose), *_too_small_lines(found, values),
-               *_dark_lines(found.dark, values.verbose)):
+  for line in (
+    *_bad_lines(found.bad, values.verbose),
+    *_too_small_lines(found, values),
+    *_dark_lines(found.dark, values.verbose),
+  ):
     print(line)
   left_out = getattr(source, "left_out", "")
   if left_out:
@@ -50,14 +56,20 @@ def run(values: flags.FlagValues) -> bool:
   if found.sizes:
     heights, widths = (sorted(size[axis] for size in found.sizes.elements()) for axis in (0, 1))
     print(f"heights {_range(heights)}, widths {_range(widths)} pixels (least, median, largest)")
-    print("pixel formats: " + ", ".join(f"{mode} {count}" for mode, count in found.modes.most_common())
-          + f"; turned by EXIF: {found.turned}")
-  print(f"{found.images} images {'by their headers' if values.quick else 'decoded'} in {seconds:.1f} s, "
-        f"{found.images / seconds:.1f} per second: {found.usable} usable, {len(found.bad)} damaged, "
-        f"{len(found.too_small)} smaller than the crop of {side}x{side}")
+    print(
+      "pixel formats: "
+      + ", ".join(f"{mode} {count}" for mode, count in found.modes.most_common())
+      + f"; turned by EXIF: {found.turned}"
+    )
+  print(
+    f"{found.images} images {'by their headers' if values.quick else 'decoded'} in {seconds:.1f} s, "
+    f"{found.images / seconds:.1f} per second: {found.usable} usable, {len(found.bad)} damaged, "
+    f"{len(found.too_small)} smaller than the crop of {side}x{side}"
+  )
   if not found.usable:
-    raise InputError(f"nothing usable in --source={values.source}"
-                     + (f" --data_dir={values.data_dir}" if values.data_dir else ""))
+    raise InputError(
+      f"nothing usable in --source={values.source}" + (f" --data_dir={values.data_dir}" if values.data_dir else "")
+    )
   return found.usable < found.images
 
 
@@ -86,7 +98,8 @@ def _too_small_lines(found, values) -> Iterator[str]:
   else:
     what = f"{_images(names)}: smaller than the crop of {side}x{side}, down to {height}x{width} pixels"
   yield f"unusable: {what}; leave {'it' if len(names) == 1 else 'them'} out, or take smaller crops: " + (
-      f"--crop_size={fitting} fits all" if fitting else f"none fits all with --scale={values.scale}")
+    f"--crop_size={fitting} fits all" if fitting else f"none fits all with --scale={values.scale}"
+  )
 
 
 def _dark_lines(dark: list[str], verbose: bool) -> Iterator[str]:

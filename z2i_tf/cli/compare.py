@@ -12,13 +12,19 @@ ARGUMENTS = ("A.json", "B.json")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_list("methods", None, "The method of A and the one of B, as A_NAME,B_NAME. Default: the only model of "
-                    "each.", flag_values=values)
-  flags.DEFINE_list("metrics", None, "Metrics to compare, such as PSNR,SSIM. Default: all that both have.",
-                    flag_values=values)
+  flags.DEFINE_list(
+    "methods",
+    None,
+    "The method of A and the one of B, as A_NAME,B_NAME. Default: the only model of each.",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "metrics", None, "Metrics to compare, such as PSNR,SSIM. Default: all that both have.", flag_values=values
+  )
   flags.DEFINE_float("confidence", 0.95, "Of the interval.", lower_bound=0.5, upper_bound=0.9999, flag_values=values)
-  flags.DEFINE_integer("resamples", 10_000, "Of the bootstrap.", lower_bound=100, upper_bound=10_000_000,
-                       flag_values=values)
+  flags.DEFINE_integer(
+    "resamples", 10_000, "Of the bootstrap.", lower_bound=100, upper_bound=10_000_000, flag_values=values
+  )
   flag_groups.define_seed_flag(values)
 
 
@@ -26,12 +32,15 @@ def run(values: flags.FlagValues, first: str, second: str) -> None:
   from z2i_tf.analyses import comparison
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
+
   paths = [records.scores_file(path) for path in (first, second)]
   found = [records.read_scores(path) for path in paths]
   comparison.check_are_of_the_same(paths, found)
   if values.methods is not None and len(values.methods) != 2:
     raise InputError(f"--methods={','.join(values.methods)}: two are needed, one of {first} and one of {second}")
-  names = [comparison.method_of(path, record, values.methods[index] if values.methods else None)
-           for index, (path, record) in enumerate(zip(paths, found))]
+  names = [
+    comparison.method_of(path, record, values.methods[index] if values.methods else None)
+    for index, (path, record) in enumerate(zip(paths, found))
+  ]
   made = comparison.paired_tables(found, names, values.metrics, values.confidence, values.resamples, values.seed)
   print("\n\n".join(map(tables.to_text, made)))

@@ -3,7 +3,6 @@
 The script is made of the commands as they are now; print it anew after an update.
 """
 
-
 from absl import flags
 
 from z2i_tf.cli.commands import COMMANDS
@@ -41,13 +40,16 @@ def _choices(defined) -> dict[str, str]:
 
 def _bash(commands) -> str:
   flag_cases = "\n".join(f'    {name}) words="{_words(defined)}" ;;' for name, defined in commands.items())
-  value_cases = "\n".join(f'    {name}:--{flag}) words="{values}" ;;' for name, defined in commands.items()
-                          for flag, values in _choices(defined).items())
+  value_cases = "\n".join(
+    f'    {name}:--{flag}) words="{values}" ;;'
+    for name, defined in commands.items()
+    for flag, values in _choices(defined).items()
+  )
   return f"""_z2i() {{
   local words="" current="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "{' '.join(commands)}" -- "$current"))
+    COMPREPLY=($(compgen -W "{" ".join(commands)}" -- "$current"))
     return
   fi
   if [ "$before" = "=" ] || [ "$current" = "=" ]; then  # Bash splits words at "=".
@@ -71,8 +73,11 @@ complete -o default -F _z2i z2i"""
 def _zsh(commands) -> str:
   described = "\n".join(f"      {_quoted(f'{name}:{COMMANDS[name].text}')}" for name in commands)
   flag_cases = "\n".join(f"    {name}) typed=({_words(defined)}) ;;" for name, defined in commands.items())
-  value_cases = "\n".join(f"      {name}:--{flag}) choices=({values}) ;;" for name, defined in commands.items()
-                          for flag, values in _choices(defined).items())
+  value_cases = "\n".join(
+    f"      {name}:--{flag}) choices=({values}) ;;"
+    for name, defined in commands.items()
+    for flag, values in _choices(defined).items()
+  )
   return f"""#compdef z2i
 _z2i() {{
   local -a commands choices typed
@@ -106,8 +111,10 @@ def _fish(commands) -> str:
   lines = []
   for title, group in GROUPS.items():
     lines.append(f"# {title}")
-    lines += [f"complete -c z2i -f -n __fish_use_subcommand -a {name} -d {_quoted(command.text)}"
-              for name, command in group.items()]
+    lines += [
+      f"complete -c z2i -f -n __fish_use_subcommand -a {name} -d {_quoted(command.text)}"
+      for name, command in group.items()
+    ]
   for name, defined in commands.items():
     seen = f"complete -c z2i -n '__fish_seen_subcommand_from {name}'"
     for flag in defined:

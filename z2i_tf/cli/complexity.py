@@ -18,14 +18,27 @@ _CONFIGURATION = ("zoom", "scale", "width", "sr_width")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_list("model", [DEFAULT], "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
-                    "called as its folder (or NAME=PATH). The default is left out if a configuration is given.",
-                    flag_values=values)
+  flags.DEFINE_list(
+    "model",
+    [DEFAULT],
+    "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
+    "called as its folder (or NAME=PATH). The default is left out if a configuration is given.",
+    flag_values=values,
+  )
   flag_groups.define_model_flags(values)
-  flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Arithmetic that models are measured in beside "
-                    "float32; a SavedModel has its own.", flag_values=values)
-  flags.DEFINE_string("image_dir", None, "Folder of photographs; if there are fewer than --count, they come again with "
-                      "other masks. Default: random images.", flag_values=values)
+  flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "bfloat16"],
+    "Arithmetic that models are measured in beside float32; a SavedModel has its own.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "image_dir",
+    None,
+    "Folder of photographs; if there are fewer than --count, they come again with other masks. Default: random images.",
+    flag_values=values,
+  )
   flags.DEFINE_integer("count", 100, "How many images are timed.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_mask_kind_flag(values)
@@ -47,6 +60,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import tables
   from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
+
   charts.require_matplotlib()
   pairs.check_is_apart(values.output_dir, values.image_dir)
   examples, images = _examples(values, *size)
@@ -56,6 +70,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.cli import measured_models
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import baselines
+
   measured_on = measured_models.measured_on()  # Before TensorFlow takes a GPU's memory.
   models, methods = {}, {}
   for name, folder in folders.items():
@@ -79,6 +94,7 @@ def _examples(values, height, width):
   from z2i_tf.analyses import complexity
   from z2i_tf.analyses import records
   from z2i_tf.images import image_files
+
   masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind")
   generators = [np.random.default_rng([values.seed, index]) for index in range(values.count)]
   try:
@@ -88,7 +104,9 @@ def _examples(values, height, width):
   if not values.image_dir:
     random = (rng.integers(0, 256, (height, width, 3), np.uint8) for rng in generators)
     return list(zip(random, drawn)), "random"
-  paths = image_files.list_images(values.image_dir)[:values.count]
+  paths = image_files.list_images(values.image_dir)[: values.count]
   crops = complexity.centre_crops(paths, height, width)
-  return ([(crops[index % len(crops)], mask) for index, mask in enumerate(drawn)],
-          {os.path.basename(path): records.sha256(path) for path in paths})
+  return (
+    [(crops[index % len(crops)], mask) for index, mask in enumerate(drawn)],
+    {os.path.basename(path): records.sha256(path) for path in paths},
+  )

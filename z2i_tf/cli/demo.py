@@ -16,12 +16,11 @@ _TITLES = ("input", "Telea", "networks", "result", "original")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("image_dir", os.path.join("data", "images"), "Folder of photographs.",
-                      flag_values=values)
-  flags.DEFINE_string("mask_dir", os.path.join("data", "masks"), "Folder of masks of the same names, "
-                      "white = hole.", flag_values=values)
-  flags.DEFINE_string("output_dir", "demo_output", "Folder for the pictures, created if missing.",
-                      flag_values=values)
+  flags.DEFINE_string("image_dir", os.path.join("data", "images"), "Folder of photographs.", flag_values=values)
+  flags.DEFINE_string(
+    "mask_dir", os.path.join("data", "masks"), "Folder of masks of the same names, white = hole.", flag_values=values
+  )
+  flags.DEFINE_string("output_dir", "demo_output", "Folder for the pictures, created if missing.", flag_values=values)
   flag_groups.define_model_choice_flag(values)
 
 
@@ -30,11 +29,13 @@ def run(values: flags.FlagValues) -> bool:
   from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
   from z2i_tf.images import photo_files
+
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   image_files.create_folder(values.output_dir)
 
   from z2i_tf.analyses import comparison_sheet
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
+
   inpainter = PhotoInpainter.load(values.model)
   print(f"{'PSNR, dB':<16}" + "".join(f"{title:>9}" for title in _TITLES[1:4]))
   rows, failures = [], []
@@ -59,6 +60,7 @@ def _row(inpainter, path, image, mask):
   from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
   from z2i_tf.evaluation import image_scores
+
   masked = image * (1 - mask[..., None])
   fills = [baselines.telea(masked, mask), inpainter(masked, mask, native=True), inpainter(masked, mask)]
   scores = [image_scores.score_image(fill, image, mask)[image_scores.PSNR] for fill in fills]

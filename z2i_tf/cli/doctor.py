@@ -20,10 +20,17 @@ from z2i_tf.system import memory
 from z2i_tf.system import processor
 
 # Module -> (what the report calls it, what pip calls it); each comes after those it needs.
-_PACKAGES = {"numpy": ("numpy", "numpy"), "PIL": ("pillow", "pillow"), "cv2": ("opencv", "opencv-python"),
-             "tensorflow": ("tensorflow", "tensorflow"),
-             **({"tensorflow_addons": ("tensorflow_addons", "tensorflow-addons")} if sys.version_info < (3, 12) else
-                {"tf_keras": ("tf_keras", "tf-keras")})}  # As in setup.py.
+_PACKAGES = {
+  "numpy": ("numpy", "numpy"),
+  "PIL": ("pillow", "pillow"),
+  "cv2": ("opencv", "opencv-python"),
+  "tensorflow": ("tensorflow", "tensorflow"),
+  **(
+    {"tensorflow_addons": ("tensorflow_addons", "tensorflow-addons")}
+    if sys.version_info < (3, 12)
+    else {"tf_keras": ("tf_keras", "tf-keras")}
+  ),
+}  # As in setup.py.
 # With less, ready has a "but": at the paper's width a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
 _COMFORTABLE_BYTES = 1_500_000_000
 _NVIDIA_DRIVER = "/proc/driver/nvidia/version"
@@ -51,8 +58,11 @@ def run(values: flags.FlagValues) -> None:
   sys.stdout.flush()  # The verdict comes last, also where stdout and stderr go to the same file.
   if problems:
     raise InputError("not ready: " + "; ".join(problems))
-  doubt = "" if free is None or free >= _COMFORTABLE_BYTES else (
-      f", but only {memory.format_size(free)} of memory are free: large images or models may not fit")
+  doubt = (
+    ""
+    if free is None or free >= _COMFORTABLE_BYTES
+    else (f", but only {memory.format_size(free)} of memory are free: large images or models may not fit")
+  )
   print(f"ready: z2i computes on {devices[1] if len(devices) > 1 else 'the CPU'}{doubt}")
 
 
@@ -90,29 +100,43 @@ def _report_versions():
 
 def _import_problem(reason, names):
   from z2i_tf.cli import main
-  remedy = main.LIBGL_REMEDY if "libGL" in reason else (
-      f"install {_PACKAGES[names[0]][1]} again, of a version that z2i_tf takes")
+
+  remedy = (
+    main.LIBGL_REMEDY
+    if "libGL" in reason
+    else (f"install {_PACKAGES[names[0]][1]} again, of a version that z2i_tf takes")
+  )
   return f"{', '.join(_PACKAGES[name][0] for name in names)} cannot be imported ({reason}): {remedy}"
 
 
 def _report_processor():
   instructions = processor.bfloat16_instructions()
-  _print("processor", f"{processor.model_name()}, usable cores: {processor.usable_cores()}; bfloat16 instructions: "
-         + ("unknown" if instructions is None else ", ".join(instructions) or "none"))
+  _print(
+    "processor",
+    f"{processor.model_name()}, usable cores: {processor.usable_cores()}; bfloat16 instructions: "
+    + ("unknown" if instructions is None else ", ".join(instructions) or "none"),
+  )
 
 
 def _report_devices(tensorflow, require_gpu):
   """Returns the names of the devices that compute, the CPU first, and what is wrong."""
   try:
     cuda = tensorflow.sysconfig.get_build_info()
-    _print("CUDA", f"TensorFlow is built with CUDA {cuda.get('cuda_version', '(version unknown)')}"
-           if tensorflow.test.is_built_with_cuda() else "TensorFlow is built without CUDA")
+    _print(
+      "CUDA",
+      f"TensorFlow is built with CUDA {cuda.get('cuda_version', '(version unknown)')}"
+      if tensorflow.test.is_built_with_cuda()
+      else "TensorFlow is built without CUDA",
+    )
     from z2i_tf.inference import device_check
+
     devices = device_check.list_devices()
   except Exception as error:  # Drivers fail in any way. pylint: disable=broad-except
     _print("devices", f"unknown: {_reason(error)}")
-    return [], [f"TensorFlow cannot list its devices ({_reason(error)}): mend the GPU's driver, or hide it with "
-                f"{_HIDING_VARIABLE}=-1"]
+    return [], [
+      f"TensorFlow cannot list its devices ({_reason(error)}): mend the GPU's driver, or hide it with "
+      f"{_HIDING_VARIABLE}=-1"
+    ]
   computing, problems = [], []
   for device in devices:
     is_gpu = device.name.startswith("GPU")
@@ -121,13 +145,19 @@ def _report_devices(tensorflow, require_gpu):
       description += ", memory " + ("unknown" if device.memory is None else memory.format_size(device.memory))
     try:
       rate = device_check.convolution_rate(device.name)
-      _print("device", f"{description}: {rate / 1e9:.0f} GFLOP/s (3x3 convolution of {device_check.SIDE}x"
-             f"{device_check.SIDE} pixels, {device_check.CHANNELS} channels, float32)")
+      _print(
+        "device",
+        f"{description}: {rate / 1e9:.0f} GFLOP/s (3x3 convolution of {device_check.SIDE}x"
+        f"{device_check.SIDE} pixels, {device_check.CHANNELS} channels, float32)",
+      )
       computing.append(device.name)
     except Exception as error:  # pylint: disable=broad-except
       _print("device", f"{description}: cannot compute: {_reason(error)}")
-      remedy = (f"{_cuda_install(tensorflow)}, or hide the GPU with {_HIDING_VARIABLE}=-1" if is_gpu
-                else "install tensorflow again")
+      remedy = (
+        f"{_cuda_install(tensorflow)}, or hide the GPU with {_HIDING_VARIABLE}=-1"
+        if is_gpu
+        else "install tensorflow again"
+      )
       problems.append(f"{device.name} cannot compute a convolution ({_reason(error)}): {remedy}")
   if len(devices) == 1:
     _print("device", f"no GPU: {_why_no_gpu(tensorflow)}")
@@ -161,6 +191,7 @@ def _report_disk():
 def _report_models():
   """Returns what is wrong with the bundled models."""
   from z2i_tf.inference import bundled_models
+
   try:
     models = bundled_models.check_models()
   except InputError as error:

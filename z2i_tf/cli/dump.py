@@ -36,12 +36,17 @@ def write_dump(folder: str, inpainter: PhotoInpainter, task: Task) -> None:
   """
   image = photo_files.to_8_bits(task.photo.rgb)
   stages = inpainter.stages(image, task.hole)
-  pictures = {_INPUT: comparison_sheet.paint_hole(image, task.hole),
-              _MASK: np.repeat(task.hole[..., np.newaxis] * np.uint8(255), 3, axis=2)}
+  pictures = {
+    _INPUT: comparison_sheet.paint_hole(image, task.hole),
+    _MASK: np.repeat(task.hole[..., np.newaxis] * np.uint8(255), 3, axis=2),
+  }
   pictures.update((name, image_ops.to_levels(stages[name])) for name in conventions.STAGES if name in stages)
   if ATTENTION_SOURCES in stages:
-    pictures.update(_attention_pictures(pictures[_INPUT], task.hole, stages[ATTENTION_SOURCES],
-                                        pictures[conventions.ZOOMED].shape[0] // image.shape[0]))
+    pictures.update(
+      _attention_pictures(
+        pictures[_INPUT], task.hole, stages[ATTENTION_SOURCES], pictures[conventions.ZOOMED].shape[0] // image.shape[0]
+      )
+    )
   for name, picture in pictures.items():
     image_files.write_rgb(os.path.join(folder, name + ".png"), picture)
   names = list(pictures)
@@ -57,15 +62,18 @@ def _attention_pictures(image, hole, sources, scale) -> dict[str, np.ndarray]:
   rows, columns = np.mgrid[:height, :width] * scale
   is_copied = (sources[rows // _KEY_PX, columns // _KEY_PX] >= 0) & (hole != 0)
   from_rows, from_columns = (
-      np.where(is_copied, keys[rows // _KEY_PX, columns // _KEY_PX] * _KEY_PX + place % _KEY_PX, place) // scale
-      for keys, place in ((key_rows, rows), (key_columns, columns)))
+    np.where(is_copied, keys[rows // _KEY_PX, columns // _KEY_PX] * _KEY_PX + place % _KEY_PX, place) // scale
+    for keys, place in ((key_rows, rows), (key_columns, columns))
+  )
   from_rows, from_columns = np.minimum(from_rows, height - 1), np.minimum(from_columns, width - 1)
   positions = np.stack([from_rows / height, from_columns / width, np.full(hole.shape, 0.5)], axis=-1)
   through = _PHOTO_SHARE * image / 255.0 + (1.0 - _PHOTO_SHARE) * positions
-  return {_POSITIONS: image_ops.to_levels(np.where(hole[..., np.newaxis] != 0, positions, through)),
-          _COPIES: np.where(is_copied[..., np.newaxis], image[from_rows, from_columns], image)}
+  return {
+    _POSITIONS: image_ops.to_levels(np.where(hole[..., np.newaxis] != 0, positions, through)),
+    _COPIES: np.where(is_copied[..., np.newaxis], image[from_rows, from_columns], image),
+  }
 
 
 def _at_size(picture, shape):
   """A picture of a stage at high resolution, as every n-th pixel."""
-  return picture[::picture.shape[0] // shape[0], ::picture.shape[1] // shape[1]]
+  return picture[:: picture.shape[0] // shape[0], :: picture.shape[1] // shape[1]]

@@ -19,42 +19,104 @@ _ST_LPIPS_NETS = ("alex", "vgg")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("testset", None, "Folder of z2i make-testset: its images, each of its kinds of masks a test set.",
-                      flag_values=values)
+  flags.DEFINE_string(
+    "testset",
+    None,
+    "Folder of z2i make-testset: its images, each of its kinds of masks a test set.",
+    flag_values=values,
+  )
   flags.DEFINE_string("image_dir", None, "Folder of images, in place of --testset.", flag_values=values)
-  flags.DEFINE_list("mask_dir", [], "Folders of masks of the images' names, white = hole; each is a test set, called "
-                    "as the folder (or NAME=DIR).", flag_values=values)
-  flags.DEFINE_list("model", ["compact"], "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
-                    "called as its folder (or NAME=DIR); empty for none.", flag_values=values)
-  flags.DEFINE_list("result_dir", [], "Results of other methods, as NAME=DIR: one image per image, of its name and "
-                    "size; with several test sets in subfolders called as they are.", flag_values=values)
-  flags.DEFINE_list("baseline", ["telea", "navier_stokes"], "telea, navier_stokes (OpenCV, radius 5), mean (the mean "
-                    "colour of the known pixels); empty for none.", flag_values=values)
-  flags.DEFINE_enum("analysis", "comparison", _ANALYSES, "Layout of table and picture: the paper's Tables 1, 8, 10; "
-                    "3 and 6; 7 and Figure 6 (differences are from the first method); 12 and Figure 13.",
-                    flag_values=values)
-  flags.DEFINE_bool("blend_results", True, "Take known pixels of --result_dir from the originals, as the paper does.",
-                    flag_values=values)
-  flags.DEFINE_enum("lpips_net", _NO_LPIPS, [_NO_LPIPS, "alex", "vgg"], "Network of LPIPS v0.1; none leaves it out.",
-                    flag_values=values)
-  flags.DEFINE_string("lpips_features", _DOWNLOAD, "torchvision's weights of that network (.pth, .npz), or "
-                      f"{_DOWNLOAD} to download them.", flag_values=values)
-  flags.DEFINE_string("lpips_linear", _DOWNLOAD, "LPIPS' own weights for it (.pth, .npz), or "
-                      f"{_DOWNLOAD} to download them.", flag_values=values)
-  flags.DEFINE_list("st_lpips", [], "Networks of ST-LPIPS, of alex and vgg, each a metric; empty leaves it out.",
-                    flag_values=values)
-  flags.DEFINE_string("st_lpips_weights", None, "Folder with alex_shift_tolerant and vgg_shift_tolerant, .pth or .npz. "
-                      "Default: that of the installed package (pip install --no-deps stlpips-pytorch==0.0.2).",
-                      flag_values=values)
-  flags.DEFINE_string("inception_graph", None, "Frozen Inception of 2015-12-05 for FID (classify_image_graph_def.pb, "
-                      f"or the archive with it), or {_DOWNLOAD} to download it; without it FID is left out.",
-                      flag_values=values)
-  flags.DEFINE_bool("save_results", True, "Keep every method's result, the originals and the masks, for z2i "
-                    "side-by-side, failures and study.", flag_values=values)
-  flags.DEFINE_string("output_dir", None, "New folder for what is measured, or that of a former run of the same "
-                      "analysis, which is replaced.", flag_values=values)
-  flags.DEFINE_enum("filling", "networks", ["networks", "photograph"], "Which result of a model is measured: that of "
-                    "its networks alone, or that of z2i inpaint.", flag_values=values)
+  flags.DEFINE_list(
+    "mask_dir",
+    [],
+    "Folders of masks of the images' names, white = hole; each is a test set, called as the folder (or NAME=DIR).",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "model",
+    ["compact"],
+    "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
+    "called as its folder (or NAME=DIR); empty for none.",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "result_dir",
+    [],
+    "Results of other methods, as NAME=DIR: one image per image, of its name and "
+    "size; with several test sets in subfolders called as they are.",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "baseline",
+    ["telea", "navier_stokes"],
+    "telea, navier_stokes (OpenCV, radius 5), mean (the mean colour of the known pixels); empty for none.",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "analysis",
+    "comparison",
+    _ANALYSES,
+    "Layout of table and picture: the paper's Tables 1, 8, 10; "
+    "3 and 6; 7 and Figure 6 (differences are from the first method); 12 and Figure 13.",
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    "blend_results",
+    True,
+    "Take known pixels of --result_dir from the originals, as the paper does.",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "lpips_net", _NO_LPIPS, [_NO_LPIPS, "alex", "vgg"], "Network of LPIPS v0.1; none leaves it out.", flag_values=values
+  )
+  flags.DEFINE_string(
+    "lpips_features",
+    _DOWNLOAD,
+    f"torchvision's weights of that network (.pth, .npz), or {_DOWNLOAD} to download them.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "lpips_linear",
+    _DOWNLOAD,
+    f"LPIPS' own weights for it (.pth, .npz), or {_DOWNLOAD} to download them.",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "st_lpips", [], "Networks of ST-LPIPS, of alex and vgg, each a metric; empty leaves it out.", flag_values=values
+  )
+  flags.DEFINE_string(
+    "st_lpips_weights",
+    None,
+    "Folder with alex_shift_tolerant and vgg_shift_tolerant, .pth or .npz. "
+    "Default: that of the installed package (pip install --no-deps stlpips-pytorch==0.0.2).",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "inception_graph",
+    None,
+    "Frozen Inception of 2015-12-05 for FID (classify_image_graph_def.pb, "
+    f"or the archive with it), or {_DOWNLOAD} to download it; without it FID is left out.",
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    "save_results",
+    True,
+    "Keep every method's result, the originals and the masks, for z2i side-by-side, failures and study.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "output_dir",
+    None,
+    "New folder for what is measured, or that of a former run of the same analysis, which is replaced.",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "filling",
+    "networks",
+    ["networks", "photograph"],
+    "Which result of a model is measured: that of its networks alone, or that of z2i inpaint.",
+    flag_values=values,
+  )
   flag_groups.define_detail_flag(values)
   flag_groups.define_precision_flag(values)
 
@@ -66,11 +128,14 @@ def run(values: flags.FlagValues) -> bool:
   folders = flag_groups.named_paths(values, "result_dir")
   names = [*models, *folders, *values.baseline]
   from z2i_tf.analyses import run_folder
+
   for name in names:
     if names.count(name) > 1 or name in (run_folder.ORIGINAL, run_folder.MASK):
-      raise InputError(f"--model, --result_dir, --baseline: {name} is "
-                       + ("there twice" if names.count(name) > 1 else "kept for other pictures")
-                       + "; give it a name of its own (NAME=PATH)")
+      raise InputError(
+        f"--model, --result_dir, --baseline: {name} is "
+        + ("there twice" if names.count(name) > 1 else "kept for other pictures")
+        + "; give it a name of its own (NAME=PATH)"
+      )
   if not names:
     raise InputError("nothing to evaluate: give --model, --result_dir or --baseline")
   for name in ("lpips_features", "lpips_linear"):
@@ -86,13 +151,16 @@ def run(values: flags.FlagValues) -> bool:
   from z2i_tf.analyses import charts
   from z2i_tf.cli import evaluation_inputs as inputs
   from z2i_tf.cli import evaluation_run
+
   charts.require_matplotlib()
   sets = inputs.open_sets(values)
-  evaluation_run.check_output(values.output_dir, values.analysis, [
-      path for each in sets for path in each.folders] + list(folders.values()))
+  evaluation_run.check_output(
+    values.output_dir, values.analysis, [path for each in sets for path in each.folders] + list(folders.values())
+  )
   methods = {name: inputs.baseline_method(name) for name in values.baseline}
-  methods.update({name: inputs.result_method(name, folder, sets, values.blend_results)
-                  for name, folder in folders.items()})
+  methods.update(
+    {name: inputs.result_method(name, folder, sets, values.blend_results) for name, folder in folders.items()}
+  )
   test_sets = {each.name: each.describe() for each in sets}
   made_as = inputs.check_is_unchanged(values.testset, test_sets) if values.testset else None
   methods.update({name: inputs.model_method(model, values) for name, model in models.items()})

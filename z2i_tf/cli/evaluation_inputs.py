@@ -55,13 +55,22 @@ class PairedSet:
         problems.append(str(error))
         continue
       height, width = example.mask.shape
-      entries.append({"name": example.name, "image": records.sha256(path),
-                      "mask": records.sha256(self._pairs.mask_path(path)), "height": height, "width": width,
-                      "hole_ratio": float(example.mask.mean())})
+      entries.append(
+        {
+          "name": example.name,
+          "image": records.sha256(path),
+          "mask": records.sha256(self._pairs.mask_path(path)),
+          "height": height,
+          "width": width,
+          "hole_ratio": float(example.mask.mean()),
+        }
+      )
     if problems:
       raise InputError(problems[0] + (f"; and {len(problems) - 1} more such" if len(problems) > 1 else ""))
-    return {"images": entries,
-            "hash": _digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries)}
+    return {
+      "images": entries,
+      "hash": _digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries),
+    }
 
   def examples(self) -> Iterator[Example]:
     """Yields the examples in the order of `images`."""
@@ -81,6 +90,7 @@ class EvaluatedMethod:
     entry: what the record says of it.
     remarks: called when all is done, for lines on what was noticed.
   """
+
   fill: Method
   entry: dict[str, Any]
   remarks: Callable[[], Sequence[str]] = tuple
@@ -126,15 +136,18 @@ def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) ->
   record = _testset_record(folder)
   for kind, entry in entries.items():
     try:
-      expected = {pairs.stem(image["name"]): (image["sha256"], image["masks_sha256"][kind])
-                  for image in record["images"]}
+      expected = {
+        pairs.stem(image["name"]): (image["sha256"], image["masks_sha256"][kind]) for image in record["images"]
+      }
     except (KeyError, TypeError, AttributeError) as error:
       raise _damaged(folder) from error
     found = {image["name"]: (image["image"], image["mask"]) for image in entry["images"]}
     changed = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
     if changed:
-      raise InputError(f"{folder}: {len(changed)} images or {kind} masks ({_some(changed)}) are not those of its "
-                       f"{records.TESTSET}.json; make the test set again")
+      raise InputError(
+        f"{folder}: {len(changed)} images or {kind} masks ({_some(changed)}) are not those of its "
+        f"{records.TESTSET}.json; make the test set again"
+      )
   return record["manifest"]
 
 
@@ -144,14 +157,23 @@ def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
   from z2i_tf.models import complexity
   from z2i_tf.models.zoom_inpainter import ZoomInpainter
+
   predictor = model_store.load_predictor(model, values.precision)
   inpainter = PhotoInpainter(predictor)
   config = predictor.model_config
-  entry = {"kind": "model", "hash": model_store.content_hash(model), "precision": predictor.precision,
-           "filling": values.filling, **({"detail": values.detail} if values.filling == "photograph" else {}),
-           "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()), **dataclasses.asdict(config)}
-  return EvaluatedMethod(lambda example: inpainter(
-      example.masked, example.mask, native=values.filling == "networks", detail=values.detail), entry)
+  entry = {
+    "kind": "model",
+    "hash": model_store.content_hash(model),
+    "precision": predictor.precision,
+    "filling": values.filling,
+    **({"detail": values.detail} if values.filling == "photograph" else {}),
+    "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()),
+    **dataclasses.asdict(config),
+  }
+  return EvaluatedMethod(
+    lambda example: inpainter(example.masked, example.mask, native=values.filling == "networks", detail=values.detail),
+    entry,
+  )
 
 
 def baseline_method(name: str) -> EvaluatedMethod:
@@ -191,12 +213,21 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
   def remarks():
     if not changed:
       return []
-    return [f"{name}: known pixels of {len(changed)} results differ from the originals; "
-            + ("the originals' were taken" if blend else "scored as they are")]
+    return [
+      f"{name}: known pixels of {len(changed)} results differ from the originals; "
+      + ("the originals' were taken" if blend else "scored as they are")
+    ]
 
-  return EvaluatedMethod(fill, {"kind": "results", "hash": _digest(
-      f"{set_name} {stem} {records.sha256(path)}" for set_name, files in paths.items()
-      for stem, path in files.items())}, remarks)
+  return EvaluatedMethod(
+    fill,
+    {
+      "kind": "results",
+      "hash": _digest(
+        f"{set_name} {stem} {records.sha256(path)}" for set_name, files in paths.items() for stem, path in files.items()
+      ),
+    },
+    remarks,
+  )
 
 
 def _results_of(each, folder) -> dict[str, str]:
@@ -205,10 +236,15 @@ def _results_of(each, folder) -> dict[str, str]:
   missing = [name for name in each.images if name not in found]
   extra = [name for name in found if name not in each.images]
   twice = [name for name, files in found.items() if len(files) > 1]
-  problems = [text for names, text in (
+  problems = [
+    text
+    for names, text in (
       (missing, f"{len(missing)} of {len(each.images)} images have no result ({_some(missing)})"),
       (extra, f"{len(extra)} results belong to no image ({_some(extra)})"),
-      (twice, f"{len(twice)} images have several results ({_some(twice)})")) if names]
+      (twice, f"{len(twice)} images have several results ({_some(twice)})"),
+    )
+    if names
+  ]
   if problems:
     raise InputError(f"{folder}: {', '.join(problems)}; a result has the name of its image")
   results = {name: found[name][0] for name in each.images}
@@ -216,8 +252,10 @@ def _results_of(each, folder) -> dict[str, str]:
     expected = image_files.read_header(image)
     height, width = _read(results[name]).shape[:2]  # Decoded now: a damaged one is said before hours of work.
     if (height, width) != (expected.height, expected.width):
-      raise InputError(f"{results[name]}: {height}x{width} pixels (height x width), but the image has "
-                       f"{expected.height}x{expected.width}; results are never resized")
+      raise InputError(
+        f"{results[name]}: {height}x{width} pixels (height x width), but the image has "
+        f"{expected.height}x{expected.width}; results are never resized"
+      )
   return results
 
 

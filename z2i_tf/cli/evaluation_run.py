@@ -33,8 +33,13 @@ from z2i_tf.system.atomic_files import atomic_folder
 _SCORES = "scores.csv"
 
 
-def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[str, Mapping[str, Any]],
-        made_as: Mapping[str, Any] | None, methods: Mapping[str, EvaluatedMethod]) -> bool:
+def run(
+  values: flags.FlagValues,
+  sets: Sequence[PairedSet],
+  test_sets: Mapping[str, Mapping[str, Any]],
+  made_as: Mapping[str, Any] | None,
+  methods: Mapping[str, EvaluatedMethod],
+) -> bool:
   """Evaluates and writes; a former run in the folder is replaced when the new one is whole.
 
   Args:
@@ -49,15 +54,20 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
   distances, notes, left_out = _weighted_metrics(values)
   inception = distances.pop(evaluate.FID, None)
   count = sum(len(entry["images"]) for entry in test_sets.values())
-  print(f"{len(methods)} methods, " + ", ".join(f"{len(test_sets[each.name]['images'])} images with {each.name} masks"
-                                                for each in sets))
+  print(
+    f"{len(methods)} methods, "
+    + ", ".join(f"{len(test_sets[each.name]['images'])} images with {each.name} masks" for each in sets)
+  )
   with atomic_folder(values.output_dir) as folder:
-    keep = (lambda *_: None) if not values.save_results else _Keeper(
-        os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
+    keep = (
+      (lambda *_: None)
+      if not values.save_results
+      else _Keeper(os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
+    )
     with progress(count, "image") as advance:
       scores = evaluate.evaluate(
-          {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distances, inception,
-          keep)
+        {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distances, inception, keep
+      )
     for method in methods.values():
       notes.extend(method.remarks())
     for each in sets:
@@ -67,13 +77,26 @@ def run(values: flags.FlagValues, sets: Sequence[PairedSet], test_sets: Mapping[
         left_out.append(notes[-1])
       elif inception:
         notes.extend(filter(None, [fid.remark_on_count(images, inception.dimensions)]))
-    shown = _write(folder, values.analysis, {
-        "manifest": {"versions": records.versions(), "settings": _settings(values),
-                     "metrics": {name: metric.description for name, metric in (
-                         *distances.items(), (evaluate.FID, inception)) if metric},
-                     "resize": "none", "test_set": made_as},
-        "test_sets": test_sets, "methods": {name: method.entry for name, method in methods.items()},
-        "scores": scores.per_image, "set_scores": scores.per_set, "notes": notes})
+    shown = _write(
+      folder,
+      values.analysis,
+      {
+        "manifest": {
+          "versions": records.versions(),
+          "settings": _settings(values),
+          "metrics": {
+            name: metric.description for name, metric in (*distances.items(), (evaluate.FID, inception)) if metric
+          },
+          "resize": "none",
+          "test_set": made_as,
+        },
+        "test_sets": test_sets,
+        "methods": {name: method.entry for name, method in methods.items()},
+        "scores": scores.per_image,
+        "set_scores": scores.per_set,
+        "notes": notes,
+      },
+    )
   print("\n\n".join(map(tables.to_text, shown)))
   print(values.output_dir)
   for line in left_out:
@@ -92,8 +115,9 @@ def check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
   real = os.path.realpath(folder)
   for path in map(os.path.realpath, inputs):
     if os.path.commonpath([real, path]) in (real, path):
-      raise InputError(f"--output_dir={folder}: it must neither hold nor lie in what is evaluated ({path}); give a "
-                       "folder of its own")
+      raise InputError(
+        f"--output_dir={folder}: it must neither hold nor lie in what is evaluated ({path}); give a folder of its own"
+      )
   image_files.check_writable_folder(os.path.dirname(real))
   if not os.path.exists(real):
     return
@@ -105,8 +129,10 @@ def check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
   except InputError:
     ours = set()
   if found - ours:
-    raise InputError(f"--output_dir={folder}: it holds what is not of a z2i evaluate --analysis={analysis} "
-                     f"({min(found - ours)}) and would be replaced; give a new folder")
+    raise InputError(
+      f"--output_dir={folder}: it holds what is not of a z2i evaluate --analysis={analysis} "
+      f"({min(found - ours)}) and would be replaced; give a new folder"
+    )
 
 
 def _examples(sets, advance):
@@ -118,8 +144,14 @@ def _examples(sets, advance):
 
 def _settings(values) -> dict[str, Any]:
   """The flags that decide about the record, beside what it says of sets, methods and metrics."""
-  return {"analysis": values.analysis, "blend_results": values.blend_results, "lpips_net": values.lpips_net,
-          "st_lpips": values.st_lpips, "with_fid": bool(values.inception_graph), "save_results": values.save_results}
+  return {
+    "analysis": values.analysis,
+    "blend_results": values.blend_results,
+    "lpips_net": values.lpips_net,
+    "st_lpips": values.st_lpips,
+    "with_fid": bool(values.inception_graph),
+    "save_results": values.save_results,
+  }
 
 
 def _weighted_metrics(values):

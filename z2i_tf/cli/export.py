@@ -24,17 +24,32 @@ _MASK_REFERENCE_PX = 256
 def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_model_choice_flag(values)
   flags.DEFINE_string("output", None, "Folder of the SavedModel, new or empty; or file to write.", flag_values=values)
-  flags.DEFINE_enum("format", _SAVED_MODEL, [_SAVED_MODEL, _TFLITE, _ONNX], "What to write; onnx needs the extra "
-                    "z2i_tf[onnx].", flag_values=values)
+  flags.DEFINE_enum(
+    "format",
+    _SAVED_MODEL,
+    [_SAVED_MODEL, _TFLITE, _ONNX],
+    "What to write; onnx needs the extra z2i_tf[onnx].",
+    flag_values=values,
+  )
   flag_groups.define_precision_flag(values)
   for name in ("height", "width"):
-    flags.DEFINE_integer(name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0,
-                         flag_values=values)
-  flags.DEFINE_bool("verify", False, "Compare with the Python path and write the report: verification.json in "
-                    "the SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey "
-                    "level is an error, and nothing is left.", flag_values=values)
-  flags.DEFINE_bool("warmup", False, "Write warm-up requests for TensorFlow Serving into the SavedModel; needs the "
-                    "extra z2i_tf[serving].", flag_values=values)
+    flags.DEFINE_integer(
+      name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0, flag_values=values
+    )
+  flags.DEFINE_bool(
+    "verify",
+    False,
+    "Compare with the Python path and write the report: verification.json in "
+    "the SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey "
+    "level is an error, and nothing is left.",
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    "warmup",
+    False,
+    "Write warm-up requests for TensorFlow Serving into the SavedModel; needs the extra z2i_tf[serving].",
+    flag_values=values,
+  )
 
 
 def run(values: flags.FlagValues) -> None:
@@ -56,11 +71,13 @@ def _export_saved_model(values):
   folder = flag_groups.new_folder(values, "output")
   if values.warmup:
     from z2i_tf.export import serving_warmup
+
     serving_warmup.check_serving_is_installed()
   import tensorflow as tf
 
   from z2i_tf.export import saved_model
   from z2i_tf.inference import model_store
+
   generator = model_store.load_generator(values.model, values.precision or "float32")
   with atomic_folder(folder) as temporary:
     try:
@@ -68,10 +85,11 @@ def _export_saved_model(values):
     except (OSError, tf.errors.OpError) as error:
       raise InputError(f"{values.output}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
     if values.warmup:
-      (image, mask), = _examples(_VERIFIED_SIZES[-1:])
+      ((image, mask),) = _examples(_VERIFIED_SIZES[-1:])
       serving_warmup.write_warmup_requests(temporary, saved_model.warmup_requests(image, mask))
     if values.verify:
       from z2i_tf.export import verification
+
       report = _compared(values, verification.saved_model_fill(temporary), _examples(_VERIFIED_SIZES))
       verification.write_report(os.path.join(temporary, "assets.extra", _REPORT), report)
   print(values.output)
@@ -79,20 +97,26 @@ def _export_saved_model(values):
 
 def _export_file(values):
   from z2i_tf.images import image_files
+
   if os.path.isdir(values.output):
-    raise InputError(f"--output={values.output} is a folder; give a file, such as {os.path.join(values.output, 'z2i')}."
-                     f"{values.format}")
+    raise InputError(
+      f"--output={values.output} is a folder; give a file, such as {os.path.join(values.output, 'z2i')}.{values.format}"
+    )
   image_files.check_creatable_folder(os.path.dirname(values.output) or ".")
   from z2i_tf.export import portable
+
   if values.format == _ONNX:
     portable.check_onnx_is_installed()
   from z2i_tf.export import verification
   from z2i_tf.inference import model_store
+
   model = model_store.load_model(values.model)
   size = (values.height or _VERIFIED_SIZES[0][0], values.width or _VERIFIED_SIZES[0][1])
   examples = _examples([size]) if values.verify else []
-  export, runtime = {_TFLITE: (portable.export_tflite, verification.tflite_fill),
-                     _ONNX: (portable.export_onnx, verification.onnx_fill)}[values.format]
+  export, runtime = {
+    _TFLITE: (portable.export_tflite, verification.tflite_fill),
+    _ONNX: (portable.export_onnx, verification.onnx_fill),
+  }[values.format]
   image_files.create_folder_of(values.output)
   try:
     with atomic_write(values.output) as file:
@@ -109,13 +133,18 @@ def _compared(values, fill, examples):
   """Returns the report of a comparison with the Python path, and says what was found; InputError if they differ."""
   from z2i_tf.export import verification
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
+
   report = verification.compare(fill, PhotoInpainter.load(values.model, values.precision), examples)
   if not report["is_equal"]:
     worst = max(report["examples"], key=lambda entry: entry["largest_difference"])
-    raise InputError(f"{values.output}: the export differs from the Python path by {worst['largest_difference']} grey "
-                     f"levels (at {worst['height']}x{worst['width']}); nothing was written")
-  print(f"verified on {len(examples)} size{'s' * (len(examples) > 1)}: at most {report['largest_difference']} grey "
-        "levels from the Python path")
+    raise InputError(
+      f"{values.output}: the export differs from the Python path by {worst['largest_difference']} grey "
+      f"levels (at {worst['height']}x{worst['width']}); nothing was written"
+    )
+  print(
+    f"verified on {len(examples)} size{'s' * (len(examples) > 1)}: at most {report['largest_difference']} grey "
+    "levels from the Python path"
+  )
   return report
 
 
@@ -123,12 +152,14 @@ def _examples(sizes):
   """Returns smooth seeded pictures of the sizes (height, width) with masks; InputError for a size without any."""
   import cv2
   import numpy as np
+
   examples = []
   for height, width in sizes:
     rng = np.random.default_rng([height, width])
     coarse = rng.integers(0, 256, (8, 8, 3), np.uint8)
     mixture = flag_groups.mask_mixture(
-        _MASK_KIND, "kind", _MASK_REFERENCE_PX if max(height, width) <= _MASK_REFERENCE_PX else None)
+      _MASK_KIND, "kind", _MASK_REFERENCE_PX if max(height, width) <= _MASK_REFERENCE_PX else None
+    )
     try:
       mask = mixture.draw(height, width, rng)
     except ValueError as error:

@@ -22,13 +22,24 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import tables
   from z2i_tf.analyses.run_folder import RunFolder
   from z2i_tf.images import image_files
+
   evaluated = RunFolder(values.run)
   methods = evaluated.chosen_methods(values.methods)
-  chosen = {name: side_by_side.images_with_largest_holes(evaluated, name, values.count)
-            for name in evaluated.chosen_test_sets(values.test_sets)}
+  chosen = {
+    name: side_by_side.images_with_largest_holes(evaluated, name, values.count)
+    for name in evaluated.chosen_test_sets(values.test_sets)
+  }
   image_files.create_folder(values.output_dir)
   analysis_folder.check_is_free(values.output_dir, side_by_side.FAILURES)
-  for table in side_by_side.write(values.output_dir, side_by_side.FAILURES, evaluated, chosen, methods,
-                                    values.zoom_crop, {"count": values.count}, "images with the largest holes"):
+  for table in side_by_side.write(
+    values.output_dir,
+    side_by_side.FAILURES,
+    evaluated,
+    chosen,
+    methods,
+    values.zoom_crop,
+    {"count": values.count},
+    "images with the largest holes",
+  ):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)

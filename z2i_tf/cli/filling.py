@@ -25,6 +25,7 @@ class Task:
     mask_text: what the mask was read as, for the user.
     becomes_opaque: whether the hole was erased to transparency, so that its fill becomes opaque.
   """
+
   name: str
   photo: photo_files.Photo
   hole: np.ndarray
@@ -44,13 +45,18 @@ def read(image_path: str, mask_path: str, reading: MaskReading) -> Task:
   except InputError as error:
     raise InputError(f"{mask_path}, grown by --dilate={reading.dilate_px}: {error}") from error
   weights = mask_files.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
-  return Task(image_path, photo, hole, weights, text,
-              mask_files.was_erased(photo.alpha, mask, _is_own_mask(image_path, mask_path, reading)))
+  return Task(
+    image_path,
+    photo,
+    hole,
+    weights,
+    text,
+    mask_files.was_erased(photo.alpha, mask, _is_own_mask(image_path, mask_path, reading)),
+  )
 
 
 def _is_own_mask(image_path, mask_path, reading):
-  return (reading.mask_from == "alpha" and reading.invert
-          and os.path.realpath(image_path) == os.path.realpath(mask_path))
+  return reading.mask_from == "alpha" and reading.invert and os.path.realpath(image_path) == os.path.realpath(mask_path)
 
 
 def write(path: str, task: Task, filled: np.ndarray) -> str:

@@ -17,6 +17,7 @@ from z2i_tf.errors import InputError
 @dataclasses.dataclass(frozen=True)
 class Item:
   """One image of a folder: the paths of its file and of the file with its result."""
+
   image: str
   output: str
 
@@ -33,6 +34,7 @@ class Parts:
     write: (item, pair, result) -> a remark of one line, "" for none; leaves the item's output whole or not at all.
       Called in threads.
   """
+
   read: Callable[[Item], Any]
   fill: Callable[[Any], Any]
   write: Callable[[Item, Any, Any], str]
@@ -47,6 +49,7 @@ class Outcome:
     remarks: what was to be said of them, one line each, sorted by image; not all have one.
     failures: why the others failed, one line each that names the image, sorted by image.
   """
+
   filled: int = 0
   remarks: Sequence[str] = ()
   failures: Sequence[str] = ()

@@ -21,8 +21,14 @@ _MIN_WIDTH, _MAX_WIDTH = 50, 120
 _BOLD, _RED, _PLAIN = "\033[1m", "\033[31m", "\033[0m"
 _REQUIRED = "Required"
 # Module of z2i_tf.cli that defines a flag -> heading; the others' are the command's own.
-_HEADINGS = {"stage_runs": "Run", "data_flags": "Data", "training_flags": "Training", "flag_groups": "Model and masks",
-             "analysis_flags": "Output", "model_import": "Output"}
+_HEADINGS = {
+  "stage_runs": "Run",
+  "data_flags": "Data",
+  "training_flags": "Training",
+  "flag_groups": "Model and masks",
+  "analysis_flags": "Output",
+  "model_import": "Output",
+}
 _HEADINGS_OF_PREFIXES = {"init_": "Initial weights", "weight_": "Losses", "discriminator_": "Losses"}
 
 
@@ -39,8 +45,14 @@ def usage() -> str:
 def command_help(name: str, command: Command, module: ModuleType, values: flags.FlagValues) -> str:
   """Returns the help of a command: usage, examples, then its flags in groups, those it needs first."""
   optional = " ".join(getattr(module, "OPTIONAL_ARGUMENTS", ()))
-  parts = ["z2i", name, *getattr(module, "ARGUMENTS", ()), *([f"[{optional}]"] if optional else []),
-           *(_signature(values[flag]) for flag in command.required), "[--flag=value ...] [--flagfile=FILE]"]
+  parts = [
+    "z2i",
+    name,
+    *getattr(module, "ARGUMENTS", ()),
+    *([f"[{optional}]"] if optional else []),
+    *(_signature(values[flag]) for flag in command.required),
+    "[--flag=value ...] [--flagfile=FILE]",
+  ]
   lines = [_wrapped("usage: " + " ".join(parts), " " * 8), ""]
   for paragraph in module.__doc__.strip().split("\n\n"):
     lines += [_wrapped(paragraph), ""]
@@ -49,8 +61,10 @@ def command_help(name: str, command: Command, module: ModuleType, values: flags.
   for definer, defined in values.flags_by_module_dict().items():
     for flag in defined:
       if flag.name not in command.required:
-        title = next((title for prefix, title in _HEADINGS_OF_PREFIXES.items() if flag.name.startswith(prefix)),
-                     _HEADINGS.get(definer.rpartition(".")[2], "Options"))
+        title = next(
+          (title for prefix, title in _HEADINGS_OF_PREFIXES.items() if flag.name.startswith(prefix)),
+          _HEADINGS.get(definer.rpartition(".")[2], "Options"),
+        )
         groups.setdefault(title, []).append(flag)
   for title, members in groups.items():
     if members:
@@ -86,8 +100,9 @@ def _width():
 
 
 def _wrapped(text, hanging=""):
-  return textwrap.fill(" ".join(text.split()), _width(), subsequent_indent=hanging, break_on_hyphens=False,
-                       break_long_words=False)
+  return textwrap.fill(
+    " ".join(text.split()), _width(), subsequent_indent=hanging, break_on_hyphens=False, break_long_words=False
+  )
 
 
 def _entry(name: str, text: str, indent: int) -> list[str]:
@@ -102,8 +117,13 @@ def _signature(flag) -> str:
   if flag.boolean:
     return f"--[no]{flag.name}"
   choices = getattr(flag.parser, "enum_values", None)
-  value = "|".join(choices) if choices else {"int": "N", "float": "X", "comma separated list of strings": "A,B"}.get(
-      flag.flag_type(), "DIR" if flag.name.endswith("_dir") else "VALUE")
+  value = (
+    "|".join(choices)
+    if choices
+    else {"int": "N", "float": "X", "comma separated list of strings": "A,B"}.get(
+      flag.flag_type(), "DIR" if flag.name.endswith("_dir") else "VALUE"
+    )
+  )
   return (f"-{flag.short_name}, " if flag.short_name else "") + f"--{flag.name}={value}"
 
 

@@ -20,7 +20,9 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   model_import.check_output(values, "weights")
   from z2i_tf.compat import named_weights
+
   arrays = named_weights.read_named_weights(values.weights)
   config, disc_width = named_weights.infer_config(arrays, values.weights, values.zoom, values.scale)
-  model_import.write_model(values.output, values.weights, arrays, config, disc_width,
-                           {"imported_from": os.path.basename(values.weights)})
+  model_import.write_model(
+    values.output, values.weights, arrays, config, disc_width, {"imported_from": os.path.basename(values.weights)}
+  )

@@ -27,26 +27,56 @@ _FOLDER_ONLY = ("resume", "workers", "mask_suffix")
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image", None, "Image to inpaint.", flag_values=values)
-  flags.DEFINE_string("mask", None, "Its mask, of the same size; white = hole. With --image_dir: the mask of all its "
-                      "images.", flag_values=values)
-  flags.DEFINE_string("output", None, "Image to write; the extension says the format. Of a folder of images: as "
-                      "--output_dir.", short_name="o", flag_values=values)
+  flags.DEFINE_string(
+    "mask",
+    None,
+    "Its mask, of the same size; white = hole. With --image_dir: the mask of all its images.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "output",
+    None,
+    "Image to write; the extension says the format. Of a folder of images: as --output_dir.",
+    short_name="o",
+    flag_values=values,
+  )
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
-  flags.DEFINE_string("mask_suffix", None, "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
-                      "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
-                      flag_values=values)
-  flags.DEFINE_string("output_dir", None, "Folder for the results, created if missing, which keep name and format "
-                      "of their images (PNG for HEIC, AVIF, JPEG 2000 and GIF).", flag_values=values)
-  flags.DEFINE_bool("resume", False, "Of a folder, leave out images whose result is there already.",
-                    flag_values=values)
-  flags.DEFINE_integer("workers", 2, "Of a folder, threads that read images, and threads that write them.",
-                       lower_bound=1, flag_values=values)
-  flags.DEFINE_string("dump_dir", None, "Folder, created if missing, for pictures of every stage of the networks and "
-                      "of where attention copied from; for one --image, with --native.", flag_values=values)
-  flags.DEFINE_bool("verbose", False, "Print how each mask was read, in which pieces its hole is filled, and every "
-                    "result's path.",
-                    flag_values=values)
+  flags.DEFINE_string(
+    "mask_suffix",
+    None,
+    "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
+    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "output_dir",
+    None,
+    "Folder for the results, created if missing, which keep name and format "
+    "of their images (PNG for HEIC, AVIF, JPEG 2000 and GIF).",
+    flag_values=values,
+  )
+  flags.DEFINE_bool("resume", False, "Of a folder, leave out images whose result is there already.", flag_values=values)
+  flags.DEFINE_integer(
+    "workers",
+    2,
+    "Of a folder, threads that read images, and threads that write them.",
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "dump_dir",
+    None,
+    "Folder, created if missing, for pictures of every stage of the networks and "
+    "of where attention copied from; for one --image, with --native.",
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    "verbose",
+    False,
+    "Print how each mask was read, in which pieces its hole is filled, and every result's path.",
+    flag_values=values,
+  )
   flag_groups.define_mask_reading_flags(values)
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_filling_flags(values)
@@ -68,9 +98,11 @@ def run(values: flags.FlagValues, image: str | None = None, mask: str | None = N
     if values.dump_dir:
       raise InputError("--dump_dir is for one image (--image); leave it out")
     return _inpaint_folder(values)
-  raise InputError("give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "
-                   "--output; --image_dir, --mask_dir or --mask, --output_dir); given: "
-                   f"{', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}")
+  raise InputError(
+    "give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "
+    "--output; --image_dir, --mask_dir or --mask, --output_dir); given: "
+    f"{', '.join('--' + name for name in _PATHS if name in given) or 'none of them'}"
+  )
 
 
 def _take_arguments(values, image, mask):
@@ -80,12 +112,15 @@ def _take_arguments(values, image, mask):
       continue
     for other in (name, f"{name}_dir"):
       if values[other].value is not None:
-        raise InputError(f"{path} and --{other}={values[other].value}: the {name} is given twice; leave "
-                         "one of them out")
+        raise InputError(
+          f"{path} and --{other}={values[other].value}: the {name} is given twice; leave one of them out"
+        )
     values[f"{name}_dir" if os.path.isdir(path) else name].value = path
   if values.image and values.mask_dir:
-    raise InputError(f"{values.image} is one image, {values.mask_dir} a folder of masks; give the image's own mask, or "
-                     "a folder of images")
+    raise InputError(
+      f"{values.image} is one image, {values.mask_dir} a folder of masks; give the image's own mask, or "
+      "a folder of images"
+    )
   if values.image_dir and values.output and not values.output_dir:
     values["output_dir"].value, values["output"].value = values.output, None
 
@@ -94,6 +129,7 @@ def _inpaint_one(values):
   from z2i_tf.cli import filling
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
+
   image_files.check_writable_file(values.output)
   if os.path.realpath(values.output) in map(os.path.realpath, (values.image, values.mask)):
     raise InputError(f"--output={values.output} would overwrite its input; give another name")
@@ -102,6 +138,7 @@ def _inpaint_one(values):
   if values.dump_dir:
     _check_dump(values)
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
+
   inpainter = PhotoInpainter.load(values.model, values.precision)
   plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
   if values.verbose:
@@ -113,6 +150,7 @@ def _inpaint_one(values):
   print(_joined(values.output, remark))
   if values.dump_dir:
     from z2i_tf.cli import dump
+
     dump.write_dump(values.dump_dir, inpainter, task)
     print(values.dump_dir)
 
@@ -127,6 +165,7 @@ def _joined(*texts):
 
 def _description(task, plan):
   from z2i_tf.inference import pieces
+
   return f"{task.name}: {task.mask_text}; {pieces.describe(plan) if plan else 'the networks see the whole image'}"
 
 
@@ -134,11 +173,14 @@ def _check_dump(values):
   """Creates the dump's folder; raises InputError if that would fail later, or overwrite what is given."""
   from z2i_tf.cli import dump
   from z2i_tf.images import image_files
+
   files = {os.path.realpath(os.path.join(values.dump_dir, name)) for name in dump.FILES}
   for name in _ONE:
     if os.path.realpath(values[name].value) in files:
-      raise InputError(f"--dump_dir={values.dump_dir} has a file for --{name}={values[name].value}, which the dump "
-                       "would overwrite; give a folder of its own")
+      raise InputError(
+        f"--dump_dir={values.dump_dir} has a file for --{name}={values[name].value}, which the dump "
+        "would overwrite; give a folder of its own"
+      )
   image_files.create_folder(values.dump_dir)
 
 
@@ -149,15 +191,24 @@ def _inpaint_folder(values):
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
   from z2i_tf.system import atomic_files
+
   started = time.monotonic()
   if values.mask_suffix and not values.mask_dir:
     raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
-  folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir, values.mask, result_extension=None,
-                             mask_suffix=values.mask_suffix, are_own_masks=values.mask_from == "alpha")
+  folder = pairs.FolderPairs(
+    values.image_dir,
+    values.mask_dir,
+    values.output_dir,
+    values.mask,
+    result_extension=None,
+    mask_suffix=values.mask_suffix,
+    are_own_masks=values.mask_from == "alpha",
+  )
   output = image_files.create_folder(values.output_dir)
   arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
   if values.mask:  # Said once, before every image fails.
     from z2i_tf.images import mask_files
+
     mask_files.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
   items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
   atomic_files.remove_leftovers(values.output_dir, [os.path.basename(item.output) for item in items])
@@ -165,6 +216,7 @@ def _inpaint_folder(values):
   outcome = folder_run.Outcome()
   if to_do:
     from z2i_tf.inference.photo_inpainter import PhotoInpainter
+
     inpainter = PhotoInpainter.load(values.model, values.precision)
 
     def fill(task):
@@ -179,8 +231,7 @@ def _inpaint_folder(values):
       remark = _joined(filling.write(item.output, task, filled), texture_remark)
       return _joined(item.output, remark) if remark or values.verbose else ""
 
-    parts = folder_run.Parts(
-        lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)
+    parts = folder_run.Parts(lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)
     with progress(len(to_do), "image") as advance:
       outcome = folder_run.fill_all(to_do, parts, values.workers, advance)
   notes = []
@@ -189,5 +240,12 @@ def _inpaint_folder(values):
     notes.append(f"{seconds:.1f} s, {seconds / outcome.filled:.2f} s per image")
   if outcome.remarks and not values.verbose:
     notes.append(f"remarks on {len(outcome.remarks)} of them, such as {outcome.remarks[0]} (--verbose prints all)")
-  return pairs.report(outcome.failures, len(items), len(items) - len(to_do),
-                      outcome.remarks if values.verbose else (), folder.left_out, output, notes)
+  return pairs.report(
+    outcome.failures,
+    len(items),
+    len(items) - len(to_do),
+    outcome.remarks if values.verbose else (),
+    folder.left_out,
+    output,
+    notes,
+  )

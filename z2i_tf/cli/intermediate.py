@@ -33,22 +33,28 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
   from z2i_tf.images import photo_files
+
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
-  paths = folder.images[:values.count]
+  paths = folder.images[: values.count]
   read = [folder.read(path) for path in paths]
   image_files.create_folder(values.output_dir)
   analysis_folder.check_is_free(values.output_dir, intermediate.ANALYSIS)
 
   from z2i_tf.inference import model_store
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
+
   predictor = model_store.load_predictor(values.model, values.precision)
   inpainter = PhotoInpainter(predictor)
-  examples = [_example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
-              for path, (photo, mask, _) in zip(paths, read)]
-  settings = {"model": model_store.content_hash(values.model), "precision": predictor.precision,
-              "images": {os.path.basename(path): records.sha256(path) for path in paths},
-              "masks": {os.path.basename(folder.mask_path(path)): records.sha256(folder.mask_path(path))
-                        for path in paths}}
+  examples = [
+    _example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
+    for path, (photo, mask, _) in zip(paths, read)
+  ]
+  settings = {
+    "model": model_store.content_hash(values.model),
+    "precision": predictor.precision,
+    "images": {os.path.basename(path): records.sha256(path) for path in paths},
+    "masks": {os.path.basename(folder.mask_path(path)): records.sha256(folder.mask_path(path)) for path in paths},
+  }
   scale = predictor.model_config.scale
   for table in intermediate.write(values.output_dir, examples, scale, values.zoom_crop, settings):
     print(tables.to_text(table) + "\n")
@@ -60,6 +66,7 @@ def _example(inpainter, name, image, mask):
   from z2i_tf import image_ops
   from z2i_tf.analyses import intermediate
   from z2i_tf.evaluation.evaluate import without_hole
+
   masked = without_hole(image, mask)
   stages = inpainter.stages(masked, mask)
   pictures = {stage: image_ops.to_levels(stages[stage]) for stage in intermediate.STAGES}

@@ -19,8 +19,9 @@ from z2i_tf.errors import Stopped
 from z2i_tf.system import quiet_tensorflow
 
 # What to do where OpenCV finds no libGL.
-LIBGL_REMEDY = ("install that library (Debian, Ubuntu: apt-get install libgl1), or opencv-python-headless in place of "
-                "opencv-python")
+LIBGL_REMEDY = (
+  "install that library (Debian, Ubuntu: apt-get install libgl1), or opencv-python-headless in place of opencv-python"
+)
 
 _EXIT_OK, _EXIT_PARTLY_FAILED, _EXIT_BAD_INPUT = 0, 1, 2
 # Shells' convention; a signal's number is added.
@@ -111,8 +112,10 @@ def _dispatch(argv):
   expected = getattr(module, "ARGUMENTS", ())
   allowed = (*expected, *getattr(module, "OPTIONAL_ARGUMENTS", ()))
   if len(rest) > len(allowed):
-    raise InputError(f"unexpected argument {rest[len(allowed)]!r}; every {'other ' if allowed else ''}option is a "
-                     "flag, as --name=value")
+    raise InputError(
+      f"unexpected argument {rest[len(allowed)]!r}; every {'other ' if allowed else ''}option is a "
+      "flag, as --name=value"
+    )
   if len(rest) < len(expected):
     raise InputError(f"{expected[len(rest)]} is missing: z2i {name} {' '.join(expected)}")
   return _EXIT_PARTLY_FAILED if module.run(values, *rest) else _EXIT_OK

@@ -18,13 +18,24 @@ from z2i_tf.system.atomic_files import atomic_folder
 
 def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values)
-  flags.DEFINE_integer("count", 100, "Number of images of each split, drawn at random by --seed; 0 = all.",
-                       lower_bound=0, flag_values=values)
+  flags.DEFINE_integer(
+    "count",
+    100,
+    "Number of images of each split, drawn at random by --seed; 0 = all.",
+    lower_bound=0,
+    flag_values=values,
+  )
   flags.DEFINE_integer("crop_size", 256, "Side of the images, pixels.", lower_bound=16, flag_values=values)
-  flags.DEFINE_integer("shrink", 1, "The centre crop has so many times that side and is shrunk to it (bicubic, "
-                       "antialiased); 1 = paper.", lower_bound=1, flag_values=values)
-  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.",
-                    flag_values=values)
+  flags.DEFINE_integer(
+    "shrink",
+    1,
+    "The centre crop has so many times that side and is shrunk to it (bicubic, antialiased); 1 = paper.",
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.", flag_values=values
+  )
   flag_groups.define_seed_flag(values)
   data_flags.define_bad_image_flag(values)
   flags.DEFINE_string("output_dir", None, "New folder for the test set.", flag_values=values)
@@ -36,6 +47,7 @@ def run(values: flags.FlagValues) -> None:
   if len(set(values.kinds)) < len(values.kinds):
     raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
   from z2i_tf.masks.specs import SPECS
+
   for kind in values.kinds:
     if kind not in SPECS:
       raise InputError(f"--kinds={kind}: unknown kind of mask; known are {', '.join(SPECS)}")
@@ -44,24 +56,53 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import records
   from z2i_tf.cli.progress import progress
   from z2i_tf.datasets import testset
+
   total = sum(values.count or len(source) for source in sources)
   with atomic_folder(folder) as new, progress(total, "image") as advance:
-    images = testset.write_testset(sources, new, kinds, values.count, values.crop_size, values.shrink, values.seed,
-                                   data_flags.bad_images(values), advance)
+    images = testset.write_testset(
+      sources,
+      new,
+      kinds,
+      values.count,
+      values.crop_size,
+      values.shrink,
+      values.seed,
+      data_flags.bad_images(values),
+      advance,
+    )
     for image in images:
       image["sha256"] = records.sha256(os.path.join(new, testset.IMAGES, image["name"]))
-      image["masks_sha256"] = {kind: records.sha256(os.path.join(new, testset.MASKS, kind, image["name"]))
-                               for kind in kinds}
-    records.write_record(new, records.TESTSET, {"images": images, "manifest": {
-        "versions": records.versions(), "sources": [source.content() for source in sources], "resize": _resize(values),
-        "settings": {"source": values.source, "split": data_flags.split(values), "count": values.count,
-                     "images": len(images), "crop_size": values.crop_size, "kinds": values.kinds,
-                     "seed": values.seed}}})
+      image["masks_sha256"] = {
+        kind: records.sha256(os.path.join(new, testset.MASKS, kind, image["name"])) for kind in kinds
+      }
+    records.write_record(
+      new,
+      records.TESTSET,
+      {
+        "images": images,
+        "manifest": {
+          "versions": records.versions(),
+          "sources": [source.content() for source in sources],
+          "resize": _resize(values),
+          "settings": {
+            "source": values.source,
+            "split": data_flags.split(values),
+            "count": values.count,
+            "images": len(images),
+            "crop_size": values.crop_size,
+            "kinds": values.kinds,
+            "seed": values.seed,
+          },
+        },
+      },
+    )
   for kind in kinds:
     ratios = [image["hole_ratios"][kind] for image in images]
     print(f"{kind} masks: hole {100 * sum(ratios) / len(ratios):.2f}% on average, {100 * max(ratios):.2f}% at most")
-  print(f"{len(images)} images of {values.crop_size}x{values.crop_size} in {values.output_dir}; "
-        f"z2i evaluate --testset={values.output_dir}")
+  print(
+    f"{len(images)} images of {values.crop_size}x{values.crop_size} in {values.output_dir}; "
+    f"z2i evaluate --testset={values.output_dir}"
+  )
 
 
 def _resize(values) -> str:

@@ -12,8 +12,9 @@ from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_list("kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.",
-                    flag_values=values)
+  flags.DEFINE_list(
+    "kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.", flag_values=values
+  )
   flags.DEFINE_integer("count", 10_000, "How many masks of each kind.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
@@ -29,6 +30,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import tables
   from z2i_tf.images import image_files
   from z2i_tf.masks.specs import SPECS
+
   if len(set(values.kinds)) < len(values.kinds):
     raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
   for kind in values.kinds:

@@ -26,6 +26,7 @@ def run(values: flags.FlagValues) -> None:
   import numpy as np
 
   from z2i_tf.images import image_files
+
   mixture = flag_groups.mask_mixture(values.kind, "kind")
   folder = image_files.create_folder(values.output_dir)
   ratios = []
@@ -36,5 +37,7 @@ def run(values: flags.FlagValues) -> None:
       raise InputError(f"--size={values.size}: {error}") from error
     ratios.append(mask.mean())
     image_files.write_mask(os.path.join(values.output_dir, f"mask_{index:05d}.png"), mask)
-  print(f"{values.count} masks of {height}x{width} in {folder}: "
-        f"hole {100 * np.mean(ratios):.2f}% on average, {100 * np.max(ratios):.2f}% at most")
+  print(
+    f"{values.count} masks of {height}x{width} in {folder}: "
+    f"hole {100 * np.mean(ratios):.2f}% on average, {100 * np.max(ratios):.2f}% at most"
+  )

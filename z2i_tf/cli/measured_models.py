@@ -27,8 +27,14 @@ from z2i_tf.system import processor
 _FLOAT32 = "float32"
 
 
-def add_trained(name: str, model: str, precision: str, size: tuple[int, int], models: dict[str, dict[str, Any]],
-                methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
+def add_trained(
+  name: str,
+  model: str,
+  precision: str,
+  size: tuple[int, int],
+  models: dict[str, dict[str, Any]],
+  methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+) -> None:
   """Adds a trained model to `models` (what it is) and, per precision, to `methods`.
 
   Args:
@@ -48,8 +54,14 @@ def add_trained(name: str, model: str, precision: str, size: tuple[int, int], mo
   _add_methods(name, predictors, methods)
 
 
-def add_random(config: ModelConfig, precision: str, seed: int, size: tuple[int, int], models: dict[str, dict[str, Any]],
-               methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]) -> None:
+def add_random(
+  config: ModelConfig,
+  precision: str,
+  seed: int,
+  size: tuple[int, int],
+  models: dict[str, dict[str, Any]],
+  methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+) -> None:
   """Adds a model with seeded random weights; other arguments as `add_trained`."""
   name = f"random weights, width {config.width}"
   if config.sr_width != config.width and config.zoom == "sr":
@@ -67,13 +79,17 @@ def add_random(config: ModelConfig, precision: str, seed: int, size: tuple[int, 
 
 def measured_on() -> dict[str, str]:
   """Returns what times depend on, in words."""
-  gpus = [f"{device.name} {device.model}".strip() for device in device_check.list_devices()
-          if device.name.startswith("GPU")]
+  gpus = [
+    f"{device.name} {device.model}".strip() for device in device_check.list_devices() if device.name.startswith("GPU")
+  ]
   threads = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
-  return {"device of the models": ", ".join(gpus[:1]) or "CPU", "processor": processor.model_name(),
-          "usable cores": str(processor.usable_cores()),
-          "threads of an operation": str(threads or f"TensorFlow's choice ({processor.usable_cores()})"),
-          "OpenCV's threads": str(cv2.getNumThreads())}
+  return {
+    "device of the models": ", ".join(gpus[:1]) or "CPU",
+    "processor": processor.model_name(),
+    "usable cores": str(processor.usable_cores()),
+    "threads of an operation": str(threads or f"TensorFlow's choice ({processor.usable_cores()})"),
+    "OpenCV's threads": str(cv2.getNumThreads()),
+  }
 
 
 def _precisions(precision):
@@ -82,9 +98,11 @@ def _precisions(precision):
 
 def _describe(keras_model, size):
   padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in size]
-  return {**dataclasses.asdict(keras_model.model_config),
-          "parameters": _with_total(complexity.count_parameters(keras_model)),
-          "flops": _with_total(complexity.count_flops(keras_model, *padded))}
+  return {
+    **dataclasses.asdict(keras_model.model_config),
+    "parameters": _with_total(complexity.count_parameters(keras_model)),
+    "flops": _with_total(complexity.count_flops(keras_model, *padded)),
+  }
 
 
 def _with_total(counts):

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 def define_output_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("output", None, "Folder for the model, created if missing.", flag_values=values)
-  flags.DEFINE_enum("zoom", None, ["none", "bicubic"], "How weights without SR network were trained.",
-                    flag_values=values)
+  flags.DEFINE_enum(
+    "zoom", None, ["none", "bicubic"], "How weights without SR network were trained.", flag_values=values
+  )
   flags.DEFINE_integer("scale", None, "Zoom factor of weights without SR network.", flag_values=values)
 
 
@@ -31,8 +32,14 @@ def check_output(values: flags.FlagValues, source_flag: str) -> None:
     raise InputError(f"--output={values.output}: no such folder: {parent}; create it first")
 
 
-def write_model(output: str, source: str, arrays: Mapping[str, "np.ndarray"], config: "ModelConfig",
-                disc_width: int | None, origin: Mapping[str, str]) -> None:
+def write_model(
+  output: str,
+  source: str,
+  arrays: Mapping[str, "np.ndarray"],
+  config: "ModelConfig",
+  disc_width: int | None,
+  origin: Mapping[str, str],
+) -> None:
   """Writes a model folder and says what is in it.
 
   Args:
@@ -48,10 +55,12 @@ def write_model(output: str, source: str, arrays: Mapping[str, "np.ndarray"], co
   from z2i_tf.models import model_weights
   from z2i_tf.models.patch_discriminator import patch_discriminator
   from z2i_tf.models.zoom_inpainter import ZoomInpainter
+
   networks = dict(ZoomInpainter(config).networks)
   if disc_width is not None:
     networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width)
   model_weights.assign_arrays(networks, arrays, source)
-  path = model_weights.write_model_file(output, model_weights.read_arrays(networks),
-                                      {"model": dataclasses.asdict(config), **origin})
+  path = model_weights.write_model_file(
+    output, model_weights.read_arrays(networks), {"model": dataclasses.asdict(config), **origin}
+  )
   print(f"{path}: {', '.join(networks)}; zoom {config.zoom} x{config.scale}, width {config.width}")

@@ -22,8 +22,9 @@ stem = image_files.stem
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
 
 
-def read_pair(image_path: str, mask_path: str,
-              mask_options: MaskReading = MaskReading()) -> tuple[photo_files.Photo, np.ndarray, str]:
+def read_pair(
+  image_path: str, mask_path: str, mask_options: MaskReading = MaskReading()
+) -> tuple[photo_files.Photo, np.ndarray, str]:
   """Reads an image and its mask, after comparing the sizes that their headers declare.
 
   Returns: the image; its mask as (H, W) uint8, 1 = hole, not yet dilated; what the mask was read as, for the user.
@@ -33,8 +34,9 @@ def read_pair(image_path: str, mask_path: str,
   if sizes[1] not in (sizes[0], sizes[0][::-1]):
     raise InputError(f"{image_path} with {mask_path}: {mask_files.different_sizes(*sizes)}")
   photo = photo_files.read_photo(image_path, mask_options.max_pixels)
-  mask, text = mask_files.read_mask(mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels,
-                                 mask_options.threshold)
+  mask, text = mask_files.read_mask(
+    mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels, mask_options.threshold
+  )
   try:
     mask = mask_files.match_to_photo(mask, photo)
     check_hole(mask)
@@ -47,8 +49,9 @@ def check_is_apart(output_dir: str, *folders: str | None) -> None:
   """Raises InputError if --output_dir is one of the folders that images and masks are read from; None is none."""
   for folder in filter(None, folders):
     if os.path.realpath(folder) == os.path.realpath(output_dir):
-      raise InputError(f"--output_dir={output_dir}: the results would overwrite what is there; give a folder "
-                       "of their own")
+      raise InputError(
+        f"--output_dir={output_dir}: the results would overwrite what is there; give a folder of their own"
+      )
 
 
 _EXTENSION_OF_READ_ONLY_FORMATS = ".png"
@@ -61,9 +64,16 @@ class FolderPairs:
   folder with the images it needs the suffix.
   """
 
-  def __init__(self, image_dir: str, mask_dir: str | None, output_dir: str | None, mask: str | None = None,
-               result_extension: str | None = ".png", mask_suffix: str | None = None,
-               are_own_masks: bool = False):
+  def __init__(
+    self,
+    image_dir: str,
+    mask_dir: str | None,
+    output_dir: str | None,
+    mask: str | None = None,
+    result_extension: str | None = ".png",
+    mask_suffix: str | None = None,
+    are_own_masks: bool = False,
+  ):
     """Lists the folders.
 
     Args:
@@ -89,9 +99,11 @@ class FolderPairs:
       if masks or not are_own_masks:
         self.images = [path for path in self.images if path not in set(masks)]
         if not masks or not self.images:
-          raise InputError(f"{image_dir}: images and masks in one folder, and no mask called as its image with "
-                           f"{mask_suffix or '_mask'} behind; rename them, give --mask_suffix, or a --mask_dir of "
-                           "their own")
+          raise InputError(
+            f"{image_dir}: images and masks in one folder, and no mask called as its image with "
+            f"{mask_suffix or '_mask'} behind; rename them, give --mask_suffix, or a --mask_dir of "
+            "their own"
+          )
       else:
         masks = self.images
     self._masks_called = by_name(masks, stem)
@@ -116,25 +128,31 @@ class FolderPairs:
     """Returns the mask of one of `images`; raises InputError unless it has one, and a result of its own."""
     name = stem(image_path)
     if len(self._images_with[self._key(image_path)]) > 1:
-      raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each "
-                       "other")
+      raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each other")
     if self._mask:
       return self._mask
     matches = (self._masks_called.get(name) if self._mask_suffix is None else None) or self._masks_of.get(name, [])
     if len(matches) != 1:
-      raise InputError(f"{image_path}: {len(matches) or 'no'} masks called {name}{self._mask_suffix or ''} in "
-                       f"{self._mask_dir}; one is needed")
+      raise InputError(
+        f"{image_path}: {len(matches) or 'no'} masks called {name}{self._mask_suffix or ''} in "
+        f"{self._mask_dir}; one is needed"
+      )
     return matches[0]
 
-  def read(self, image_path: str, mask_options: MaskReading = MaskReading()) -> tuple[photo_files.Photo, np.ndarray, str]:
+  def read(
+    self, image_path: str, mask_options: MaskReading = MaskReading()
+  ) -> tuple[photo_files.Photo, np.ndarray, str]:
     """Reads one of `images` and its mask as `read_pair`; raises InputError naming what is wrong."""
     return read_pair(image_path, self.mask_path(image_path), mask_options)
 
   def _result_name(self, image_path):
     if self._result_extension is None:
       extension = os.path.splitext(image_path)[1]
-      return os.path.basename(image_path) if photo_files.can_be_written(image_path) else (
-          os.path.basename(image_path)[:-len(extension)] + _EXTENSION_OF_READ_ONLY_FORMATS)
+      return (
+        os.path.basename(image_path)
+        if photo_files.can_be_written(image_path)
+        else (os.path.basename(image_path)[: -len(extension)] + _EXTENSION_OF_READ_ONLY_FORMATS)
+      )
     return os.path.splitext(os.path.basename(image_path))[0] + self._result_extension
 
   def _key(self, image_path):
@@ -145,7 +163,7 @@ class FolderPairs:
     """Returns the name of the image that a mask's name, with a suffix, says; None if it has none."""
     name = stem(mask_path)
     if self._mask_suffix is not None:
-      return name[:-len(self._mask_suffix)] if name.endswith(self._mask_suffix) else None
+      return name[: -len(self._mask_suffix)] if name.endswith(self._mask_suffix) else None
     shorter = _MASK_SUFFIX.sub("", name)
     return shorter if shorter and shorter != name else None
 
@@ -158,8 +176,15 @@ def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> dict[str, li
   return grouped
 
 
-def report(failures: Sequence[str], count: int, already_there: int = 0, remarks: Sequence[str] = (),
-           left_out: Sequence[str] = (), output: str = "", notes: Sequence[str] = ()) -> bool:
+def report(
+  failures: Sequence[str],
+  count: int,
+  already_there: int = 0,
+  remarks: Sequence[str] = (),
+  left_out: Sequence[str] = (),
+  output: str = "",
+  notes: Sequence[str] = (),
+) -> bool:
   """Prints what became of a folder of images; the summary, which counts, comes last.
 
   Args:
@@ -177,9 +202,12 @@ def report(failures: Sequence[str], count: int, already_there: int = 0, remarks:
   sys.stdout.flush()  # Before what goes to stderr, should both end in one file.
   for line in (*(f"failed: {failure}" for failure in failures), *left_out):
     print(line, file=sys.stderr)
-  print(f"{count - already_there - len(failures)} of {count} images inpainted"
-        + (f", {already_there} already there" if already_there else "")
-        + (f", {len(failures)} failed" if failures else "") + (f": {output}" if output else ""))
+  print(
+    f"{count - already_there - len(failures)} of {count} images inpainted"
+    + (f", {already_there} already there" if already_there else "")
+    + (f", {len(failures)} failed" if failures else "")
+    + (f": {output}" if output else "")
+  )
   for note in notes:
     print(note)
   return bool(failures)

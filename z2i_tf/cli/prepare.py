@@ -16,8 +16,14 @@ from z2i_tf.errors import InputError
 def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values, with_prepared=False)
   flags.DEFINE_string("output_dir", None, "Folder for the records, created if missing.", flag_values=values)
-  flags.DEFINE_integer("tile_size", 128, "Side of the tiles, pixels; images of up to 16 tiles' pixels stay as they "
-                       "are.", lower_bound=16, upper_bound=16383, flag_values=values)
+  flags.DEFINE_integer(
+    "tile_size",
+    128,
+    "Side of the tiles, pixels; images of up to 16 tiles' pixels stay as they are.",
+    lower_bound=16,
+    upper_bound=16383,
+    flag_values=values,
+  )
   flags.DEFINE_integer("shards", 16, "Number of files.", lower_bound=1, upper_bound=99_999, flag_values=values)
   data_flags.define_bad_image_flag(values)
 
@@ -26,14 +32,20 @@ def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir")
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
+
   source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
   folder = image_files.create_folder(values.output_dir)
   from z2i_tf.datasets import tiled_records
-  origin = {"source": values.source, "split": data_flags.split(values),
-            "data_dir": values.data_dir and os.path.realpath(values.data_dir)}
+
+  origin = {
+    "source": values.source,
+    "split": data_flags.split(values),
+    "data_dir": values.data_dir and os.path.realpath(values.data_dir),
+  }
   with progress(len(source), "image") as advance:
-    manifest = tiled_records.write_shards(source, values.output_dir, origin, values.tile_size, values.shards,
-                                     data_flags.bad_images(values), advance)
+    manifest = tiled_records.write_shards(
+      source, values.output_dir, origin, values.tile_size, values.shards, data_flags.bad_images(values), advance
+    )
   count = sum(shard["records"] for shard in manifest["shards"])
   if not count:
     raise InputError(f"{values.output_dir}: none of the {len(source)} images can be read")

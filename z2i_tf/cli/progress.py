@@ -19,6 +19,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     yield lambda: None
     return
   import tqdm
+
   with tqdm.tqdm(total=total, unit=unit, file=sys.stderr, delay=_SECONDS_BEFORE_BAR, dynamic_ncols=True) as bar:
     with _printing_above(bar):
       yield bar.update
@@ -63,10 +64,12 @@ class _LinesAbove:
 def training_reporter(iterations: int) -> Iterator["Reporter"]:
   """Yields the training.journal.Reporter for stdout: a bar on a terminal, a line per logging window elsewhere."""
   from z2i_tf.training import metric_writers
+
   if not sys.stdout.isatty():
     yield metric_writers.LineReporter()
     return
   import tqdm
+
   with tqdm.tqdm(total=iterations, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
     with _printing_above(bar):
       yield _BarReporter(bar)
@@ -87,6 +90,7 @@ class _BarReporter:
 
   def show(self, step, iterations, scalars, seconds_left):
     from z2i_tf.training import metric_writers
+
     self._bar.set_postfix_str(metric_writers.summary(scalars))
 
   def say(self, text):

@@ -19,8 +19,13 @@ from z2i_tf.errors import InputError
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list("stages", None, "Flagfiles of the stages, in order, separated by commas.", flag_values=values)
-  flags.DEFINE_string("work_dir", None, "Folder for the folders of the stages, created if missing. Recipes of one "
-                      "--work_dir share stages of the same name.", flag_values=values)
+  flags.DEFINE_string(
+    "work_dir",
+    None,
+    "Folder for the folders of the stages, created if missing. Recipes of one "
+    "--work_dir share stages of the same name.",
+    flag_values=values,
+  )
   stage_runs.define_common_flags(values)
 
 
@@ -34,6 +39,7 @@ def run(values: flags.FlagValues) -> None:
   recipe_plan.check_inputs(stages)
   print(recipe_plan.describe(stages), flush=True)
   from z2i_tf.training.work_dir import make_folder
+
   make_folder(values.work_dir)
   for number, stage in enumerate(stages, start=1):
     title = f"stage {number} of {len(stages)}, {stage.name}"
@@ -56,5 +62,6 @@ def _given(values: flags.FlagValues) -> list[str]:
 def _forget_networks():
   """Frees what a stage leaves in memory."""
   from z2i_tf.keras_api import keras
+
   keras.backend.clear_session()
   gc.collect()

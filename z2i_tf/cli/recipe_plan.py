@@ -36,6 +36,7 @@ class PlannedStage:
     has_begun: whether there is a checkpoint to continue from.
     epochs: how often its steps go through the images, None before they are looked at.
   """
+
   name: str
   flagfile: str
   command: Any
@@ -75,8 +76,9 @@ def plan(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> 
     stage = _read(flagfile, work_dir, overriding)
     for former in stages:
       if former.name == stage.name:
-        raise InputError(f"--stages: {former.flagfile} and {flagfile} would both train in {stage.folder}; rename one "
-                         "of them")
+        raise InputError(
+          f"--stages: {former.flagfile} and {flagfile} would both train in {stage.folder}; rename one of them"
+        )
     stages.append(stage)
   latest: dict[str, PlannedStage] = {}
   for stage in stages:
@@ -95,10 +97,13 @@ def check_folders(stages: Sequence[PlannedStage], work_dir: str) -> None:
   """
   from z2i_tf.training import checkpoints
   from z2i_tf.training.work_dir import check_work_dir
+
   check_work_dir(work_dir)
   if checkpoints.has_checkpoint(work_dir):
-    raise InputError(f"--work_dir={work_dir}: the folder of a single run; a recipe needs one of its own, in which its "
-                     "stages get folders")
+    raise InputError(
+      f"--work_dir={work_dir}: the folder of a single run; a recipe needs one of its own, in which its "
+      "stages get folders"
+    )
   for stage in stages if os.path.isdir(work_dir) else ():
     with stage.errors():
       check_work_dir(stage.folder)
@@ -108,9 +113,10 @@ def check_folders(stages: Sequence[PlannedStage], work_dir: str) -> None:
     for former in stage.handed_over.values():
       if stage.has_begun and not former.is_finished:
         raise InputError(
-            f"{former.folder} has steps to be done, but {stage.folder}, which starts from its weights, has begun "
-            f"already; remove {stage.folder} (or leave --iterations of {former.flagfile} as it was), or give another "
-            "--work_dir")
+          f"{former.folder} has steps to be done, but {stage.folder}, which starts from its weights, has begun "
+          f"already; remove {stage.folder} (or leave --iterations of {former.flagfile} as it was), or give another "
+          "--work_dir"
+        )
   for stage in stages:
     if stage.has_begun:
       with stage.errors():
@@ -127,30 +133,38 @@ def check_inputs(stages: Sequence[PlannedStage]) -> None:
   for stage in stages:
     for name in ("deterministic", "jit_compile"):  # Determinism is for the whole process.
       if stage.values[name].value != first[name].value:
-        raise InputError(f"{stage.flagfile}: --{name} must be the same for all stages of a recipe; give it to the "
-                         "recipe")
+        raise InputError(
+          f"{stage.flagfile}: --{name} must be the same for all stages of a recipe; give it to the recipe"
+        )
   from z2i_tf.training import devices
   from z2i_tf.training.stage import check_initial_weights
+
   strategy = devices.make_strategy()
   known_networks = set()
   for stage in stages:
     if stage.is_finished:
       continue
     with stage.errors():
-      inputs = stage_runs.open_inputs(
-          stage.values, stage.config.scale, stage.config.with_masks)
+      inputs = stage_runs.open_inputs(stage.values, stage.config.scale, stage.config.with_masks)
       devices.check_batch_size(inputs.loop.batch_size, strategy, stage.values.jit_compile)
       stage.epochs = inputs.epochs
       if stage.has_begun:
         stage_runs.check_former_run(stage.values, inputs.settings)
       else:
         own, networks = stage.config.initial_weights, stage.config.networks
-        check_initial_weights(networks, {name: own.get(name, own.get(_ALL)) for name in networks
-                                         if name not in stage.handed_over and own.get(name, own.get(_ALL))})
+        check_initial_weights(
+          networks,
+          {
+            name: own.get(name, own.get(_ALL))
+            for name in networks
+            if name not in stage.handed_over and own.get(name, own.get(_ALL))
+          },
+        )
       perceptual_weights = stage.config.used_perceptual_weights
       network = stage.config.perceptual_network, perceptual_weights, stage.config.precision
       if perceptual_weights is not None and network not in known_networks:
         from z2i_tf.training.perceptual_networks import perceptual_network
+
         perceptual_network(*network)  # Downloads weights, if need be, while somebody is still looking.
         known_networks.add(network)
 
@@ -167,8 +181,10 @@ def describe(stages: Sequence[PlannedStage]) -> str:
       sources.append(f"{network} from {source}" if source else f"{network} new")
     state = " (finished)" if stage.is_finished else " (begun)" if stage.has_begun else ""
     epochs = "" if stage.epochs is None else f" ({stage.epochs:.1f} epochs)"
-    lines.append(f"{number}. {stage.folder}: {stage.command_name}, {stage.values.iterations} steps{epochs}, "
-                 f"{', '.join(sources)}{state}")
+    lines.append(
+      f"{number}. {stage.folder}: {stage.command_name}, {stage.values.iterations} steps{epochs}, "
+      f"{', '.join(sources)}{state}"
+    )
   return "\n".join(lines)
 
 
@@ -186,7 +202,7 @@ def _read(flagfile, work_dir, overriding) -> PlannedStage:
   if not os.path.isfile(flagfile):
     raise InputError(f"--stages: {flagfile}: no such file (paths of flagfiles are seen from the current folder)")
   name = os.path.basename(flagfile)
-  name = name[:-len(_EXTENSION)] if name.endswith(_EXTENSION) else name
+  name = name[: -len(_EXTENSION)] if name.endswith(_EXTENSION) else name
   values = flags.FlagValues()
   with _errors_of(flagfile):
     lines = values.read_flags_from_files([f"--flagfile={flagfile}"])
@@ -235,5 +251,7 @@ def _check_sizes(stage, former, network, size):
   left = former.config.networks[network]
   for what in size:
     if size[what] != left[what]:
-      raise InputError(f"the network {network!r} has {what} {size[what]} here, but {left[what]} in {former.flagfile}, "
-                       "which hands it over; they must be the same")
+      raise InputError(
+        f"the network {network!r} has {what} {size[what]} here, but {left[what]} in {former.flagfile}, "
+        "which hands it over; they must be the same"
+      )

@@ -21,8 +21,9 @@ _HEAD = 1000
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("runs", None, "Folder; every analysis in it and below it is reported.", flag_values=values)
-  flags.DEFINE_string("output_dir", None, "Folder for the report, created if missing. Default: report in --runs.",
-                      flag_values=values)
+  flags.DEFINE_string(
+    "output_dir", None, "Folder for the report, created if missing. Default: report in --runs.", flag_values=values
+  )
 
 
 def run(values: flags.FlagValues) -> bool:
@@ -35,6 +36,7 @@ def run(values: flags.FlagValues) -> bool:
   from z2i_tf.report import sections
   from z2i_tf.system.atomic_files import atomic_folder
   from z2i_tf.system.atomic_files import atomic_write
+
   runs, left_out = collect.gather(values.runs)
   report = sections.build(runs, left_out, _interval)
   folder = values.output_dir or os.path.join(values.runs, "report")
@@ -57,6 +59,7 @@ def run(values: flags.FlagValues) -> bool:
 def _check_files_are_a_reports(folder) -> None:
   """Raises InputError if report_files/, which is replaced, has something in it and there is no report beside it."""
   from z2i_tf.report import record_text
+
   files = os.path.join(folder, _FILES)
   if not os.path.lexists(files) or (os.path.isdir(files) and not os.listdir(files)):
     return
@@ -67,11 +70,14 @@ def _check_files_are_a_reports(folder) -> None:
           return
     except OSError:  # Then it is not the one that says so.
       pass
-  raise InputError(f"--output_dir={folder}: {_FILES} in it is not of a report of z2i, and would be replaced; move it, "
-                   "or give another folder")
+  raise InputError(
+    f"--output_dir={folder}: {_FILES} in it is not of a report of z2i, and would be replaced; move it, "
+    "or give another folder"
+  )
 
 
 def _interval(ours, other):
   from z2i_tf.study import summary
+
   found = summary.preference(summary.Count(ours, other))
   return found and (found.share, found.low, found.high)

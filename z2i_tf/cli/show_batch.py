@@ -17,8 +17,9 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_choice_flags(values)
   data_flags.define_scale_flag(values)
   data_flags.define_bad_image_flag(values)
-  flags.DEFINE_integer("first", 0, "Number of the first example in the run.", lower_bound=0,
-                       upper_bound=2**48, flag_values=values)
+  flags.DEFINE_integer(
+    "first", 0, "Number of the first example in the run.", lower_bound=0, upper_bound=2**48, flag_values=values
+  )
   flags.DEFINE_integer("count", 4, "How many examples.", lower_bound=1, upper_bound=64, flag_values=values)
   flags.DEFINE_string("output", None, "Picture to write; the extension says the format.", flag_values=values)
 
@@ -26,6 +27,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output")
   from z2i_tf.images import image_files
+
   image_files.check_writable_file(values.output)
   source = data_flags.open_source(values, values.scale)
   config = data_flags.example_config(values, values.scale)
@@ -34,6 +36,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
+
   sources.check_source(source, config.smallest_cut)
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
   with python_calls.reading_errors():
@@ -47,6 +50,7 @@ def _row(batch, scale):
   from z2i_tf import conventions
   from z2i_tf import image_ops
   from z2i_tf.analyses import comparison_sheet
+
   lr, hr, mask = (batch[key][0].numpy() for key in (conventions.IMAGE_LR, conventions.IMAGE_HR, conventions.MASK_LR))
   lr, mask = image_ops.to_levels(lr), mask[..., 0].astype("uint8")
   small = [comparison_sheet.paint_hole(lr, mask), comparison_sheet.paint_hole(0 * lr, mask), lr]

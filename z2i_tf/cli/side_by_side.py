@@ -27,6 +27,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import tables
   from z2i_tf.analyses.run_folder import RunFolder
   from z2i_tf.images import image_files
+
   evaluated = RunFolder(values.run)
   test_sets = evaluated.chosen_test_sets(values.test_sets)
   methods = evaluated.chosen_methods(values.methods)
@@ -38,7 +39,8 @@ def run(values: flags.FlagValues) -> None:
     settings, what = {"count": values.count, "seed": values.seed}, "images drawn at random"
   image_files.create_folder(values.output_dir)
   analysis_folder.check_is_free(values.output_dir, side_by_side.SIDE_BY_SIDE)
-  for table in side_by_side.write(values.output_dir, side_by_side.SIDE_BY_SIDE, evaluated, chosen, methods,
-                                    values.zoom_crop, settings, what):
+  for table in side_by_side.write(
+    values.output_dir, side_by_side.SIDE_BY_SIDE, evaluated, chosen, methods, values.zoom_crop, settings, what
+  ):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)

@@ -23,18 +23,41 @@ if TYPE_CHECKING:
   from z2i_tf.training.loop import LoopConfig
 
 # Settings that may change when a run is continued.
-_FREE = ("work_dir", "iterations", "save_every", "keep_every", "log_every", "evaluate_every", "max_skipped_steps",
-         "allow_config_change")
+_FREE = (
+  "work_dir",
+  "iterations",
+  "save_every",
+  "keep_every",
+  "log_every",
+  "evaluate_every",
+  "max_skipped_steps",
+  "allow_config_change",
+)
 # Settings on which the checkpoint's variables depend -> how.
-_SHAPING = {**dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
-            "precision": lambda value: value == "mixed_float16", "weight_adversarial": bool, "ema_decay": bool}
+_SHAPING = {
+  **dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
+  "precision": lambda value: value == "mixed_float16",
+  "weight_adversarial": bool,
+  "ema_decay": bool,
+}
 # Settings on which measurements depend.
-_MEASURING = ("source", "data_dir", "validation_dir", "validation_split", "crop_size", "scale", "mask_kind",
-              "mask_reference_size", "train_mask_dir", "seed")
+_MEASURING = (
+  "source",
+  "data_dir",
+  "validation_dir",
+  "validation_split",
+  "crop_size",
+  "scale",
+  "mask_kind",
+  "mask_reference_size",
+  "train_mask_dir",
+  "seed",
+)
 
 
 class Inputs(NamedTuple):
   """What a stage is run on: its loop, examples, images, those to measure on, and the settings to be recorded."""
+
   loop: "LoopConfig"
   examples: "ExampleConfig"
   source: "ImageSource"
@@ -49,9 +72,13 @@ class Inputs(NamedTuple):
 
 def define_flags(values: flags.FlagValues) -> None:
   """Work folder, data, schedule and devices."""
-  flags.DEFINE_string("work_dir", None, "Folder of the run, created if missing: settings, checkpoints, "
-                      "TensorBoard events, log.csv, model.npz (best measured weights: best/model.npz).",
-                      flag_values=values)
+  flags.DEFINE_string(
+    "work_dir",
+    None,
+    "Folder of the run, created if missing: settings, checkpoints, "
+    "TensorBoard events, log.csv, model.npz (best measured weights: best/model.npz).",
+    flag_values=values,
+  )
   data_flags.define_example_flags(values)
   training_flags.define_schedule_flags(values)
   training_flags.define_batch_norm_flag(values)
@@ -68,8 +95,12 @@ def define_common_flags(values: flags.FlagValues) -> None:
   training_flags.define_perceptual_flags(values)
   training_flags.define_record_flags(values)
   training_flags.define_device_flags(values)
-  flags.DEFINE_bool("allow_config_change", False, "Continue a run although flags that decide about its result were "
-                    "others before; the differences are printed.", flag_values=values)
+  flags.DEFINE_bool(
+    "allow_config_change",
+    False,
+    "Continue a run although flags that decide about its result were others before; the differences are printed.",
+    flag_values=values,
+  )
 
 
 def check_flags(values: flags.FlagValues) -> None:
@@ -92,22 +123,28 @@ def open_inputs(values: flags.FlagValues, scale: int, with_masks: bool = True) -
   from z2i_tf.training.loop import LoopConfig
 
   with flag_groups.usage_errors():
-    loop = LoopConfig(iterations=values.iterations, batch_size=values.batch_size, save_every=values.save_every,
-                      log_every=values.log_every, evaluate_every=values.evaluate_every, keep_every=values.keep_every,
-                      max_skipped=values.max_skipped_steps)
+    loop = LoopConfig(
+      iterations=values.iterations,
+      batch_size=values.batch_size,
+      save_every=values.save_every,
+      log_every=values.log_every,
+      evaluate_every=values.evaluate_every,
+      keep_every=values.keep_every,
+      max_skipped=values.max_skipped_steps,
+    )
   examples = data_flags.example_config(values, scale, with_masks)
   source = data_flags.open_source(values, scale)
   held_out = data_flags.open_validation_source(values, scale)
   sources.check_source(source, examples.smallest_cut)
   if held_out is not None:
     sources.check_source(held_out, examples.crop_size_hr)
-  return Inputs(loop, examples, source, held_out,
-                {**recorded_settings(values), **data_flags.content(source, examples)})
+  return Inputs(loop, examples, source, held_out, {**recorded_settings(values), **data_flags.content(source, examples)})
 
 
 def recorded_settings(values: flags.FlagValues, free: Collection[str] = _FREE) -> dict[str, Any]:
   """Returns all flags but those in `free`, which may change while a stage is continued, and the kind of stage."""
   from z2i_tf.training import work_dir
+
   kind = f"z2i pretrain --network={values.network}" if "network" in values else "z2i train"
   return {work_dir.COMMAND: kind, **training_flags.recorded_settings(values, free)}
 
@@ -116,20 +153,29 @@ def check_former_run(values: flags.FlagValues, settings: Mapping[str, Any]) -> N
   """Raises InputError if --work_dir holds a run with other settings, unless that is allowed: then prints them."""
   from z2i_tf.training import checkpoints
   from z2i_tf.training import work_dir
+
   if not checkpoints.has_checkpoint(values.work_dir):
     return
   # A flag that the run did not know yet did what its default does.
-  former = {**{name: values[name].default for name in settings if name in values and name not in _FREE},
-            **{training_flags.ALIASES.get(name, name): value
-               for name, value in checkpoints.read_record(values.work_dir)["settings"].items()}}
+  former = {
+    **{name: values[name].default for name in settings if name in values and name not in _FREE},
+    **{
+      training_flags.ALIASES.get(name, name): value
+      for name, value in checkpoints.read_record(values.work_dir)["settings"].items()
+    },
+  }
   changes = work_dir.changed_settings(values.work_dir, former, settings)
   for name, shape in _SHAPING.items():
     if shape(former.get(name)) != shape(settings.get(name)):
-      raise InputError(f"{values.work_dir} holds a run with other variables: --{name} was {former.get(name)!r}, is "
-                       f"{settings.get(name)!r}; give another --work_dir, perhaps with --init_*={values.work_dir}")
+      raise InputError(
+        f"{values.work_dir} holds a run with other variables: --{name} was {former.get(name)!r}, is "
+        f"{settings.get(name)!r}; give another --work_dir, perhaps with --init_*={values.work_dir}"
+      )
   if changes and not values.allow_config_change:
-    raise InputError(f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another "
-                     "--work_dir, or the former settings, or --allow_config_change")
+    raise InputError(
+      f"{values.work_dir} holds a run with other settings: {'; '.join(changes)}; give another "
+      "--work_dir, or the former settings, or --allow_config_change"
+    )
   for change in changes:
     print(f"changed: {change}")
 
@@ -175,14 +221,19 @@ def _train(values, config, build, inputs, strategy):
   bad_images = data_flags.bad_images(values)
   validation = pipelines.validation_dataset(held_out or source, examples, MAX_PICTURES, bad_images)
   stage = build(config, loop, strategy)
-  print(f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples: {inputs.epochs:.1f} epochs; "
-        f"{_devices_text(strategy)}")
+  print(
+    f"{len(source)} images, {loop.iterations} steps of {loop.batch_size} examples: {inputs.epochs:.1f} epochs; "
+    f"{_devices_text(strategy)}"
+  )
   data = StageData(
-      training=lambda first, worker, workers: pipelines.training_dataset(
-          source, examples, loop.batch_size, first, bad_images, worker=worker, workers=workers),
-      validation=validation, is_held_out=held_out is not None,
-      measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
-      scalars=lambda: {"data/skipped_images": bad_images.count})
+    training=lambda first, worker, workers: pipelines.training_dataset(
+      source, examples, loop.batch_size, first, bad_images, worker=worker, workers=workers
+    ),
+    validation=validation,
+    is_held_out=held_out is not None,
+    measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
+    scalars=lambda: {"data/skipped_images": bad_images.count},
+  )
   reporting = contextlib.nullcontext(LineReporter())
   if devices.is_chief(strategy):
     reporting = training_reporter(loop.iterations)
@@ -197,6 +248,7 @@ def _train(values, config, build, inputs, strategy):
 def _what_to_do_with_it(values, config) -> str:
   """Returns where the model is, and the command that uses it."""
   from z2i_tf.training import work_dir
+
   folder, best = values.work_dir, os.path.join(values.work_dir, work_dir.BEST_FOLDER)
   where = folder
   if os.path.isdir(best):
@@ -205,12 +257,15 @@ def _what_to_do_with_it(values, config) -> str:
   if "network" not in values:
     return f"model: {where}\nfill holes with it:\n  z2i inpaint photo.png mask.png -o filled.png --model={folder}"
   shape = f"--sr_width={config.width} --scale={config.scale}" if values.network == "sr" else f"--width={config.width}"
-  return (f"{values.network} network: {where}\nit cannot fill holes alone; z2i train makes a model of it and the "
-          f"others:\n  z2i train {shape} --init_{values.network}={folder}")
+  return (
+    f"{values.network} network: {where}\nit cannot fill holes alone; z2i train makes a model of it and the "
+    f"others:\n  z2i train {shape} --init_{values.network}={folder}"
+  )
 
 
 def _devices_text(strategy) -> str:
   from z2i_tf.training import devices
+
   count, workers = strategy.num_replicas_in_sync, devices.worker_count(strategy)
   kind = "GPU" if "GPU" in strategy.extended.worker_devices[0] else "CPU"
   text = f"{count} replica{'s' if count > 1 else ''} ({kind})"

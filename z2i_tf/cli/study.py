@@ -21,19 +21,41 @@ _PATIENCE_S = 0.1
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("study_dir", None, "Folder of the study: pairs, pictures, participants and choices.",
-                      flag_values=values)
-  flags.DEFINE_list("result_dir", None, "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes "
-                    "in every folder, directly or in one sub-folder per kind of masks.", flag_values=values)
+  flags.DEFINE_string(
+    "study_dir", None, "Folder of the study: pairs, pictures, participants and choices.", flag_values=values
+  )
+  flags.DEFINE_list(
+    "result_dir",
+    None,
+    "Methods' results, as NAME=DIR,NAME2=DIR2: images of the same names and sizes "
+    "in every folder, directly or in one sub-folder per kind of masks.",
+    flag_values=values,
+  )
   flags.DEFINE_string("ours", None, "Which of the methods is compared with every other one.", flag_values=values)
-  flags.DEFINE_integer("pairs", 300, "Pairs that every participant sees; 300 is the paper's, 0 = all there are.",
-                       lower_bound=0, flag_values=values)
+  flags.DEFINE_integer(
+    "pairs",
+    300,
+    "Pairs that every participant sees; 300 is the paper's, 0 = all there are.",
+    lower_bound=0,
+    flag_values=values,
+  )
   flags.DEFINE_string("question", _QUESTION, "What participants are asked; as in the paper.", flag_values=values)
-  flags.DEFINE_list("mask_kinds", None, "Which sub-folders of the results to take; for images that lie directly in the "
-                    "folders, the one name of their kind (default: all of them).", flag_values=values)
+  flags.DEFINE_list(
+    "mask_kinds",
+    None,
+    "Which sub-folders of the results to take; for images that lie directly in the "
+    "folders, the one name of their kind (default: all of them).",
+    flag_values=values,
+  )
   flag_groups.define_seed_flag(values)
-  flags.DEFINE_integer("port", 8080, "Where the page is served, on this machine only; 0 = any that is free.",
-                       lower_bound=0, upper_bound=65535, flag_values=values)
+  flags.DEFINE_integer(
+    "port",
+    8080,
+    "Where the page is served, on this machine only; 0 = any that is free.",
+    lower_bound=0,
+    upper_bound=65535,
+    flag_values=values,
+  )
   flags.DEFINE_bool("summary", False, "Print and write what came out so far, instead of serving.", flag_values=values)
 
 
@@ -42,6 +64,7 @@ def run(values: flags.FlagValues) -> None:
   if values.summary and values["port"].present:
     raise InputError("--summary and --port: a summary serves nothing; leave one of them out")
   from z2i_tf.study import store as stores
+
   if os.path.isdir(values.study_dir) and stores.exists(values.study_dir):
     store = stores.Store(values.study_dir)
     _check_unchanged(values, store.record)
@@ -66,6 +89,7 @@ def _prepare(values) -> None:
   from z2i_tf.study import preparation
   from z2i_tf.study import results as result_folders
   from z2i_tf.study import store as stores
+
   results = result_folders.read_results(flag_groups.named_paths(values, "result_dir"), values.mask_kinds)
   record = preparation.plan_study(results, values.ours, values.pairs, values.seed, values.question)
   image_files.create_folder(values.study_dir)
@@ -81,24 +105,33 @@ def _check_question(question) -> None:
 
 def _check_unchanged(values, record) -> None:
   """Raises InputError if a flag says something else than the study in that folder."""
-  recorded = {"ours": record.ours, "pairs": record.asked_pairs, "question": record.question, "seed": record.seed,
-              "mask_kinds": list(record.kinds)}
+  recorded = {
+    "ours": record.ours,
+    "pairs": record.asked_pairs,
+    "question": record.question,
+    "seed": record.seed,
+    "mask_kinds": list(record.kinds),
+  }
   for name, value in recorded.items():
     given = values[name].value
     if values[name].present and (sorted(given) != sorted(value) if name == "mask_kinds" else given != value):
       text = ",".join(value) if name == "mask_kinds" else value
-      raise InputError(f"--{name}: the study in {values.study_dir} was prepared with --{name}={text}; leave the flag "
-                       "out, or give another --study_dir")
+      raise InputError(
+        f"--{name}: the study in {values.study_dir} was prepared with --{name}={text}; leave the flag "
+        "out, or give another --study_dir"
+      )
   if not values.result_dir:
     return
   from z2i_tf.study import preparation
   from z2i_tf.study import results as result_folders
+
   folders = flag_groups.named_paths(values, "result_dir")
   methods = (record.ours, *record.opponents)
   advice = "leave the flag out, or give another --study_dir"
   if set(folders) != set(methods):
-    raise InputError(f"--result_dir: the study in {values.study_dir} was prepared with the methods "
-                     f"{', '.join(methods)}; {advice}")
+    raise InputError(
+      f"--result_dir: the study in {values.study_dir} was prepared with the methods {', '.join(methods)}; {advice}"
+    )
   results = result_folders.read_results({method: folders[method] for method in methods}, record.kinds)
   if record != preparation.plan_study(results, record.ours, record.asked_pairs, record.seed, record.question):
     raise InputError(f"--result_dir: the study in {values.study_dir} was prepared with other images; {advice}")
@@ -107,15 +140,20 @@ def _check_unchanged(values, record) -> None:
 def _serve(store, study_dir, port) -> None:
   from z2i_tf.study.server import StudyServer
   from z2i_tf.training.preemption import asked_to_stop
+
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
-    print(f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
-          flush=True)
+    print(
+      f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
+      flush=True,
+    )
     while interruption.signal is None:
       time.sleep(_PATIENCE_S)
       if not server.is_running:
         raise RuntimeError("The server ended by itself.")
-  print(f"ended; saved: {len(store.outcomes())} choices, {len(store.participants())} participants; "
-        f"z2i study --study_dir={study_dir} goes on, with --summary it says what came out")
+  print(
+    f"ended; saved: {len(store.outcomes())} choices, {len(store.participants())} participants; "
+    f"z2i study --study_dir={study_dir} goes on, with --summary it says what came out"
+  )
 
 
 def _summarize(store, study_dir) -> None:
@@ -123,12 +161,21 @@ def _summarize(store, study_dir) -> None:
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.study import summary
+
   found = summary.summarize(store)
   shown = summary.tables(found)
   record = store.record
-  manifest = {"versions": records.versions(), "settings": {
-      "question": record.question, "pairs": len(record.pairs), "seed": record.seed,
-      "methods": [record.ours, *record.opponents], "ours": record.ours, "images": record.images}}
+  manifest = {
+    "versions": records.versions(),
+    "settings": {
+      "question": record.question,
+      "pairs": len(record.pairs),
+      "seed": record.seed,
+      "methods": [record.ours, *record.opponents],
+      "ours": record.ours,
+      "images": record.images,
+    },
+  }
   try:
     path = records.write_record(study_dir, "study", {"manifest": manifest, "pictures": [], **summary.content(found)})
     analysis_folder.write_tables(study_dir, shown)

@@ -26,17 +26,28 @@ def stage_config(values: flags.FlagValues):
   initial_weights = training_flags.initial_weights(values)
   model = flag_groups.model_config(values)
   from z2i_tf.training import joint_stage
+
   width = values.width if values.discriminator_width is None else values.discriminator_width
   with flag_groups.usage_errors():
     return joint_stage.JointStageConfig(
-        model=model, discriminator_width=width, loss_weights=weights, optimizer=optimizer,
-        perceptual_network=values.perceptual_network, perceptual_weights=values.perceptual_weights, seed=values.seed,
-        initial_weights=initial_weights, precision=values.precision, jit_compile=values.jit_compile,
-        freeze_batch_norm=tuple(values.freeze_batch_norm), l1_normalization=values.l1_normalization,
-        discriminator_warmup_steps=values.discriminator_warmup_steps)
+      model=model,
+      discriminator_width=width,
+      loss_weights=weights,
+      optimizer=optimizer,
+      perceptual_network=values.perceptual_network,
+      perceptual_weights=values.perceptual_weights,
+      seed=values.seed,
+      initial_weights=initial_weights,
+      precision=values.precision,
+      jit_compile=values.jit_compile,
+      freeze_batch_norm=tuple(values.freeze_batch_norm),
+      l1_normalization=values.l1_normalization,
+      discriminator_warmup_steps=values.discriminator_warmup_steps,
+    )
 
 
 def run(values: flags.FlagValues) -> None:
   config = stage_config(values)
   from z2i_tf.training import joint_stage
+
   stage_runs.run(values, config, joint_stage.joint_stage)

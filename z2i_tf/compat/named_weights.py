@@ -31,8 +31,9 @@ def read_named_weights(path: str) -> dict[str, np.ndarray]:
     raise InputError(f"{path}: not an .npz file of arrays, or damaged") from error
   for name, array in arrays.items():
     if name.partition("/")[0] not in _NETWORKS:
-      raise InputError(f"{path}: the array {name!r} belongs to none of the networks {', '.join(_NETWORKS)}; leave it "
-                       "out")
+      raise InputError(
+        f"{path}: the array {name!r} belongs to none of the networks {', '.join(_NETWORKS)}; leave it out"
+      )
     if array.dtype.kind != "f" or not np.isfinite(array).all():
       raise InputError(f"{path}: {name} has values that are not finite numbers")
   return {name: array for name, array in arrays.items() if not _is_v(name)}
@@ -42,8 +43,9 @@ def _is_v(name):
   return name.startswith(f"{conventions.DISCRIMINATOR}/") and name.rpartition("/")[2] == _SPECTRAL_NORM_V
 
 
-def infer_config(arrays: Mapping[str, np.ndarray], source: str, zoom: str | None = None,
-                 scale: int | None = None) -> tuple[ModelConfig, int | None]:
+def infer_config(
+  arrays: Mapping[str, np.ndarray], source: str, zoom: str | None = None, scale: int | None = None
+) -> tuple[ModelConfig, int | None]:
   """Infers what the networks look like.
 
   Args:
@@ -69,16 +71,16 @@ def _generator(arrays, source, zoom, scale):
   width = arrays[f"{conventions.COARSE_NET}/conv00/kernel"].shape[-1]
   if f"{conventions.SR_NET}/conv00/kernel" not in arrays:
     if zoom is None:
-      raise InputError(f"{source} has no SR network: say with --zoom=none, or --zoom=bicubic and --scale, "
-                       "how it was trained")
+      raise InputError(
+        f"{source} has no SR network: say with --zoom=none, or --zoom=bicubic and --scale, how it was trained"
+      )
     scale = (1 if zoom == "none" else 2) if scale is None else scale
     try:
       return ModelConfig(zoom=zoom, scale=scale, width=width)
     except ValueError as error:
       raise InputError(f"--zoom={zoom} --scale={scale}: {error}") from error
   if zoom is not None or scale is not None:
-    raise InputError(f"{source} has an SR network, which says the zoom and its scale; leave out --zoom and "
-                     "--scale")
+    raise InputError(f"{source} has an SR network, which says the zoom and its scale; leave out --zoom and --scale")
   if _SHUFFLE_KERNEL not in arrays:
     raise ValueError("the SR network has fewer convolutions")
   sr_width, shuffled = arrays[_SHUFFLE_KERNEL].shape[-2:]

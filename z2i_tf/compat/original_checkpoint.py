@@ -16,28 +16,28 @@ from z2i_tf.errors import InputError
 from z2i_tf.models.zoom_inpainter import ModelConfig
 
 _NETWORKS = {
-    "model": conventions.COARSE_NET,
-    "model_sr": conventions.SR_NET,
-    "model_refine": conventions.REFINE_NET,
-    "model_d": conventions.DISCRIMINATOR,
+  "model": conventions.COARSE_NET,
+  "model_sr": conventions.SR_NET,
+  "model_refine": conventions.REFINE_NET,
+  "model_d": conventions.DISCRIMINATOR,
 }
 # Variable in their layer -> kind of layer and name of ours; None: not needed.
 _VARIABLES = {
-    "kernel": ("conv", "kernel"),
-    "bias": ("conv", "bias"),
-    "layer/bias": ("conv", "bias"),
-    "spectral_norm_u": ("conv", "u"),
-    "spectral_norm_v": None,
-    "gamma": ("bn", "gamma"),
-    "beta": ("bn", "beta"),
-    "moving_mean": ("bn", "mean"),
-    "moving_variance": ("bn", "var"),
+  "kernel": ("conv", "kernel"),
+  "bias": ("conv", "bias"),
+  "layer/bias": ("conv", "bias"),
+  "spectral_norm_u": ("conv", "u"),
+  "spectral_norm_v": None,
+  "gamma": ("bn", "gamma"),
+  "beta": ("bn", "beta"),
+  "moving_mean": ("bn", "mean"),
+  "moving_variance": ("bn", "var"),
 }
 _KEY = re.compile(r"([^/]+)/layer_with_weights-(\d+)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE$")
 
 
 def read_original_checkpoint(
-    prefix: str, zoom: str | None = None, scale: int | None = None
+  prefix: str, zoom: str | None = None, scale: int | None = None
 ) -> tuple[dict[str, np.ndarray], ModelConfig, int | None]:
   """Reads the weights of all networks in a checkpoint, and infers what the networks look like.
 
@@ -55,8 +55,10 @@ def read_original_checkpoint(
 
 def _read_arrays(prefix):
   if not os.path.isfile(prefix + ".index"):
-    raise InputError(f"--original={prefix}: no checkpoint there ({os.path.basename(prefix)}.index is missing; "
-                     "give the path without an extension, as folder/ckpt-1500)")
+    raise InputError(
+      f"--original={prefix}: no checkpoint there ({os.path.basename(prefix)}.index is missing; "
+      "give the path without an extension, as folder/ckpt-1500)"
+    )
   layers = {}
   try:
     reader = tf.train.load_checkpoint(prefix)
@@ -67,13 +69,13 @@ def _read_arrays(prefix):
       if match[3] not in _VARIABLES:
         raise InputError(f"{prefix}: not the original networks: unknown variable {key}")
       if _VARIABLES[match[3]] is not None:
-        layers.setdefault((_NETWORKS[match[1]], int(match[2])), {})[_VARIABLES[match[3]]] = (
-            reader.get_tensor(key))
+        layers.setdefault((_NETWORKS[match[1]], int(match[2])), {})[_VARIABLES[match[3]]] = reader.get_tensor(key)
   except InputError:
     raise
   except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:
-    raise InputError(f"{prefix}: the checkpoint is damaged or incomplete; copy it again "
-                     f"({str(error).splitlines()[0][:120]})") from error
+    raise InputError(
+      f"{prefix}: the checkpoint is damaged or incomplete; copy it again ({str(error).splitlines()[0][:120]})"
+    ) from error
   arrays, counts = {}, {}
   for (network, _), variables in sorted(layers.items()):
     kind = next(iter(variables))[0]

@@ -46,8 +46,10 @@ class MaskFiles(collections.abc.Sequence):
 def _read_packed(path, side):
   mask = image_files.read_mask(path)
   if max(mask.shape) > _MAX_ASPECT_RATIO * min(mask.shape):
-    raise InputError(f"{path}: {mask.shape[0]}x{mask.shape[1]} pixels, one side more than {_MAX_ASPECT_RATIO} times "
-                     "the other; cut or remove it")
+    raise InputError(
+      f"{path}: {mask.shape[0]}x{mask.shape[1]} pixels, one side more than {_MAX_ASPECT_RATIO} times "
+      "the other; cut or remove it"
+    )
   mask = cover(mask, side, side)
   if mask.all() or not mask.any():
     raise InputError(f"{path}: {'all' if mask.any() else 'none'} of this mask is hole; remove it")

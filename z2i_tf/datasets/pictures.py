@@ -24,6 +24,7 @@ class Picture(Protocol):
   Attributes:
     shape: height and width, pixels.
   """
+
   shape: tuple[int, int]
 
   def crop(self, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -39,7 +40,7 @@ class DecodedPicture:
     self._rgb = rgb
 
   def crop(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-    return self._rgb[top:top + height, left:left + width]
+    return self._rgb[top : top + height, left : left + width]
 
 
 class TiledPicture:
@@ -61,11 +62,12 @@ class TiledPicture:
     """As `Picture.crop`; raises InputError if a tile is damaged."""
     size = self._tile_size
     first_row, first_column = top // size, left // size
-    rows = [np.concatenate([self._tile(row, column) for column in range(first_column, -(-(left + width) // size))],
-                           axis=1)
-            for row in range(first_row, -(-(top + height) // size))]
+    rows = [
+      np.concatenate([self._tile(row, column) for column in range(first_column, -(-(left + width) // size))], axis=1)
+      for row in range(first_row, -(-(top + height) // size))
+    ]
     top, left = top - first_row * size, left - first_column * size
-    return np.concatenate(rows)[top:top + height, left:left + width]
+    return np.concatenate(rows)[top : top + height, left : left + width]
 
   def _tile(self, row, column):
     index = row * self._columns + column
@@ -74,8 +76,11 @@ class TiledPicture:
       expected = (min(size, self.shape[0] - row * size), min(size, self.shape[1] - column * size), 3)
       encoded = self._tiles[index]
       try:
-        tile = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if (
-            _webp_size(encoded) == expected[:2]) else None
+        tile = (
+          cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+          if (_webp_size(encoded) == expected[:2])
+          else None
+        )
       except cv2.error:
         tile = None
       if tile is None or tile.shape != expected:
@@ -89,8 +94,11 @@ def encode_tiles(rgb: np.ndarray, tile_size: int) -> list[bytes]:
 
   Those at the right and at the bottom are as small as what is left.
   """
-  return [_encode(rgb[top:top + tile_size, left:left + tile_size])
-          for top in range(0, rgb.shape[0], tile_size) for left in range(0, rgb.shape[1], tile_size)]
+  return [
+    _encode(rgb[top : top + tile_size, left : left + tile_size])
+    for top in range(0, rgb.shape[0], tile_size)
+    for left in range(0, rgb.shape[1], tile_size)
+  ]
 
 
 def _webp_size(encoded):
@@ -98,7 +106,7 @@ def _webp_size(encoded):
   if encoded[:4] != b"RIFF" or encoded[8:16] != b"WEBPVP8L" or encoded[20:21] != b"\x2f":
     return None
   bits = int.from_bytes(encoded[21:25], "little")  # Width and height, less one, of 14 bits each.
-  return (bits >> 14 & 0x3fff) + 1, (bits & 0x3fff) + 1
+  return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
 
 
 def _encode(tile):

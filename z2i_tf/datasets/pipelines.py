@@ -56,6 +56,7 @@ class ExampleConfig:
       drawn among those that the image is large enough for; repeat a factor to draw it more often (paper: 1 alone).
   Raises: ValueError for a crop size that the networks or the masks do not take, or values out of range.
   """
+
   crop_size: int
   scale: int
   masks: MaskMixture | None
@@ -66,15 +67,19 @@ class ExampleConfig:
 
   def __post_init__(self):
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
-      raise ValueError(f"The crop size must be a multiple of {conventions.SIZE_MULTIPLE}. "
-                       f"Received: crop_size={self.crop_size}")
+      raise ValueError(
+        f"The crop size must be a multiple of {conventions.SIZE_MULTIPLE}. Received: crop_size={self.crop_size}"
+      )
     reference = self.masks.reference_size if self.masks else None
     if reference is not None and reference < self.crop_size:
-      raise ValueError(f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; "
-                       "raise the mask reference size")
+      raise ValueError(
+        f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; "
+        "raise the mask reference size"
+      )
     if not 1 <= self.crops_per_image <= _MAX_CROPS_PER_IMAGE:
-      raise ValueError(f"There can be 1 to {_MAX_CROPS_PER_IMAGE} crops per image. Received: "
-                       f"crops_per_image={self.crops_per_image}")
+      raise ValueError(
+        f"There can be 1 to {_MAX_CROPS_PER_IMAGE} crops per image. Received: crops_per_image={self.crops_per_image}"
+      )
     if self.flips not in FLIPS:
       raise ValueError(f"Flips are one of {', '.join(FLIPS)}. Received: flips={self.flips!r}")
     if not self.crop_scales or min(self.crop_scales) < 1:
@@ -90,9 +95,16 @@ class ExampleConfig:
     return self.crop_size_hr * min(self.crop_scales)
 
 
-def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int, start_example: int = 0,
-                     bad_images: BadImages | None = None, parallel_calls: int = tf.data.AUTOTUNE,
-                     worker: int = 0, workers: int = 1) -> tf.data.Dataset:
+def training_dataset(
+  source: ImageSource,
+  config: ExampleConfig,
+  batch_size: int,
+  start_example: int = 0,
+  bad_images: BadImages | None = None,
+  parallel_calls: int = tf.data.AUTOTUNE,
+  worker: int = 0,
+  workers: int = 1,
+) -> tf.data.Dataset:
   """Endless batches of random crops with fresh masks.
 
   Each epoch visits every image once, in a new order. In the place of an unusable image comes the next usable one
@@ -118,24 +130,30 @@ def training_dataset(source: ImageSource, config: ExampleConfig, batch_size: int
   share = batch_size // workers
   if per_image == 1:
     numbers = tf.data.Dataset.range(_ENDLESS).map(
-        lambda number: start_example + number // share * batch_size + worker * share + number % share)
+      lambda number: start_example + number // share * batch_size + worker * share + number % share
+    )
     crops = numbers.map(visits.crops, num_parallel_calls=parallel_calls).unbatch()
   else:
     first_block, rest = divmod(start_example, block_images * per_image)
     crops = tf.data.Dataset.range(first_block * block_images, _ENDLESS).map(
-        visits.crops, num_parallel_calls=parallel_calls)
+      visits.crops, num_parallel_calls=parallel_calls
+    )
     blocks = crops.batch(block_images, drop_remainder=True).enumerate(first_block)
     crops = blocks.map(lambda number, block: _in_rounds(number, block, config, block_images)).prefetch(1)
     crops = crops.unbatch().skip(rest)
     if workers > 1:
-      crops = crops.enumerate().filter(lambda number, _: number % batch_size // share == worker).map(
-          lambda _, example: example)
+      crops = (
+        crops.enumerate()
+        .filter(lambda number, _: number % batch_size // share == worker)
+        .map(lambda _, example: example)
+      )
   examples = crops.map(lambda crop, mask: _tensors(crop, mask, config), num_parallel_calls=parallel_calls)
   return examples.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: int,
-                       bad_images: BadImages | None = None) -> tf.data.Dataset:
+def validation_dataset(
+  source: ImageSource, config: ExampleConfig, batch_size: int, bad_images: BadImages | None = None
+) -> tf.data.Dataset:
   """The centre crop of every usable image with one fixed mask each, in order; the last batch may be smaller.
 
   Crops are cut as large as they are, whatever the scales of the training crops.
@@ -154,10 +172,12 @@ def validation_dataset(source: ImageSource, config: ExampleConfig, batch_size: i
     return crop, validation_mask(config.masks, config.crop_size, config.seed, int(index)), True
 
   examples = tf.data.Dataset.range(len(source)).map(
-      lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)),
-      num_parallel_calls=tf.data.AUTOTUNE)
+    lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)),
+    num_parallel_calls=tf.data.AUTOTUNE,
+  )
   examples = examples.filter(lambda crop, mask, usable: usable).map(
-      lambda crop, mask, usable: _tensors(crop, mask, config), num_parallel_calls=tf.data.AUTOTUNE)
+    lambda crop, mask, usable: _tensors(crop, mask, config), num_parallel_calls=tf.data.AUTOTUNE
+  )
   return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
@@ -202,14 +222,17 @@ class _Visits:
     self._unusable = set()
     # Epoch -> the order of its images.
     self._order = functools.lru_cache(maxsize=2)(
-        lambda epoch: np.random.default_rng([config.seed, _ORDER_STREAM, epoch]).permutation(len(source)))
+      lambda epoch: np.random.default_rng([config.seed, _ORDER_STREAM, epoch]).permutation(len(source))
+    )
 
   def crops(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns visit `number`'s crops (N, S*scale, S*scale, 3) and masks (N, S, S), uint8, N = crops per image."""
     config = self._config
     crops, masks = tf.numpy_function(python_calls.wrap(self._make), [number], (tf.uint8, tf.uint8), stateful=False)
-    return (tf.ensure_shape(crops, [config.crops_per_image, config.crop_size_hr, config.crop_size_hr, 3]),
-            tf.ensure_shape(masks, [config.crops_per_image, config.crop_size, config.crop_size]))
+    return (
+      tf.ensure_shape(crops, [config.crops_per_image, config.crop_size_hr, config.crop_size_hr, 3]),
+      tf.ensure_shape(masks, [config.crops_per_image, config.crop_size, config.crop_size]),
+    )
 
   def _make(self, number):
     crops, generators = self._crops_of_next_usable(int(number))
@@ -259,15 +282,22 @@ def _random_crop(picture, config, rng):
 
 def _in_rounds(block, crops, config, images):
   """Puts a block's crops, (images, crops per image, ...), into their order: (images * crops per image, ...)."""
+
   @python_calls.wrap
   def order(block):
     rng = np.random.default_rng([config.seed, _ROUND_STREAM, int(block)])
     halves = np.split(rng.permutation(images), [images // 2])
-    return np.concatenate([rng.permutation(half) * config.crops_per_image + number
-                           for number in range(config.crops_per_image) for half in halves])
+    return np.concatenate(
+      [
+        rng.permutation(half) * config.crops_per_image + number
+        for number in range(config.crops_per_image)
+        for half in halves
+      ]
+    )
 
-  indices = tf.ensure_shape(tf.numpy_function(order, [block], tf.int64, stateful=False),
-                            [images * config.crops_per_image])
+  indices = tf.ensure_shape(
+    tf.numpy_function(order, [block], tf.int64, stateful=False), [images * config.crops_per_image]
+  )
   return tuple(tf.gather(tf.reshape(part, [-1, *part.shape[2:]]), indices) for part in crops)
 
 
@@ -279,5 +309,4 @@ def _tensors(crop, mask, config) -> dict[str, tf.Tensor]:
   image_lr = image_hr
   if config.scale > 1:
     image_lr = shrink(image_hr, side)
-  return {conventions.IMAGE_HR: image_hr, conventions.IMAGE_LR: image_lr,
-          conventions.MASK_LR: mask[..., tf.newaxis]}
+  return {conventions.IMAGE_HR: image_hr, conventions.IMAGE_LR: image_lr, conventions.MASK_LR: mask[..., tf.newaxis]}

@@ -45,8 +45,9 @@ class RecordFile:
     """
     offsets = self._places()
     if index >= len(offsets) - 1:
-      raise InputError(f"{self._path}: cut short after {len(offsets) - 1} whole records, or not a TFRecord file; "
-                       "prepare it again")
+      raise InputError(
+        f"{self._path}: cut short after {len(offsets) - 1} whole records, or not a TFRecord file; prepare it again"
+      )
     try:
       with open(self._path, "rb") as file:
         file.seek(offsets[index] + _HEADER_BYTES)
@@ -67,8 +68,9 @@ class RecordFile:
         except OSError as error:
           raise InputError(f"{self._path}: cannot be read: {error.strerror}") from error
       if self._expected is not None and len(self._offsets) - 1 > self._expected:
-        raise InputError(f"{self._path}: {len(self._offsets) - 1} records where {self._expected} are expected; "
-                         "prepare it again")
+        raise InputError(
+          f"{self._path}: {len(self._offsets) - 1} records where {self._expected} are expected; prepare it again"
+        )
       return self._offsets
 
   def _find_places(self):

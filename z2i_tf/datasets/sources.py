@@ -124,16 +124,20 @@ def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) 
     return FolderSource(data_dir)
   if kind == "tfrecord":
     from z2i_tf.datasets.tiled_records import PreparedSource
+
     return PreparedSource(data_dir)
   from z2i_tf.datasets.tfds_source import TfdsSource
+
   return TfdsSource(kind, data_dir, split, scale)
 
 
 def check_size(name: str, shape: Sequence[int], side: int) -> None:
   """Raises InputError if an image of (height, width) = `shape` has no crop of `side` x `side` pixels."""
   if min(shape) < side:
-    raise InputError(f"{name}: {shape[0]}x{shape[1]} pixels, smaller than the crop of {side}x{side}; leave it out, "
-                     "or take smaller crops (--crop_size)")
+    raise InputError(
+      f"{name}: {shape[0]}x{shape[1]} pixels, smaller than the crop of {side}x{side}; leave it out, "
+      "or take smaller crops (--crop_size)"
+    )
 
 
 def unused_range(source: ImageSource, index: int, header: image_files.Header) -> str:
@@ -146,8 +150,10 @@ def unused_range(source: ImageSource, index: int, header: image_files.Header) ->
   brightest = int(source.open(index).crop(0, 0, header.height, header.width).max())
   if brightest >= _LEAST_BRIGHTEST_LEVEL:
     return ""
-  return (f"{source.name(index)}: 16 bits, but no level beyond {256 * brightest + 255} of 65535: training sees "
-          f"{brightest + 1} of 256 levels, almost black; scale such images to the full range first")
+  return (
+    f"{source.name(index)}: 16 bits, but no level beyond {256 * brightest + 255} of 65535: training sees "
+    f"{brightest + 1} of 256 levels, almost black; scale such images to the full range first"
+  )
 
 
 def check_source(source: ImageSource, side: int) -> None:
@@ -200,8 +206,11 @@ def _read_list(path):
       lines = [line.strip() for line in file]
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(f"{path}: not a list of files that can be read: {error}") from error
-  paths = [_in_either_spelling(os.path.join(os.path.dirname(path), line))
-           for line in lines if line and not line.startswith("#")]
+  paths = [
+    _in_either_spelling(os.path.join(os.path.dirname(path), line))
+    for line in lines
+    if line and not line.startswith("#")
+  ]
   if not paths:
     raise InputError(f"{path}: no files in this list")
   return paths

@@ -26,6 +26,7 @@ class Survey:
     too_small: name, and height and width in pixels, of each that the crop does not fit into.
     dark: a warning on each that uses a small part of its 16 bits.
   """
+
   images: int = 0
   usable: int = 0
   modes: Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -45,6 +46,7 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
     decode: whether to decode all pixels; otherwise headers only, which do not tell a damaged file.
     progress: called once per image.
   """
+
   def look(index):
     try:
       header = source.header(index, decode)
@@ -58,7 +60,7 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
     found.images += 1
     if wrong is not None:
       name = source.name(index)
-      found.bad.append((name, wrong[len(name) + 2:] if wrong.startswith(f"{name}: ") else wrong))
+      found.bad.append((name, wrong[len(name) + 2 :] if wrong.startswith(f"{name}: ") else wrong))
       continue
     found.modes[header.mode] += 1
     found.sizes[header.height, header.width] += 1

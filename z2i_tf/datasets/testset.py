@@ -23,9 +23,17 @@ IMAGES, MASKS = "images", "masks"
 _ORDER_STREAM = 0
 
 
-def write_testset(sources: Sequence[ImageSource], folder: str, kinds: Mapping[str, MaskMixture], count: int,
-                  crop_size: int, shrink: int, seed: int, bad_images: BadImages,
-                  advance: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+def write_testset(
+  sources: Sequence[ImageSource],
+  folder: str,
+  kinds: Mapping[str, MaskMixture],
+  count: int,
+  crop_size: int,
+  shrink: int,
+  seed: int,
+  bad_images: BadImages,
+  advance: Callable[[], None] = lambda: None,
+) -> list[dict[str, Any]]:
   """Writes images/NNNNN.png and masks/KIND/NNNNN.png.
 
   Args:
@@ -59,8 +67,9 @@ def write_testset(sources: Sequence[ImageSource], folder: str, kinds: Mapping[st
         continue
       if shrink > 1:
         image = image_ops.to_levels(pipelines.shrink(image.astype(np.float32) / 255.0, crop_size).numpy())
-      masks = {kind: pipelines.validation_mask(mixture, crop_size, seed, first + index)
-               for kind, mixture in kinds.items()}
+      masks = {
+        kind: pipelines.validation_mask(mixture, crop_size, seed, first + index) for kind, mixture in kinds.items()
+      }
       written.append(_write(folder, f"{len(written):05d}.png", image, masks, source.name(index)))
       advance()
       if len(written) - before == count:
@@ -76,10 +85,15 @@ def _write(folder, name, image, masks, origin) -> dict[str, Any]:
   image_files.write_rgb(os.path.join(folder, IMAGES, name), image)
   for kind, mask in masks.items():
     image_files.write_mask(os.path.join(folder, MASKS, kind, name), mask)
-  return {"name": name, "from": os.path.basename(origin),
-          "hole_ratios": {kind: float(mask.mean()) for kind, mask in masks.items()}}
+  return {
+    "name": name,
+    "from": os.path.basename(origin),
+    "hole_ratios": {kind: float(mask.mean()) for kind, mask in masks.items()},
+  }
 
 
 def _too_few(usable, source, count) -> InputError:
-  return InputError(f"{usable} of the {len(source)} images are usable, {count or 'some'} are needed; give a lower "
-                    "--count or --crop_size")
+  return InputError(
+    f"{usable} of the {len(source)} images are usable, {count or 'some'} are needed; give a lower "
+    "--count or --crop_size"
+  )

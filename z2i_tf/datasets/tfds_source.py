@@ -21,8 +21,7 @@ from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
 
 # Name -> (feature with the image, its versions for scales, or None).
-_DATASETS = {"places365_small": ("image", None),
-             "div2k": ("hr", {2: "bicubic_x2", 3: "bicubic_x3", 4: "bicubic_x4"})}
+_DATASETS = {"places365_small": ("image", None), "div2k": ("hr", {2: "bicubic_x2", 3: "bicubic_x3", 4: "bicubic_x4"})}
 _DEFAULT_DATA_DIR = os.path.join("~", "tensorflow_datasets")
 
 
@@ -50,31 +49,44 @@ class TfdsSource(EncodedSource):
       names = [f"{name}/{version}" for _, version in sorted(versions.items(), key=lambda item: item[0] != scale)]
     folders = [folder for folder in (_newest(os.path.join(data_dir, name)) for name in names) if folder]
     if not folders:
-      raise InputError(f"{names[0]} is not prepared in {data_dir}; this downloads and prepares it: "
-                       f"{_build_command(names[0], data_dir)}")
+      raise InputError(
+        f"{names[0]} is not prepared in {data_dir}; this downloads and prepares it: "
+        f"{_build_command(names[0], data_dir)}"
+      )
     try:
       builder = tfds.builder_from_directory(folders[0])
     except Exception as error:  # Errors of JSON, of protocol buffers, and TFDS' own.
-      raise InputError(f"{folders[0]}: damaged ({' '.join(str(error).split())[:160]}); remove it and prepare it again: "
-                       f"{_build_command(name, data_dir)}") from error
+      raise InputError(
+        f"{folders[0]}: damaged ({' '.join(str(error).split())[:160]}); remove it and prepare it again: "
+        f"{_build_command(name, data_dir)}"
+      ) from error
     self._name = f"{builder.info.full_name} {split}"
     features = builder.info.features
-    decoders = {key: tfds.decode.SkipDecoding() for key, feature in features.items()
-                if isinstance(feature, tfds.features.Image)}
+    decoders = {
+      key: tfds.decode.SkipDecoding() for key, feature in features.items() if isinstance(feature, tfds.features.Image)
+    }
     try:
       instructions = self._parts = builder.info.splits[split].file_instructions
     except (KeyError, ValueError) as error:
-      raise InputError(f"--split={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts "
-                       "such as train[:90%]") from error
+      raise InputError(
+        f"--split={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts such as train[:90%]"
+      ) from error
     if builder.info.file_format is tfds.core.FileFormat.TFRECORD:
-      self._examples = _Examples(features, decoders, RecordShards([
-          (RecordFile(str(part.filename), part.examples_in_shard), part.skip, part.take) for part in instructions]))
+      self._examples = _Examples(
+        features,
+        decoders,
+        RecordShards(
+          [(RecordFile(str(part.filename), part.examples_in_shard), part.skip, part.take) for part in instructions]
+        ),
+      )
     else:
       try:
         self._examples = builder.as_data_source(split, decoders=decoders)
       except NotImplementedError as error:
-        raise InputError(f"{folders[0]}: prepared as {builder.info.file_format.value}, which has no random access; "
-                         "prepare it as tfrecord or array_record") from error
+        raise InputError(
+          f"{folders[0]}: prepared as {builder.info.file_format.value}, which has no random access; "
+          "prepare it as tfrecord or array_record"
+        ) from error
     if not len(self._examples):
       raise InputError(f"--split={split}: no images in it")
 
@@ -86,8 +98,10 @@ class TfdsSource(EncodedSource):
 
   def content(self) -> str:
     """The number of images and a hash of the version, the split and its files' sizes."""
-    parts = [f"{os.path.basename(part.filename)} {part.skip} {part.take} {file_size(str(part.filename))}"
-             for part in self._parts]
+    parts = [
+      f"{os.path.basename(part.filename)} {part.skip} {part.take} {file_size(str(part.filename))}"
+      for part in self._parts
+    ]
     return summary(len(self), (text.encode() for text in [self._name, *parts]))
 
   def encoded(self, index: int) -> bytes:

@@ -58,8 +58,9 @@ class PreparedSource(ImageSource):
     for shard in manifest["shards"]:
       path = os.path.join(folder, shard["file"])
       if file_size(path) != shard["bytes"]:
-        raise InputError(f"{path}: {file_size(path)} bytes, not {shard['bytes']}; remove its folder and prepare it "
-                         "again")
+        raise InputError(
+          f"{path}: {file_size(path)} bytes, not {shard['bytes']}; remove its folder and prepare it again"
+        )
       runs.append((RecordFile(path, shard["records"]), 0, shard["records"]))
     self._records = RecordShards(runs)
     if not len(self._records):
@@ -103,8 +104,15 @@ def _picture(name, shape, tile_size, tiles):
   return TiledPicture(name, shape, tile_size, tiles)
 
 
-def write_shards(source: EncodedSource, folder: str, origin: Mapping[str, Any], tile_size: int, shard_count: int,
-                 bad_images: BadImages, progress: Callable[[], None]) -> dict[str, Any]:
+def write_shards(
+  source: EncodedSource,
+  folder: str,
+  origin: Mapping[str, Any],
+  tile_size: int,
+  shard_count: int,
+  bad_images: BadImages,
+  progress: Callable[[], None],
+) -> dict[str, Any]:
   """Fills a folder with the images of a source; continues where an earlier call was interrupted.
 
   Every image is decoded, on all cores; those that cannot be go to `bad_images`. A shard is under its name when
@@ -130,11 +138,17 @@ def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
   shard_count = min(shard_count, len(source))
   settings = {**origin, "content": source.content(), "tile_size": tile_size, "shards": shard_count}
   manifest = _read_manifest(folder) or {
-      "version": _VERSION, "settings": settings, "shards": [], "skipped": [], "complete": False}
+    "version": _VERSION,
+    "settings": settings,
+    "shards": [],
+    "skipped": [],
+    "complete": False,
+  }
   changed = sorted(key for key in settings if manifest["settings"].get(key) != settings[key])
   if changed:
-    raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another "
-                     "--output_dir")
+    raise InputError(
+      f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another --output_dir"
+    )
   for message in manifest["skipped"]:
     bad_images.report(message, InputError(message))
   try:
@@ -162,6 +176,7 @@ def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
 
 def _write_shard(source, indices, path, tile_size, bad_images, progress):
   """Returns the number of records, and what was wrong with the images that are not among them."""
+
   def record(index):
     try:
       return _record(source, index, tile_size), None
@@ -187,11 +202,16 @@ def _record(source, index, tile_size) -> bytes:
   rgb = image_files.read_rgb(source.name(index), encoded)
   height, width = rgb.shape[:2]
   is_small = height * width <= _MAX_TILES_OF_WHOLE_IMAGES * tile_size**2
-  features = {"name": source.name(index).encode(errors="backslashreplace"), "height": height, "width": width,
-              "tile_size": 0 if is_small else tile_size,
-              "tiles": [encoded] if is_small else encode_tiles(rgb, tile_size)}
-  return tf.train.Example(features=tf.train.Features(
-      feature={key: _feature(value) for key, value in features.items()})).SerializeToString(deterministic=True)
+  features = {
+    "name": source.name(index).encode(errors="backslashreplace"),
+    "height": height,
+    "width": width,
+    "tile_size": 0 if is_small else tile_size,
+    "tiles": [encoded] if is_small else encode_tiles(rgb, tile_size),
+  }
+  return tf.train.Example(
+    features=tf.train.Features(feature={key: _feature(value) for key, value in features.items()})
+  ).SerializeToString(deterministic=True)
 
 
 def _feature(value):
@@ -211,12 +231,21 @@ def _read_manifest(folder: str) -> dict[str, Any] | None:
     manifest = json_files.read(path)
     if manifest["version"] != _VERSION:
       raise ValueError(f"version {manifest['version']}, not {_VERSION}")
-    shards = [{"file": str(shard["file"]), "records": int(shard["records"]), "bytes": int(shard["bytes"])}
-              for shard in manifest["shards"]]
-    if any(not 0 <= shard["records"] <= _MOST or shard["bytes"] < 0
-           or shard["file"] != os.path.basename(shard["file"]) for shard in shards):
+    shards = [
+      {"file": str(shard["file"]), "records": int(shard["records"]), "bytes": int(shard["bytes"])}
+      for shard in manifest["shards"]
+    ]
+    if any(
+      not 0 <= shard["records"] <= _MOST or shard["bytes"] < 0 or shard["file"] != os.path.basename(shard["file"])
+      for shard in shards
+    ):
       raise ValueError("nonsense in its shards")
-    return {"version": _VERSION, "settings": dict(manifest["settings"]), "shards": shards,
-            "skipped": list(map(str, manifest["skipped"])), "complete": bool(manifest["complete"])}
+    return {
+      "version": _VERSION,
+      "settings": dict(manifest["settings"]),
+      "shards": shards,
+      "skipped": list(map(str, manifest["skipped"])),
+      "complete": bool(manifest["complete"]),
+    }
   except (OSError, TypeError, ValueError, KeyError, OverflowError) as error:
     raise InputError(f"{path}: not a list of prepared images that can be read ({error})") from error

@@ -25,6 +25,7 @@ class Example:
     original: (H, W, 3) uint8.
     mask: (H, W) uint8, 1 = hole.
   """
+
   test_set: str
   name: str
   original: np.ndarray
@@ -58,14 +59,18 @@ class Scores:
       the metric is not defined.
     per_set: test set -> method -> metric -> value.
   """
+
   per_image: dict[str, dict[str, dict[str, list[float]]]]
   per_set: dict[str, dict[str, dict[str, float]]]
 
 
-def evaluate(methods: Mapping[str, Method], examples: Iterable[Example],
-             distances: Mapping[str, Distance] = types.MappingProxyType({}),
-             inception: Features | None = None,
-             keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None) -> Scores:
+def evaluate(
+  methods: Mapping[str, Method],
+  examples: Iterable[Example],
+  distances: Mapping[str, Distance] = types.MappingProxyType({}),
+  inception: Features | None = None,
+  keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None,
+) -> Scores:
   """Runs every method on every example and scores its 8-bit result.
 
   Args:
@@ -93,6 +98,11 @@ def evaluate(methods: Mapping[str, Method], examples: Iterable[Example],
       if inception:
         seen[name].append(inception(result))
       keep(example, name, result)
-  return Scores(per_image, {
+  return Scores(
+    per_image,
+    {
       test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in methods}
-      for test_set, seen in features.items() if len(seen[None]) > 1})
+      for test_set, seen in features.items()
+      if len(seen[None]) > 1
+    },
+  )

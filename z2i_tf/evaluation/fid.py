@@ -15,7 +15,8 @@ from z2i_tf.evaluation.weight_files import PublishedFile
 
 GRAPH_FLAG = "--inception_graph"
 _PUBLISHED = PublishedFile(
-    "inception-2015-12-05.tgz", "https://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz", "")
+  "inception-2015-12-05.tgz", "https://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz", ""
+)
 _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")
 _GRAPH_NAME = "classify_image_graph_def.pb"
 # (1, H, W, 3) float of 0..255, behind the decoding of a JPEG; the resize; (1, 1, 1, features).
@@ -58,8 +59,10 @@ class InceptionFeatures:
     except (ValueError, tf.errors.OpError) as error:
       raise InputError(f"{where} cannot be run: it is not the Inception of 2015-12-05 ({_GRAPH_NAME})") from error
     resize = ", ".join(f"{name}={nodes[_RESIZE].attr[name].b}" for name in ("align_corners", "half_pixel_centers"))
-    self.description = (f"FID on the Inception in {weight_files.describe(path)}, "
-                        f"{_FEATURES}; resize: the graph's {nodes[_RESIZE].op} to {side}x{side}, {resize}")
+    self.description = (
+      f"FID on the Inception in {weight_files.describe(path)}, "
+      f"{_FEATURES}; resize: the graph's {nodes[_RESIZE].op} to {side}x{side}, {resize}"
+    )
 
   def __call__(self, image: np.ndarray) -> np.ndarray:
     """Returns the features (`dimensions`,) float32 of an (H, W, 3) uint8 image.
@@ -90,8 +93,10 @@ def _read_from_archive(path, where):
     with tarfile.open(path) as archive:
       return archive.extractfile(_GRAPH_NAME).read()
   except (tarfile.TarError, OSError, EOFError, KeyError, AttributeError) as error:
-    raise InputError(f"{where}: not an archive with {_GRAPH_NAME}; delete it if it was downloaded, or give the graph "
-                     f"with {GRAPH_FLAG}=FILE") from error
+    raise InputError(
+      f"{where}: not an archive with {_GRAPH_NAME}; delete it if it was downloaded, or give the graph "
+      f"with {GRAPH_FLAG}=FILE"
+    ) from error
 
 
 def fid(features_a: np.ndarray, features_b: np.ndarray) -> float:
@@ -111,8 +116,9 @@ def fid(features_a: np.ndarray, features_b: np.ndarray) -> float:
   if min(len(rows_a), len(rows_b)) > rows_a.shape[1]:
     return frechet_distance(means[0], rows_a.T @ rows_a, means[1], rows_b.T @ rows_b)
   # The same trace of the root is the sum of the singular values of A B^T: of few images exact, and in no time.
-  return _distance(means[0], np.sum(rows_a**2), means[1], np.sum(rows_b**2),
-                   np.linalg.svd(rows_a @ rows_b.T, compute_uv=False).sum())
+  return _distance(
+    means[0], np.sum(rows_a**2), means[1], np.sum(rows_b**2), np.linalg.svd(rows_a @ rows_b.T, compute_uv=False).sum()
+  )
 
 
 def frechet_distance(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray) -> float:
@@ -133,7 +139,7 @@ def frechet_distance(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, 
 
 def _distance(mean_a, trace_a, mean_b, trace_b, trace_of_root):
   # Of equal sets, rounding leaves a little on either side of 0.
-  return max(0.0, float(np.sum((mean_a - mean_b)**2) + trace_a + trace_b - 2.0 * trace_of_root))
+  return max(0.0, float(np.sum((mean_a - mean_b) ** 2) + trace_a + trace_b - 2.0 * trace_of_root))
 
 
 def remark_on_count(images: int, dimensions: int) -> str | None:
@@ -145,5 +151,7 @@ def remark_on_count(images: int, dimensions: int) -> str | None:
   """
   if images > dimensions:
     return None
-  return (f"FID of {images} images: biased upwards, as {dimensions} features need at least {dimensions + 1} (usual are "
-          "10,000 and more); comparable only with an FID of as many images")
+  return (
+    f"FID of {images} images: biased upwards, as {dimensions} features need at least {dimensions + 1} (usual are "
+    "10,000 and more); comparable only with an FID of as many images"
+  )

@@ -24,10 +24,10 @@ _K1, _K2 = 0.01, 0.03
 # Wang et al. 2003, finest scale first.
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # Shorter sides have no window at the coarsest scale.
-MS_SSIM_SIDE = SSIM_WINDOW * 2**(len(_SCALE_WEIGHTS) - 1)
+MS_SSIM_SIDE = SSIM_WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 _LEVELS = 255.0
-_C1, _C2 = (_K1 * _LEVELS)**2, (_K2 * _LEVELS)**2
+_C1, _C2 = (_K1 * _LEVELS) ** 2, (_K2 * _LEVELS) ** 2
 _WINDOW = cv2.getGaussianKernel(SSIM_WINDOW, _SIGMA, cv2.CV_32F)
 _MARGIN = SSIM_WINDOW // 2
 # SSIM's maps are made of tiles with so many valid positions along a side: any image takes the same few MiB.
@@ -85,10 +85,15 @@ def psnr(result: np.ndarray, original: np.ndarray) -> float:
 
 
 def _check(result, original, mask):
-  if result.shape != original.shape or result.shape != mask.shape + (3,) or any(
-      array.dtype != np.uint8 for array in (result, original, mask)):
-    raise ValueError("expected two (H, W, 3) uint8 images and an (H, W) uint8 mask; received " + ", ".join(
-        f"{array.shape} {array.dtype}" for array in (result, original, mask)))
+  if (
+    result.shape != original.shape
+    or result.shape != mask.shape + (3,)
+    or any(array.dtype != np.uint8 for array in (result, original, mask))
+  ):
+    raise ValueError(
+      "expected two (H, W, 3) uint8 images and an (H, W) uint8 mask; received "
+      + ", ".join(f"{array.shape} {array.dtype}" for array in (result, original, mask))
+    )
 
 
 def _has_windows(image):
@@ -110,18 +115,17 @@ class _Workspace(threading.local):
 
   def __init__(self):
     super().__init__()
-    self._values = np.empty((5, 3 * (_TILE + 2 * _MARGIN)**2), np.float32)
+    self._values = np.empty((5, 3 * (_TILE + 2 * _MARGIN) ** 2), np.float32)
 
   def arrays(self, shape: tuple[int, int, int]) -> list[np.ndarray]:
     """Returns five arrays of a shape up to a tile's; what was in them is lost."""
-    return [values[:math.prod(shape)].reshape(shape) for values in self._values]
+    return [values[: math.prod(shape)].reshape(shape) for values in self._values]
 
 
 _workspace = _Workspace()
 
 
-def _ssim_means(pair: _Pair, taken_off: float,
-                mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, float]:
+def _ssim_means(pair: _Pair, taken_off: float, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, float]:
   """Returns means of SSIM's maps over all valid positions.
 
   Args:
@@ -160,8 +164,10 @@ def _ssim_maps(total: np.ndarray, difference: np.ndarray, taken_off: float) -> t
     difference: theirs, of the same shape.
   """
   mean_total, variance_total, mean_difference, variance_difference, spare = _workspace.arrays(total.shape)
-  for image, mean, variance in ((total, mean_total, variance_total),
-                                (difference, mean_difference, variance_difference)):
+  for image, mean, variance in (
+    (total, mean_total, variance_total),
+    (difference, mean_difference, variance_difference),
+  ):
     _filter(image, mean)
     _filter(np.multiply(image, image, out=spare), variance)
     variance -= np.multiply(mean, mean, out=spare)
@@ -199,7 +205,7 @@ def _ms_ssim(structure: np.ndarray, pair: _Pair) -> float:
     terms.append(structure)
   terms[-1] = ssim  # The coarsest scale has the luminance, too.
   # Negative terms have no such power: they are 0, as TensorFlow has them.
-  return float(np.mean(np.prod(np.maximum(terms, 0.0)**np.array(_SCALE_WEIGHTS)[:, np.newaxis], axis=0)))
+  return float(np.mean(np.prod(np.maximum(terms, 0.0) ** np.array(_SCALE_WEIGHTS)[:, np.newaxis], axis=0)))
 
 
 def _halved(image):

@@ -26,6 +26,7 @@ _EPSILON = 1e-10
 
 class _Conv(NamedTuple):
   """A convolution with bias and ReLU; zeros around the image."""
+
   index: int  # In torchvision's list of layers, which names its arrays.
   channels: int
   side_px: int = 3
@@ -44,6 +45,7 @@ class _Net(NamedTuple):
     smallest_side: of an image, pixels; smaller ones have nothing left to pool.
     features, linear: the published files.
   """
+
   title: str
   pool_side_px: int
   blocks: tuple[tuple[_Conv, ...], ...]
@@ -56,21 +58,35 @@ class _Net(NamedTuple):
 _TORCHVISION = "https://download.pytorch.org/models/"
 _AUTHORS = "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/"
 _NETS: dict[str, _Net] = {
-    "alex": _Net(
-        "torchvision's AlexNet", 3,
-        ((_Conv(0, 64, 11, 4, 2),), (_Conv(3, 192, 5, 1, 2),), (_Conv(6, 384),), (_Conv(8, 256),), (_Conv(10, 256),)),
-        (1, 2), 31,
-        PublishedFile("alexnet-owt-7be5be79.pth", _TORCHVISION + "alexnet-owt-7be5be79.pth", "7be5be79"),
-        PublishedFile("lpips_v0.1_alex.pth", _AUTHORS + "alex.pth",
-                      "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0")),
-    "vgg": _Net(
-        "torchvision's VGG16", 2,
-        ((_Conv(0, 64), _Conv(2, 64)), (_Conv(5, 128), _Conv(7, 128)), (_Conv(10, 256), _Conv(12, 256), _Conv(14, 256)),
-         (_Conv(17, 512), _Conv(19, 512), _Conv(21, 512)), (_Conv(24, 512), _Conv(26, 512), _Conv(28, 512))),
-        (1, 2, 3, 4), 16,
-        PublishedFile("vgg16-397923af.pth", _TORCHVISION + "vgg16-397923af.pth", "397923af"),
-        PublishedFile("lpips_v0.1_vgg.pth", _AUTHORS + "vgg.pth",
-                      "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"))}
+  "alex": _Net(
+    "torchvision's AlexNet",
+    3,
+    ((_Conv(0, 64, 11, 4, 2),), (_Conv(3, 192, 5, 1, 2),), (_Conv(6, 384),), (_Conv(8, 256),), (_Conv(10, 256),)),
+    (1, 2),
+    31,
+    PublishedFile("alexnet-owt-7be5be79.pth", _TORCHVISION + "alexnet-owt-7be5be79.pth", "7be5be79"),
+    PublishedFile(
+      "lpips_v0.1_alex.pth", _AUTHORS + "alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"
+    ),
+  ),
+  "vgg": _Net(
+    "torchvision's VGG16",
+    2,
+    (
+      (_Conv(0, 64), _Conv(2, 64)),
+      (_Conv(5, 128), _Conv(7, 128)),
+      (_Conv(10, 256), _Conv(12, 256), _Conv(14, 256)),
+      (_Conv(17, 512), _Conv(19, 512), _Conv(21, 512)),
+      (_Conv(24, 512), _Conv(26, 512), _Conv(28, 512)),
+    ),
+    (1, 2, 3, 4),
+    16,
+    PublishedFile("vgg16-397923af.pth", _TORCHVISION + "vgg16-397923af.pth", "397923af"),
+    PublishedFile(
+      "lpips_v0.1_vgg.pth", _AUTHORS + "vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"
+    ),
+  ),
+}
 NETS = tuple(_NETS)
 
 
@@ -82,8 +98,13 @@ class FeatureDistance:
     smallest_side: shorter sides have no distance, pixels.
   """
 
-  def __init__(self, description: str, smallest_side: int, features: Callable[[tf.Tensor], Sequence[tf.Tensor]],
-               linear: Sequence[tf.Tensor]):
+  def __init__(
+    self,
+    description: str,
+    smallest_side: int,
+    features: Callable[[tf.Tensor], Sequence[tf.Tensor]],
+    linear: Sequence[tf.Tensor],
+  ):
     """Stores the parts.
 
     Args:
@@ -104,16 +125,21 @@ class FeatureDistance:
     Raises: ValueError if shapes or types are others.
     """
     if first.shape != second.shape or first.ndim != 4 or first.dtype != np.uint8 or second.dtype != np.uint8:
-      raise ValueError(f"expected two (B, H, W, 3) uint8; received {first.shape} {first.dtype} and {second.shape} "
-                       f"{second.dtype}")
+      raise ValueError(
+        f"expected two (B, H, W, 3) uint8; received {first.shape} {first.dtype} and {second.shape} {second.dtype}"
+      )
     if min(first.shape[1:3]) < self.smallest_side:
       return np.full(len(first), np.nan, np.float32)
     return self._distances(first, second).numpy()
 
   def _distances(self, first, second):
     images = tf.cast(tf.concat([first, second], axis=0), tf.float32) / 127.5 - 1.0
-    return tf.add_n([layer_distance(*tf.split(features, 2), weights)
-                     for features, weights in zip(self._network(images), self._linear)])
+    return tf.add_n(
+      [
+        layer_distance(*tf.split(features, 2), weights)
+        for features, weights in zip(self._network(images), self._linear)
+      ]
+    )
 
 
 class Lpips(FeatureDistance):
@@ -134,12 +160,20 @@ class Lpips(FeatureDistance):
     arrays = weight_files.read_arrays(features, _feature_shapes(self._net), "features.", FEATURES_FLAG)
     # PyTorch's kernels are (out, in, height, width).
     self._weights = {
-        conv.index: (tf.constant(arrays[f"features.{conv.index}.weight"].transpose(2, 3, 1, 0)),
-                     tf.constant(arrays[f"features.{conv.index}.bias"]))
-        for block in self._net.blocks for conv in block}
+      conv.index: (
+        tf.constant(arrays[f"features.{conv.index}.weight"].transpose(2, 3, 1, 0)),
+        tf.constant(arrays[f"features.{conv.index}.bias"]),
+      )
+      for block in self._net.blocks
+      for conv in block
+    }
     files = ", ".join(weight_files.describe(path) for path in (features, linear))
-    super().__init__(f"LPIPS v{VERSION} on {self._net.title}: {files}", self._net.smallest_side, self._features,
-                     _read_linear(linear, self._net))
+    super().__init__(
+      f"LPIPS v{VERSION} on {self._net.title}: {files}",
+      self._net.smallest_side,
+      self._features,
+      _read_linear(linear, self._net),
+    )
 
   def _features(self, images) -> list[tf.Tensor]:
     images, features = (images - _SHIFT) / _SCALE, []

@@ -29,6 +29,7 @@ _BLUR_PADDING = 2
 
 class _Conv(NamedTuple):
   """A convolution with bias and ReLU; zeros around the image."""
+
   name: str  # Of its arrays in the file.
   channels: int
   side_px: int = 3
@@ -44,19 +45,36 @@ class Net(NamedTuple):
     blocks: convolutions; the features behind each block are compared.
     smallest_side: of an image, pixels; smaller ones are not enough to reflect.
   """
+
   pool_side_px: int
   blocks: tuple[tuple[_Conv, ...], ...]
   smallest_side: int
 
 
 NETS: dict[str, Net] = {
-    "alex": Net(3, ((_Conv("net.slice1.0", 64, 11, 2, True),), (_Conv("net.slice2.5", 192, 5, 2),),
-                    (_Conv("net.slice3.9", 384),), (_Conv("net.slice4.11", 256),), (_Conv("net.slice5.13", 256),)), 21),
-    "vgg": Net(2, ((_Conv("net.slice1.0", 64), _Conv("net.slice1.2", 64)),
-                   (_Conv("net.slice2.6", 128), _Conv("net.slice2.8", 128)),
-                   (_Conv("net.slice3.12", 256), _Conv("net.slice3.14", 256), _Conv("net.slice3.16", 256)),
-                   (_Conv("net.slice4.20", 512), _Conv("net.slice4.22", 512), _Conv("net.slice4.24", 512)),
-                   (_Conv("net.slice5.28", 512), _Conv("net.slice5.30", 512), _Conv("net.slice5.32", 512))), 18)}
+  "alex": Net(
+    3,
+    (
+      (_Conv("net.slice1.0", 64, 11, 2, True),),
+      (_Conv("net.slice2.5", 192, 5, 2),),
+      (_Conv("net.slice3.9", 384),),
+      (_Conv("net.slice4.11", 256),),
+      (_Conv("net.slice5.13", 256),),
+    ),
+    21,
+  ),
+  "vgg": Net(
+    2,
+    (
+      (_Conv("net.slice1.0", 64), _Conv("net.slice1.2", 64)),
+      (_Conv("net.slice2.6", 128), _Conv("net.slice2.8", 128)),
+      (_Conv("net.slice3.12", 256), _Conv("net.slice3.14", 256), _Conv("net.slice3.16", 256)),
+      (_Conv("net.slice4.20", 512), _Conv("net.slice4.22", 512), _Conv("net.slice4.24", 512)),
+      (_Conv("net.slice5.28", 512), _Conv("net.slice5.30", 512), _Conv("net.slice5.32", 512)),
+    ),
+    18,
+  ),
+}
 # AlexNet has no pooling before its last two blocks.
 _POOLED = {"alex": (1, 2), "vgg": (1, 2, 3, 4)}
 
@@ -72,8 +90,10 @@ def local_path(given: str | None, net: str, flag: str) -> str:
     return given
   spec = importlib.util.find_spec(_MODULE)  # Which is not imported: that needs PyTorch.
   if spec is None or not spec.submodule_search_locations:
-    raise InputError(f"{flag}: the weights are those of a package that is not installed: pip install --no-deps "
-                     f"{_PACKAGE}=={_VERSION}; or give what it holds with this flag")
+    raise InputError(
+      f"{flag}: the weights are those of a package that is not installed: pip install --no-deps "
+      f"{_PACKAGE}=={_VERSION}; or give what it holds with this flag"
+    )
   path = os.path.join(list(spec.submodule_search_locations)[0], "weights", "vST0.0", file_name(net) + ".pth")
   if not os.path.isfile(path):
     raise InputError(f"{flag}: {path} is missing; install {_PACKAGE}=={_VERSION}")
@@ -120,8 +140,12 @@ def feature_network(net: str, arrays: dict[str, np.ndarray], convolutions: Seque
     for conv in block:
       if conv.side_px != 2 * conv.padding + 1:
         x = layers.ZeroPadding2D(conv.padding)(x)
-      layer = layers.Conv2D(conv.channels, conv.side_px, name=conv.name.replace(".", "_"),
-                            padding="same" if conv.side_px == 2 * conv.padding + 1 else "valid")
+      layer = layers.Conv2D(
+        conv.channels,
+        conv.side_px,
+        name=conv.name.replace(".", "_"),
+        padding="same" if conv.side_px == 2 * conv.padding + 1 else "valid",
+      )
       x = layer(x)
       kernels.append((layer, arrays[f"{conv.name}.weight"].transpose(2, 3, 1, 0), arrays[f"{conv.name}.bias"]))
       x = layers.ReLU()(_halve(x) if conv.is_halved else x)

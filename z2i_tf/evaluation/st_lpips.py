@@ -27,11 +27,13 @@ class StLpips(FeatureDistance):
     """
     path = None if folder is None else os.path.join(folder, shift_tolerant.file_name(net) + ".pth")
     if path is not None and not os.path.isfile(path):
-      path = path[:-len(".pth")] + ".npz"
+      path = path[: -len(".pth")] + ".npz"
     path = shift_tolerant.local_path(path, net, WEIGHTS_FLAG)
     arrays = shift_tolerant.read_weights(path, net, WEIGHTS_FLAG)
     network = shift_tolerant.NETS[net]
-    super().__init__(f"ST-LPIPS on the shift-tolerant {_TITLES[net]}: {weight_files.describe(path)}",
-                     network.smallest_side, shift_tolerant.feature_network(net, arrays), [
-                         tf.constant(arrays[f"lin{number}.model.1.weight"].reshape(-1))
-                         for number in range(len(network.blocks))])
+    super().__init__(
+      f"ST-LPIPS on the shift-tolerant {_TITLES[net]}: {weight_files.describe(path)}",
+      network.smallest_side,
+      shift_tolerant.feature_network(net, arrays),
+      [tf.constant(arrays[f"lin{number}.model.1.weight"].reshape(-1)) for number in range(len(network.blocks))],
+    )

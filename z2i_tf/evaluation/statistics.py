@@ -19,6 +19,7 @@ class Mean(NamedTuple):
     infinite: values left out because they are infinite: the PSNR of identical images.
     undefined: values left out because they are not a number: images too small for the metric.
   """
+
   value: float
   count: int
   infinite: int
@@ -29,8 +30,12 @@ def mean(values: np.ndarray) -> Mean:
   """Averages (N,) values as `Mean` says."""
   finite = np.isfinite(values)
   undefined = int(np.isnan(values).sum())
-  return Mean(float(np.mean(values[finite])) if finite.any() else float("nan"), int(finite.sum()),
-              int((~finite).sum()) - undefined, undefined)
+  return Mean(
+    float(np.mean(values[finite])) if finite.any() else float("nan"),
+    int(finite.sum()),
+    int((~finite).sum()) - undefined,
+    undefined,
+  )
 
 
 def buckets(hole_ratios: np.ndarray) -> dict[str, np.ndarray]:
@@ -42,13 +47,15 @@ def buckets(hole_ratios: np.ndarray) -> dict[str, np.ndarray]:
   """
   number = np.searchsorted(BUCKET_EDGES, hole_ratios, side="right") - 1
   ends = (*BUCKET_EDGES[1:], 1.0)
-  members = {f"{100 * start:.0f}-{100 * end:.0f}%": number == index
-             for index, (start, end) in enumerate(zip(BUCKET_EDGES, ends))}
+  members = {
+    f"{100 * start:.0f}-{100 * end:.0f}%": number == index for index, (start, end) in enumerate(zip(BUCKET_EDGES, ends))
+  }
   return {name: chosen for name, chosen in members.items() if chosen.any()}
 
 
-def bootstrap_interval(differences: np.ndarray, rng: np.random.Generator, resamples: int = 10_000,
-                       confidence: float = 0.95) -> tuple[float, float]:
+def bootstrap_interval(
+  differences: np.ndarray, rng: np.random.Generator, resamples: int = 10_000, confidence: float = 0.95
+) -> tuple[float, float]:
   """Percentile bootstrap interval of a mean (Efron and Tibshirani 1993, chapter 13).
 
   Args:
@@ -60,7 +67,9 @@ def bootstrap_interval(differences: np.ndarray, rng: np.random.Generator, resamp
   """
   count = len(differences)
   at_once = max(1, _DRAWS_AT_ONCE // count)
-  means = [differences[rng.integers(count, size=(min(at_once, resamples - done), count))].mean(axis=1)
-           for done in range(0, resamples, at_once)]
+  means = [
+    differences[rng.integers(count, size=(min(at_once, resamples - done), count))].mean(axis=1)
+    for done in range(0, resamples, at_once)
+  ]
   lower, upper = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
   return float(lower), float(upper)

@@ -15,14 +15,23 @@ import zipfile
 
 import numpy as np
 
-_LEGACY_MAGIC, _LEGACY_VERSION = 0x1950a86a20f9469cfc6c, 1001
+_LEGACY_MAGIC, _LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 _ZIP_MAGIC = b"PK\x03\x04"
-_STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8",
-             "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1"}
+_STORAGES = {
+  "DoubleStorage": "<f8",
+  "FloatStorage": "<f4",
+  "HalfStorage": "<f2",
+  "LongStorage": "<i8",
+  "IntStorage": "<i4",
+  "ShortStorage": "<i2",
+  "CharStorage": "<i1",
+  "ByteStorage": "<u1",
+}
 
 
 class _Storage(NamedTuple):
   """A stretch of numbers: its name in the file, what they are, how many."""
+
   key: str
   dtype: np.dtype
   count: int
@@ -30,6 +39,7 @@ class _Storage(NamedTuple):
 
 class _Tensor(NamedTuple):
   """An array that is still to be cut out of its stretch."""
+
   storage: _Storage
   offset: int
   shape: tuple[int, ...]
@@ -73,7 +83,7 @@ def _read_legacy(file: BinaryIO):
   stretches = {}
   for key in _Unpickler(file).load():
     storage = unpickler.storages[key]
-    count, = struct.unpack("<q", file.read(8))
+    (count,) = struct.unpack("<q", file.read(8))
     stretches[key] = file.read(count * storage.dtype.itemsize) if count == storage.count else b""
   return _arrays(content, lambda storage: stretches[storage.key])
 
@@ -89,11 +99,15 @@ def _arrays(content: Any, raw: Callable[[_Storage], bytes]) -> dict[str, np.ndar
 
 def _cut_out(numbers, tensor):
   last = tensor.offset + sum((side - 1) * stride for side, stride in zip(tensor.shape, tensor.strides))
-  if min((tensor.offset, *tensor.shape, *tensor.strides)) < 0 or len(tensor.shape) != len(tensor.strides) or (
-      np.prod(tensor.shape, dtype=object) > len(numbers) or last >= len(numbers)):
+  if (
+    min((tensor.offset, *tensor.shape, *tensor.strides)) < 0
+    or len(tensor.shape) != len(tensor.strides)
+    or (np.prod(tensor.shape, dtype=object) > len(numbers) or last >= len(numbers))
+  ):
     raise ValueError("an array reaches beyond its numbers")
   return np.lib.stride_tricks.as_strided(
-      numbers[tensor.offset:], tensor.shape, [stride * numbers.itemsize for stride in tensor.strides]).copy()
+    numbers[tensor.offset :], tensor.shape, [stride * numbers.itemsize for stride in tensor.strides]
+  ).copy()
 
 
 class _Unpickler(pickle._Unpickler):  # pylint: disable=protected-access
@@ -107,10 +121,13 @@ class _Unpickler(pickle._Unpickler):  # pylint: disable=protected-access
     """Returns what an allowed name stands for; raises UnpicklingError for all others."""
     if module == "torch" and name in _STORAGES:
       return np.dtype(_STORAGES[name])
-    allowed = {("collections", "OrderedDict"): collections.OrderedDict,
-               ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, shape, strides, *_: _Tensor(
-                   storage, offset, tuple(shape), tuple(strides)),
-               ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor}
+    allowed = {
+      ("collections", "OrderedDict"): collections.OrderedDict,
+      ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, shape, strides, *_: _Tensor(
+        storage, offset, tuple(shape), tuple(strides)
+      ),
+      ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+    }
     if (module, name) not in allowed:
       raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
     return allowed[module, name]

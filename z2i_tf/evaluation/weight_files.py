@@ -29,6 +29,7 @@ class PublishedFile:
     url: where it is downloaded.
     sha256_start: first digits of its SHA-256; empty where none are published.
   """
+
   name: str
   url: str
   sha256_start: str
@@ -48,11 +49,15 @@ def local_path(given: str, published: PublishedFile, flag: str) -> str:
   try:
     path = get_file(published.name, published.url, cache_subdir="models")
   except Exception as error:  # Keras turns every network failure into a bare Exception.
-    raise InputError(f"{flag}={DEFAULT}: the download of {published.url} failed; get the file where there is a "
-                     f"network and give it with {flag}=FILE") from error
+    raise InputError(
+      f"{flag}={DEFAULT}: the download of {published.url} failed; get the file where there is a "
+      f"network and give it with {flag}=FILE"
+    ) from error
   if not file_hash.sha256(path).startswith(published.sha256_start):
-    raise InputError(f"{flag}={DEFAULT}: {path} is not the published file, whose SHA-256 begins with "
-                     f"{published.sha256_start}; delete it to have it downloaded again, or give one with {flag}=FILE")
+    raise InputError(
+      f"{flag}={DEFAULT}: {path} is not the published file, whose SHA-256 begins with "
+      f"{published.sha256_start}; delete it to have it downloaded again, or give one with {flag}=FILE"
+    )
   return path
 
 
@@ -61,8 +66,9 @@ def describe(path: str) -> str:
   return f"{os.path.basename(path)} (sha256 {file_hash.sha256(path)[:_PRINTED_DIGITS]})"
 
 
-def read_arrays(path: str, shapes: Mapping[str, tuple[int, ...]], prefix: str | tuple[str, ...],
-                flag: str) -> dict[str, np.ndarray]:
+def read_arrays(
+  path: str, shapes: Mapping[str, tuple[int, ...]], prefix: str | tuple[str, ...], flag: str
+) -> dict[str, np.ndarray]:
   """Reads the arrays whose names begin with `prefix`, which must be those of `shapes` and no others.
 
   A name that ends in ".npz" is NumPy's format, everything else PyTorch's, which is read without PyTorch. One becomes
@@ -83,8 +89,9 @@ def read_arrays(path: str, shapes: Mapping[str, tuple[int, ...]], prefix: str | 
     if name not in arrays:
       raise InputError(f"{where} has no array {name}: it is not the file of this network")
     if arrays[name].shape != shape:
-      raise InputError(f"{where}: {name} has the shape {arrays[name].shape} instead of {shape}: it is not the file of "
-                       "this network")
+      raise InputError(
+        f"{where}: {name} has the shape {arrays[name].shape} instead of {shape}: it is not the file of this network"
+      )
     if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
       raise InputError(f"{where}: {name} has values that are not finite numbers")
   unknown = sorted(set(arrays) - set(shapes))

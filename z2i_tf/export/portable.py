@@ -23,8 +23,9 @@ RESULT = "result"
 _ONNX_OPSET = 15  # What tf2onnx writes unless asked otherwise; in runtimes since 2021.
 
 
-def export_tflite(model: ZoomInpainter, path: str, height: int | None, width: int | None,
-                  batch: int | None = 1) -> None:
+def export_tflite(
+  model: ZoomInpainter, path: str, height: int | None, width: int | None, batch: int | None = 1
+) -> None:
   """Writes a TFLite file with one signature: image, mask -> image, as `pixel_graph.fill_pixels`.
 
   TFLite's own operations are enough: the file needs no TensorFlow where it runs.
@@ -46,8 +47,7 @@ def export_tflite(model: ZoomInpainter, path: str, height: int | None, width: in
   _write(path, content)
 
 
-def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int | None,
-                batch: int | None = 1) -> None:
+def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int | None, batch: int | None = 1) -> None:
   """Writes an ONNX file: image, mask -> result, as `pixel_graph.fill_pixels`.
 
   The output has another name than in TFLite because names in an ONNX graph are unique.
@@ -58,6 +58,7 @@ def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int 
   check_onnx_is_installed()
   import onnx  # pylint: disable=import-outside-toplevel
   import tf2onnx  # pylint: disable=import-outside-toplevel
+
   function = _frozen(model, batch, height, width, RESULT)
   proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_ONNX_OPSET)
   onnx.checker.check_model(proto)  # tf2onnx leaves in operations that ONNX does not have.
@@ -70,8 +71,9 @@ def check_onnx_is_installed() -> None:
     import onnx  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
     import tf2onnx  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
   except ImportError as error:
-    raise InputError(f"an ONNX file needs a package that is not installed ({error.name}): "
-                     "pip install 'z2i_tf[onnx]'") from error
+    raise InputError(
+      f"an ONNX file needs a package that is not installed ({error.name}): pip install 'z2i_tf[onnx]'"
+    ) from error
 
 
 def _frozen(model, batch, height, width, output):
@@ -79,20 +81,24 @@ def _frozen(model, batch, height, width, output):
   for name, size in (("height", height), ("width", width), ("batch", batch)):
     if size is not None and size < 1:
       raise InputError(f"{name} must be at least 1, not {size}")
-  signature = [tf.TensorSpec([batch, height, width, 3], tf.uint8, IMAGE),
-               tf.TensorSpec([batch, height, width, 1], tf.uint8, MASK)]
-  traced = tf.function(lambda image, mask: fill_pixels(lambda *inputs: keras_result(model, *inputs), image, mask),
-                       input_signature=signature)
+  signature = [
+    tf.TensorSpec([batch, height, width, 3], tf.uint8, IMAGE),
+    tf.TensorSpec([batch, height, width, 1], tf.uint8, MASK),
+  ]
+  traced = tf.function(
+    lambda image, mask: fill_pixels(lambda *inputs: keras_result(model, *inputs), image, mask),
+    input_signature=signature,
+  )
   constant = convert_to_constants.convert_variables_to_constants_v2(traced.get_concrete_function())
   graph = constant.graph.as_graph_def()
   # What is left of custom gradients makes TensorFlow warn that no gradient can be had of what is saved.
   del graph.library.function[:]
   for node in graph.node:
     node.attr.pop("_gradient_op_type", None)
-  result, = constant.outputs
+  (result,) = constant.outputs
 
   def fill(image, mask):
-    filled, = tf.graph_util.import_graph_def(graph, {IMAGE: image, MASK: mask}, [result.name])
+    (filled,) = tf.graph_util.import_graph_def(graph, {IMAGE: image, MASK: mask}, [result.name])
     return {output: tf.ensure_shape(filled, [batch, height, width, 3])}
 
   return tf.function(fill, input_signature=signature)

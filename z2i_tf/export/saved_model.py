@@ -42,8 +42,10 @@ class _Exported(tf.Module):
     """Signature `serving_default`."""
     return {"image": pixel_graph.fill_pixels(self._result, *_checked(image, mask))}
 
-  @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image"), tf.TensorSpec([None], tf.string, "mask")],
-               autograph=False)
+  @tf.function(
+    input_signature=[tf.TensorSpec([None], tf.string, "image"), tf.TensorSpec([None], tf.string, "mask")],
+    autograph=False,
+  )
   def encoded(self, image, mask):
     """Signature `encoded`."""
     images = _decoded(image, lambda file: tf.io.decode_image(file, 3, expand_animations=False), 3, "image")
@@ -80,13 +82,19 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   Raises: OSError or tf.errors.OpError if it cannot be written.
   """
   exported = _Exported(generator)
-  tf.saved_model.save(exported, folder, signatures={
-      FILL: exported.fill, ENCODED: exported.encoded, STAGES: exported.stages})
+  tf.saved_model.save(
+    exported, folder, signatures={FILL: exported.fill, ENCODED: exported.encoded, STAGES: exported.stages}
+  )
   path = os.path.join(folder, DESCRIPTION_FILE)
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with open(path, "w", encoding="utf-8") as file:
-    description = {"name": name, "model": dataclasses.asdict(generator.model_config), "precision": generator.precision,
-                   "z2i_tf": __version__, "tensorflow": tf.__version__}
+    description = {
+      "name": name,
+      "model": dataclasses.asdict(generator.model_config),
+      "precision": generator.precision,
+      "z2i_tf": __version__,
+      "tensorflow": tf.__version__,
+    }
     json.dump(with_max_thickness(description, generator.max_thickness_px), file, indent=2, sort_keys=True)
 
 
@@ -104,14 +112,21 @@ def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict
 
 def _checked(image, mask):
   """Returns both, once it is clear that every image has a mask of its size, with a hole and a known pixel."""
-  with tf.control_dependencies([
+  with tf.control_dependencies(
+    [
       tf.debugging.assert_positive(tf.shape(image)[:3], "the batch has no image, or one without pixels"),
-      tf.debugging.assert_equal(tf.shape(image)[:3], tf.shape(mask)[:3],
-                                "image and mask must have the same number and size")]):
+      tf.debugging.assert_equal(
+        tf.shape(image)[:3], tf.shape(mask)[:3], "image and mask must have the same number and size"
+      ),
+    ]
+  ):
     share = tf.reduce_mean(pixel_graph.network_inputs(image, mask)[1], axis=[1, 2, 3])
-  with tf.control_dependencies([
+  with tf.control_dependencies(
+    [
       tf.debugging.assert_positive(share, "a mask is empty: there is nothing to fill; mark the hole in white"),
-      tf.debugging.assert_less(share, 1.0, "a mask covers everything: no known pixel to fill from")]):
+      tf.debugging.assert_less(share, 1.0, "a mask covers everything: no known pixel to fill from"),
+    ]
+  ):
     return tf.identity(image), tf.identity(mask)
 
 
@@ -129,9 +144,14 @@ def _decoded_mask(file):
   def hole(values):
     return pixel_graph.network_inputs(values[tf.newaxis], values[tf.newaxis])[1]
 
-  with tf.control_dependencies([tf.debugging.Assert(
-      ~varies(alpha) | ~varies(luma) | tf.reduce_all(tf.equal(hole(alpha), hole(luma))),
-      ["a mask's colours and its transparency say different things; give it without alpha"])]):
+  with tf.control_dependencies(
+    [
+      tf.debugging.Assert(
+        ~varies(alpha) | ~varies(luma) | tf.reduce_all(tf.equal(hole(alpha), hole(luma))),
+        ["a mask's colours and its transparency say different things; give it without alpha"],
+      )
+    ]
+  ):
     return tf.where(varies(alpha) & ~varies(luma), alpha, luma)
 
 
@@ -148,6 +168,11 @@ def _decoded(files, decode_file, channels, name):
 
   _, values, shapes = tf.while_loop(lambda number, *_: number < count, decode, [0, values, shapes])
   shapes = shapes.stack()
-  with tf.control_dependencies([tf.debugging.assert_equal(
-      shapes, tf.zeros_like(shapes) + shapes[:1], f"all {name}s of the batch must have one size")]):
+  with tf.control_dependencies(
+    [
+      tf.debugging.assert_equal(
+        shapes, tf.zeros_like(shapes) + shapes[:1], f"all {name}s of the batch must have one size"
+      )
+    ]
+  ):
     return tf.reshape(values.concat(), tf.concat([[count], shapes[0, :2], [channels]], axis=0))

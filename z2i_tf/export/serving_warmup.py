@@ -22,8 +22,9 @@ _FILE = "tf_serving_warmup_requests"
 _MAX_REQUESTS = 1000  # What the server takes.
 
 
-def write_warmup_requests(saved_model_dir: str, requests: Iterable[tuple[str, dict[str, Any]]],
-                          model_name: str = DEFAULT_MODEL_NAME) -> None:
+def write_warmup_requests(
+  saved_model_dir: str, requests: Iterable[tuple[str, dict[str, Any]]], model_name: str = DEFAULT_MODEL_NAME
+) -> None:
   """Writes the requests into the folder of a SavedModel; a former file gives way.
 
   Args:
@@ -74,8 +75,9 @@ def read_warmup_requests(saved_model_dir: str) -> list[tuple[str, dict[str, np.n
       if log.WhichOneof("log_type") != "predict_log":
         raise InputError(f"{path}: a request that is no prediction ({log.WhichOneof('log_type')})")
       request = log.predict_log.request
-      requests.append((request.model_spec.signature_name,
-                       {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}))
+      requests.append(
+        (request.model_spec.signature_name, {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()})
+      )
   except (tf.errors.DataLossError, DecodeError) as error:
     raise InputError(f"{path}: damaged; write it again") from error
   return requests
@@ -91,8 +93,9 @@ def _messages():
   try:
     from tensorflow_serving.apis import prediction_log_pb2  # pylint: disable=import-outside-toplevel
   except ImportError as error:
-    raise InputError(f"warm-up requests need a package that is not installed ({error.name}): "
-                     "pip install 'z2i_tf[serving]'") from error
+    raise InputError(
+      f"warm-up requests need a package that is not installed ({error.name}): pip install 'z2i_tf[serving]'"
+    ) from error
   return prediction_log_pb2
 
 
@@ -104,8 +107,9 @@ def _signatures(saved_model_dir):
       saved_model = saved_model_pb2.SavedModel.FromString(file.read())
   except OSError as error:
     raise InputError(f"{path}: no SavedModel here: {error.strerror}") from error
-  return {name: signature.inputs for graph in saved_model.meta_graphs
-          for name, signature in graph.signature_def.items()}
+  return {
+    name: signature.inputs for graph in saved_model.meta_graphs for name, signature in graph.signature_def.items()
+  }
 
 
 def _check_fits(request, signatures, saved_model_dir):
@@ -114,11 +118,15 @@ def _check_fits(request, signatures, saved_model_dir):
     raise InputError(f"{saved_model_dir}: no signature {signature!r} to warm up; it has {sorted(signatures)}")
   expected = signatures[signature]
   if set(request.inputs) != set(expected):
-    raise InputError(f"{saved_model_dir}: signature {signature!r} takes {sorted(expected)}, "
-                     f"a warm-up request has {sorted(request.inputs)}")
+    raise InputError(
+      f"{saved_model_dir}: signature {signature!r} takes {sorted(expected)}, "
+      f"a warm-up request has {sorted(request.inputs)}"
+    )
   for name, tensor in request.inputs.items():
     shape, wanted_shape = (tf.TensorShape(proto) for proto in (tensor.tensor_shape, expected[name].tensor_shape))
     if tensor.dtype != expected[name].dtype or not shape.is_compatible_with(wanted_shape):
-      raise InputError(f"{saved_model_dir}: {name!r} of signature {signature!r} is {wanted_shape} "
-                       f"{tf.as_dtype(expected[name].dtype).name}, a warm-up request has {shape} "
-                       f"{tf.as_dtype(tensor.dtype).name}")
+      raise InputError(
+        f"{saved_model_dir}: {name!r} of signature {signature!r} is {wanted_shape} "
+        f"{tf.as_dtype(expected[name].dtype).name}, a warm-up request has {shape} "
+        f"{tf.as_dtype(tensor.dtype).name}"
+      )

@@ -72,13 +72,22 @@ def compare(fill: Fill, inpainter: PhotoInpainter, examples: Iterable[tuple[np.n
   for image, mask in examples:
     filled = fill(image[np.newaxis], mask[np.newaxis, ..., np.newaxis].astype(np.uint8) * np.uint8(255))[0]
     difference = np.abs(filled.astype(int) - inpainter(image, mask, native=True))[mask != 0]
-    entries.append({
-        "height": image.shape[0], "width": image.shape[1], "hole_share": round(float(mask.mean()), 4),
-        "largest_difference": int(difference.max()), "share_that_differs": float((difference > 0).mean()),
-        "known_pixels_are_equal": bool((filled == image)[mask == 0].all())})
+    entries.append(
+      {
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "hole_share": round(float(mask.mean()), 4),
+        "largest_difference": int(difference.max()),
+        "share_that_differs": float((difference > 0).mean()),
+        "known_pixels_are_equal": bool((filled == image)[mask == 0].all()),
+      }
+    )
   largest = max(entry["largest_difference"] for entry in entries)
-  return {"examples": entries, "largest_difference": largest, "is_equal": largest <= MAX_DIFFERENCE and all(
-      entry["known_pixels_are_equal"] for entry in entries)}
+  return {
+    "examples": entries,
+    "largest_difference": largest,
+    "is_equal": largest <= MAX_DIFFERENCE and all(entry["known_pixels_are_equal"] for entry in entries),
+  }
 
 
 def write_report(path: str, report: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ uint16, or floats in [0, 1].
 from collections.abc import Callable
 import dataclasses
 import os
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,7 @@ from z2i_tf.images import photo_files
 from z2i_tf.images.formats import opening
 from z2i_tf.images.formats import pixels
 
-AnyImage = Union[str, os.PathLike, Image.Image, np.ndarray]
+AnyImage = str | os.PathLike | Image.Image | np.ndarray
 
 _DEEP_LEVELS = 65535
 # Floats may be beyond [0, 1] by this much: resizing and colour conversion round.
@@ -36,6 +36,7 @@ class GivenImage:
     given_back: (filled (H, W, 3) of `photo.rgb`'s type, hole (H, W) bool, is_own_mask) -> the result as the kind that
       was given; `is_own_mask` as of `mask_files.was_erased`.
   """
+
   photo: photo_files.Photo
   given_back: Callable[[np.ndarray, np.ndarray, bool], Image.Image | np.ndarray]
 
@@ -49,6 +50,7 @@ class MaskReading:
     mask_from: "auto", "luma" or "alpha".
     threshold: level of 255 from which on a pixel is hole; None: soft strokes are taken in whole.
   """
+
   invert: bool = False
   mask_from: str = "auto"
   threshold: int | None = None
@@ -73,8 +75,9 @@ def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> Giv
   return GivenImage(photo, lambda filled, hole, is_own_mask: _as_given(array, photo, filled, hole, is_own_mask))
 
 
-def read_hole(mask: AnyImage, image: GivenImage, reading: MaskReading, name: str,
-              max_pixels: int | None = None) -> np.ndarray:
+def read_hole(
+  mask: AnyImage, image: GivenImage, reading: MaskReading, name: str, max_pixels: int | None = None
+) -> np.ndarray:
   """Returns the hole of a mask of any kind.
 
   Args:
@@ -122,8 +125,9 @@ def _check_floats(values, name):
     return
   least, greatest = values.min(), values.max()  # Both are NaN if any value is.
   if not (least >= -_FLOAT_TOLERANCE and greatest <= 1.0 + _FLOAT_TOLERANCE):
-    raise InputError(f"{name}: floats must be in [0, 1], and are from {least:g} to {greatest:g}; scale them, or give "
-                     "uint8 or uint16")
+    raise InputError(
+      f"{name}: floats must be in [0, 1], and are from {least:g} to {greatest:g}; scale them, or give uint8 or uint16"
+    )
 
 
 def _as_array(values: Any, name) -> np.ndarray:
@@ -140,10 +144,15 @@ def _photo(array, name) -> photo_files.Photo:
     levels = np.rint(levels.astype(np.float64) * _DEEP_LEVELS).astype(np.uint16)
   else:
     levels = array
-  if levels.dtype not in (np.uint8, np.uint16) or not levels.size or not (
-      levels.ndim == 2 or levels.ndim == 3 and levels.shape[2] in (1, 2, 3, 4)):
-    raise InputError(f"{name}: must be a path, a PIL image, or an array (H, W), or (H, W, C) with 1 to 4 channels, of "
-                     f"uint8, uint16, or floats in [0, 1], not {array.shape} {array.dtype}")
+  if (
+    levels.dtype not in (np.uint8, np.uint16)
+    or not levels.size
+    or not (levels.ndim == 2 or levels.ndim == 3 and levels.shape[2] in (1, 2, 3, 4))
+  ):
+    raise InputError(
+      f"{name}: must be a path, a PIL image, or an array (H, W), or (H, W, C) with 1 to 4 channels, of "
+      f"uint8, uint16, or floats in [0, 1], not {array.shape} {array.dtype}"
+    )
   if levels.ndim == 2:
     levels = levels[..., np.newaxis]
   is_gray, has_alpha = levels.shape[2] < 3, levels.shape[2] in (2, 4)

@@ -18,21 +18,26 @@ from z2i_tf.system.atomic_files import atomic_write
 IMAGE_EXTENSIONS = opening.extensions()
 
 _SAVE_OPTIONS = {
-    ".png": {},
-    ".bmp": {},
-    ".tif": {"compression": "tiff_lzw"},
-    ".tiff": {"compression": "tiff_lzw"},
-    ".webp": {"lossless": True, "exact": True},  # Exact: colours under alpha 0 too.
-    ".jpg": {"quality": 95, "subsampling": 0},
-    ".jpeg": {"quality": 95, "subsampling": 0},
-    ".jpe": {"quality": 95, "subsampling": 0},
-    ".jfif": {"quality": 95, "subsampling": 0},
+  ".png": {},
+  ".bmp": {},
+  ".tif": {"compression": "tiff_lzw"},
+  ".tiff": {"compression": "tiff_lzw"},
+  ".webp": {"lossless": True, "exact": True},  # Exact: colours under alpha 0 too.
+  ".jpg": {"quality": 95, "subsampling": 0},
+  ".jpeg": {"quality": 95, "subsampling": 0},
+  ".jpe": {"quality": 95, "subsampling": 0},
+  ".jfif": {"quality": 95, "subsampling": 0},
 }
 # EXIF orientation -> what makes the image upright.
 _TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90}
+  2: Image.Transpose.FLIP_LEFT_RIGHT,
+  3: Image.Transpose.ROTATE_180,
+  4: Image.Transpose.FLIP_TOP_BOTTOM,
+  5: Image.Transpose.TRANSPOSE,
+  6: Image.Transpose.ROTATE_270,
+  7: Image.Transpose.TRANSVERSE,
+  8: Image.Transpose.ROTATE_90,
+}
 # How many files are named that are left out of a folder.
 _MAX_NAMED = 5
 
@@ -53,8 +58,10 @@ def left_out(folder: str, recursive: bool = False) -> str:
   named = ", ".join(os.path.relpath(path, folder) for path in names[:_MAX_NAMED])
   more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
   needs_heif = any(opening.with_extension_of(path, heif.EXTENSIONS) for path in names)
-  return (f"{folder}: left out {len(names)} file{'s' * (len(names) > 1)} that {'are' if len(names) > 1 else 'is'} not "
-          f"read as images: {named}{more}" + (f"; {heif.REMEDY}" if needs_heif else ""))
+  return (
+    f"{folder}: left out {len(names)} file{'s' * (len(names) > 1)} that {'are' if len(names) > 1 else 'is'} not "
+    f"read as images: {named}{more}" + (f"; {heif.REMEDY}" if needs_heif else "")
+  )
 
 
 def list_images(folder: str, recursive: bool = False) -> list[str]:
@@ -103,6 +110,7 @@ class Header:
       channel has so many bits.
     is_turned: whether the EXIF orientation is another than upright.
   """
+
   height: int
   width: int
   mode: str

@@ -29,8 +29,9 @@ _ROUNDING = 1e-3  # Of distances in single precision.
 # Share of a hole's pixels without any opacity from which on it was erased (its edge may be soft).
 _MOSTLY = 0.5
 NOW_OPAQUE = "what was transparent in the hole is opaque now"
-_WHAT_IS_NEEDED = ("make the hole white and all else black, or say with --mask_threshold from which level of 255 on a "
-                   "pixel is hole")
+_WHAT_IS_NEEDED = (
+  "make the hole white and all else black, or say with --mask_threshold from which level of 255 on a pixel is hole"
+)
 
 
 class Mask(NamedTuple):
@@ -40,12 +41,14 @@ class Mask(NamedTuple):
     hole: (H, W) uint8, 1 = hole.
     is_from_alpha: whether alpha was read.
   """
+
   hole: np.ndarray
   is_from_alpha: bool
 
 
-def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixels: int | None = None,
-              threshold: int | None = None) -> tuple[np.ndarray, str]:
+def read_mask(
+  path: str, invert: bool = False, mask_from: str = "auto", max_pixels: int | None = None, threshold: int | None = None
+) -> tuple[np.ndarray, str]:
   """Reads a mask file of any kind: 1-bit, gray, colour, palette, with alpha, 8 or 16 bits, 0/1 or full range, JPEG.
 
   A pixel is hole from half of full brightness on; so is the rest of a soft or JPEG-compressed stroke. Of "auto", alpha
@@ -68,11 +71,13 @@ def read_mask(path: str, invert: bool = False, mask_from: str = "auto", max_pixe
   return mask.hole, describe(mask.hole) + ", from alpha" * is_from_alpha + ", inverted" * invert
 
 
-def mask_of(photo: photo_files.Photo, name: str, invert: bool = False, mask_from: str = "auto",
-            threshold: int | None = None) -> Mask:
+def mask_of(
+  photo: photo_files.Photo, name: str, invert: bool = False, mask_from: str = "auto", threshold: int | None = None
+) -> Mask:
   """Returns the mask that an image shows; arguments and errors as `read_mask`, `name` being what errors call it."""
-  luma, alpha = (None if levels is None else _brightness(levels)
-                 for levels in (photo_files.to_gray(photo.rgb), photo.alpha))
+  luma, alpha = (
+    None if levels is None else _brightness(levels) for levels in (photo_files.to_gray(photo.rgb), photo.alpha)
+  )
   if mask_from == "alpha" and alpha is None:
     raise InputError(f"{name}: --mask_from=alpha, but there is no alpha channel; leave it out")
   is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(name, alpha, luma)
@@ -113,8 +118,9 @@ def match_to_photo(mask: np.ndarray, photo: photo_files.Photo) -> np.ndarray:
 
 def different_sizes(image: tuple[int, int], mask: tuple[int, int]) -> str:
   """Returns what to say of an image and a mask whose sizes (height, width) differ."""
-  return (f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be "
-          "equal")
+  return (
+    f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be equal"
+  )
 
 
 def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:
@@ -200,9 +206,11 @@ def _strokes(path, levels):
   faint = cv2.morphologyEx(painted - mask, cv2.MORPH_OPEN, _EDGE)
   if faint.any():
     least = int(levels[faint != 0].min())
-    raise InputError(f"{path}: ambiguous as a mask: {100 * faint.mean():.2g}% of the image is painted below half of "
-                     f"white, at {least} to {int(levels[faint != 0].max())} of 255; --mask_threshold={least} fills it "
-                     f"too, --mask_threshold={_HOLE} leaves it")
+    raise InputError(
+      f"{path}: ambiguous as a mask: {100 * faint.mean():.2g}% of the image is painted below half of "
+      f"white, at {least} to {int(levels[faint != 0].max())} of 255; --mask_threshold={least} fills it "
+      f"too, --mask_threshold={_HOLE} leaves it"
+    )
   mask |= _around(mask, _TORN_PX) & painted
   return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, _HOLE)))
 
@@ -231,7 +239,9 @@ def _says_more(path, alpha, luma):
     return True
   differs = (alpha >= _HOLE) != (luma >= _HOLE)
   if _unclear(luma) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
-    raise InputError(f"{path}: ambiguous as a mask: its colours and its transparency say different things; choose with "
-                     "--mask_from=luma (white = hole) or --mask_from=alpha (opaque = hole; with --invert_mask, "
-                     "transparent = hole)")
+    raise InputError(
+      f"{path}: ambiguous as a mask: its colours and its transparency say different things; choose with "
+      "--mask_from=luma (white = hole) or --mask_from=alpha (opaque = hole; with --invert_mask, "
+      "transparent = hole)"
+    )
   return False

@@ -39,6 +39,7 @@ class Photo:
     remarks: what reading has changed, for the user.
     format: Pillow's name of the file's format; "" if there was no file.
   """
+
   rgb: np.ndarray
   alpha: np.ndarray | None = None
   is_gray: bool = False
@@ -59,6 +60,7 @@ class _Format:
     is_deep: whether pixels may be uint16.
     read_as: Pillow's names of the formats that are written in this one.
   """
+
   name: str
   encode: Callable[[np.ndarray, Metadata], tuple[bytes, list[str]]]
   channels: tuple[int, ...]
@@ -69,10 +71,17 @@ class _Format:
 _PNG = _Format("PNG", png.encode, (1, 2, 3, 4), is_deep=True, read_as=("PNG",))
 _TIFF = _Format("TIFF", tiff.encode, (1, 2, 3, 4), is_deep=True, read_as=("TIFF",))
 _JPEG = _Format("JPEG", jpeg.encode, (1, 3), read_as=("JPEG", "MPO"))
-_FORMATS = {".png": _PNG, ".tif": _TIFF, ".tiff": _TIFF, ".jpg": _JPEG, ".jpeg": _JPEG,
-            ".jpe": _JPEG, ".jfif": _JPEG,
-            ".webp": _Format("WebP", simple.encode_webp, (3, 4), read_as=("WEBP",)),
-            ".bmp": _Format("BMP", simple.encode_bmp, (1, 3), read_as=("BMP",))}
+_FORMATS = {
+  ".png": _PNG,
+  ".tif": _TIFF,
+  ".tiff": _TIFF,
+  ".jpg": _JPEG,
+  ".jpeg": _JPEG,
+  ".jpe": _JPEG,
+  ".jfif": _JPEG,
+  ".webp": _Format("WebP", simple.encode_webp, (3, 4), read_as=("WEBP",)),
+  ".bmp": _Format("BMP", simple.encode_bmp, (1, 3), read_as=("BMP",)),
+}
 # Of the files that are written.
 EXTENSIONS = tuple(_FORMATS)
 
@@ -167,11 +176,14 @@ def to_gray(rgb: np.ndarray) -> np.ndarray:
 @contextlib.contextmanager
 def _opened(path, encoded, max_pixels) -> Iterator[opening.Opened]:
   """As `opening.opened`; Pillow's own warning and error of too many pixels become one error that names the flag."""
+
   def check_size(image):
     most = limit if max_pixels is None else max_pixels
     if most is not None and image.width * image.height > most:
-      raise InputError(f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
-                       f"{most:,}; if the file is to be trusted, raise the limit with --max_pixels")
+      raise InputError(
+        f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
+        f"{most:,}; if the file is to be trusted, raise the limit with --max_pixels"
+      )
 
   with contextlib.ExitStack() as stack:
     with _PILLOW_LIMIT:
@@ -191,8 +203,12 @@ def _photo(path, source):
   with silence.without_lines_of_libraries() if prints else contextlib.nullcontext():
     pixels = pixels_lib.decode(path, encoded, image)
   metadata, remarks = reading.read_metadata(
-      image, encoded, *pixels.rgb.shape[:2], is_swapped=pixels.orientation in opening.TURNED_BY_90_DEGREES,
-      with_exif=not pixels.has_damaged_exif)
+    image,
+    encoded,
+    *pixels.rgb.shape[:2],
+    is_swapped=pixels.orientation in opening.TURNED_BY_90_DEGREES,
+    with_exif=not pixels.has_damaged_exif,
+  )
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
   bits = read_only.bits_per_sample(image, encoded)
@@ -200,8 +216,15 @@ def _photo(path, source):
     remarks.append(f"{bits} bits reduced to 8: {image.format}")
   if has_more:
     remarks.append("only the first of its pictures is kept")
-  return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata,
-               tuple(pixels.remarks + list(source.remarks) + remarks), image.format)
+  return Photo(
+    pixels.rgb,
+    pixels.alpha,
+    pixels.is_gray,
+    pixels.orientation,
+    metadata,
+    tuple(pixels.remarks + list(source.remarks) + remarks),
+    image.format,
+  )
 
 
 def _encode(file_format: _Format, photo: Photo) -> tuple[bytes, list[str]]:

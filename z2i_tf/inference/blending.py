@@ -53,8 +53,15 @@ def blend(image: np.ndarray, hole: np.ndarray, fill: np.ndarray, colours: np.nda
   preconditioner = sparse.diags(1.0 / diagonal)
 
   def solve(channel):
-    return linalg.cg(matrix, right_side[:, channel], start[:, channel], rtol=0.0, atol=_TOLERANCE * np.sqrt(count),
-                     maxiter=_MAX_ITERATIONS, M=preconditioner)[0]
+    return linalg.cg(
+      matrix,
+      right_side[:, channel],
+      start[:, channel],
+      rtol=0.0,
+      atol=_TOLERANCE * np.sqrt(count),
+      maxiter=_MAX_ITERATIONS,
+      M=preconditioner,
+    )[0]
 
   result = image.copy()
   with futures.ThreadPoolExecutor(_CHANNELS) as pool:

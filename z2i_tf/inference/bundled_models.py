@@ -28,6 +28,7 @@ class CheckedModel:
     found: that of the file as it is; None if it cannot be read.
     problem: what is wrong, in a few words; "" if nothing is.
   """
+
   name: str
   path: str
   expected: str

@@ -20,8 +20,10 @@ def check_pair(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   if mask.ndim == 3 and mask.shape[2] == 1:
     mask = mask[..., 0]
   if mask.shape != image.shape[:2]:
-    raise InputError(f"image ({image.shape[0]}x{image.shape[1]}) and mask "
-                     f"({'x'.join(map(str, mask.shape))}) differ in size (height x width); they must be equal")
+    raise InputError(
+      f"image ({image.shape[0]}x{image.shape[1]}) and mask "
+      f"({'x'.join(map(str, mask.shape))}) differ in size (height x width); they must be equal"
+    )
   if mask.dtype != bool and not np.isin(mask, (0, mask.max())).all():
     raise InputError("the mask must have two values, 0 (known) and one other (hole)")
   return check_hole(mask)

@@ -53,6 +53,7 @@ class _Sources(NamedTuple):
     place: (n,) int32 flat indices of the patches' centres in the level's padded image.
     distance: (n,) float32 sums of squared differences.
   """
+
   place: np.ndarray
   distance: np.ndarray
 
@@ -162,7 +163,7 @@ class _Level:
     """
     pixels = _pixels(cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image)
     keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(_RADIUS_PX)
-    keys = keys[::-(-len(keys) * len(self.queries) // _MAX_SEARCH_PAIRS)]  # A hole that vanishes cannot be halved.
+    keys = keys[:: -(-len(keys) * len(self.queries) // _MAX_SEARCH_PAIRS)]  # A hole that vanishes cannot be halved.
     patches = _patches(pixels, keys, window)
     basis = _principal(patches)
     patches = patches @ basis
@@ -171,8 +172,8 @@ class _Level:
     nearest, rows = [], max(1, _SCORES_AT_ONCE // len(keys))
     scores = np.empty((rows, len(keys)), np.float32)
     for start in range(0, len(self.queries), rows):
-      queries = _patches(pixels, self.queries[start:start + rows], window) @ basis
-      some = np.matmul(queries, patches, out=scores[:len(queries)])
+      queries = _patches(pixels, self.queries[start : start + rows], window) @ basis
+      some = np.matmul(queries, patches, out=scores[: len(queries)])
       some -= half_norms
       nearest.append(some.argmax(axis=1))
     place = self._coherent(keys[np.concatenate(nearest)], pixels)
@@ -184,8 +185,9 @@ class _Level:
     is_even = np.add(*np.divmod(self.queries, self._width)) % 2 == 0
     place = place.copy()
     for turn in range(2 * _COHERENCE_ROUNDS):
-      offered = np.stack([np.where(row >= 0, place[row] - step, -1)
-                          for row, step in zip(self._neighbours, self._steps)])
+      offered = np.stack(
+        [np.where(row >= 0, place[row] - step, -1) for row, step in zip(self._neighbours, self._steps)]
+      )
       agree = np.stack([(offered == each).sum(axis=0) for each in offered])
       agree[(offered < 0) | ~self.is_key[np.clip(offered, 0, len(self.is_key) - 1)]] = 0
       best = agree.argmax(axis=0)
@@ -199,13 +201,15 @@ class _Level:
     """Doubles the sources of the level below. Fills gaps with random known patches, by a fixed seed."""
     offsets = np.zeros((2, below._height * below._width), np.int32)
     is_known = np.zeros(below._height * below._width, bool)
-    offsets[:, below.queries] = np.subtract(np.divmod(sources.place, below._width),
-                                            np.divmod(below.queries, below._width))
+    offsets[:, below.queries] = np.subtract(
+      np.divmod(sources.place, below._width), np.divmod(below.queries, below._width)
+    )
     is_known[below.queries] = True
     rows, columns = np.divmod(self.queries, self._width)
     border = _RADIUS_PX
     beneath = (np.minimum((rows - border) // 2, below._height - 2 * border - 1) + border) * below._width + (
-        np.minimum((columns - border) // 2, below._width - 2 * border - 1) + border)
+      np.minimum((columns - border) // 2, below._width - 2 * border - 1) + border
+    )
     rows = np.clip(rows + 2 * offsets[0, beneath], border, self._height - border - 1)
     columns = np.clip(columns + 2 * offsets[1, beneath], border, self._width - border - 1)
     place = rows * self._width + columns
@@ -241,14 +245,14 @@ class _Level:
     voted = np.empty((len(self._hole), 4), np.float32)
 
     def run(start):
-      hole = self._hole[start:start + _CHUNK]
+      hole = self._hole[start : start + _CHUNK]
       buffer, sums, weights = np.empty(len(hole), _PIXEL), 0.0, 0.0
       for offset in window:
         centres = hole - offset
         part = weight[centres][:, np.newaxis]
         sums = sums + part * _take(pixels, place[centres] + offset, buffer)
         weights = weights + part
-      voted[start:start + _CHUNK] = sums / weights
+      voted[start : start + _CHUNK] = sums / weights
 
     self._for_chunks(run, len(self._hole))
     self._image.reshape(-1, 4)[self._hole] = voted
@@ -260,7 +264,7 @@ class _Level:
     totals = np.zeros(len(queries), np.float32)
 
     def run(start):
-      query, place, total = (array[start:start + _CHUNK] for array in (queries, places, totals))
+      query, place, total = (array[start : start + _CHUNK] for array in (queries, places, totals))
       first, second = np.empty(len(query), _PIXEL), np.empty(len(query), _PIXEL)
       for offset in window:
         difference = _take(pixels, query + offset, first)
@@ -268,7 +272,7 @@ class _Level:
         total += np.einsum("ij,ij->i", difference, difference)
 
     self._for_chunks(run, len(queries))
-    return totals * np.float32((2 * _RADIUS_PX + 1)**2 / len(window))
+    return totals * np.float32((2 * _RADIUS_PX + 1) ** 2 / len(window))
 
   def _for_chunks(self, run, count):
     starts = range(0, count, _CHUNK)
@@ -290,7 +294,7 @@ def _principal(patches):
   Computes in float64: eigenvalues of blurred patches spread over nine decades. In float32 the last directions are
   rounding, and differ between versions of NumPy.
   """
-  patches = patches[::-(-len(patches) // _MAX_PRINCIPAL_PATCHES)].astype(np.float64)
+  patches = patches[:: -(-len(patches) // _MAX_PRINCIPAL_PATCHES)].astype(np.float64)
   _, directions = np.linalg.eigh(patches.T @ patches)
   return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:], np.float32)
 

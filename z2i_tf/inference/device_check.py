@@ -21,6 +21,7 @@ class Device:
     model: what it calls itself; "" if it does not.
     memory: what TensorFlow can take of a GPU's memory, bytes; None for a CPU, and if TensorFlow does not tell it.
   """
+
   name: str
   model: str
   memory: int | None
@@ -39,8 +40,9 @@ def list_devices() -> list[Device]:
   devices = [Device("CPU:0", "", None)]
   for number, gpu in enumerate(gpus):
     name = f"GPU:{number}"
-    devices.append(Device(name, tf.config.experimental.get_device_details(gpu).get("device_name", ""),
-                          limits.get(name)))
+    devices.append(
+      Device(name, tf.config.experimental.get_device_details(gpu).get("device_name", ""), limits.get(name))
+    )
   return devices
 
 
@@ -65,13 +67,14 @@ def convolution_rate(device: str) -> float:
 
     seconds()
     median = statistics.median(seconds() for _ in range(_RUNS))
-  return 2 * (SIDE * CHANNELS * _KERNEL_SIDE)**2 / median
+  return 2 * (SIDE * CHANNELS * _KERNEL_SIDE) ** 2 / median
 
 
 def _memory_limits():
   """Returns "GPU:0" -> bytes; empty where TensorFlow does not tell them."""
   try:
     from tensorflow.python.client import device_lib  # Not public, but nothing public has it.
+
     return {device.name.split("device:")[-1]: device.memory_limit for device in device_lib.list_local_devices()}
   except (ImportError, AttributeError, RuntimeError, tf.errors.OpError):
     return {}

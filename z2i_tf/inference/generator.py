@@ -46,8 +46,14 @@ class Generator(tf.Module):
   a network are float32 always.
   """
 
-  def __init__(self, config: ModelConfig, arrays: Mapping[str, np.ndarray], precision: str = "float32",
-               source: str = "the model", max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX):
+  def __init__(
+    self,
+    config: ModelConfig,
+    arrays: Mapping[str, np.ndarray],
+    precision: str = "float32",
+    source: str = "the model",
+    max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX,
+  ):
     """Wraps weights.
 
     Args:
@@ -94,7 +100,7 @@ class Generator(tf.Module):
     for name, stage in stages.items():
       if name != ATTENTION_SOURCES:
         zoom = self.model_config.scale if name in (conventions.ZOOMED, conventions.REFINED) else 1
-        stages[name] = stage[:, :height * zoom, :width * zoom]
+        stages[name] = stage[:, : height * zoom, : width * zoom]
     return stages
 
   def _padded_stages(self, image, mask, limits, whole):
@@ -109,12 +115,12 @@ class Generator(tf.Module):
     refined = zoomed + residual
     zoomed_out = image_ops.downscale_bicubic(refined, scale)
     return {
-        conventions.COARSE: coarse,
-        conventions.ZOOMED: zoomed,
-        conventions.REFINED: refined,
-        conventions.ZOOMED_OUT: zoomed_out,
-        conventions.RESULT: tf.clip_by_value(image_ops.compose(zoomed_out, known, mask), 0.0, 1.0),
-        ATTENTION_SOURCES: sources,
+      conventions.COARSE: coarse,
+      conventions.ZOOMED: zoomed,
+      conventions.REFINED: refined,
+      conventions.ZOOMED_OUT: zoomed_out,
+      conventions.RESULT: tf.clip_by_value(image_ops.compose(zoomed_out, known, mask), 0.0, 1.0),
+      ATTENTION_SOURCES: sources,
     }
 
   def _zoom_in(self, coarse, limits):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import contextlib
 import os
 import re
-from typing import Union
 
 import numpy as np
 from PIL import Image
@@ -22,7 +21,7 @@ from z2i_tf.inference.photo_inpainter import Patch
 from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.inference.pieces import Piece
 
-Result = Union[Image.Image, np.ndarray]
+Result = Image.Image | np.ndarray
 
 _SHORT_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 # The library's messages speak of flags; the arguments here have the same names.
@@ -69,14 +68,30 @@ class Inpainter(PhotoInpainter):
 
   def __repr__(self) -> str:
     config = self._predictor.model_config
-    described = {"model": self._model, "precision": self._predictor.precision, "zoom": config.zoom,
-                 "scale": config.scale, "width": config.width, "max_thickness_px": self._predictor.max_thickness_px}
+    described = {
+      "model": self._model,
+      "precision": self._predictor.precision,
+      "zoom": config.zoom,
+      "scale": config.scale,
+      "width": config.width,
+      "max_thickness_px": self._predictor.max_thickness_px,
+    }
     return f"Inpainter({', '.join(f'{name}={value!r}' for name, value in described.items() if value is not None)})"
 
-  def __call__(self, image: AnyImage, mask: AnyImage, native: bool = False, detail: str = "auto",
-               plan: list[Piece] | None = None, advance: Callable[[], None] = lambda: None, *,
-               mask_from: str = "auto", invert_mask: bool = False, mask_threshold: int | None = None,
-               max_pixels: int | None = None) -> Result:
+  def __call__(
+    self,
+    image: AnyImage,
+    mask: AnyImage,
+    native: bool = False,
+    detail: str = "auto",
+    plan: list[Piece] | None = None,
+    advance: Callable[[], None] = lambda: None,
+    *,
+    mask_from: str = "auto",
+    invert_mask: bool = False,
+    mask_threshold: int | None = None,
+    max_pixels: int | None = None,
+  ) -> Result:
     """Fills the hole.
 
     Args:
@@ -101,10 +116,19 @@ class Inpainter(PhotoInpainter):
       fill = self._prepared(image, mask, reading, max_pixels, "image", "mask")
       return fill(native, detail, plan, advance)
 
-  def fill_batch(self, images: Iterable[AnyImage], masks: AnyImage | Sequence[AnyImage], native: bool = False,
-                 detail: str = "auto", advance: Callable[[], None] = lambda: None, *, mask_from: str = "auto",
-                 invert_mask: bool = False, mask_threshold: int | None = None,
-                 max_pixels: int | None = None) -> list[Result]:
+  def fill_batch(
+    self,
+    images: Iterable[AnyImage],
+    masks: AnyImage | Sequence[AnyImage],
+    native: bool = False,
+    detail: str = "auto",
+    advance: Callable[[], None] = lambda: None,
+    *,
+    mask_from: str = "auto",
+    invert_mask: bool = False,
+    mask_threshold: int | None = None,
+    max_pixels: int | None = None,
+  ) -> list[Result]:
     """Fills images of any sizes and kinds, one after the other.
 
     All are read and checked before the first is filled, so all are in memory; of many files, call the inpainter itself.
@@ -130,8 +154,10 @@ class Inpainter(PhotoInpainter):
     reading = _reading(mask_from, invert_mask, mask_threshold)
     results = []
     with _arguments_named():
-      prepared = [self._prepared(image, mask, reading, max_pixels, f"images[{number}]", name)
-                  for number, (image, mask, name) in enumerate(zip(images, masks, names))]
+      prepared = [
+        self._prepared(image, mask, reading, max_pixels, f"images[{number}]", name)
+        for number, (image, mask, name) in enumerate(zip(images, masks, names))
+      ]
       for fill in prepared:
         results.append(fill(native, detail, None, lambda: None))
         advance()
@@ -146,8 +172,14 @@ class Inpainter(PhotoInpainter):
     """Returns a warning if a piece has too little context for texture, else ""; `mask`: (H, W), 0 = known."""
     return super().remark(mask, plan)
 
-  def patches(self, image: AnyImage, mask: AnyImage, detail: str = "auto", plan: list[Piece] | None = None,
-              advance: Callable[[], None] = lambda: None) -> list[Patch]:
+  def patches(
+    self,
+    image: AnyImage,
+    mask: AnyImage,
+    detail: str = "auto",
+    plan: list[Piece] | None = None,
+    advance: Callable[[], None] = lambda: None,
+  ) -> list[Patch]:
     """Fills the hole like `__call__`, but returns only the rectangles that contain it, (h, w, 3) uint8 or uint16.
 
     The time depends on the hole: of a large photograph only the brightness range is read.

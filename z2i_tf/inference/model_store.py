@@ -20,8 +20,9 @@ from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.system import file_hash
 
 
-def load_model(model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(
-    config)) -> ZoomInpainter:
+def load_model(
+  model: str, build: Callable[[ModelConfig, float], ZoomInpainter] = lambda config, _: ZoomInpainter(config)
+) -> ZoomInpainter:
   """Loads a trained generator as a Keras model.
 
   Args:
@@ -101,8 +102,10 @@ def _read(model):
   arrays, config = model_weights.read_model_file(folder)
   if "pretrained" in config:
     network = next(iter(arrays)).partition("/")[0]
-    raise InputError(f"{folder}: the {network} network alone, from z2i pretrain, which cannot fill holes; z2i train "
-                     f"--init_{network}={folder} makes a model of it")
+    raise InputError(
+      f"{folder}: the {network} network alone, from z2i pretrain, which cannot fill holes; z2i train "
+      f"--init_{network}={folder} makes a model of it"
+    )
   try:
     return ModelConfig(**config["model"]), max_thickness(config), arrays, folder
   except (KeyError, TypeError, ValueError) as error:

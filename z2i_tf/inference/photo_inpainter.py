@@ -38,6 +38,7 @@ class Patch:
     box: its rows and columns in the photograph.
     pixels: (h, w, 3) of the photograph's type; known pixels are the photograph's.
   """
+
   box: tuple[slice, slice]
   pixels: np.ndarray
 
@@ -76,8 +77,15 @@ class PhotoInpainter:
     """Returns how often `__call__` will call `advance`; `plan` None stands for `native`."""
     return _STEPS_PER_PIECE * len(plan) if plan else 1
 
-  def __call__(self, image: np.ndarray, mask: np.ndarray, native: bool = False, detail: str = "auto",
-               plan: list[Piece] | None = None, advance: Callable[[], None] = lambda: None) -> np.ndarray:
+  def __call__(
+    self,
+    image: np.ndarray,
+    mask: np.ndarray,
+    native: bool = False,
+    detail: str = "auto",
+    plan: list[Piece] | None = None,
+    advance: Callable[[], None] = lambda: None,
+  ) -> np.ndarray:
     """Fills the hole.
 
     Args:
@@ -106,8 +114,14 @@ class PhotoInpainter:
       self._fill_pieces(result, hole.copy(), plan, _range(image, hole), detail, advance)
       return result
 
-  def patches(self, image: np.ndarray, mask: np.ndarray, detail: str = "auto", plan: list[Piece] | None = None,
-              advance: Callable[[], None] = lambda: None) -> list[Patch]:
+  def patches(
+    self,
+    image: np.ndarray,
+    mask: np.ndarray,
+    detail: str = "auto",
+    plan: list[Piece] | None = None,
+    advance: Callable[[], None] = lambda: None,
+  ) -> list[Patch]:
     """Fills the hole like `__call__`, but returns only the rectangles that contain it.
 
     The time depends on the hole: of a large photograph only the brightness range is read. Put into the photograph,
@@ -168,8 +182,9 @@ class PhotoInpainter:
 def _check_finite(filled, hole):
   """Raises InputError if networks filled a hole with what is no number."""
   if not np.isfinite(filled[hole]).all():
-    raise InputError("the model gives values that are not numbers: its weights are damaged, or too large; train it "
-                     "again")
+    raise InputError(
+      "the model gives values that are not numbers: its weights are damaged, or too large; train it again"
+    )
 
 
 def _range(image, hole) -> tuple[int, int]:
@@ -178,7 +193,7 @@ def _range(image, hole) -> tuple[int, int]:
   The networks see this range as 0 to 1, so files that use part of their bits are filled like any other.
   """
   rows, columns = pieces.bounds(hole)
-  around = (image[:rows.start], image[rows.stop:], image[rows, :columns.start], image[rows, columns.stop:])
+  around = (image[: rows.start], image[rows.stop :], image[rows, : columns.start], image[rows, columns.stop :])
   extremes = [(part.min(), part.max()) for part in around if part.size]  # Much faster than a look at the mask.
   inside, known = image[rows, columns], (~hole[rows, columns]).astype(np.uint8)
   if known.any():
@@ -205,5 +220,6 @@ def _out_of_memory_said(image):
     if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
       raise
     height, width = np.shape(image)[:2]
-    raise InputError(f"out of memory: an image of {height}x{width}; close other programs, or give a smaller one"
-                     ) from error
+    raise InputError(
+      f"out of memory: an image of {height}x{width}; close other programs, or give a smaller one"
+    ) from error

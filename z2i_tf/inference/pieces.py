@@ -32,6 +32,7 @@ class Piece:
     halvings: how often the crop is halved before the networks see it.
     thickness_px: twice the largest distance of the core's hole pixels to a known one.
   """
+
   crop: tuple[slice, slice]
   core: tuple[slice, slice]
   halvings: int
@@ -71,14 +72,18 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
 
 def region(plan: list[Piece]) -> tuple[slice, slice]:
   """Returns the rows and columns of the image that contain the crops of all pieces."""
-  return tuple(slice(min(piece.crop[axis].start for piece in plan), max(piece.crop[axis].stop for piece in plan))
-               for axis in (0, 1))
+  return tuple(
+    slice(min(piece.crop[axis].start for piece in plan), max(piece.crop[axis].stop for piece in plan))
+    for axis in (0, 1)
+  )
 
 
 def bounds(hole: np.ndarray) -> tuple[slice, slice]:
   """Returns the rows and columns of the bounding box of an (H, W) bool array that is True somewhere."""
-  return tuple(slice(int(used[0]), int(used[-1]) + 1)
-               for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))))
+  return tuple(
+    slice(int(used[0]), int(used[-1]) + 1)
+    for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0)))
+  )
 
 
 def thickness_px(hole: np.ndarray) -> float:
@@ -107,7 +112,7 @@ class _Divider:
       return []
     tight = bounds(self._hole[rows, columns])
     box = np.array([box[0] + tight[0].start, box[0] + tight[0].stop, box[2] + tight[1].start, box[2] + tight[1].stop])
-    thickness = 2.0 * float(self._distances[box[0]:box[1], box[2]:box[3]].max())
+    thickness = 2.0 * float(self._distances[box[0] : box[1], box[2] : box[3]].max())
     halvings = max(0, int(np.ceil(np.log2(thickness / self._max_thickness_px))))
     sides = box[1::2] - box[::2]
     if sides.max() <= max(_MIN_SPLIT_PX << halvings, min(_MAX_CORE_PX << halvings, _SPLIT_THICKNESSES * thickness)):
@@ -116,7 +121,7 @@ class _Divider:
     halves = []
     for first, last in ((0, sides[axis] // 2), (sides[axis] // 2, sides[axis])):
       half = box.copy()
-      half[2 * axis:2 * axis + 2] = box[2 * axis] + first, box[2 * axis] + last
+      half[2 * axis : 2 * axis + 2] = box[2 * axis] + first, box[2 * axis] + last
       halves += self.cover(half)
     return halves
 
@@ -129,8 +134,13 @@ def _join(parts, start, shape):
     boxes, thickness = (np.array([part[index] for part in same]) for index in (0, 2))
     index = 0
     while index < len(boxes):
-      unions = np.stack([bound(boxes[index], boxes)[:, side] for side, bound in enumerate(
-          (np.minimum, np.maximum, np.minimum, np.maximum))], axis=1)
+      unions = np.stack(
+        [
+          bound(boxes[index], boxes)[:, side]
+          for side, bound in enumerate((np.minimum, np.maximum, np.minimum, np.maximum))
+        ],
+        axis=1,
+      )
       thicker = np.maximum(thickness, thickness[index])
       areas = _areas(_crops(boxes, thickness, halvings, start, shape))
       saved = areas[index] + areas - _areas(_crops(unions, thicker, halvings, start, shape))
@@ -151,8 +161,9 @@ def _join(parts, start, shape):
 def _distances(hole, box):
   """Distances of a box's pixels to the nearest known one; the row or column around the box counts."""
   larger = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-  return _transform(hole[larger])[tuple(slice(part.start - large.start, part.stop - large.start)
-                                        for part, large in zip(box, larger))]
+  return _transform(hole[larger])[
+    tuple(slice(part.start - large.start, part.stop - large.start) for part, large in zip(box, larger))
+  ]
 
 
 def _transform(hole):
@@ -167,8 +178,9 @@ def _moved(box, region):
 def _groups(hole):
   """Boxes (top, bottom, left, right) around groups of holes."""
   height, width = hole.shape
-  cells = np.logical_or.reduceat(np.logical_or.reduceat(hole, range(0, height, _CELL_PX), axis=0),
-                                 range(0, width, _CELL_PX), axis=1)
+  cells = np.logical_or.reduceat(
+    np.logical_or.reduceat(hole, range(0, height, _CELL_PX), axis=0), range(0, width, _CELL_PX), axis=1
+  )
   grown = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8))
   _, _, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
   for left, top, columns, rows in boxes[1:, :4] * _CELL_PX:
@@ -199,5 +211,8 @@ def _areas(boxes):
 def _piece(box, halvings, thickness, start, shape):
   crop = _crops(box[np.newaxis], np.array([thickness]), halvings, start, shape)[0]
   core = box + np.repeat(start, 2)
-  return Piece(*(tuple(slice(int(sides[2 * axis]), int(sides[2 * axis + 1])) for axis in (0, 1))
-                 for sides in (crop, core)), halvings, float(thickness))
+  return Piece(
+    *(tuple(slice(int(sides[2 * axis]), int(sides[2 * axis + 1])) for axis in (0, 1)) for sides in (crop, core)),
+    halvings,
+    float(thickness),
+  )

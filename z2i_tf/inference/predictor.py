@@ -1,6 +1,5 @@
 """Runs a `Generator` on NumPy arrays."""
 
-
 import numpy as np
 import tensorflow as tf
 
@@ -31,9 +30,13 @@ class Predictor:
     def traced(outputs, whole):
       def run(max_tile_pixels):
         return tf.function(
-            lambda image, mask: outputs(generator(image, mask, Limits(max_tile_pixels, _MAX_SCORES), whole)),
-            autograph=False, input_signature=[
-                tf.TensorSpec([None, None, None, 3], tf.float32), tf.TensorSpec([None, None, None, 1], tf.float32)])
+          lambda image, mask: outputs(generator(image, mask, Limits(max_tile_pixels, _MAX_SCORES), whole)),
+          autograph=False,
+          input_signature=[
+            tf.TensorSpec([None, None, None, 3], tf.float32),
+            tf.TensorSpec([None, None, None, 1], tf.float32),
+          ],
+        )
 
       untiled, tiled = run(None), run(_TILE_PIXELS)
       return lambda images, holes: (untiled if holes.size <= _MAX_UNTILED_PIXELS else tiled)(images, _as_mask(holes))

@@ -11,7 +11,6 @@
    photograph's resolution this is left to the caller, who may add texture before.
 """
 
-
 import cv2
 import numpy as np
 
@@ -83,15 +82,15 @@ def _near_known(filled, image, hole):
 def _like_known(filled, image, hole):
   """Replaces colours in the hole by means of known colours, weighted by similarity."""
   known = image[~hole]
-  colours = known[::-(-len(known) // _MAX_COLOURS)]
+  colours = known[:: -(-len(known) // _MAX_COLOURS)]
   result, pixels = filled.copy(), filled[hole]
   for start in range(0, len(pixels), _PIXELS_AT_ONCE):
-    some = pixels[start:start + _PIXELS_AT_ONCE]
+    some = pixels[start : start + _PIXELS_AT_ONCE]
     # Minus half the squared distance, up to a constant of each pixel.
     closeness = some @ colours.T - 0.5 * np.einsum("ij,ij->i", colours, colours)
     closeness -= closeness.max(axis=1, keepdims=True)
     weights = np.exp(closeness / _COLOUR_BANDWIDTH**2)
-    pixels[start:start + _PIXELS_AT_ONCE] = weights @ colours / weights.sum(axis=1, keepdims=True)
+    pixels[start : start + _PIXELS_AT_ONCE] = weights @ colours / weights.sum(axis=1, keepdims=True)
   result[hole] = pixels
   return result
 

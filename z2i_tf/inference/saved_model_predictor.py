@@ -39,8 +39,9 @@ class SavedModelPredictor:
       if precision in (None, self.precision):
         self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
-      raise InputError(f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); "
-                       "export it again") from error
+      raise InputError(
+        f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); export it again"
+      ) from error
     if precision not in (None, self.precision):
       raise InputError(f"{folder}: exported with --precision={self.precision}, not {precision}")
     self.signatures = self._loaded.signatures
@@ -62,5 +63,7 @@ class SavedModelPredictor:
 
 
 def _pixels(images, holes):
-  return {"image": tf.constant(image_ops.to_levels(images)),
-          "mask": tf.constant(holes[..., np.newaxis].astype(np.uint8) * np.uint8(255))}
+  return {
+    "image": tf.constant(image_ops.to_levels(images)),
+    "mask": tf.constant(holes[..., np.newaxis].astype(np.uint8) * np.uint8(255)),
+  }

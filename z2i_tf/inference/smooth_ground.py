@@ -33,8 +33,10 @@ def fill(image: np.ndarray, hole: np.ndarray, filled: np.ndarray) -> np.ndarray:
   result = filled.copy()
   for label in range(1, count):
     left, top, width, height = boxes[label, :4]
-    crop = (slice(max(0, top - _RING_PX), top + height + _RING_PX), slice(max(0, left - _RING_PX),
-                                                                          left + width + _RING_PX))
+    crop = (
+      slice(max(0, top - _RING_PX), top + height + _RING_PX),
+      slice(max(0, left - _RING_PX), left + width + _RING_PX),
+    )
     inside = labels[crop] == label
     ring = cv2.dilate(inside.astype(np.uint8), np.ones((2 * _RING_PX + 1,) * 2, np.uint8)).astype(bool) & ~hole[crop]
     is_at_border = top == 0 or left == 0 or top + height == hole.shape[0] or left + width == hole.shape[1]

@@ -52,8 +52,10 @@ def _normalise(x, gamma, beta, epsilon):
   def normalise(x, gamma, beta):
     x_wide = tf.cast(x, tf.float32)
     total, squares, count = _sum_over_replicas(
-        tf.reduce_sum(x_wide, _ALL_BUT_CHANNELS), tf.reduce_sum(tf.square(x_wide), _ALL_BUT_CHANNELS),
-        tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32))
+      tf.reduce_sum(x_wide, _ALL_BUT_CHANNELS),
+      tf.reduce_sum(tf.square(x_wide), _ALL_BUT_CHANNELS),
+      tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32),
+    )
     mean = total / count
     variance = squares / count - tf.square(mean)
     outputs = tf.nn.batch_normalization(x_wide, mean, variance, beta, gamma, epsilon)
@@ -67,8 +69,14 @@ def _normalise(x, gamma, beta, epsilon):
       slope = gamma * inverse_deviation
       # x^ times a number per channel plus another: what the kernel of inference does, in one pass.
       from_statistics = tf.raw_ops.FusedBatchNormV3(
-          x=x, scale=-slope * d_gamma_of_all / count, offset=-slope * d_beta_of_all / count, mean=mean,
-          variance=variance, epsilon=epsilon, is_training=False).y
+        x=x,
+        scale=-slope * d_gamma_of_all / count,
+        offset=-slope * d_beta_of_all / count,
+        mean=mean,
+        variance=variance,
+        epsilon=epsilon,
+        is_training=False,
+      ).y
       return dy * tf.cast(slope, dy.dtype) + from_statistics, d_gamma, d_beta
 
     return (tf.cast(outputs, x.dtype), mean, variance), gradient

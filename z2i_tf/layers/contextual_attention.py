@@ -47,7 +47,8 @@ class ContextualAttention(layers.Layer):
     features, mask = inputs
     self._check_sizes(features.shape, mask.shape)
     attention = self.attention_map(
-        image_ops.downscale_nearest(features, self.rate), image_ops.downscale_nearest(mask, self.rate))
+      image_ops.downscale_nearest(features, self.rate), image_ops.downscale_nearest(mask, self.rate)
+    )
     return self.apply_map(attention, features, mask)
 
   def attention_map(self, features: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -87,11 +88,11 @@ class ContextualAttention(layers.Layer):
 
   def _check_sizes(self, features_shape, mask_shape):
     if not features_shape[1:3].is_compatible_with(mask_shape[1:3]):
-      raise ValueError(f"Features and mask must have the same height and width. "
-                       f"Received: features {features_shape}, mask {mask_shape}")
+      raise ValueError(
+        f"Features and mask must have the same height and width. Received: features {features_shape}, mask {mask_shape}"
+      )
     if any(side is not None and side % self.rate for side in features_shape[1:3]):
-      raise ValueError(f"Height and width must be divisible by rate={self.rate}. "
-                       f"Received: features {features_shape}")
+      raise ValueError(f"Height and width must be divisible by rate={self.rate}. Received: features {features_shape}")
 
 
 def _widened(features):
@@ -150,6 +151,7 @@ def _sum_of_joint_moves(tensor, axes):
   On (B, N, N) with both matrix axes it is the 'same' convolution with the 3x3 identity, without multiplying by
   its zeros. It is its own gradient, which automatic differentiation would not see.
   """
+
   def along(chosen, otherwise):
     return [chosen if axis in axes else otherwise for axis in range(tensor.shape.rank)]
 

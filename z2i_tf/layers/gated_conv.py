@@ -30,23 +30,29 @@ class GatedConv2D(layers.Layer):
     """
     super().__init__(**kwargs)
     if filters % 2:
-      raise ValueError(f"A gated convolution splits its filters in halves: an even number is needed. "
-                       f"Received: filters={filters}")
+      raise ValueError(
+        f"A gated convolution splits its filters in halves: an even number is needed. Received: filters={filters}"
+      )
     if upscaled and dilation_rate != 1:
       raise ValueError(f"The convolution of enlarged inputs is not dilated. Received: dilation_rate={dilation_rate}")
     self.filters = filters
     self.dilation_rate = dilation_rate
     self.upscaled = upscaled
     self.conv = layers.Conv2D(
-        filters, _KERNEL_SIZE, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy)
+      filters, _KERNEL_SIZE, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy
+    )
 
   def build(self, input_shape):
     self.conv.build(input_shape)
     super().build(input_shape)
 
   def get_config(self):
-    return {**super().get_config(), "filters": self.filters, "dilation_rate": self.dilation_rate,
-            "upscaled": self.upscaled}
+    return {
+      **super().get_config(),
+      "filters": self.filters,
+      "dilation_rate": self.dilation_rate,
+      "upscaled": self.upscaled,
+    }
 
   def call(self, inputs):
     if self.upscaled:

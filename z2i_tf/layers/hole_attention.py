@@ -6,7 +6,6 @@ a time. A query is needed where its `rate` x `rate` block has a hole position. I
 neighbours in both orders: the rows of up to nine queries, most of them shared with other queries nearby.
 """
 
-
 import tensorflow as tf
 
 from z2i_tf import image_ops
@@ -18,8 +17,9 @@ MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
 _BLOCK_SIDE = 8
 
 
-def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rate: int = 2,
-                softmax_scale: float = 10.0) -> tuple[tf.Tensor, tf.Tensor]:
+def attend_hole(
+  features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rate: int = 2, softmax_scale: float = 10.0
+) -> tuple[tf.Tensor, tf.Tensor]:
   """Rebuilds the features inside the hole from those outside, as `ContextualAttention` does.
 
   Args:
@@ -38,12 +38,19 @@ def attend_hole(features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rat
     return _attend(*example, max_scores, softmax_scale)
 
   filled, sources = tf.map_fn(
-      attend_example,
-      (image_ops.downscale_nearest(features, rate), blocks,
-       contextual_attention.known_keys(image_ops.downscale_nearest(mask, rate)),
-       tf.reduce_any(tf.nn.space_to_depth(mask, rate) > 0, axis=-1)),
-      fn_output_signature=(tf.TensorSpec([None, None, blocks.shape[-1]], features.dtype),
-                           tf.TensorSpec([None, None], tf.int32)), parallel_iterations=1)
+    attend_example,
+    (
+      image_ops.downscale_nearest(features, rate),
+      blocks,
+      contextual_attention.known_keys(image_ops.downscale_nearest(mask, rate)),
+      tf.reduce_any(tf.nn.space_to_depth(mask, rate) > 0, axis=-1),
+    ),
+    fn_output_signature=(
+      tf.TensorSpec([None, None, blocks.shape[-1]], features.dtype),
+      tf.TensorSpec([None, None], tf.int32),
+    ),
+    parallel_iterations=1,
+  )
   return image_ops.compose(tf.nn.depth_to_space(filled, rate), features, mask), sources
 
 
@@ -59,7 +66,7 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
   at_once = tf.maximum(1, max_scores // (MAX_ROWS_PER_QUERY * count))
 
   def attend_some(first, filled, sources):
-    chosen = needed[first:first + at_once]
+    chosen = needed[first : first + at_once]
     columns_first = _transposed_index(chosen, height, width)
     beside, rows_of_chosen = _neighbours(columns_first, count)
     all_beside, rows_of_beside = _neighbours(_transposed_index(beside, width, height), count)
@@ -73,12 +80,18 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
     best = _transposed_index(tf.argmax(weights, axis=-1, output_type=tf.int32), width, height)
     best = tf.where(tf.reduce_any(weights > 0, axis=-1), best, -1)
     rows = chosen[:, tf.newaxis]
-    return (first + at_once, tf.tensor_scatter_nd_update(filled, rows, tf.matmul(weights, values) / sums),
-            tf.tensor_scatter_nd_update(sources, rows, best))
+    return (
+      first + at_once,
+      tf.tensor_scatter_nd_update(filled, rows, tf.matmul(weights, values) / sums),
+      tf.tensor_scatter_nd_update(sources, rows, best),
+    )
 
   _, filled, sources = tf.while_loop(
-      lambda first, *_: first < tf.shape(needed)[0], attend_some,
-      [0, tf.zeros([count, values.shape[-1]], features.dtype), tf.fill([count], -1)], parallel_iterations=1)
+    lambda first, *_: first < tf.shape(needed)[0],
+    attend_some,
+    [0, tf.zeros([count, values.shape[-1]], features.dtype), tf.fill([count], -1)],
+    parallel_iterations=1,
+  )
   return tf.reshape(filled, [height, width, values.shape[-1]]), tf.reshape(sources, [height, width])
 
 
@@ -87,7 +100,7 @@ def _patches(features):
   height, width = tf.unstack(tf.shape(features)[:2])
   padded = tf.pad(features, [[1, 1], [1, 1], [0, 0]])
   side = contextual_attention.PATCH_SIDE
-  shifted = [padded[y:y + height, x:x + width] for y in range(side) for x in range(side)]
+  shifted = [padded[y : y + height, x : x + width] for y in range(side) for x in range(side)]
   return tf.reshape(tf.concat(shifted, axis=-1), [height * width, side**2 * features.shape[-1]])
 
 
@@ -131,5 +144,6 @@ def _sum_of_neighbours(scores, rows):
   """
   count = tf.shape(scores)[1]
   padded = tf.pad(scores, [[0, 1], [1, 1]])  # A row and columns of nothing.
-  return tf.add_n([tf.gather(padded[:, 1 + step:1 + step + count], rows[number])
-                   for number, step in enumerate(_STEPS)])
+  return tf.add_n(
+    [tf.gather(padded[:, 1 + step : 1 + step + count], rows[number]) for number, step in enumerate(_STEPS)]
+  )

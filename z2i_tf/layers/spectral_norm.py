@@ -47,8 +47,13 @@ class SpectralNormalization(layers.Wrapper):
   def build(self, input_shape):
     super().build(input_shape)
     self.w = self.layer.kernel
-    self.u = self.add_weight(name="sn_u", shape=(1, self.w.shape[-1]), dtype=self.w.dtype, trainable=False,
-                             initializer=initializers.TruncatedNormal(stddev=_DEVIATION))
+    self.u = self.add_weight(
+      name="sn_u",
+      shape=(1, self.w.shape[-1]),
+      dtype=self.w.dtype,
+      trainable=False,
+      initializer=initializers.TruncatedNormal(stddev=_DEVIATION),
+    )
 
   def call(self, inputs, training=False):
     if training:

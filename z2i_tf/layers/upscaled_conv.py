@@ -18,7 +18,8 @@ def conv_of_upscaled(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   """
   batch, height, width = tf.unstack(tf.shape(image)[:3])
   result = tf.nn.conv2d_transpose(
-      image, _with_ones(kernel), [batch, 2 * height, 2 * width, kernel.shape[-1]], strides=2, padding="SAME")
+    image, _with_ones(kernel), [batch, 2 * height, 2 * width, kernel.shape[-1]], strides=2, padding="SAME"
+  )
   result.set_shape([image.shape[0]] + [side and 2 * side for side in image.shape[1:3]] + [kernel.shape[-1]])
   return result
 

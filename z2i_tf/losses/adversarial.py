@@ -10,5 +10,4 @@ def hinge_generator_loss(fake_scores: tf.Tensor) -> tf.Tensor:
 
 def hinge_discriminator_loss(real_scores: tf.Tensor, fake_scores: tf.Tensor) -> tf.Tensor:
   """mean relu(1 - D(real)) + mean relu(1 + D(fake)): two (B, N) -> (B,)."""
-  return (tf.reduce_mean(tf.nn.relu(1.0 - real_scores), axis=-1)
-          + tf.reduce_mean(tf.nn.relu(1.0 + fake_scores), axis=-1))
+  return tf.reduce_mean(tf.nn.relu(1.0 - real_scores), axis=-1) + tf.reduce_mean(tf.nn.relu(1.0 + fake_scores), axis=-1)

@@ -46,8 +46,10 @@ def _vgg19(weights):
     try:
       return VGG19(include_top=False, weights=IMAGENET)
     except Exception as error:  # Keras turns every network failure into a bare Exception.
-      raise InputError("--perceptual_weights=imagenet: the download of VGG19's weights failed; give a file with "
-                       "--perceptual_weights=FILE, or train without the term with --perceptual_weights=none") from error
+      raise InputError(
+        "--perceptual_weights=imagenet: the download of VGG19's weights failed; give a file with "
+        "--perceptual_weights=FILE, or train without the term with --perceptual_weights=none"
+      ) from error
   if not os.path.isfile(weights):
     raise InputError(f"--perceptual_weights={weights}: no such file")
   vgg = VGG19(include_top=False, weights=None)

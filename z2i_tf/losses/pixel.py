@@ -1,6 +1,5 @@
 """Losses on pixels, one value per example."""
 
-
 import tensorflow as tf
 
 _ALL_BUT_BATCH = [1, 2, 3]
@@ -16,7 +15,8 @@ def l1_loss(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor | None = No
     return tf.reduce_mean(differences, axis=_ALL_BUT_BATCH)
   hole_pixels = tf.reduce_sum(mask, axis=_ALL_BUT_BATCH)
   return tf.reduce_sum(tf.reduce_mean(differences, axis=-1, keepdims=True) * mask, axis=_ALL_BUT_BATCH) / tf.maximum(
-      hole_pixels, 1.0)
+    hole_pixels, 1.0
+  )
 
 
 def gradient_loss(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -41,8 +41,12 @@ def _contour(spec, sides, rng):
   angles = np.linspace(0.0, 2.0 * np.pi, _CORNERS, endpoint=False)
   heights = rng.normal(0.0, spec.waviness, len(_PERIODS)) / _PERIODS
   waves = heights @ np.cos(_PERIODS[:, np.newaxis] * angles + rng.uniform(0.0, 2.0 * np.pi, (len(_PERIODS), 1)))
-  points = diameter / 2.0 * np.exp(waves)[:, np.newaxis] * np.stack(
-      [stretch * np.cos(angles), np.sin(angles) / stretch], axis=1)
+  points = (
+    diameter
+    / 2.0
+    * np.exp(waves)[:, np.newaxis]
+    * np.stack([stretch * np.cos(angles), np.sin(angles) / stretch], axis=1)
+  )
   turn = rng.uniform(0.0, 2.0 * np.pi)
   points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
   return points * min(1.0, (_LARGEST_SHARE * sides / np.ptp(points, axis=0)).min())

@@ -1,6 +1,5 @@
 """Draws one mask of any kind from an explicit generator."""
 
-
 import cv2
 import numpy as np
 
@@ -16,8 +15,9 @@ from z2i_tf.masks.strokes import draw_strokes
 _MAX_DRAWS = 1000
 
 
-def draw_mask(spec: MaskSpec, height: int, width: int, rng: np.random.Generator,
-              reference_size: int | None = None) -> np.ndarray:
+def draw_mask(
+  spec: MaskSpec, height: int, width: int, rng: np.random.Generator, reference_size: int | None = None
+) -> np.ndarray:
   """Draws one mask; one that leaves no known pixel is drawn again.
 
   A rectangle has uniform sides and a uniform place. Of one's own masks one is taken at random, scaled as by
@@ -66,7 +66,7 @@ def _draw_rectangle(spec, height, width, rng):
   mask = np.zeros((height, width), np.uint8)
   sides = [max(1, round(length * rng.uniform(*spec.side_fractions))) for length in mask.shape]
   top, left = (rng.integers(length - side + 1) for length, side in zip(mask.shape, sides))
-  mask[top:top + sides[0], left:left + sides[1]] = 1
+  mask[top : top + sides[0], left : left + sides[1]] = 1
   return mask
 
 
@@ -78,7 +78,7 @@ def _take_own(spec, height, width, rng):
 def _random_crop(mask, height, width, rng):
   top = rng.integers(mask.shape[0] - height + 1)
   left = rng.integers(mask.shape[1] - width + 1)
-  return mask[top:top + height, left:left + width]
+  return mask[top : top + height, left : left + width]
 
 
 _DRAWERS = {StrokeSpec: draw_strokes, RectangleSpec: _draw_rectangle, BlobSpec: draw_blobs, OwnMasks: _take_own}

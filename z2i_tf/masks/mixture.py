@@ -24,6 +24,7 @@ class MaskMixture:
     own_masks: what the kind "folder" draws from.
   Raises: ValueError if there is "folder" without `own_masks`, or the other way round.
   """
+
   kinds: tuple[str, ...]
   shares: tuple[float, ...]
   reference_size: int | None = None
@@ -36,8 +37,7 @@ class MaskMixture:
       raise ValueError("a folder of masks was given, but 'folder' is not among the kinds of masks")
 
   @classmethod
-  def parse(cls, text: str, reference_size: int | None = None,
-            own_masks: OwnMasks | None = None) -> "MaskMixture":
+  def parse(cls, text: str, reference_size: int | None = None, own_masks: OwnMasks | None = None) -> "MaskMixture":
     """Reads "small", "large", or shares such as "small:0.7,large:0.3" (scaled to sum to 1).
 
     Raises: ValueError for an unknown kind, or a share that is not a positive number.

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 import math
-from typing import Union
 
 import numpy as np
 
@@ -33,6 +32,7 @@ class StrokeSpec:
     angle_text: what `sample_angles` draws, for tables.
     other_angle_text: how every other angle differs from that, for tables; "" if it does not.
   """
+
   strokes: tuple[int, int]
   vertices: tuple[int, int]
   thickness_px: tuple[int, int]
@@ -50,6 +50,7 @@ class RectangleSpec:
   Attributes:
     side_fractions: least and largest height and width, drawn one by one, as fractions of the image's.
   """
+
   side_fractions: tuple[float, float]
 
 
@@ -67,6 +68,7 @@ class BlobSpec:
     border_share: of the masks, in which the first blob's centre is at a uniform place on one of the four borders. Every
       other blob lies inside the image, at a uniform place.
   """
+
   blobs: tuple[int, int]
   diameter_fractions: tuple[float, float]
   elongations: tuple[float, float]
@@ -81,10 +83,11 @@ class OwnMasks:
   Attributes:
     masks: (H, W) uint8 each, 1 = hole; any sequence.
   """
+
   masks: Sequence[np.ndarray]
 
 
-MaskSpec = Union[StrokeSpec, RectangleSpec, BlobSpec, OwnMasks]
+MaskSpec = StrokeSpec | RectangleSpec | BlobSpec | OwnMasks
 
 
 def _short_lengths(rng, count, diagonal_px):
@@ -113,16 +116,27 @@ def _zigzag_angles(rng, count):
 
 
 SPECS: dict[str, MaskSpec] = {
-    "small": StrokeSpec(strokes=(1, 7), vertices=(1, 11), thickness_px=(5, 29),
-                        sample_lengths=_short_lengths, sample_angles=_folding_angles,
-                        length_text="U(1, d/12)",
-                        angle_text="U(0, 2pi), then the one before + pi + U(-pi/8, pi/8)"),
-    "large": StrokeSpec(strokes=(1, 3), vertices=(4, 11), thickness_px=(12, 39),
-                        sample_lengths=_long_lengths, sample_angles=_zigzag_angles,
-                        length_text="N(d/8, floor(d/16)) within [0, d/4]",
-                        angle_text="U(2pi/5 - U(0, 2pi/15), 2pi/5 + U(0, 2pi/15))",
-                        other_angle_text="2pi - angle"),
-    "rect": RectangleSpec(side_fractions=(0.25, 0.5)),
-    "object": BlobSpec(blobs=(1, 2), diameter_fractions=(0.12, 0.4), elongations=(1.0, 2.5), waviness=0.4,
-                       border_share=0.25),
+  "small": StrokeSpec(
+    strokes=(1, 7),
+    vertices=(1, 11),
+    thickness_px=(5, 29),
+    sample_lengths=_short_lengths,
+    sample_angles=_folding_angles,
+    length_text="U(1, d/12)",
+    angle_text="U(0, 2pi), then the one before + pi + U(-pi/8, pi/8)",
+  ),
+  "large": StrokeSpec(
+    strokes=(1, 3),
+    vertices=(4, 11),
+    thickness_px=(12, 39),
+    sample_lengths=_long_lengths,
+    sample_angles=_zigzag_angles,
+    length_text="N(d/8, floor(d/16)) within [0, d/4]",
+    angle_text="U(2pi/5 - U(0, 2pi/15), 2pi/5 + U(0, 2pi/15))",
+    other_angle_text="2pi - angle",
+  ),
+  "rect": RectangleSpec(side_fractions=(0.25, 0.5)),
+  "object": BlobSpec(
+    blobs=(1, 2), diameter_fractions=(0.12, 0.4), elongations=(1.0, 2.5), waviness=0.4, border_share=0.25
+  ),
 }

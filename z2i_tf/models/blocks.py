@@ -80,4 +80,3 @@ def rgb_conv(x: tf.Tensor, kernel_initializer: str = "glorot_uniform") -> tf.Ten
 def split_rgb_and_mask(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
   """(B, H, W, 4) -> (B, H, W, 3) and (B, H, W, 1)."""
   return inputs[..., :3], inputs[..., 3:]
-

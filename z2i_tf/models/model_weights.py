@@ -37,15 +37,16 @@ def network_variables(network: Model) -> dict[str, Any]:
       counts[kind] += 1
   expected = len(network.variables)
   if len(named) != expected:
-    raise ValueError(f"Network {network.name!r} has {expected} variables, {len(named)} of them in layers "
-                     "that weight files know (convolutions, batch norms, spectral norms).")
+    raise ValueError(
+      f"Network {network.name!r} has {expected} variables, {len(named)} of them in layers "
+      "that weight files know (convolutions, batch norms, spectral norms)."
+    )
   return named
 
 
 def _layer_variables(layer) -> tuple[str, dict[str, Any]]:
   if isinstance(layer, layers.BatchNormalization):
-    return "bn", {"gamma": layer.gamma, "beta": layer.beta, "mean": layer.moving_mean,
-                  "var": layer.moving_variance}
+    return "bn", {"gamma": layer.gamma, "beta": layer.beta, "mean": layer.moving_mean, "var": layer.moving_variance}
   if isinstance(layer, layers.Wrapper):  # Spectral norm: tensorflow_addons says `u`, Keras `vector_u`.
     vector = layer.u if hasattr(layer, "u") else layer.vector_u
     return "conv", {"kernel": layer.layer.kernel, "bias": layer.layer.bias, "u": vector}
@@ -57,9 +58,11 @@ def _layer_variables(layer) -> tuple[str, dict[str, Any]]:
 
 def read_arrays(networks: Mapping[str, Model]) -> dict[str, np.ndarray]:
   """Returns every weight of the networks as `<network>/<layer>/<name>` arrays."""
-  return {f"{net_name}/{name}": variable.numpy()
-          for net_name, network in networks.items()
-          for name, variable in network_variables(network).items()}
+  return {
+    f"{net_name}/{name}": variable.numpy()
+    for net_name, network in networks.items()
+    for name, variable in network_variables(network).items()
+  }
 
 
 def assign_arrays(networks: Mapping[str, Model], arrays: Mapping[str, np.ndarray], source: str) -> None:
@@ -75,14 +78,18 @@ def assign_arrays(networks: Mapping[str, Model], arrays: Mapping[str, np.ndarray
   for net_name, network in networks.items():
     variables = {f"{net_name}/{name}": v for name, v in network_variables(network).items()}
     given = {name for name in arrays if name.startswith(net_name + "/")}
-    for problem, names in (("has no array", variables.keys() - given),
-                           ("has an array with no place in the model,", given - variables.keys())):
+    for problem, names in (
+      ("has no array", variables.keys() - given),
+      ("has an array with no place in the model,", given - variables.keys()),
+    ):
       if names:
         raise InputError(f"{source} {problem} {min(names)}: it is not of this model's configuration")
     for name, variable in variables.items():
       if tuple(variable.shape) != arrays[name].shape:
-        raise InputError(f"{source}: {name} has shape {arrays[name].shape}, the model needs "
-                         f"{tuple(variable.shape)}; check the widths and the scale")
+        raise InputError(
+          f"{source}: {name} has shape {arrays[name].shape}, the model needs "
+          f"{tuple(variable.shape)}; check the widths and the scale"
+        )
       pairs.append((variable, arrays[name]))
   for variable, array in pairs:
     variable.assign(array)
@@ -135,8 +142,7 @@ def _read(folder, names):
   except (OSError, ValueError, TypeError, KeyError) as error:
     raise InputError(f"{path}: not a model file, or damaged; convert or train it again") from error
   if config.get("format_version") != _FORMAT_VERSION:
-    raise InputError(f"{path}: format version {config.get('format_version')}, this program reads "
-                     f"{_FORMAT_VERSION}")
+    raise InputError(f"{path}: format version {config.get('format_version')}, this program reads {_FORMAT_VERSION}")
   for name, array in arrays.items():
     if array.dtype.kind != "f" or not np.isfinite(array).all():
       raise InputError(f"{path}: {name} has values that are not finite numbers; convert or train it again")

@@ -25,7 +25,6 @@ def patch_discriminator(width: int) -> Model:
   inputs = layers.Input([None, None, 4], dtype="float32")
   x = inputs
   for index, factor in enumerate(_WIDTH_FACTORS):
-    conv = layers.Conv2D(
-        factor * width, 5, strides=2, padding="same", name=f"conv{index:02d}", dtype="float32")
+    conv = layers.Conv2D(factor * width, 5, strides=2, padding="same", name=f"conv{index:02d}", dtype="float32")
     x = layers.LeakyReLU(_LEAKY_SLOPE, dtype="float32")(spectral_norm(conv)(x))
   return Model(inputs, layers.Flatten(dtype="float32")(x), name=conventions.DISCRIMINATOR)

@@ -29,6 +29,7 @@ class ModelConfig:
     sr_width: of the super-resolution network, even; defaults to `width`.
   Raises: ValueError for an unknown zoom, an odd width or a scale that does not go with the zoom.
   """
+
   zoom: str = "sr"
   scale: int = 2
   width: int = 64
@@ -80,8 +81,11 @@ class ZoomInpainter(Model):
   @property
   def networks(self) -> dict[str, Model]:
     """The networks that have weights, by their names in weight files."""
-    networks = {conventions.COARSE_NET: self.coarse_net, conventions.SR_NET: self.sr_net,
-                conventions.REFINE_NET: self.refinement_net}
+    networks = {
+      conventions.COARSE_NET: self.coarse_net,
+      conventions.SR_NET: self.sr_net,
+      conventions.REFINE_NET: self.refinement_net,
+    }
     return {name: network for name, network in networks.items() if network is not None}
 
   def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
@@ -94,11 +98,11 @@ class ZoomInpainter(Model):
     zoomed_out = image_ops.downscale_bicubic(refined, self.model_config.scale)
     result = image_ops.compose(zoomed_out, known, mask)
     return {
-        conventions.COARSE: coarse,
-        conventions.ZOOMED: zoomed,
-        conventions.REFINED: refined,
-        conventions.ZOOMED_OUT: zoomed_out,
-        conventions.RESULT: tf.clip_by_value(result, 0.0, 1.0),
+      conventions.COARSE: coarse,
+      conventions.ZOOMED: zoomed,
+      conventions.REFINED: refined,
+      conventions.ZOOMED_OUT: zoomed_out,
+      conventions.RESULT: tf.clip_by_value(result, 0.0, 1.0),
     }
 
   def _zoom_in(self, coarse, training):

@@ -38,9 +38,10 @@ def gather(folder: str) -> tuple[list[Run], list[str]]:
         left_out.append(f"{path}: its picture {name!r} {problem}")
     runs.append(Run(os.path.relpath(path, folder).replace(os.sep, "/"), record, pictures))
   if not runs:
-    raise InputError(f"{folder}: no analysis in it that can be shown"
-                     + (f"; {left_out[0]}" if left_out else "; z2i evaluate --output_dir="
-                        f"{os.path.join(folder, 'NAME')} makes one"))
+    raise InputError(
+      f"{folder}: no analysis in it that can be shown"
+      + (f"; {left_out[0]}" if left_out else f"; z2i evaluate --output_dir={os.path.join(folder, 'NAME')} makes one")
+    )
   return runs, left_out
 
 

@@ -18,6 +18,7 @@ class Cell:
     source: what it was measured on.
     detail: what it was measured of, where the row's name does not say all.
   """
+
   text: str
   source: str
   detail: str = ""
@@ -30,6 +31,7 @@ class Cell:
 @dataclasses.dataclass(frozen=True)
 class Row:
   """A row: its name, and its cells."""
+
   name: str
   cells: Sequence[Cell]
 
@@ -43,6 +45,7 @@ class RowGroup:
     is_paper: whether it repeats the paper's numbers.
     rows: at least one.
   """
+
   title: str
   is_paper: bool
   rows: Sequence[Row]
@@ -59,6 +62,7 @@ class CitedTable:
     notes: lines below it.
     spans: headings above those of the columns, each with how many columns it is above; none of them if empty.
   """
+
   title: str
   columns: Sequence[str]
   groups: Sequence[RowGroup]
@@ -68,8 +72,9 @@ class CitedTable:
   def __post_init__(self):
     for row in self.rows:
       if len(row.cells) != len(self.columns) - 1:
-        raise ValueError(f"The row {row.name!r} of {self.title!r} has {len(row.cells)} cells for {len(self.columns)} "
-                         "columns.")
+        raise ValueError(
+          f"The row {row.name!r} of {self.title!r} has {len(row.cells)} cells for {len(self.columns)} columns."
+        )
     if self.spans and sum(count for _, count in self.spans) != len(self.columns):
       raise ValueError(f"The headings above the columns of {self.title!r} are not above all of them.")
 
@@ -93,8 +98,9 @@ class CitedTable:
     for source in self.sources:
       rows = [row for row in self.rows if any(cell.source == source for cell in row.cells)]
       is_shared = any(len(self.marks(row)) > 1 for row in rows)
-      columns = dict.fromkeys(heading for row in rows for heading, cell in zip(headings, row.cells)
-                              if cell.source == source)
+      columns = dict.fromkeys(
+        heading for row in rows for heading, cell in zip(headings, row.cells) if cell.source == source
+      )
       notes.append(f"{', '.join(columns)}: {source}" if is_shared else source)
     return notes
 
@@ -123,6 +129,7 @@ class Picture:
     height: pixels.
     width: pixels.
   """
+
   name: str
   encoded: bytes
   media_type: str
@@ -139,6 +146,7 @@ class Run:
     record: as it was written.
     pictures: those that it names.
   """
+
   name: str
   record: Mapping[str, Any]
   pictures: Sequence[Picture]
@@ -162,6 +170,7 @@ class Section:
     runs: of this analysis; empty if there are none.
     command: makes such a run.
   """
+
   key: str
   title: str
   of_paper: str
@@ -180,6 +189,7 @@ class Report:
     left_out: a line for each thing that could not be used.
     version: of the program that made it.
   """
+
   sections: Sequence[Section]
   left_out: Sequence[str]
   version: str
@@ -188,5 +198,7 @@ class Report:
     """Returns a file name of its own for every picture -> the picture, in the order of the report."""
     shown = [(section, picture) for section in self.sections for run in section.runs for picture in run.pictures]
     digits = len(str(len(shown)))
-    return {f"{number:0{digits}d}_{section.key}.{picture.media_type.rpartition('/')[2]}": picture
-            for number, (section, picture) in enumerate(shown, 1)}
+    return {
+      f"{number:0{digits}d}_{section.key}.{picture.media_type.rpartition('/')[2]}": picture
+      for number, (section, picture) in enumerate(shown, 1)
+    }

@@ -21,14 +21,28 @@ def render(report: Report) -> str:
   """Returns the page."""
   with open(_STYLE, encoding="utf-8") as file:
     style = file.read()
-  return "\n".join([
-      "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
+  return "\n".join(
+    [
+      "<!DOCTYPE html>",
+      '<html lang="en">',
+      "<head>",
+      '<meta charset="utf-8">',
       f'<meta http-equiv="Content-Security-Policy" content="{_text(_POLICY)}">',
       '<meta name="viewport" content="width=device-width, initial-scale=1">',
-      f"<title>{_text(record_text.TITLE)}</title>", f"<style>\n{style}</style>", "</head>", "<body>",
-      *_top(report), "<main>",
+      f"<title>{_text(record_text.TITLE)}</title>",
+      f"<style>\n{style}</style>",
+      "</head>",
+      "<body>",
+      *_top(report),
+      "<main>",
       *(line for number, section in enumerate(report.sections, 1) for line in _section(section, number)),
-      *_left_out(report), "</main>", "</body>", "</html>", ""])
+      *_left_out(report),
+      "</main>",
+      "</body>",
+      "</html>",
+      "",
+    ]
+  )
 
 
 def _top(report: Report) -> Iterator[str]:
@@ -56,8 +70,10 @@ def _section(section: Section, number: int) -> Iterator[str]:
     for picture in run.pictures:
       data = base64.b64encode(picture.encoded).decode("ascii")
       caption = _text(record_text.caption(run, picture))
-      yield (f'<figure>\n<img src="data:{picture.media_type};base64,{data}" width="{picture.width}" '
-             f'height="{picture.height}" alt="{caption}">\n<figcaption>{caption}</figcaption>\n</figure>')
+      yield (
+        f'<figure>\n<img src="data:{picture.media_type};base64,{data}" width="{picture.width}" '
+        f'height="{picture.height}" alt="{caption}">\n<figcaption>{caption}</figcaption>\n</figure>'
+      )
   for place, table in enumerate(section.further_tables, 1 + len(section.tables)):
     yield from _table(table, f"t{number}-{place}")
   for run in section.runs:
@@ -66,8 +82,10 @@ def _section(section: Section, number: int) -> Iterator[str]:
       yield f"<p>{_text(run.name)}:</p>\n<ul>"
       yield from (f"<li>{_text(note)}</li>" for note in notes)
       yield "</ul>"
-    yield (f"<details>\n<summary>How {_text(run.name)} was made</summary>\n"
-           f"<pre>{_text(record_text.manifest(run))}</pre>\n</details>")
+    yield (
+      f"<details>\n<summary>How {_text(run.name)} was made</summary>\n"
+      f"<pre>{_text(record_text.manifest(run))}</pre>\n</details>"
+    )
   yield "</section>"
 
 
@@ -75,21 +93,25 @@ def _table(table: CitedTable, anchor: str) -> Iterator[str]:
   yield f'<div class="scroll" role="region" aria-label="{_text(table.title)}" tabindex="0">\n<table>'
   yield f"<caption>{_text(table.title)}</caption>\n<thead>"
   if table.spans:
-    over = "".join(f'<th colspan="{count}"{" scope=colgroup" if heading else ""}>{_text(heading)}</th>'
-                   for heading, count in table.spans)
+    over = "".join(
+      f'<th colspan="{count}"{" scope=colgroup" if heading else ""}>{_text(heading)}</th>'
+      for heading, count in table.spans
+    )
     yield f'<tr class="over">{over}<th></th></tr>'
   headings = "".join(f'<th scope="col">{_text(heading)}</th>' for heading in table.columns)
   yield f'<tr>{headings}<th scope="col" class="marks">measured on</th></tr>\n</thead>'
   for group in table.groups:
-    yield (f'<tbody class="{"paper" if group.is_paper else "ours"}">\n<tr><th class="group" scope="rowgroup" '
-           f'colspan="{len(table.columns) + 1}">{_text(group.title)}</th></tr>')
+    yield (
+      f'<tbody class="{"paper" if group.is_paper else "ours"}">\n<tr><th class="group" scope="rowgroup" '
+      f'colspan="{len(table.columns) + 1}">{_text(group.title)}</th></tr>'
+    )
     yield from (_row(row, table.marks(row), anchor) for row in group.rows)
     yield "</tbody>"
   yield "</table>\n</div>"
   yield '<ol class="notes">'
   for mark, source in enumerate(table.source_notes(), 1):
     yield f'<li id="{anchor}-{mark}"><span class="mark">[{mark}]</span>{_text(source)}</li>'
-  yield from (f"<li><span class=\"mark\"></span>{_text(note)}</li>" for note in table.notes)
+  yield from (f'<li><span class="mark"></span>{_text(note)}</li>' for note in table.notes)
   yield "</ol>"
 
 

@@ -48,16 +48,20 @@ def _section(section: Section, names: Iterator[str], folder: str) -> Iterator[st
       yield f"{markdown_text(run.name)}:\n\n" + "\n".join(f"* {markdown_text(note)}" for note in notes)
     manifest = record_text.manifest(run)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", manifest)), default=0))
-    yield (f"<details><summary>How {html.escape(run.name)} was made</summary>\n\n{fence}json\n{manifest}\n{fence}\n\n"
-           "</details>")
+    yield (
+      f"<details><summary>How {html.escape(run.name)} was made</summary>\n\n{fence}json\n{manifest}\n{fence}\n\n"
+      "</details>"
+    )
 
 
 def _table(table: CitedTable) -> Iterator[str]:
   yield f"### {markdown_text(table.title)}"
   columns = ["", *table.headings(), "measured on"]
-  rows = [[group.title, row.name, *(cell.text for cell in row.cells),
-           " ".join(f"[{mark}]" for mark in table.marks(row))]
-          for group in table.groups for row in group.rows]
+  rows = [
+    [group.title, row.name, *(cell.text for cell in row.cells), " ".join(f"[{mark}]" for mark in table.marks(row))]
+    for group in table.groups
+    for row in group.rows
+  ]
   line = "|---|---" + "|---:" * (len(columns) - 3) + "|---|"
   yield "\n".join([markdown_row(columns), line, *map(markdown_row, rows)])
   yield "\n".join(f"* {markdown_text(f'[{mark}] {source}')}" for mark, source in enumerate(table.source_notes(), 1))

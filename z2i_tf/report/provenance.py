@@ -22,15 +22,22 @@ def of_test_set(run: Run, test_set: str, metric: str | None = None) -> str:
   source = ""
   if isinstance(settings, dict) and "source" in settings:
     source = f"source {settings['source']} {settings.get('split') or ''}".rstrip()
-  return _joined(run, run.record["manifest"].get("metrics", {}).get(metric), score_tables.measured_on(run.record, test_set),
-                 source,
-                 f"test set {run.record['test_sets'][test_set]['hash'][:_HASH_DIGITS]}")
+  return _joined(
+    run,
+    run.record["manifest"].get("metrics", {}).get(metric),
+    score_tables.measured_on(run.record, test_set),
+    source,
+    f"test set {run.record['test_sets'][test_set]['hash'][:_HASH_DIGITS]}",
+  )
 
 
 def of_settings(run: Run) -> str:
   """Returns what an analysis was asked for."""
-  settings = (f"{name} {_value(name, value)}" for name, value in run.record["manifest"]["settings"].items()
-              if not isinstance(value, dict))  # Those that list files are in the manifest.
+  settings = (
+    f"{name} {_value(name, value)}"
+    for name, value in run.record["manifest"]["settings"].items()
+    if not isinstance(value, dict)
+  )  # Those that list files are in the manifest.
   return _joined(run, *settings)
 
 

@@ -17,11 +17,12 @@ def introduction(report: Report) -> list[str]:
   """Returns paragraphs."""
   runs = sum(len(section.runs) for section in report.sections)
   return [
-      f"{runs} run{'s' if runs != 1 else ''}, gathered by z2i_tf {report.version}, beside the numbers of the paper "
-      "\"Zoom-to-Inpaint: Image Inpainting with High-Frequency Details\" (Kim et al.).",
-      "What each cell was measured on is said by the numbers in brackets at the end of its row, and in full when the "
-      "pointer rests on it. The paper's rows were measured on other images and masks than ours unless both say the "
-      "same: they stand beside each other for orientation, and differences between them prove nothing by themselves."]
+    f"{runs} run{'s' if runs != 1 else ''}, gathered by z2i_tf {report.version}, beside the numbers of the paper "
+    '"Zoom-to-Inpaint: Image Inpainting with High-Frequency Details" (Kim et al.).',
+    "What each cell was measured on is said by the numbers in brackets at the end of its row, and in full when the "
+    "pointer rests on it. The paper's rows were measured on other images and masks than ours unless both say the "
+    "same: they stand beside each other for orientation, and differences between them prove nothing by themselves.",
+  ]
 
 
 def caption(run: Run, picture: Picture) -> str:
@@ -40,6 +41,7 @@ def manifest(run: Run) -> str:
   """Returns how a run was made, as indented JSON."""
   shown = {name: run.record[name] for name in _MANIFEST_ENTRIES if name in run.record}
   if "test_sets" in run.record:
-    shown["test_sets"] = {name: {"hash": entry["hash"], "images": len(entry["images"])}
-                          for name, entry in run.record["test_sets"].items()}
+    shown["test_sets"] = {
+      name: {"hash": entry["hash"], "images": len(entry["images"])} for name, entry in run.record["test_sets"].items()
+    }
   return json.dumps(shown, indent=1, ensure_ascii=False)

@@ -18,6 +18,7 @@ _EVALUATE = "z2i evaluate --analysis={} --testset=TESTSET --model=NAME=MODEL,...
 @dataclasses.dataclass(frozen=True)
 class _Kind:
   """What there is to know of an analysis: its record's name, and what `Section` has; tables are made of the runs."""
+
   analysis: str
   title: str
   of_paper: str
@@ -37,8 +38,17 @@ def build(runs: Sequence[Run], left_out: Sequence[str], interval: analysis_secti
   sections = []
   for kind in _kinds(interval):
     of_kind = [run for run in runs if run.record["analysis"] == kind.analysis]
-    sections.append(Section(kind.analysis, kind.title, kind.of_paper, kind.tables(of_kind),
-                            kind.further_tables(of_kind), of_kind, kind.command))
+    sections.append(
+      Section(
+        kind.analysis,
+        kind.title,
+        kind.of_paper,
+        kind.tables(of_kind),
+        kind.further_tables(of_kind),
+        of_kind,
+        kind.command,
+      )
+    )
   return Report(sections, list(left_out), __version__)
 
 
@@ -46,28 +56,88 @@ def _kinds(interval) -> list[_Kind]:
   """In the order of the paper's tables; pictures follow the tables that they belong to."""
   own, by_hole_size = analysis_sections.own_tables, score_sections.by_hole_size
   return [
-      _Kind("comparison", "Comparison with other methods", "Tables 1, 8 and 10", _EVALUATE.format("comparison")
-            + " --result_dir=OTHER=RESULTS,...", score_sections.comparison, by_hole_size),
-      _Kind("side_by_side", "Results side by side", "Figures 4, 14 and 15",
-            "z2i side-by-side --run=RUNS/COMPARISON --output_dir=RUNS/NAME", _none, own),
-      _Kind("study", "User study", "Tables 2 and 11",
-            "z2i study --study_dir=RUNS/STUDY --result_dir=OURS=...,OTHER=... --ours=OURS, "
-            "and afterwards z2i study --study_dir=RUNS/STUDY --summary",
-            lambda runs: analysis_sections.study(runs, interval), _none),
-      _Kind("ablation", "Ablations", "Tables 3 and 6, Figure 15", _EVALUATE.format("ablation"), score_sections.ablation,
-            by_hole_size),
-      _Kind("mask_statistics", "Masks", "Table 4 and Figure 3", "z2i mask-stats --output_dir=RUNS/NAME",
-            analysis_sections.mask_statistics, own),
-      _Kind("complexity", "Complexity", "Table 5", "z2i complexity --model=NAME=MODEL,... --output_dir=RUNS/NAME",
-            analysis_sections.complexity, own),
-      _Kind("frequency", "Frequency analysis", "Table 7 and Figure 6", _EVALUATE.format("frequency"),
-            score_sections.frequency, by_hole_size),
-      _Kind("scale_study", "Scale study", "Table 12 and Figure 13", _EVALUATE.format("scale_study"),
-            score_sections.scale_study, by_hole_size),
-      _Kind("failures", "Failures on the largest holes", "Figure 12",
-            "z2i failures --run=RUNS/COMPARISON --methods=NAME,... --output_dir=RUNS/NAME", _none, own),
-      _Kind("intermediate", "Intermediate results", "Figures 2 and 16",
-            "z2i intermediate --model=MODEL --image_dir=IMAGES --mask_dir=MASKS --output_dir=RUNS/NAME", _none, own)]
+    _Kind(
+      "comparison",
+      "Comparison with other methods",
+      "Tables 1, 8 and 10",
+      _EVALUATE.format("comparison") + " --result_dir=OTHER=RESULTS,...",
+      score_sections.comparison,
+      by_hole_size,
+    ),
+    _Kind(
+      "side_by_side",
+      "Results side by side",
+      "Figures 4, 14 and 15",
+      "z2i side-by-side --run=RUNS/COMPARISON --output_dir=RUNS/NAME",
+      _none,
+      own,
+    ),
+    _Kind(
+      "study",
+      "User study",
+      "Tables 2 and 11",
+      "z2i study --study_dir=RUNS/STUDY --result_dir=OURS=...,OTHER=... --ours=OURS, "
+      "and afterwards z2i study --study_dir=RUNS/STUDY --summary",
+      lambda runs: analysis_sections.study(runs, interval),
+      _none,
+    ),
+    _Kind(
+      "ablation",
+      "Ablations",
+      "Tables 3 and 6, Figure 15",
+      _EVALUATE.format("ablation"),
+      score_sections.ablation,
+      by_hole_size,
+    ),
+    _Kind(
+      "mask_statistics",
+      "Masks",
+      "Table 4 and Figure 3",
+      "z2i mask-stats --output_dir=RUNS/NAME",
+      analysis_sections.mask_statistics,
+      own,
+    ),
+    _Kind(
+      "complexity",
+      "Complexity",
+      "Table 5",
+      "z2i complexity --model=NAME=MODEL,... --output_dir=RUNS/NAME",
+      analysis_sections.complexity,
+      own,
+    ),
+    _Kind(
+      "frequency",
+      "Frequency analysis",
+      "Table 7 and Figure 6",
+      _EVALUATE.format("frequency"),
+      score_sections.frequency,
+      by_hole_size,
+    ),
+    _Kind(
+      "scale_study",
+      "Scale study",
+      "Table 12 and Figure 13",
+      _EVALUATE.format("scale_study"),
+      score_sections.scale_study,
+      by_hole_size,
+    ),
+    _Kind(
+      "failures",
+      "Failures on the largest holes",
+      "Figure 12",
+      "z2i failures --run=RUNS/COMPARISON --methods=NAME,... --output_dir=RUNS/NAME",
+      _none,
+      own,
+    ),
+    _Kind(
+      "intermediate",
+      "Intermediate results",
+      "Figures 2 and 16",
+      "z2i intermediate --model=MODEL --image_dir=IMAGES --mask_dir=MASKS --output_dir=RUNS/NAME",
+      _none,
+      own,
+    ),
+  ]
 
 
 def _none(_: Sequence[Run]) -> list[CitedTable]:

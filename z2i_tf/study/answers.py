@@ -19,8 +19,12 @@ from z2i_tf.study import store as stores
 from z2i_tf.web.application import Refusal
 
 # Address -> file of the page, and what it is.
-PAGE_FILES = {"/": ("index.html", "text/html; charset=utf-8"), "/study.js": ("study.js", "text/javascript"),
-              "/api.js": ("api.js", "text/javascript"), "/study.css": ("study.css", "text/css")}
+PAGE_FILES = {
+  "/": ("index.html", "text/html; charset=utf-8"),
+  "/study.js": ("study.js", "text/javascript"),
+  "/api.js": ("api.js", "text/javascript"),
+  "/study.css": ("study.css", "text/css"),
+}
 _PICTURE = re.compile(r"/picture/([\w-]{1,64})/([0-9]{1,9})/([ab])", re.ASCII)
 
 # A body, and its media type.

@@ -22,6 +22,7 @@ class Pair:
     image: its name.
     opponent: the other method.
   """
+
   kind: str
   image: str
   opponent: str
@@ -35,6 +36,7 @@ class Showing:
     pair: its place in the study's list of pairs.
     ours_is_a: whether our result is A, the image that is shown first.
   """
+
   pair: int
   ours_is_a: bool
 
@@ -60,9 +62,10 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
   for kind, share in shares.items():
     if share > capacities[kind]:
       raise InputError(
-          f"--pairs={count}: {share} of them would be of kind {kind}, which has {capacities[kind]} "
-          f"({len(images[kind])} images x {len(opponents)} other methods); ask for at most "
-          f"{min(capacities.values()) * len(images)}, or for all with --pairs=0")
+        f"--pairs={count}: {share} of them would be of kind {kind}, which has {capacities[kind]} "
+        f"({len(images[kind])} images x {len(opponents)} other methods); ask for at most "
+        f"{min(capacities.values()) * len(images)}, or for all with --pairs=0"
+      )
   rng = random.Random(f"pairs {seed}")
   opponents = rng.sample(list(opponents), len(opponents))
   chosen: list[Pair] = []
@@ -71,8 +74,10 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
     start = len(chosen)  # Opponents go on where the kind before left them.
     period = math.lcm(len(names), len(opponents))
     # Both lists go round; after `period` steps they would meet as before, so the images move on by one.
-    chosen += [Pair(kind, names[(step + step // period) % len(names)], opponents[(start + step) % len(opponents)])
-               for step in range(share)]
+    chosen += [
+      Pair(kind, names[(step + step // period) % len(names)], opponents[(start + step) % len(opponents)])
+      for step in range(share)
+    ]
   return chosen
 
 

@@ -62,8 +62,10 @@ def check_pictures(record: StudyRecord, study_dir: str) -> None:
     for hashes in kinds.values():
       for file_hash in hashes.values():
         if not os.path.isfile(picture_path(study_dir, file_hash)):
-          raise InputError(f"{picture_path(study_dir, file_hash)}: this picture of the study is gone; put it back from "
-                           "a copy of the folder, or prepare a new study")
+          raise InputError(
+            f"{picture_path(study_dir, file_hash)}: this picture of the study is gone; put it back from "
+            "a copy of the folder, or prepare a new study"
+          )
 
 
 def picture_path(study_dir: str, file_hash: str) -> str:

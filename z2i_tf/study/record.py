@@ -23,6 +23,7 @@ class StudyRecord:
     pairs: all of them; participants see them in their own order.
     images: method -> kind -> image -> SHA-256 of the result's file, of all results in `pairs`.
   """
+
   question: str
   ours: str
   opponents: tuple[str, ...]

@@ -20,6 +20,7 @@ class Results:
     methods: their names, in the order given.
     paths: kind of masks -> image -> method -> file. Images are called as their files without extension.
   """
+
   methods: tuple[str, ...]
   paths: Mapping[str, Mapping[str, Mapping[str, str]]]
 
@@ -46,14 +47,18 @@ def read_results(folders: Mapping[str, str], kinds: Sequence[str] | None = None)
     kinds = _kinds_in(first)
     for method, folder in folders.items():
       if _kinds_in(folder) != kinds:
-        raise InputError(f"{folder} ({method}): sub-folders with images are {', '.join(_kinds_in(folder)) or 'none'}, "
-                         f"those of {first} are {', '.join(kinds)}; give every folder the same, or say which with "
-                         "--mask_kinds")
+        raise InputError(
+          f"{folder} ({method}): sub-folders with images are {', '.join(_kinds_in(folder)) or 'none'}, "
+          f"those of {first} are {', '.join(kinds)}; give every folder the same, or say which with "
+          "--mask_kinds"
+        )
   kinds = tuple(kinds or (DEFAULT_KIND,))
   if not nested and len(kinds) > 1:
     raise InputError(f"--mask_kinds={','.join(kinds)}: not all of them are sub-folders of {first}")
-  paths = {kind: _same_images({method: os.path.join(folder, kind) if nested else folder
-                               for method, folder in folders.items()}) for kind in kinds}
+  paths = {
+    kind: _same_images({method: os.path.join(folder, kind) if nested else folder for method, folder in folders.items()})
+    for kind in kinds
+  }
   for name in (*folders, *kinds, *(image for images in paths.values() for image in images)):
     try:
       name.encode("utf-8")
@@ -71,21 +76,27 @@ def _is_nested(folder, kinds) -> bool:
   if not _kinds_in(folder):
     return False
   if _has_images(folder):
-    raise InputError(f"{folder}: images both in it and in its sub-folders {', '.join(_kinds_in(folder))}; say with "
-                     "--mask_kinds which sub-folders to take")
+    raise InputError(
+      f"{folder}: images both in it and in its sub-folders {', '.join(_kinds_in(folder))}; say with "
+      "--mask_kinds which sub-folders to take"
+    )
   return True
 
 
 def _kinds_in(folder) -> list[str]:
   if not os.path.isdir(folder):
     raise InputError(f"{folder}: no such folder")
-  return [name for name in sorted(os.listdir(folder))
-          if os.path.isdir(os.path.join(folder, name)) and _has_images(os.path.join(folder, name))]
+  return [
+    name
+    for name in sorted(os.listdir(folder))
+    if os.path.isdir(os.path.join(folder, name)) and _has_images(os.path.join(folder, name))
+  ]
 
 
 def _has_images(folder) -> bool:
-  return any(name.lower().endswith(image_files.IMAGE_EXTENSIONS) for name in os.listdir(folder)
-             if not name.startswith("."))
+  return any(
+    name.lower().endswith(image_files.IMAGE_EXTENSIONS) for name in os.listdir(folder) if not name.startswith(".")
+  )
 
 
 def _same_images(folders: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -94,17 +105,22 @@ def _same_images(folders: Mapping[str, str]) -> dict[str, dict[str, str]]:
   first = next(iter(folders))
   for method, images in listed.items():
     for missing in sorted(listed[first].keys() - images.keys()):
-      raise InputError(f"{folders[method]}: no image called {missing}, which {folders[first]} has; every method needs "
-                       "a result of every image")
+      raise InputError(
+        f"{folders[method]}: no image called {missing}, which {folders[first]} has; every method needs "
+        "a result of every image"
+      )
     for extra in sorted(images.keys() - listed[first].keys()):
-      raise InputError(f"{images[extra]}: {folders[first]} has no image called {extra}; every method needs a result of "
-                       "every image")
+      raise InputError(
+        f"{images[extra]}: {folders[first]} has no image called {extra}; every method needs a result of every image"
+      )
   for image, path in listed[first].items():
     size = _size(path)
     for images in listed.values():
       if _size(images[image]) != size:
-        raise InputError(f"{images[image]}: {_size(images[image])} pixels, but {path} has {size}; results of one image "
-                         "must be of one size")
+        raise InputError(
+          f"{images[image]}: {_size(images[image])} pixels, but {path} has {size}; results of one image "
+          "must be of one size"
+        )
   return {image: {method: images[image] for method, images in listed.items()} for image in listed[first]}
 
 

@@ -35,10 +35,13 @@ class StudyServer(Server):
     self._answers = Answers(study_dir, store)
     application = web.create("z2i_tf.study", ADDRESS, self.port, token=None)
     for path in ("/", "/<path:path>"):
-      application.add_url_rule(path, f"answer {path}", self._answer, methods=["GET", "POST"],
-                               provide_automatic_options=False)
-    application.register_error_handler(stores.UnknownParticipant, lambda error: (
-        {"error": "This study does not know you; please give your name again."}, 404))
+      application.add_url_rule(
+        path, f"answer {path}", self._answer, methods=["GET", "POST"], provide_automatic_options=False
+      )
+    application.register_error_handler(
+      stores.UnknownParticipant,
+      lambda error: ({"error": "This study does not know you; please give your name again."}, 404),
+    )
     application.register_error_handler(sqlite3.Error, _answer_broken_store)
     self.start(application, _THREADS, _LARGEST_BODY)
 
@@ -54,5 +57,7 @@ class StudyServer(Server):
 
 def _answer_broken_store(error: sqlite3.Error):
   print(f"z2i study: {error}", file=sys.stderr)
-  return {"error": "The study cannot be written or read at the moment, and this was not saved; please tell the person "
-                   "in charge."}, 503
+  return {
+    "error": "The study cannot be written or read at the moment, and this was not saved; please tell the person "
+    "in charge."
+  }, 503

@@ -25,15 +25,16 @@ LONGEST_NAME = 100
 
 # Orders are kept, not drawn anew, so that a choice means the same whatever Python's random numbers become.
 _TABLES = (
-    "CREATE TABLE study (record TEXT NOT NULL)",
-    "CREATE TABLE participants (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
-    " token TEXT NOT NULL UNIQUE, joined_at TEXT NOT NULL)",
-    "CREATE TABLE showings (participant INTEGER NOT NULL REFERENCES participants, position INTEGER NOT NULL,"
-    " pair INTEGER NOT NULL, ours_is_a INTEGER NOT NULL, PRIMARY KEY (participant, position))",
-    "CREATE TABLE choices (participant INTEGER NOT NULL, position INTEGER NOT NULL,"
-    " chose_a INTEGER NOT NULL CHECK (chose_a IN (0, 1)), chosen_at TEXT NOT NULL,"
-    " PRIMARY KEY (participant, position),"
-    " FOREIGN KEY (participant, position) REFERENCES showings (participant, position))")
+  "CREATE TABLE study (record TEXT NOT NULL)",
+  "CREATE TABLE participants (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+  " token TEXT NOT NULL UNIQUE, joined_at TEXT NOT NULL)",
+  "CREATE TABLE showings (participant INTEGER NOT NULL REFERENCES participants, position INTEGER NOT NULL,"
+  " pair INTEGER NOT NULL, ours_is_a INTEGER NOT NULL, PRIMARY KEY (participant, position))",
+  "CREATE TABLE choices (participant INTEGER NOT NULL, position INTEGER NOT NULL,"
+  " chose_a INTEGER NOT NULL CHECK (chose_a IN (0, 1)), chosen_at TEXT NOT NULL,"
+  " PRIMARY KEY (participant, position),"
+  " FOREIGN KEY (participant, position) REFERENCES showings (participant, position))",
+)
 
 
 class UnknownParticipant(LookupError):
@@ -54,6 +55,7 @@ class Progress:
     answered: how many pairs; also the position, from 0, of the next one.
     total: of pairs.
   """
+
   token: str
   name: str
   answered: int
@@ -68,11 +70,13 @@ class Store:
     self._path = os.path.join(study_dir, FILE_NAME)
     self._lock = threading.Lock()
     if not exists(study_dir):
-      raise InputError(f"{study_dir}: no study in it; z2i study --result_dir=NAME=DIR,NAME2=DIR2 --ours=NAME "
-                       f"--study_dir={study_dir} prepares one")
+      raise InputError(
+        f"{study_dir}: no study in it; z2i study --result_dir=NAME=DIR,NAME2=DIR2 --ours=NAME "
+        f"--study_dir={study_dir} prepares one"
+      )
     self._connection = _connect(self._path)
     try:
-      (text,), = self._connection.execute("SELECT record FROM study")
+      ((text,),) = self._connection.execute("SELECT record FROM study")
       self.record = StudyRecord.from_json(text)
     except (sqlite3.Error, ValueError) as error:
       self._connection.close()
@@ -98,12 +102,17 @@ class Store:
     with self._changing() as connection:
       if not connection.execute("SELECT 1 FROM participants WHERE key = ?", (key,)).fetchone():
         number = connection.execute(
-            "INSERT INTO participants (key, name, token, joined_at) VALUES (?, ?, ?, ?)",
-            (key, name, secrets.token_urlsafe(16), _now())).lastrowid
-        connection.executemany("INSERT INTO showings VALUES (?, ?, ?, ?)", [
+          "INSERT INTO participants (key, name, token, joined_at) VALUES (?, ?, ?, ?)",
+          (key, name, secrets.token_urlsafe(16), _now()),
+        ).lastrowid
+        connection.executemany(
+          "INSERT INTO showings VALUES (?, ?, ?, ?)",
+          [
             (number, position, showing.pair, showing.ours_is_a)
-            for position, showing in enumerate(order_for(self.record.pairs, key, self.record.seed))])
-      token, = connection.execute("SELECT token FROM participants WHERE key = ?", (key,)).fetchone()
+            for position, showing in enumerate(order_for(self.record.pairs, key, self.record.seed))
+          ],
+        )
+      (token,) = connection.execute("SELECT token FROM participants WHERE key = ?", (key,)).fetchone()
       return self._progress(token)[1]
 
   def progress(self, token: str) -> Progress:
@@ -115,8 +124,9 @@ class Store:
     """Returns what a participant sees at a position, from 0; raises UnknownParticipant, or IndexError."""
     with self._lock:
       number, _ = self._progress(token)
-      found = self._connection.execute("SELECT pair, ours_is_a FROM showings WHERE participant = ? AND position = ?",
-                                       (number, position)).fetchone()
+      found = self._connection.execute(
+        "SELECT pair, ours_is_a FROM showings WHERE participant = ? AND position = ?", (number, position)
+      ).fetchone()
     if found is None:
       raise IndexError(position)
     return Showing(found[0], bool(found[1]))
@@ -138,14 +148,15 @@ class Store:
     """Returns everybody who joined, in that order."""
     with self._lock:
       tokens = self._connection.execute("SELECT token FROM participants ORDER BY number").fetchall()
-      return [self._progress(token)[1] for token, in tokens]
+      return [self._progress(token)[1] for (token,) in tokens]
 
   def outcomes(self) -> list[tuple[int, bool]]:
     """Returns the pair, and whether ours was preferred, of every choice."""
     with self._lock:
       rows = self._connection.execute(
-          "SELECT pair, chose_a = ours_is_a FROM choices JOIN showings USING (participant, position)"
-          " ORDER BY participant, position").fetchall()
+        "SELECT pair, chose_a = ours_is_a FROM choices JOIN showings USING (participant, position)"
+        " ORDER BY participant, position"
+      ).fetchall()
     return [(pair, bool(ours)) for pair, ours in rows]
 
   def _progress(self, token) -> tuple[int, Progress]:
@@ -154,7 +165,7 @@ class Store:
     if found is None:
       raise UnknownParticipant(token)
     number, name = found
-    (answered,), = self._connection.execute("SELECT COUNT(*) FROM choices WHERE participant = ?", (number,))
+    ((answered,),) = self._connection.execute("SELECT COUNT(*) FROM choices WHERE participant = ?", (number,))
     return number, Progress(token, name, answered, len(self.record.pairs))
 
   @contextlib.contextmanager

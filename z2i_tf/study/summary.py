@@ -14,6 +14,7 @@ _Z_95 = 1.959963984540054
 @dataclasses.dataclass(frozen=True)
 class Count:
   """How often ours, and how often the other result, was preferred."""
+
   ours: int = 0
   other: int = 0
 
@@ -24,6 +25,7 @@ class Count:
 @dataclasses.dataclass(frozen=True)
 class Preference:
   """The share of choices that preferred ours, and its 95% interval; all in [0, 1]."""
+
   share: float
   low: float
   high: float
@@ -39,6 +41,7 @@ class Summary:
     participants: how many chose at least once.
     finished: how many of them answered every pair.
   """
+
   ours: str
   counts: dict[str, dict[str, Count]]
   participants: int
@@ -53,8 +56,9 @@ def summarize(store: Store) -> Summary:
     pair = record.pairs[place]
     counts[pair.kind][pair.opponent] += Count(ours=int(prefers_ours), other=int(not prefers_ours))
   participants = [progress for progress in store.participants() if progress.answered]
-  return Summary(record.ours, counts, len(participants),
-                 sum(progress.answered == progress.total for progress in participants))
+  return Summary(
+    record.ours, counts, len(participants), sum(progress.answered == progress.total for progress in participants)
+  )
 
 
 def preference(count: Count) -> Preference | None:
@@ -68,7 +72,7 @@ def preference(count: Count) -> Preference | None:
     return None
   share = count.ours / total
   center = share + _Z_95**2 / (2 * total)
-  reach = _Z_95 * math.sqrt(share * (1 - share) / total + (_Z_95 / (2 * total))**2)
+  reach = _Z_95 * math.sqrt(share * (1 - share) / total + (_Z_95 / (2 * total)) ** 2)
   scale = 1 + _Z_95**2 / total
   # At shares of 0 and 1 the interval ends there; rounding must not put it beyond.
   return Preference(share, max(0.0, (center - reach) / scale), min(1.0, (center + reach) / scale))
@@ -78,16 +82,27 @@ def tables(summary: Summary) -> list[Table]:
   """Returns the preferences (the layout of the paper's Table 2) and the counts (Table 11)."""
   opponents = list(next(iter(summary.counts.values())))
   columns = ["masks", *(f"{opponent} vs. {summary.ours}" for opponent in opponents), "total"]
-  rows = {kind: [*by_opponent.values(), sum(by_opponent.values(), Count())]
-          for kind, by_opponent in summary.counts.items()}
+  rows = {
+    kind: [*by_opponent.values(), sum(by_opponent.values(), Count())] for kind, by_opponent in summary.counts.items()
+  }
   people = f"Participants who chose: {summary.participants}; with all pairs: {summary.finished}."
   return [
-      Table(f"Preference for {summary.ours}", columns,
-            [(kind, *map(_preference_text, counts)) for kind, counts in rows.items()],
-            (people, "In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
-             "choices of one person, or about one pair, are less so, and the true interval is wider.")),
-      Table("Counts", columns, [(kind, *(f"{count.other} vs. {count.ours}" for count in counts))
-                                for kind, counts in rows.items()])]
+    Table(
+      f"Preference for {summary.ours}",
+      columns,
+      [(kind, *map(_preference_text, counts)) for kind, counts in rows.items()],
+      (
+        people,
+        "In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
+        "choices of one person, or about one pair, are less so, and the true interval is wider.",
+      ),
+    ),
+    Table(
+      "Counts",
+      columns,
+      [(kind, *(f"{count.other} vs. {count.ours}" for count in counts)) for kind, counts in rows.items()],
+    ),
+  ]
 
 
 def _preference_text(count: Count) -> str:
@@ -100,6 +115,11 @@ def _preference_text(count: Count) -> str:
 
 def content(summary: Summary) -> dict[str, object]:
   """Returns what a record of the study says of its outcome; no names."""
-  return {"kinds": {kind: {opponent: dataclasses.asdict(count) for opponent, count in by_opponent.items()}
-                    for kind, by_opponent in summary.counts.items()},
-          "participants": summary.participants, "finished": summary.finished}
+  return {
+    "kinds": {
+      kind: {opponent: dataclasses.asdict(count) for opponent, count in by_opponent.items()}
+      for kind, by_opponent in summary.counts.items()
+    },
+    "participants": summary.participants,
+    "finished": summary.finished,
+  }

@@ -30,8 +30,11 @@ def read_npz(path: str, is_wanted: Callable[[str], bool] = lambda name: True) ->
       declared = sum(entry.file_size for entry in entries)
       if declared > _MAX_BYTES + _MAX_EXPANSION * os.path.getsize(path):
         raise ValueError(f"it declares {declared:,} bytes")
-      return {name: _read_array(archive, entry) for name, entry in (
-          (entry.filename.removesuffix(".npy"), entry) for entry in entries) if is_wanted(name)}
+      return {
+        name: _read_array(archive, entry)
+        for name, entry in ((entry.filename.removesuffix(".npy"), entry) for entry in entries)
+        if is_wanted(name)
+      }
   except OSError:
     raise
   except Exception as error:  # zipfile, zlib and NumPy raise errors of every kind.

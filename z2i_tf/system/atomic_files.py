@@ -29,8 +29,12 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
   Raises: OSError as `open` and `write`.
   """
   folder, name = os.path.split(path)
-  with tempfile.NamedTemporaryFile(dir=folder or ".", prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX,
-                                   delete=False) as file, _locked(file):
+  with (
+    tempfile.NamedTemporaryFile(
+      dir=folder or ".", prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX, delete=False
+    ) as file,
+    _locked(file),
+  ):
     try:
       yield file
       file.close()
@@ -82,8 +86,9 @@ def atomic_folder(path: str) -> Iterator[str]:
   """
   path = os.path.realpath(path)  # A link stays one.
   parent, name = os.path.split(path)
-  temporary, former = (tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX)
-                       for _ in range(2))
+  temporary, former = (
+    tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX) for _ in range(2)
+  )
   try:
     yield temporary
     os.chmod(temporary, 0o777 & ~_umask())  # As `mkdir` would have made it.

@@ -22,6 +22,7 @@ class GroupMemory:
     limit: what they may take together.
     used: what they take, without the cached file content that the kernel drops when memory gets short.
   """
+
   limit: int
   used: int
 

@@ -49,6 +49,7 @@ class RunRecord:
     measured_on: what it was measured on.
     settings: what must not change while the run is continued, JSON-compatible.
   """
+
   step: int = 0
   examples: int = 0
   skipped: int = 0
@@ -120,7 +121,7 @@ class RunCheckpoints:
         self._checkpoint.write(unfinished)
         # The index last: without it there is no checkpoint. (TensorFlow itself writes it in place, bit by bit.)
         for path in sorted(glob.glob(glob.escape(unfinished) + ".*"), key=lambda path: path.endswith(_INDEX_SUFFIX)):
-          os.replace(path, newest + path[len(unfinished):])
+          os.replace(path, newest + path[len(unfinished) :])
       except BaseException:
         self._remove_all_but(_paths(self._work_dir))
         raise
@@ -138,8 +139,11 @@ class RunCheckpoints:
   def _remove_all_but(self, paths):
     """Deletes other checkpoints, and what saves left that did not come to their end."""
     kept = {os.path.basename(path) for path in paths}
-    paths = [os.path.join(self._folder, name) for name in os.listdir(self._folder)
-             if name.startswith((_UNFINISHED, _PREFIX + "-")) and name.partition(".")[0] not in kept]
+    paths = [
+      os.path.join(self._folder, name)
+      for name in os.listdir(self._folder)
+      if name.startswith((_UNFINISHED, _PREFIX + "-")) and name.partition(".")[0] not in kept
+    ]
     for path in sorted(paths, key=lambda path: not path.endswith(_INDEX_SUFFIX)):  # Here, the index first.
       shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 

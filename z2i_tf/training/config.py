@@ -23,17 +23,22 @@ def check_l1_normalization(value: str) -> None:
     raise ValueError(f"L1 is averaged over one of {', '.join(L1_NORMALIZATIONS)}. Received: l1_normalization={value!r}")
 
 
-def check_frozen_batch_norm(frozen: Collection[str], networks: Collection[str],
-                            initial_weights: Mapping[str, str]) -> None:
+def check_frozen_batch_norm(
+  frozen: Collection[str], networks: Collection[str], initial_weights: Mapping[str, str]
+) -> None:
   """Raises ValueError unless each network in `frozen` is trained, has batch norms, and statistics to start with."""
   for name in frozen:
     if name not in networks or name not in _WITH_BATCH_NORM:
       trained = [network for network in _WITH_BATCH_NORM if network in networks]
-      raise ValueError("Networks trained here whose batch norms can keep their statistics: "
-                       f"{', '.join(trained) or 'none'}. Received: freeze_batch_norm={name}")
+      raise ValueError(
+        "Networks trained here whose batch norms can keep their statistics: "
+        f"{', '.join(trained) or 'none'}. Received: freeze_batch_norm={name}"
+      )
     if not {name, conventions.ALL_NETWORKS} & set(initial_weights):
-      raise ValueError(f"The batch norms of {name!r} have no statistics to keep, for it starts from no trained "
-                       f"weights. Received: freeze_batch_norm={name}")
+      raise ValueError(
+        f"The batch norms of {name!r} have no statistics to keep, for it starts from no trained "
+        f"weights. Received: freeze_batch_norm={name}"
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +56,7 @@ class LossWeights:
     weight_vgg_refine: VGG19 feature loss of the composed refined image.
     weight_adversarial: generator's hinge loss; at 0 there is no discriminator at all.
   """
+
   weight_l1_coarse: float = 1.0
   weight_l1_sr: float = 1.0
   weight_l1_refine: float = 1.0
@@ -83,6 +89,7 @@ class OptimizerConfig:
     gradient_clip_norm: global norm that the generator's gradient is scaled down to; 0 = never (paper).
     ema_decay: of the exponential moving average of the weights (`WeightAverages`), below 1; 0 = none (paper).
   """
+
   iterations: int
   learning_rates: tuple[float, ...] = (1e-3, 1e-4, 1e-5)
   decay_fractions: tuple[float, ...] = (0.8, 0.9)
@@ -93,8 +100,10 @@ class OptimizerConfig:
     if self.iterations < 1:
       raise ValueError(f"At least one iteration is needed. Received: iterations={self.iterations}")
     if len(self.learning_rates) != len(self.decay_fractions) + 1:
-      raise ValueError(f"There must be one learning rate more than decay fractions. Received: "
-                       f"learning_rates={self.learning_rates}, decay_fractions={self.decay_fractions}")
+      raise ValueError(
+        f"There must be one learning rate more than decay fractions. Received: "
+        f"learning_rates={self.learning_rates}, decay_fractions={self.decay_fractions}"
+      )
     if not all(0.0 < rate < float("inf") for rate in self.learning_rates):
       raise ValueError(f"Learning rates must be positive numbers. Received: {self.learning_rates}")
     bounds = (0.0,) + self.decay_fractions + (1.0,)

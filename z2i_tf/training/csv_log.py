@@ -52,8 +52,9 @@ class CsvLog:
     except (UnicodeDecodeError, csv.Error) as error:
       raise InputError(f"{self._path}: not a table of a run: {error}; move it away") from error
     if self._columns[0] != _STEP:
-      raise InputError(f"{self._path}: not a table of a run: its first column is {self._columns[0]!r}, not {_STEP!r}; "
-                       "move it away")
+      raise InputError(
+        f"{self._path}: not a table of a run: its first column is {self._columns[0]!r}, not {_STEP!r}; move it away"
+      )
     return rows
 
   def _rewrite(self, rows):

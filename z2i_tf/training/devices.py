@@ -44,23 +44,32 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 def worker_index(strategy: tf.distribute.Strategy) -> int:
   """Number of this process among the workers; 0 for the chief and alone."""
   resolver = strategy.cluster_resolver
-  return resolver.task_id + ("chief" in resolver.cluster_spec().jobs and resolver.task_type != "chief") if (
-      resolver is not None and resolver.task_type) else 0
+  return (
+    resolver.task_id + ("chief" in resolver.cluster_spec().jobs and resolver.task_type != "chief")
+    if (resolver is not None and resolver.task_type)
+    else 0
+  )
 
 
 def worker_count(strategy: tf.distribute.Strategy) -> int:
   """How many processes train together."""
   resolver = strategy.cluster_resolver
-  return resolver.cluster_spec().num_tasks("worker") + (
-      "chief" in resolver.cluster_spec().jobs) if resolver is not None and resolver.task_type else 1
+  return (
+    resolver.cluster_spec().num_tasks("worker") + ("chief" in resolver.cluster_spec().jobs)
+    if resolver is not None and resolver.task_type
+    else 1
+  )
 
 
 def mean_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
   """Returns the mean of the workers' values; all of them call it. Alone: the value."""
   if worker_count(strategy) == 1:
     return value
-  return float(tf.function(lambda number: strategy.reduce(
-      tf.distribute.ReduceOp.MEAN, strategy.run(tf.identity, args=(number,)), axis=None))(tf.constant(value)))
+  return float(
+    tf.function(
+      lambda number: strategy.reduce(tf.distribute.ReduceOp.MEAN, strategy.run(tf.identity, args=(number,)), axis=None)
+    )(tf.constant(value))
+  )
 
 
 @contextlib.contextmanager
@@ -72,8 +81,9 @@ def needing_other_workers() -> Iterator[None]:
     if not is_lost_worker(error):
       raise
     lines = [line for line in error.message.splitlines() if "aborted by" in line] or error.message.splitlines()
-    raise InputError(f"another worker is gone ({lines[0][:200]}); start all of them again: they continue from the last "
-                     "checkpoint") from error
+    raise InputError(
+      f"another worker is gone ({lines[0][:200]}); start all of them again: they continue from the last checkpoint"
+    ) from error
 
 
 def is_lost_worker(error: tf.errors.OpError) -> bool:
@@ -103,8 +113,9 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, jit_comp
     raise InputError(f"--jit_compile is for one device; there are {replicas} replicas")
 
 
-def distributed_batches(strategy: tf.distribute.Strategy, worker_batches: Callable[[int, int], tf.data.Dataset],
-                        batch_size: int) -> tf.distribute.DistributedDataset:
+def distributed_batches(
+  strategy: tf.distribute.Strategy, worker_batches: Callable[[int, int], tf.data.Dataset], batch_size: int
+) -> tf.distribute.DistributedDataset:
   """Shares global batches among all replicas, in order: the first replica gets a batch's beginning.
 
   Args:
@@ -128,12 +139,17 @@ def _check_cluster(text):
     config = json_files.parse(text)
     tasks = {job: len(list(addresses)) for job, addresses in config["cluster"].items()}
     job, index = config["task"]["type"], int(config["task"]["index"])
-    if not all(isinstance(address, str) and ":" in address for addresses in config["cluster"].values()
-               for address in addresses) or str(index) != str(config["task"]["index"]):
+    if not all(
+      isinstance(address, str) and ":" in address for addresses in config["cluster"].values() for address in addresses
+    ) or str(index) != str(config["task"]["index"]):
       raise ValueError
   except (ValueError, TypeError, KeyError, AttributeError) as error:
-    raise InputError(f"{_CLUSTER_VARIABLE}: expected JSON such as {{\"cluster\": {{\"worker\": [\"host:port\", ...]}}, "
-                     f"\"task\": {{\"type\": \"worker\", \"index\": 0}}}}. Received: {text[:200]}") from error
+    raise InputError(
+      f'{_CLUSTER_VARIABLE}: expected JSON such as {{"cluster": {{"worker": ["host:port", ...]}}, '
+      f'"task": {{"type": "worker", "index": 0}}}}. Received: {text[:200]}'
+    ) from error
   if set(tasks) - set(_WORKER_TYPES) or job not in tasks or not 0 <= index < tasks[job]:
-    raise InputError(f"{_CLUSTER_VARIABLE}: every task must be a {' or '.join(_WORKER_TYPES)}, and this one of "
-                     f"them. Received: {text[:200]}")
+    raise InputError(
+      f"{_CLUSTER_VARIABLE}: every task must be a {' or '.join(_WORKER_TYPES)}, and this one of "
+      f"them. Received: {text[:200]}"
+    )

@@ -25,13 +25,17 @@ class Watch:
     found = []
     loss = scalars.get("loss/adversarial_discriminator", math.inf)
     if self._begins("saturated", loss < _SATURATED_LOSS, _SATURATED_WINDOWS):
-      found.append(f"the discriminator is saturated: its hinge loss is {loss:.2g}, so it is never wrong and teaches "
-                   "the generator little; lower the learning rate or --weight_adversarial, or narrow it "
-                   "(--discriminator_width)")
+      found.append(
+        f"the discriminator is saturated: its hinge loss is {loss:.2g}, so it is never wrong and teaches "
+        "the generator little; lower the learning rate or --weight_adversarial, or narrow it "
+        "(--discriminator_width)"
+      )
     share = scalars.get(DATA_WAIT, 0.0)
     if self._begins("starving", share > _STARVING_SHARE, _STARVING_WINDOWS):
-      found.append(f"data starvation: {100 * share:.0f}% of the time is spent waiting for examples; see z2i prepare "
-                   "and --crops_per_image")
+      found.append(
+        f"data starvation: {100 * share:.0f}% of the time is spent waiting for examples; see z2i prepare "
+        "and --crops_per_image"
+      )
     for name, norm in scalars.items():
       if name.startswith("gradient_norm/"):
         found += self._exploding(name, norm)
@@ -44,8 +48,14 @@ class Watch:
     begins = self._begins(name, explodes, 1)
     if math.isfinite(norm) and not explodes:
       former.append(norm)
-    return [f"the gradient explodes: {name} is {norm:.3g}, before it was around {usual:.3g}; lower the learning rate, "
-            "or clip with --gradient_clip_norm"] if begins else []
+    return (
+      [
+        f"the gradient explodes: {name} is {norm:.3g}, before it was around {usual:.3g}; lower the learning rate, "
+        "or clip with --gradient_clip_norm"
+      ]
+      if begins
+      else []
+    )
 
   def _begins(self, name, is_present, windows) -> bool:
     """Whether something is present in so many windows in a row, for the first time since it was absent."""

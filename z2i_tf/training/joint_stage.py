@@ -57,6 +57,7 @@ class JointStageConfig:
   Raises: ValueError for an odd width, an unknown precision, a loss weight that has nothing to weigh, or batch norms
     that cannot be frozen (`config.check_frozen_batch_norm`).
   """
+
   model: ModelConfig
   discriminator_width: int
   loss_weights: LossWeights
@@ -78,11 +79,15 @@ class JointStageConfig:
     check_l1_normalization(self.l1_normalization)
     check_frozen_batch_norm(self.freeze_batch_norm, self.networks, self.initial_weights)
     if not 0 <= self.discriminator_warmup_steps < self.optimizer.iterations:
-      raise ValueError("The steps for the discriminator alone are fewer than those of the stage. Received: "
-                       f"discriminator_warmup_steps={self.discriminator_warmup_steps}")
+      raise ValueError(
+        "The steps for the discriminator alone are fewer than those of the stage. Received: "
+        f"discriminator_warmup_steps={self.discriminator_warmup_steps}"
+      )
     if self.discriminator_warmup_steps and not self.loss_weights.use_discriminator:
-      raise ValueError("With weight_adversarial=0 there is no discriminator. Received: "
-                       f"discriminator_warmup_steps={self.discriminator_warmup_steps}")
+      raise ValueError(
+        "With weight_adversarial=0 there is no discriminator. Received: "
+        f"discriminator_warmup_steps={self.discriminator_warmup_steps}"
+      )
     counted = dataclasses.asdict(self.loss_weights)
     if self.model.zoom != "sr":
       counted.pop("weight_l1_sr")
@@ -140,11 +145,31 @@ def joint_stage(config: JointStageConfig, loop: LoopConfig, strategy: tf.distrib
       networks[conventions.DISCRIMINATOR] = discriminator
       optimizers[_DISCRIMINATOR] = adam(config.optimizer)
       optimizers[_DISCRIMINATOR].build(discriminator.trainable_variables)
-    features = None if perceptual_weights is None else perceptual_network(
-        config.perceptual_network, perceptual_weights, config.precision)
+    features = (
+      None
+      if perceptual_weights is None
+      else perceptual_network(config.perceptual_network, perceptual_weights, config.precision)
+    )
     step = JointStep(
-        inpainter, discriminator, features, weights,
-        optimizers[_GENERATOR], optimizers.get(_DISCRIMINATOR), loop.batch_size, config.optimizer.gradient_clip_norm,
-        config.l1_normalization)
-  return Stage(step, networks, optimizers, loop, strategy, {"model": dataclasses.asdict(config.model)},
-               config.initial_weights, config.jit_compile, averages, warmup_steps)
+      inpainter,
+      discriminator,
+      features,
+      weights,
+      optimizers[_GENERATOR],
+      optimizers.get(_DISCRIMINATOR),
+      loop.batch_size,
+      config.optimizer.gradient_clip_norm,
+      config.l1_normalization,
+    )
+  return Stage(
+    step,
+    networks,
+    optimizers,
+    loop,
+    strategy,
+    {"model": dataclasses.asdict(config.model)},
+    config.initial_weights,
+    config.jit_compile,
+    averages,
+    warmup_steps,
+  )

@@ -1,6 +1,5 @@
 """One update of the three networks and the discriminator, from one forward pass (paper section 3)."""
 
-
 import tensorflow as tf
 
 from z2i_tf import conventions
@@ -37,11 +36,18 @@ class JointStep(tf.Module):
   stopped between the stages: every loss also trains the networks before it.
   """
 
-  def __init__(self, inpainter: ZoomInpainter, discriminator: Model | None,
-               vgg_features: Model | None, weights: LossWeights,
-               generator_optimizer: optimizers.Optimizer,
-               discriminator_optimizer: optimizers.Optimizer | None,
-               global_batch_size: int, gradient_clip_norm: float = 0.0, l1_normalization: str = OVER_IMAGE):
+  def __init__(
+    self,
+    inpainter: ZoomInpainter,
+    discriminator: Model | None,
+    vgg_features: Model | None,
+    weights: LossWeights,
+    generator_optimizer: optimizers.Optimizer,
+    discriminator_optimizer: optimizers.Optimizer | None,
+    global_batch_size: int,
+    gradient_clip_norm: float = 0.0,
+    l1_normalization: str = OVER_IMAGE,
+  ):
     """Stores the parts.
 
     Args:
@@ -96,8 +102,9 @@ class JointStep(tf.Module):
       to_minimize = scaled_loss(generator_loss, self._generator_optimizer)
     scalars = self._named(terms, generator_loss)
     # 3. Generator and discriminator are both updated from it.
-    scalars.update(apply_update(
-        tape, to_minimize, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm))
+    scalars.update(
+      apply_update(tape, to_minimize, self.inpainter.networks, self._generator_optimizer, self._gradient_clip_norm)
+    )
     if self.discriminator is not None:
       scalars.update(self._update_discriminator(tape, terms[_DISCRIMINATOR_TERM]))
     scalars.update(average(training_quality(_LABELS, stages, batch), self._global_batch_size))
@@ -111,18 +118,22 @@ class JointStep(tf.Module):
     """
     stages = self.forward(batch, training=False)
     with tf.GradientTape() as tape:
-      terms = average({_DISCRIMINATOR_TERM: hinge_discriminator_loss(*self._scores(stages, batch))},
-                      self._global_batch_size)
-    return {"loss/" + _DISCRIMINATOR_TERM: terms[_DISCRIMINATOR_TERM],
-            **self._update_discriminator(tape, terms[_DISCRIMINATOR_TERM]),
-            **average(training_quality(_LABELS, stages, batch), self._global_batch_size)}
+      terms = average(
+        {_DISCRIMINATOR_TERM: hinge_discriminator_loss(*self._scores(stages, batch))}, self._global_batch_size
+      )
+    return {
+      "loss/" + _DISCRIMINATOR_TERM: terms[_DISCRIMINATOR_TERM],
+      **self._update_discriminator(tape, terms[_DISCRIMINATOR_TERM]),
+      **average(training_quality(_LABELS, stages, batch), self._global_batch_size),
+    }
 
   def forward(self, batch: Tensors, training: bool = True) -> Tensors:
     """Returns every stage of the generator, `composed_hr` included, for a batch as in `__call__`."""
     stages = self.inpainter(batch, training=training)
     mask_hr = self._mask_hr(batch)
     stages[conventions.COMPOSED_HR] = image_ops.compose(
-        stages[conventions.REFINED], batch[conventions.IMAGE_HR], mask_hr)
+      stages[conventions.REFINED], batch[conventions.IMAGE_HR], mask_hr
+    )
     return stages
 
   def evaluate(self, batch: Tensors) -> tuple[Tensors, Tensors]:
@@ -143,34 +154,36 @@ class JointStep(tf.Module):
     return {**{"loss/" + name: value for name, value in terms.items()}, "loss/generator": total}
 
   def _update_discriminator(self, tape, loss):
-    return apply_update(tape, loss, {conventions.DISCRIMINATOR: self.discriminator}, self._discriminator_optimizer,
-                        clip_norm=0.0)
+    return apply_update(
+      tape, loss, {conventions.DISCRIMINATOR: self.discriminator}, self._discriminator_optimizer, clip_norm=0.0
+    )
 
   def _scores(self, stages, batch):
     """Returns the discriminator's scores (B, N) of the real and of the composed images."""
     mask_hr = self._mask_hr(batch)
     # Real first, then fake, each a training call: each does one power iteration.
-    return [self.discriminator(tf.concat([image, mask_hr], axis=-1), training=True)
-            for image in (batch[conventions.IMAGE_HR], stages[conventions.COMPOSED_HR])]
+    return [
+      self.discriminator(tf.concat([image, mask_hr], axis=-1), training=True)
+      for image in (batch[conventions.IMAGE_HR], stages[conventions.COMPOSED_HR])
+    ]
 
   def _mask_hr(self, batch):
     return image_ops.upscale_nearest(batch[conventions.MASK_LR], self.inpainter.model_config.scale)
 
   def _label_features(self, batch):
     labels = {"vgg_coarse": conventions.IMAGE_LR, "vgg_refine": conventions.IMAGE_HR}
-    return {name: self._vgg_features(batch[label]) for name, label in labels.items()
-            if name in self._term_weights()}
+    return {name: self._vgg_features(batch[label]) for name, label in labels.items() if name in self._term_weights()}
 
   def _term_weights(self) -> dict[str, float]:
     """Returns the terms of the generator's loss that count, and their weights."""
     weights = {
-        "l1_coarse": self._weights.weight_l1_coarse,
-        "l1_sr": self._weights.weight_l1_sr if self.inpainter.sr_net is not None else 0.0,
-        "l1_refine": self._weights.weight_l1_refine,
-        "gradient": self._weights.weight_gradient,
-        "vgg_coarse": self._weights.weight_vgg_coarse,
-        "vgg_refine": self._weights.weight_vgg_refine,
-        "adversarial": self._weights.weight_adversarial,
+      "l1_coarse": self._weights.weight_l1_coarse,
+      "l1_sr": self._weights.weight_l1_sr if self.inpainter.sr_net is not None else 0.0,
+      "l1_refine": self._weights.weight_l1_refine,
+      "gradient": self._weights.weight_gradient,
+      "vgg_coarse": self._weights.weight_vgg_coarse,
+      "vgg_refine": self._weights.weight_vgg_refine,
+      "adversarial": self._weights.weight_adversarial,
     }
     return {name: weight for name, weight in weights.items() if weight > 0}
 
@@ -180,12 +193,12 @@ class JointStep(tf.Module):
     coarse, composed_hr = stages[conventions.COARSE], stages[conventions.COMPOSED_HR]
     hole_lr, hole_hr = (batch[conventions.MASK_LR], self._mask_hr(batch)) if self._over_hole else (None, None)
     compute = {
-        "l1_coarse": lambda: l1_loss(coarse, image_lr, hole_lr),
-        "l1_sr": lambda: l1_loss(stages[conventions.ZOOMED], image_hr),
-        "l1_refine": lambda: l1_loss(composed_hr, image_hr, hole_hr),
-        "gradient": lambda: gradient_loss(composed_hr, image_hr),
-        "vgg_coarse": lambda: feature_loss(self._vgg_features(coarse), label_features["vgg_coarse"]),
-        "vgg_refine": lambda: feature_loss(self._vgg_features(composed_hr), label_features["vgg_refine"]),
+      "l1_coarse": lambda: l1_loss(coarse, image_lr, hole_lr),
+      "l1_sr": lambda: l1_loss(stages[conventions.ZOOMED], image_hr),
+      "l1_refine": lambda: l1_loss(composed_hr, image_hr, hole_hr),
+      "gradient": lambda: gradient_loss(composed_hr, image_hr),
+      "vgg_coarse": lambda: feature_loss(self._vgg_features(coarse), label_features["vgg_coarse"]),
+      "vgg_refine": lambda: feature_loss(self._vgg_features(composed_hr), label_features["vgg_refine"]),
     }
     terms = {name: compute[name]() for name in self._term_weights() if name in compute}
     if self.discriminator is not None:
@@ -193,4 +206,3 @@ class JointStep(tf.Module):
       terms["adversarial"] = hinge_generator_loss(fake)
       terms[_DISCRIMINATOR_TERM] = hinge_discriminator_loss(real, fake)
     return terms
-

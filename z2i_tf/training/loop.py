@@ -37,6 +37,7 @@ class LoopConfig:
     keep_every: steps between weights that are kept for ever; None keeps none.
     max_skipped: so many steps in a row that are not finite end the run.
   """
+
   iterations: int
   batch_size: int
   save_every: int
@@ -81,9 +82,16 @@ class StageActions:
     return {}
 
 
-def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., dict[str, tf.Tensor]],
-             actions: StageActions, journal: Journal, start_step: int, interruption: Interruption,
-             skipped: int = 0) -> None:
+def run_loop(
+  config: LoopConfig,
+  batches: Iterator,
+  train_step: Callable[..., dict[str, tf.Tensor]],
+  actions: StageActions,
+  journal: Journal,
+  start_step: int,
+  interruption: Interruption,
+  skipped: int = 0,
+) -> None:
   """Trains from `start_step` to the end of the stage.
 
   Args:
@@ -103,8 +111,10 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., di
   for step in range(start_step + 1, config.iterations + 1):
     with window.waiting():
       batch = next(batches)
-    scalars = {name: float(value) for name, value in train_step(
-        batch, tf.constant(float(interruption.signal is not None))).items()}
+    scalars = {
+      name: float(value)
+      for name, value in train_step(batch, tf.constant(float(interruption.signal is not None))).items()
+    }
     stop = scalars.pop(STOP) > 0
     is_skipped = scalars.pop(SKIPPED) > 0
     journal.advance()
@@ -119,15 +129,18 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., di
     if skipped_in_a_row == config.max_skipped:
       journal.flush()
       path = actions.keep_batch(step, _arrays(batch))
-      raise InputError(f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last "
-                       f"batch is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and continue "
-                       "from the last checkpoint with --allow_config_change")
+      raise InputError(
+        f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last "
+        f"batch is in {path}; lower the learning rate, or clip with --gradient_clip_norm, and continue "
+        "from the last checkpoint with --allow_config_change"
+      )
     is_last = step == config.iterations
     logged: dict[str, float] = {}
     if is_last or step % config.log_every == 0:
       logged = {**window.means(config.batch_size), "skipped_steps": float(skipped), **actions.scalars()}
-      journal.show(step, config.iterations, logged,
-                   (time.monotonic() - started) / (step - start_step) * (config.iterations - step))
+      journal.show(
+        step, config.iterations, logged, (time.monotonic() - started) / (step - start_step) * (config.iterations - step)
+      )
       for text in watch.messages(logged):
         journal.warn(step, text)
       window = _Window()
@@ -148,8 +161,11 @@ def run_loop(config: LoopConfig, batches: Iterator, train_step: Callable[..., di
         journal.flush()
     if stop or is_last and interruption.signal is not None:
       number = interruption.signal or signal.SIGTERM
-      raise Stopped(f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; all is saved"
-                    + ("" if is_last else ", and the same command continues"), number)
+      raise Stopped(
+        f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; all is saved"
+        + ("" if is_last else ", and the same command continues"),
+        number,
+      )
 
 
 class _Window:
@@ -192,11 +208,14 @@ class _Window:
 
 def _skipped_text(scalars, skipped):
   broken = sorted(name for name, value in scalars.items() if not np.isfinite(value))
-  return (f"{', '.join(broken)} {'is' if len(broken) == 1 else 'are'} not finite; the step was skipped and changed "
-          f"nothing ({skipped} so far)")
+  return (
+    f"{', '.join(broken)} {'is' if len(broken) == 1 else 'are'} not finite; the step was skipped and changed "
+    f"nothing ({skipped} so far)"
+  )
 
 
 def _arrays(batch) -> dict[str, np.ndarray]:
   """Returns this worker's part of a batch, whatever the number of its replicas."""
-  return {name: np.concatenate([part.numpy() for part in getattr(value, "values", (value,))])
-          for name, value in batch.items()}
+  return {
+    name: np.concatenate([part.numpy() for part in getattr(value, "values", (value,))]) for name, value in batch.items()
+  }

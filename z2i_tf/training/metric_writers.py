@@ -51,8 +51,9 @@ class LineReporter:
 
 def summary(scalars: Scalars) -> str:
   """Returns the few scalars that fit a line."""
-  shown = [f"{name} {value:.4g}" for name, value in scalars.items()
-           if name == "loss/generator" or name.startswith("psnr/")]
+  shown = [
+    f"{name} {value:.4g}" for name, value in scalars.items() if name == "loss/generator" or name.startswith("psnr/")
+  ]
   return "  ".join([*shown, f"{scalars['speed/examples_per_second']:.1f} examples/s"])
 
 
@@ -61,8 +62,9 @@ def measured_table(step: int, measured: Scalars) -> str:
   split = {tuple(name.split("/")[1:]): value for name, value in measured.items()}
   title = [f"step {step}, validation", *(f"{parts[0]} {value:.4g}" for parts, value in split.items() if len(parts) < 2)]
   cells = {parts: value for parts, value in split.items() if len(parts) == 2}
-  metrics = sorted({metric for metric, _ in cells},
-                   key=lambda metric: (metric.startswith("hole_"), metric.endswith("l1"), metric))
+  metrics = sorted(
+    {metric for metric, _ in cells}, key=lambda metric: (metric.startswith("hole_"), metric.endswith("l1"), metric)
+  )
   stages = list(dict.fromkeys(stage for _, stage in cells))
   lines = [", ".join(title)]
   if cells:

@@ -14,8 +14,9 @@ _FLAG = "--perceptual_weights"
 def check_perceptual_network(name: str) -> None:
   """Raises ValueError unless it is one of `PERCEPTUAL_NETWORKS`."""
   if name not in PERCEPTUAL_NETWORKS:
-    raise ValueError(f"The perceptual network is one of {', '.join(PERCEPTUAL_NETWORKS)}. Received: "
-                     f"perceptual_network={name!r}")
+    raise ValueError(
+      f"The perceptual network is one of {', '.join(PERCEPTUAL_NETWORKS)}. Received: perceptual_network={name!r}"
+    )
 
 
 def perceptual_network(name: str, weights: str, precision: str) -> Model:

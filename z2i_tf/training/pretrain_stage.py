@@ -54,6 +54,7 @@ class PretrainStageConfig:
   Raises: ValueError for an odd width, a negative weight, a scale that does not go with the network, or batch norms
     that cannot be frozen (`config.check_frozen_batch_norm`).
   """
+
   network: str
   width: int
   scale: int
@@ -105,21 +106,41 @@ def pretrain_stage(config: PretrainStageConfig, loop: LoopConfig, strategy: tf.d
   perceptual_weights = config.used_perceptual_weights
   with strategy.scope():
     with networks_in(config.precision):
-      network = {conventions.COARSE_NET: lambda: coarse_net(config.width),
-                 conventions.SR_NET: lambda: super_resolution_net(config.width, config.scale),
-                 conventions.REFINE_NET: lambda: refinement_net(config.width)}[config.network]()
+      network = {
+        conventions.COARSE_NET: lambda: coarse_net(config.width),
+        conventions.SR_NET: lambda: super_resolution_net(config.width, config.scale),
+        conventions.REFINE_NET: lambda: refinement_net(config.width),
+      }[config.network]()
     if config.freeze_batch_norm:
       freeze_batch_norms(network)
     optimizer = with_loss_scale(adam(config.optimizer), config.precision)
     optimizer.build(network.trainable_variables)
     decay = config.optimizer.ema_decay
     averages = WeightAverages(network.variables, decay, strategy) if decay else None
-    features = None if perceptual_weights is None else perceptual_network(
-        config.perceptual_network, perceptual_weights, config.precision)
+    features = (
+      None
+      if perceptual_weights is None
+      else perceptual_network(config.perceptual_network, perceptual_weights, config.precision)
+    )
     step = PretrainStep(
-        config.network, network, features,
-        config.weight_vgg, optimizer, loop.batch_size, config.optimizer.gradient_clip_norm,
-        config.l1_normalization)
+      config.network,
+      network,
+      features,
+      config.weight_vgg,
+      optimizer,
+      loop.batch_size,
+      config.optimizer.gradient_clip_norm,
+      config.l1_normalization,
+    )
   description = {"pretrained": {"network": config.network, "width": config.width, "scale": config.scale}}
-  return Stage(step, {config.network: network}, {config.network: optimizer}, loop, strategy, description,
-               config.initial_weights, config.jit_compile, averages)
+  return Stage(
+    step,
+    {config.network: network},
+    {config.network: optimizer},
+    loop,
+    strategy,
+    description,
+    config.initial_weights,
+    config.jit_compile,
+    averages,
+  )

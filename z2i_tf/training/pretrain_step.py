@@ -1,6 +1,5 @@
 """One update of one network alone (paper section 4.1)."""
 
-
 import tensorflow as tf
 
 from z2i_tf import conventions
@@ -20,9 +19,9 @@ Tensors = dict[str, tf.Tensor]
 
 # Network -> the stage of the whole model that its output is, and the label that is compared with it.
 _OUTPUTS = {
-    conventions.COARSE_NET: (conventions.COARSE, conventions.IMAGE_LR),
-    conventions.SR_NET: (conventions.ZOOMED, conventions.IMAGE_HR),
-    conventions.REFINE_NET: (conventions.REFINED, conventions.IMAGE_LR),
+  conventions.COARSE_NET: (conventions.COARSE, conventions.IMAGE_LR),
+  conventions.SR_NET: (conventions.ZOOMED, conventions.IMAGE_HR),
+  conventions.REFINE_NET: (conventions.REFINED, conventions.IMAGE_LR),
 }
 
 
@@ -34,9 +33,17 @@ class PretrainStep(tf.Module):
   compared with the full image: that of the refinement network is not pasted into the known pixels.
   """
 
-  def __init__(self, name: str, network: Model, vgg_features: Model | None, weight_vgg: float,
-               optimizer: optimizers.Optimizer, global_batch_size: int, gradient_clip_norm: float = 0.0,
-               l1_normalization: str = OVER_IMAGE):
+  def __init__(
+    self,
+    name: str,
+    network: Model,
+    vgg_features: Model | None,
+    weight_vgg: float,
+    optimizer: optimizers.Optimizer,
+    global_batch_size: int,
+    gradient_clip_norm: float = 0.0,
+    l1_normalization: str = OVER_IMAGE,
+  ):
     """Stores the parts.
 
     Args:
@@ -89,8 +96,9 @@ class PretrainStep(tf.Module):
       to_minimize = scaled_loss(loss, self._optimizer)
     scalars = {"loss/" + name: value for name, value in terms.items()}
     scalars["loss/generator"] = loss
-    scalars.update(apply_update(
-        tape, to_minimize, {self._name: self._network}, self._optimizer, self._gradient_clip_norm))
+    scalars.update(
+      apply_update(tape, to_minimize, {self._name: self._network}, self._optimizer, self._gradient_clip_norm)
+    )
     scalars.update(average(training_quality({stage: label}, {stage: output}, batch), self._global_batch_size))
     return scalars
 

@@ -22,8 +22,10 @@ def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors)
     batch: as the step takes it.
   Returns: "psnr/STAGE" in dB, at most 100, and "hole_ratio", each (B,).
   """
-  quality = {f"psnr/{stage}": tf.minimum(metrics.psnr(_clipped(stages[stage]), batch[label]), _HIGHEST_PSNR)
-             for stage, label in labels.items()}
+  quality = {
+    f"psnr/{stage}": tf.minimum(metrics.psnr(_clipped(stages[stage]), batch[label]), _HIGHEST_PSNR)
+    for stage, label in labels.items()
+  }
   if conventions.ZOOMED not in labels:
     quality["hole_ratio"] = tf.reduce_mean(batch[conventions.MASK_LR], axis=[1, 2, 3])
   return quality

@@ -14,8 +14,12 @@ _GUARDED = ("loss/", "gradient_norm/")
 SKIPPED, STOP = "skipped", "stop"
 
 
-def guarded_step(step: Callable[[Tensors], Tensors], strategy: tf.distribute.Strategy,
-                 variables: Iterable[tf.Variable], jit_compile: bool) -> Callable[..., dict[str, tf.Tensor]]:
+def guarded_step(
+  step: Callable[[Tensors], Tensors],
+  strategy: tf.distribute.Strategy,
+  variables: Iterable[tf.Variable],
+  jit_compile: bool,
+) -> Callable[..., dict[str, tf.Tensor]]:
   """Returns the compiled step of all replicas.
 
   Where a loss or a gradient is not finite, every variable is given its former value back: weights, optimizers, batch
@@ -42,10 +46,13 @@ def guarded_step(step: Callable[[Tensors], Tensors], strategy: tf.distribute.Str
   @tf.function(autograph=False)  # There is nothing to convert, and looking for it takes seconds.
   def guarded(batch, stop):
     former = [copy.read_value() for copy in copies]
-    scalars = {name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-               for name, value in strategy.run(replica_step, args=(batch, stop)).items()}
-    is_finite = tf.reduce_all(tf.math.is_finite(
-        [value for name, value in scalars.items() if name.startswith(_GUARDED)]))
+    scalars = {
+      name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+      for name, value in strategy.run(replica_step, args=(batch, stop)).items()
+    }
+    is_finite = tf.reduce_all(
+      tf.math.is_finite([value for name, value in scalars.items() if name.startswith(_GUARDED)])
+    )
 
     def restore():
       for copy, value in zip(copies, former):

@@ -52,6 +52,7 @@ class Stage:
     warmup_steps: in the first steps of the stage `step.warm_up` takes the place of `step`: same arguments, and the
       networks whose averages are kept do not change.
   """
+
   step: Step
   networks: Mapping[str, Model]
   optimizers: Mapping[str, optimizers.Optimizer]
@@ -99,12 +100,14 @@ def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_wei
     if not arrays:
       raise InputError(f"--init_{name}: {folder} has no network {name!r}")
     size = networks[name]
-    for layer, filters in (("conv00", size["width"]), ("conv09", size["width"] * size.get("scale", 0)**2)):
+    for layer, filters in (("conv00", size["width"]), ("conv09", size["width"] * size.get("scale", 0) ** 2)):
       kernel = arrays.get(f"{name}/{layer}/kernel")
       if filters and (kernel is None or kernel.shape[-1] != filters):
-        raise InputError(f"--init_{name}: {folder}: {name}/{layer}/kernel has "
-                         f"{'no' if kernel is None else kernel.shape[-1]} filters, the network to train has {filters}: "
-                         "another width or scale")
+        raise InputError(
+          f"--init_{name}: {folder}: {name}/{layer}/kernel has "
+          f"{'no' if kernel is None else kernel.shape[-1]} filters, the network to train has {filters}: "
+          "another width or scale"
+        )
 
 
 def _by_network(folders: Mapping[str, str], networks: Collection[str]) -> dict[str, str]:

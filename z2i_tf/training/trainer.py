@@ -55,6 +55,7 @@ class StageData:
     measured_on: what tells `validation` from others: the best measurement counts for this.
     scalars: what is logged about the data, as it is.
   """
+
   training: Callable[[int, int, int], tf.data.Dataset]
   validation: tf.data.Dataset
   is_held_out: bool
@@ -70,8 +71,9 @@ class StageRun(StageActions):
   measured and what all of them hold; `raw/` then has the last checkpoint's own weights.
   """
 
-  def __init__(self, stage: Stage, work_dir: str, settings: Mapping[str, Any], shown_settings: Mapping[str, Any],
-               data: StageData):
+  def __init__(
+    self, stage: Stage, work_dir: str, settings: Mapping[str, Any], shown_settings: Mapping[str, Any], data: StageData
+  ):
     """Stores the parts; nothing is read or written yet.
 
     Args:
@@ -88,11 +90,13 @@ class StageRun(StageActions):
     optimizers = {f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}
     averages = {"averages": stage.averages.tracked} if stage.averages else {}
     self._checkpoints = RunCheckpoints(
-        work_dir, {**stage.networks, **optimizers, **averages}, self._record, self._is_chief)
+      work_dir, {**stage.networks, **optimizers, **averages}, self._record, self._is_chief
+    )
     self._journal = NoJournal()
     # In the replicas' context every worker reads its own copy of batch norms' statistics: no worker waits for others.
     self._evaluate_batch = tf.function(
-        lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False)
+      lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False
+    )
 
   def run(self, reporter: Reporter) -> None:
     """Trains to the end of the stage, beginning at the last checkpoint if there is one.
@@ -110,17 +114,22 @@ class StageRun(StageActions):
         record_settings(self._work_dir, self._shown_settings)
         self._journal = Journal(self._work_dir, self._shown_settings, record.step, reporter)
       batches = devices.distributed_batches(
-          stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size)
-      run_loop(stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption,
-               record.skipped)
+        stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size
+      )
+      run_loop(
+        stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption, record.skipped
+      )
 
   def _train_step(self):
     """Returns the step of all replicas; those of the warm-up that are still to be done come first."""
     stage = self._stage
-    steps = [guarded_step(step, stage.strategy, stage.variables, stage.jit_compile)
-             for step in ([stage.step.warm_up] if stage.warmup_steps else []) + [stage.train]]
-    left = itertools.chain(itertools.repeat(steps[0], max(0, stage.warmup_steps - self._record.step)),
-                           itertools.repeat(steps[-1]))
+    steps = [
+      guarded_step(step, stage.strategy, stage.variables, stage.jit_compile)
+      for step in ([stage.step.warm_up] if stage.warmup_steps else []) + [stage.train]
+    ]
+    left = itertools.chain(
+      itertools.repeat(steps[0], max(0, stage.warmup_steps - self._record.step)), itertools.repeat(steps[-1])
+    )
     return lambda batch, stop: next(left)(batch, stop)
 
   def evaluate(self, step: int) -> Scalars:
@@ -129,7 +138,8 @@ class StageRun(StageActions):
     if not self._data.is_held_out:
       return {}
     quality = devices.mean_over_workers(
-        self._stage.strategy, measured[f"validation/psnr/{self._stage.step.main_stage}"])
+      self._stage.strategy, measured[f"validation/psnr/{self._stage.step.main_stage}"]
+    )
     if math.isfinite(quality) and (self._record.best is None or quality > self._record.best):
       self._record.best = quality
       self._write_model_file(BEST_FOLDER, step, psnr=quality)
@@ -184,8 +194,10 @@ class StageRun(StageActions):
   def _check_others_start_here(self):
     """Workers that do not see the same folder would have restored different things."""
     if devices.mean_over_workers(self._stage.strategy, float(self._record.step)) != self._record.step:
-      raise InputError(f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; "
-                       "all must see the same folder")
+      raise InputError(
+        f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; "
+        "all must see the same folder"
+      )
 
   def _means(self, dataset, step) -> dict[str, float]:
     """Returns means over all images of the dataset, and writes the pictures of its first batch."""
@@ -193,7 +205,8 @@ class StageRun(StageActions):
     count = 0
     for index, batch in enumerate(dataset):
       stages, quality = tf.nest.map_structure(
-          lambda value: self._stage.strategy.experimental_local_results(value)[0], self._evaluate_batch(batch))
+        lambda value: self._stage.strategy.experimental_local_results(value)[0], self._evaluate_batch(batch)
+      )
       if index == 0:
         self._journal.write_pictures(step, _pictures(batch, stages))
       count += int(batch[conventions.IMAGE_LR].shape[0])
@@ -233,6 +246,7 @@ def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
   shown = {"0_masked_input": known, "0_label": batch[conventions.IMAGE_LR]}
   if batch[conventions.IMAGE_HR].shape != batch[conventions.IMAGE_LR].shape:
     shown["0_label_hr"] = batch[conventions.IMAGE_HR]
-  shown.update((f"{number}_{name}", stages[name])
-               for number, name in enumerate(conventions.STAGES, start=1) if name in stages)
+  shown.update(
+    (f"{number}_{name}", stages[name]) for number, name in enumerate(conventions.STAGES, start=1) if name in stages
+  )
   return {f"stages/{name}": images[:MAX_PICTURES] for name, images in shown.items()}

@@ -14,8 +14,13 @@ def average(per_example: Mapping[str, tf.Tensor], global_batch_size: int) -> dic
   return {name: tf.reduce_sum(values) / global_batch_size for name, values in per_example.items()}
 
 
-def apply_update(tape: tf.GradientTape, loss: tf.Tensor, networks: Mapping[str, Model],
-                 optimizer: optimizers.Optimizer, clip_norm: float) -> dict[str, tf.Tensor]:
+def apply_update(
+  tape: tf.GradientTape,
+  loss: tf.Tensor,
+  networks: Mapping[str, Model],
+  optimizer: optimizers.Optimizer,
+  clip_norm: float,
+) -> dict[str, tf.Tensor]:
   """Applies the gradient summed over the replicas; called in a replica context.
 
   Args:
@@ -37,7 +42,7 @@ def apply_update(tape: tf.GradientTape, loss: tf.Tensor, networks: Mapping[str, 
   norms, position = {}, 0
   for name, network in networks.items():
     count = len(network.trainable_variables)
-    norms["gradient_norm/" + name] = tf.linalg.global_norm(gradients[position:position + count])
+    norms["gradient_norm/" + name] = tf.linalg.global_norm(gradients[position : position + count])
     position += count
   if clip_norm:
     gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)

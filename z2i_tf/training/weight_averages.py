@@ -29,8 +29,11 @@ class WeightAverages:
       strategy: devices.
     """
     self._variables, self._decay, self._strategy = list(variables), decay, strategy
-    own = {"trainable": False, "synchronization": tf.VariableSynchronization.ON_READ,
-           "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+    own = {
+      "trainable": False,
+      "synchronization": tf.VariableSynchronization.ON_READ,
+      "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    }
     # A module of its own: a checkpoint shall find the averaged variables in their networks.
     self.tracked = tf.Module()
     self.tracked.averages = [tf.Variable(tf.zeros(variable.shape), **own) for variable in self._variables]

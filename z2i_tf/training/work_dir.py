@@ -51,9 +51,14 @@ def alone_in(work_dir: str, strategy: tf.distribute.Strategy) -> Iterator[None]:
     if is_chief(strategy):
       try:
         held.enter_context(_existing(work_dir))
-        held.enter_context(locked_folder(
-            work_dir, LOCK_FILE, "another run is training here; wait for its end, or give another --work_dir (if there "
-            f"is none on any machine, delete {os.path.join(work_dir, LOCK_FILE)})"))
+        held.enter_context(
+          locked_folder(
+            work_dir,
+            LOCK_FILE,
+            "another run is training here; wait for its end, or give another --work_dir (if there "
+            f"is none on any machine, delete {os.path.join(work_dir, LOCK_FILE)})",
+          )
+        )
       except InputError as error:
         refusal = error
     if mean_over_workers(strategy, float(refusal is not None)):
@@ -84,10 +89,15 @@ def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping
   Raises: InputError if the folder belongs to another kind of stage.
   """
   if former.get(COMMAND) != settings.get(COMMAND):
-    raise InputError(f"--work_dir={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings.get(COMMAND)}; "
-                     "give another --work_dir")
-  return [f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
-          for name in sorted(settings) if former.get(name) != settings.get(name)]
+    raise InputError(
+      f"--work_dir={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings.get(COMMAND)}; "
+      "give another --work_dir"
+    )
+  return [
+    f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
+    for name in sorted(settings)
+    if former.get(name) != settings.get(name)
+  ]
 
 
 def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:

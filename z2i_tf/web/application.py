@@ -18,11 +18,16 @@ MIN_TOKEN_LENGTH = 16
 _TOKEN_COOKIE, _TOKEN_DAYS = "z2i_token", 30
 # Nothing is kept by browsers (an answer from a cache would be an old one), nothing comes from elsewhere. Pictures are
 # made by the page (blob:) or lie in its files (data:).
-_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
-            "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-                                       "img-src 'self' blob: data:; form-action 'none'; base-uri 'none'; "
-                                       "frame-ancestors 'none'"}
+_HEADERS = {
+  "Cache-Control": "no-store",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+  "img-src 'self' blob: data:; form-action 'none'; base-uri 'none'; "
+  "frame-ancestors 'none'",
+}
 
 
 class Refusal(Exception):
@@ -42,8 +47,10 @@ class Refusal(Exception):
 def check_access(host: str, token: str | None) -> None:
   """Raises InputError unless a server bound to `host` may go without token, or has a token that is long enough."""
   if token is None and host not in (*LOOPBACK, "localhost"):
-    raise InputError(f"--host={host} lets other machines in: give --token too, a secret of at least "
-                     f"{MIN_TOKEN_LENGTH} characters (in a --flagfile, where other users must not see it)")
+    raise InputError(
+      f"--host={host} lets other machines in: give --token too, a secret of at least "
+      f"{MIN_TOKEN_LENGTH} characters (in a --flagfile, where other users must not see it)"
+    )
   if token is not None and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable()):
     raise InputError(f"--token: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
 
@@ -73,8 +80,11 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
     if is_local and request.headers.get("Host") not in hosts:
       raise Refusal(421, f"This server answers at http://{host}:{port}/ only.")
     origin = request.headers.get("Origin")
-    if (origin not in (None, f"{request.scheme}://{request.headers.get('Host')}")
-        or request.headers.get("Sec-Fetch-Site") == "cross-site" and request.path != "/"):
+    if (
+      origin not in (None, f"{request.scheme}://{request.headers.get('Host')}")
+      or request.headers.get("Sec-Fetch-Site") == "cross-site"
+      and request.path != "/"
+    ):
       raise Refusal(403, "Requests of other sites are not answered.")
     if token is None:
       return None

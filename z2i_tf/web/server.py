@@ -60,8 +60,9 @@ class Server:
       raise InputError(f"--host={host}: no address of this machine ({error.strerror})") from error
     except OSError as error:
       self._socket.close()
-      raise InputError(f"--port={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any "
-                       "that is free") from error
+      raise InputError(
+        f"--port={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any that is free"
+      ) from error
     self.host, self.port = self._socket.getsockname()[:2]
     self._thread = None
 
@@ -86,8 +87,15 @@ class Server:
       logging.getLogger(name).setLevel(logging.ERROR)  # Busy threads and browsers that went away are no news.
     self._map = {}
     self._server = waitress.create_server(
-        application, map=self._map, sockets=[self._socket], threads=threads, max_request_body_size=max_body_bytes,
-        channel_timeout=_SILENT_CONNECTION_S, ident=None, asyncore_use_poll=True)
+      application,
+      map=self._map,
+      sockets=[self._socket],
+      threads=threads,
+      max_request_body_size=max_body_bytes,
+      channel_timeout=_SILENT_CONNECTION_S,
+      ident=None,
+      asyncore_use_poll=True,
+    )
     self._server.channel_class = _Channel
     self._thread = threading.Thread(target=self._server.run, name="web server", daemon=True)
     self._thread.start()

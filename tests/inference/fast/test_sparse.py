@@ -36,8 +36,10 @@ def test_pixels_are_listed_example_by_example_row_by_row():
 def test_neighbours_are_found_by_position_and_missing_ones_numbered_n():
   pixels = sparse.listed(_listed(0.4)).numpy()
   rows = {tuple(pixel): number for number, pixel in enumerate(pixels)}
-  expected = [[rows.get((example, y + row, x + column), len(pixels)) for row, column in _NEIGHBOURHOOD]
-              for example, y, x in pixels]
+  expected = [
+    [rows.get((example, y + row, x + column), len(pixels)) for row, column in _NEIGHBOURHOOD]
+    for example, y, x in pixels
+  ]
   np.testing.assert_array_equal(sparse.neighbours(pixels, _SHAPE), expected)
 
 
@@ -45,8 +47,10 @@ def test_neighbours_are_found_by_position_and_missing_ones_numbered_n():
 def test_dense_neighbourhoods_have_zeros_beyond_the_border(offsets):
   pixels = sparse.listed(_listed(0.4)).numpy()
   padded = np.pad(_IMAGE, [(0, 0), (1, 1), (1, 1), (0, 0)])
-  expected = [np.concatenate([padded[example, 1 + y + row, 1 + x + column] for row, column in offsets])
-              for example, y, x in pixels]
+  expected = [
+    np.concatenate([padded[example, 1 + y + row, 1 + x + column] for row, column in offsets])
+    for example, y, x in pixels
+  ]
   np.testing.assert_array_equal(sparse.gather_dense(_IMAGE, pixels, offsets), expected)
 
 
@@ -86,8 +90,10 @@ def test_graphs_know_the_channels_and_take_empty_lists(count):
   """Layer after layer, as the decoders apply them."""
   square = np.ones([36, 4], np.float32)
 
-  @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, 3], tf.int32),
-                                                 tf.TensorSpec([], tf.int32)])
+  @tf.function(
+    autograph=False,
+    input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, 3], tf.int32), tf.TensorSpec([], tf.int32)],
+  )
   def twice(values, pixels, max_rows):
     table = sparse.neighbours(pixels, tf.constant([1, 4, 4]))
     for _ in range(2):

@@ -47,8 +47,11 @@ class _Spied:
   def check(self, batch, height, width, max_pixels):
     """Compares with the whole; returns the sizes of the tiles in cells."""
     self.cells.clear()
-    features = np.random.default_rng(height).normal(
-        size=(batch, height * self.in_factor, width * self.in_factor, 2)).astype(np.float32)
+    features = (
+      np.random.default_rng(height)
+      .normal(size=(batch, height * self.in_factor, width * self.in_factor, 2))
+      .astype(np.float32)
+    )
     expected = self.function(features).numpy()
     actual = tiles.evaluate(self.piece, features, tf.constant(max_pixels))
     assert actual.shape == expected.shape
@@ -57,14 +60,18 @@ class _Spied:
 
 
 @pytest.mark.parametrize("name", _PIECES)
-@pytest.mark.parametrize("batch, height, width, max_cells", [
+@pytest.mark.parametrize(
+  "batch, height, width, max_cells",
+  [
     (2, 53, 61, 26 * 26),  # Odd counts of tiles, the last of which begins inside the one before.
     (1, 40, 90, 40 * 24),
     (1, 9, 130, 500),  # Less high than a tile.
     (1, 130, 9, 600),  # Narrower.
-    (1, 1, 300, 40), (1, 300, 1, 40),
+    (1, 1, 300, 40),
+    (1, 300, 1, 40),
     (2, 16, 16, 300),  # One fits, both do not.
-])
+  ],
+)
 def test_tiles_equal_the_whole_within_the_bound(name, batch, height, width, max_cells):
   spied = _Spied(name, weight=3)
   cells = spied.check(batch, height, width, 3 * max_cells)

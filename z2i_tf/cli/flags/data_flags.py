@@ -22,14 +22,28 @@ def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) ->
   """Where the images are; `with_prepared`: whether they may be what z2i prepare wrote."""
   kinds = [kind for kind in SOURCES if with_prepared or kind != _PREPARED]
   prepared_help = f"{_PREPARED}: a folder that z2i prepare filled; " if with_prepared else ""
-  flags.DEFINE_enum("source", "folder", kinds, "Kind of data set: a folder of images, searched recursively, or a "
-                    f"list of files; {prepared_help}places365_small (Places2), div2k: TensorFlow Datasets.",
-                    flag_values=values)
-  flags.DEFINE_string("data_dir", None, "The folder of images, the list of files (a text file, one path per line), "
-                      "or the prepared folder. For a TensorFlow Dataset, where they are kept; default: "
-                      "$TFDS_DATA_DIR, or ~/tensorflow_datasets.", flag_values=values)
-  flags.DEFINE_string("split", None, "Split of a TensorFlow Dataset, such as train or train[:90%]. Default: "
-                      f"{_DEFAULT_SPLIT}.", flag_values=values)
+  flags.DEFINE_enum(
+    "source",
+    "folder",
+    kinds,
+    "Kind of data set: a folder of images, searched recursively, or a "
+    f"list of files; {prepared_help}places365_small (Places2), div2k: TensorFlow Datasets.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "data_dir",
+    None,
+    "The folder of images, the list of files (a text file, one path per line), "
+    "or the prepared folder. For a TensorFlow Dataset, where they are kept; default: "
+    "$TFDS_DATA_DIR, or ~/tensorflow_datasets.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "split",
+    None,
+    f"Split of a TensorFlow Dataset, such as train or train[:90%]. Default: {_DEFAULT_SPLIT}.",
+    flag_values=values,
+  )
 
 
 def check_source_flags(values: flags.FlagValues) -> None:
@@ -39,17 +53,20 @@ def check_source_flags(values: flags.FlagValues) -> None:
     flag_groups.require(values, "data_dir")
     for name in ("split", "validation_split") if with_validation else ("split",):
       if values[name].value:
-        raise InputError(f"--{name}={values[name].value}: only TensorFlow Datasets have splits, not "
-                         f"--source={values.source}")
+        raise InputError(
+          f"--{name}={values[name].value}: only TensorFlow Datasets have splits, not --source={values.source}"
+        )
   elif with_validation and values.validation_dir:
-    raise InputError(f"--validation_dir={values.validation_dir}: --source={values.source} has splits; use "
-                     "--validation_split")
+    raise InputError(
+      f"--validation_dir={values.validation_dir}: --source={values.source} has splits; use --validation_split"
+    )
 
 
 def open_source(values: flags.FlagValues, scale: int):
   """Opens the ImageSource of the source flags; raises InputError if it is not there, or a flag does not apply."""
   check_source_flags(values)
   from z2i_tf.datasets import sources
+
   return sources.open_source(values.source, values.data_dir, split(values), scale)
 
 
@@ -57,6 +74,7 @@ def open_sources(values: flags.FlagValues, scale: int) -> list["ImageSource"]:
   """As `open_source`, for --split with several splits between commas: one source for each."""
   check_source_flags(values)
   from z2i_tf.datasets import sources
+
   splits = [part.strip() for part in split(values).split(",")] if split(values) else [None]
   return [sources.open_source(values.source, values.data_dir, part, scale) for part in splits]
 
@@ -67,47 +85,90 @@ def split(values: flags.FlagValues) -> str | None:
 
 
 def define_bad_image_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("on_bad_image", "skip", ["skip", "fail"], "What becomes of an image that is damaged or smaller "
-                    "than the crop: skipped, named on stderr and counted; or the command stops.", flag_values=values)
+  flags.DEFINE_enum(
+    "on_bad_image",
+    "skip",
+    ["skip", "fail"],
+    "What becomes of an image that is damaged or smaller "
+    "than the crop: skipped, named on stderr and counted; or the command stops.",
+    flag_values=values,
+  )
 
 
 def bad_images(values: flags.FlagValues):
   """Returns the BadImages of the flag."""
   from z2i_tf.datasets.bad_images import BadImages
+
   return BadImages(fail=values.on_bad_image == "fail")
 
 
 def define_crop_size_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("crop_size", 256, "Side of the low-resolution crop, pixels, a multiple of 8; the "
-                       "high-resolution crop is crop_size * scale.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer(
+    "crop_size",
+    256,
+    "Side of the low-resolution crop, pixels, a multiple of 8; the high-resolution crop is crop_size * scale.",
+    lower_bound=1,
+    flag_values=values,
+  )
 
 
 def define_scale_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("scale", flag_groups.DEFAULT_SCALE, "Zoom factor: the crop's side over --crop_size.",
-                       lower_bound=1, flag_values=values)
+  flags.DEFINE_integer(
+    "scale",
+    flag_groups.DEFAULT_SCALE,
+    "Zoom factor: the crop's side over --crop_size.",
+    lower_bound=1,
+    flag_values=values,
+  )
 
 
 def define_example_flags(values: flags.FlagValues) -> None:
   """Size and masks of examples."""
   define_crop_size_flag(values)
   flag_groups.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
-  flags.DEFINE_string("train_mask_dir", None, "Folder of masks of your own, white = hole, for the kind folder; each "
-                      "is scaled to cover the crop and cropped at random.", flag_values=values)
-  flags.DEFINE_integer("mask_reference_size", None, "Draw masks at this side, pixels, and use a random crop "
-                       "of them, so that small crops see strokes as long for their thickness as at test time. "
-                       "Default: masks are drawn at the size of the crop.", lower_bound=1, flag_values=values)
+  flags.DEFINE_string(
+    "train_mask_dir",
+    None,
+    "Folder of masks of your own, white = hole, for the kind folder; each "
+    "is scaled to cover the crop and cropped at random.",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "mask_reference_size",
+    None,
+    "Draw masks at this side, pixels, and use a random crop "
+    "of them, so that small crops see strokes as long for their thickness as at test time. "
+    "Default: masks are drawn at the size of the crop.",
+    lower_bound=1,
+    flag_values=values,
+  )
 
 
 def define_choice_flags(values: flags.FlagValues) -> None:
   """Which crops of the images become examples, and the seed of everything that is chosen at random."""
-  flags.DEFINE_integer("crops_per_image", 1, "Examples cut from an image each time it is decoded, at most 32; N of "
-                       "them are more than 128 // N examples apart. Needs memory for some 600 crops of crop_size * "
-                       "scale pixels. 1 = paper.", flag_values=values)
-  flags.DEFINE_enum("flips", "none", ["none", "horizontal", "both"], "Directions in which crops are mirrored at "
-                    "random; none = paper.", flag_values=values)
-  flags.DEFINE_list("crop_scales", ["1"], "Whole factors by which training crops are cut larger and reduced by "
-                    "averaging, such as 1,2,3; for each crop one is drawn among those that its image is large enough "
-                    "for. 1 = paper.", flag_values=values)
+  flags.DEFINE_integer(
+    "crops_per_image",
+    1,
+    "Examples cut from an image each time it is decoded, at most 32; N of "
+    "them are more than 128 // N examples apart. Needs memory for some 600 crops of crop_size * "
+    "scale pixels. 1 = paper.",
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    "flips",
+    "none",
+    ["none", "horizontal", "both"],
+    "Directions in which crops are mirrored at random; none = paper.",
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    "crop_scales",
+    ["1"],
+    "Whole factors by which training crops are cut larger and reduced by "
+    "averaging, such as 1,2,3; for each crop one is drawn among those that its image is large enough "
+    "for. 1 = paper.",
+    flag_values=values,
+  )
   flag_groups.define_seed_flag(values)
 
 
@@ -121,9 +182,17 @@ def example_config(values: flags.FlagValues, scale: int, with_masks: bool = True
     if values[name].present:
       raise InputError(f"--{name}={values[name].value}: there are no masks here")
   from z2i_tf.datasets.pipelines import ExampleConfig
+
   with flag_groups.usage_errors():
-    return ExampleConfig(crop_size=values.crop_size, scale=scale, masks=masks, seed=values.seed,
-                         crops_per_image=values.crops_per_image, flips=values.flips, crop_scales=_scales(values))
+    return ExampleConfig(
+      crop_size=values.crop_size,
+      scale=scale,
+      masks=masks,
+      seed=values.seed,
+      crops_per_image=values.crops_per_image,
+      flips=values.flips,
+      crop_scales=_scales(values),
+    )
 
 
 def _scales(values):
@@ -138,6 +207,7 @@ def _masks(values):
   if values.train_mask_dir:
     from z2i_tf.datasets.mask_files import MaskFiles
     from z2i_tf.masks.specs import OwnMasks
+
     own_masks = OwnMasks(MaskFiles(values.train_mask_dir, values.mask_reference_size or values.crop_size))
   return flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
 
@@ -145,16 +215,23 @@ def _masks(values):
 def content(source, config) -> dict[str, str | None]:
   """Returns what tells an ImageSource and the own masks of an ExampleConfig from others, to be recorded."""
   own_masks = config.masks.own_masks if config.masks else None
-  return {"data_dir content": source.content(),
-          "train_mask_dir content": own_masks and own_masks.masks.content()}
+  return {"data_dir content": source.content(), "train_mask_dir content": own_masks and own_masks.masks.content()}
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:
   """What is measured on while training."""
-  flags.DEFINE_string("validation_dir", None, "As --data_dir, of images to measure on; without it nothing is "
-                      "measured and the pictures show training images.", flag_values=values)
-  flags.DEFINE_string("validation_split", None, "The same for a TensorFlow Dataset: its split to measure on, such as "
-                      "validation.", flag_values=values)
+  flags.DEFINE_string(
+    "validation_dir",
+    None,
+    "As --data_dir, of images to measure on; without it nothing is measured and the pictures show training images.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "validation_split",
+    None,
+    "The same for a TensorFlow Dataset: its split to measure on, such as validation.",
+    flag_values=values,
+  )
 
 
 def open_validation_source(values: flags.FlagValues, scale: int) -> Optional["ImageSource"]:
@@ -162,4 +239,5 @@ def open_validation_source(values: flags.FlagValues, scale: int) -> Optional["Im
   if not (values.validation_dir or values.validation_split):
     return None
   from z2i_tf.datasets import sources
+
   return sources.open_source(values.source, values.validation_dir or values.data_dir, values.validation_split, scale)

@@ -44,6 +44,7 @@ def new_folder(values: flags.FlagValues, name: str) -> str:
   if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
     raise InputError(f"--{name}={values[name].value} is there already; give a new folder")
   from z2i_tf.images import image_files
+
   image_files.check_writable_folder(os.path.dirname(folder))
   return folder
 
@@ -72,20 +73,31 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
 
 def define_model_flags(values: flags.FlagValues) -> None:
   """What the generator's networks look like."""
-  flags.DEFINE_enum("zoom", "sr", ["none", "bicubic", "sr"],
-                    "How the refinement network's input is enlarged; none and bicubic are the paper's "
-                    "ablations.", flag_values=values)
-  flags.DEFINE_integer("scale", None, "Zoom factor: 2, 3 or 4; 1 with --zoom=none. Default: 2, or 1 with "
-                       "--zoom=none.", flag_values=values)
-  flags.DEFINE_integer("width", 64, "Width of the coarse and the refinement network: channels of their "
-                       "first convolution, even.", flag_values=values)
-  flags.DEFINE_integer("sr_width", None, "Width of the super-resolution network, even. Default: --width.",
-                       flag_values=values)
+  flags.DEFINE_enum(
+    "zoom",
+    "sr",
+    ["none", "bicubic", "sr"],
+    "How the refinement network's input is enlarged; none and bicubic are the paper's ablations.",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "scale", None, "Zoom factor: 2, 3 or 4; 1 with --zoom=none. Default: 2, or 1 with --zoom=none.", flag_values=values
+  )
+  flags.DEFINE_integer(
+    "width",
+    64,
+    "Width of the coarse and the refinement network: channels of their first convolution, even.",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "sr_width", None, "Width of the super-resolution network, even. Default: --width.", flag_values=values
+  )
 
 
 def model_config(values: flags.FlagValues):
   """Returns the ModelConfig of the model flags."""
   from z2i_tf.models.zoom_inpainter import ModelConfig
+
   scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else DEFAULT_SCALE)
   with usage_errors():
     return ModelConfig(zoom=values.zoom, scale=scale, width=values.width, sr_width=values.sr_width)
@@ -93,14 +105,17 @@ def model_config(values: flags.FlagValues):
 
 def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
   """`own`: what the help says of masks of one's own, where there can be some."""
-  flags.DEFINE_string(name, "small", f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
-                      f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
-                      flag_values=values)
+  flags.DEFINE_string(
+    name,
+    "small",
+    f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
+    f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
+    flag_values=values,
+  )
 
 
 def define_seed_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, upper_bound=2**32 - 1,
-                       flag_values=values)
+  flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, upper_bound=2**32 - 1, flag_values=values)
 
 
 def define_size_flag(values: flags.FlagValues) -> None:
@@ -120,22 +135,36 @@ def size(values: flags.FlagValues) -> tuple[int, int]:
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:
   """Which trained model to use."""
-  flags.DEFINE_string("model", "compact", "Name of a bundled model (compact, full), or a folder with model.npz, "
-                      "such as a training's --work_dir, or with a SavedModel of z2i export.", flag_values=values)
+  flags.DEFINE_string(
+    "model",
+    "compact",
+    "Name of a bundled model (compact, full), or a folder with model.npz, "
+    "such as a training's --work_dir, or with a SavedModel of z2i export.",
+    flag_values=values,
+  )
 
 
 def define_filling_flags(values: flags.FlagValues) -> None:
   """How photographs are filled; see `filling`."""
-  flags.DEFINE_bool("native", False, "Give the networks' own result at the image's own resolution: no pyramid, no "
-                    "texture, no blending.", flag_values=values)
+  flags.DEFINE_bool(
+    "native",
+    False,
+    "Give the networks' own result at the image's own resolution: no pyramid, no texture, no blending.",
+    flag_values=values,
+  )
   define_detail_flag(values)
   define_precision_flag(values)
 
 
 def define_detail_flag(values: flags.FlagValues) -> None:
   """Texture in photographs."""
-  flags.DEFINE_enum("detail", "auto", ["auto", "patches", "none"], "Texture copied from around the hole: into all but "
-                    "thin holes, into all, or into none.", flag_values=values)
+  flags.DEFINE_enum(
+    "detail",
+    "auto",
+    ["auto", "patches", "none"],
+    "Texture copied from around the hole: into all but thin holes, into all, or into none.",
+    flag_values=values,
+  )
 
 
 def filling(values: flags.FlagValues) -> dict[str, Any]:
@@ -146,14 +175,21 @@ def filling(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def define_precision_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum("precision", None, ["float32", "bfloat16"], "Arithmetic of the networks (default: float32, or that "
-                    "of a SavedModel); bfloat16 is faster on processors that have it (z2i doctor says so), slower on "
-                    "others.", flag_values=values)
+  flags.DEFINE_enum(
+    "precision",
+    None,
+    ["float32", "bfloat16"],
+    "Arithmetic of the networks (default: float32, or that "
+    "of a SavedModel); bfloat16 is faster on processors that have it (z2i doctor says so), slower on "
+    "others.",
+    flag_values=values,
+  )
 
 
 def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None):
   """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
   from z2i_tf.masks.mixture import MaskMixture
+
   try:
     return MaskMixture.parse(text, reference_size, own_masks)
   except ValueError as error:
@@ -172,6 +208,7 @@ class MaskReading:
     dilate_px: by how many pixels the hole is grown.
     feather_px: over how many of these the fill fades in; at most `dilate_px`.
   """
+
   invert: bool = False
   mask_from: str = "auto"
   max_pixels: int | None = None
@@ -182,27 +219,57 @@ class MaskReading:
 
 def define_mask_reading_flags(values: flags.FlagValues) -> None:
   """How masks of photographs are read and used."""
-  flags.DEFINE_bool("invert_mask", False, "Black (or transparent) is the hole, not white (or opaque).",
-                    flag_values=values)
-  flags.DEFINE_enum("mask_from", "auto", ["auto", "luma", "alpha"], "What of a mask file to read: its brightness "
-                    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they "
-                    "agree.",
-                    flag_values=values)
-  flags.DEFINE_integer("mask_threshold", None, "Level of 255 from which on a mask's pixel is hole. Default: 128, and "
-                       "the soft edges of strokes that reach it; masks with areas painted below that are refused.",
-                       lower_bound=1, upper_bound=255, flag_values=values)
-  flags.DEFINE_integer("max_pixels", None, "Largest number of pixels of an image or mask file that is decoded. "
-                       "Default: Pillow's limit, 89,478,485.", lower_bound=1, flag_values=values)
-  flags.DEFINE_integer("dilate", 0, "Pixels by which the hole is grown before it is filled, in the round.",
-                       lower_bound=0, flag_values=values)
-  flags.DEFINE_integer("feather", 0, "Pixels over which fill and photograph blend at the outer edge of what --dilate "
-                       "added; at most --dilate.", lower_bound=0, flag_values=values)
+  flags.DEFINE_bool(
+    "invert_mask", False, "Black (or transparent) is the hole, not white (or opaque).", flag_values=values
+  )
+  flags.DEFINE_enum(
+    "mask_from",
+    "auto",
+    ["auto", "luma", "alpha"],
+    "What of a mask file to read: its brightness "
+    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they "
+    "agree.",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "mask_threshold",
+    None,
+    "Level of 255 from which on a mask's pixel is hole. Default: 128, and "
+    "the soft edges of strokes that reach it; masks with areas painted below that are refused.",
+    lower_bound=1,
+    upper_bound=255,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "max_pixels",
+    None,
+    "Largest number of pixels of an image or mask file that is decoded. Default: Pillow's limit, 89,478,485.",
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "dilate",
+    0,
+    "Pixels by which the hole is grown before it is filled, in the round.",
+    lower_bound=0,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "feather",
+    0,
+    "Pixels over which fill and photograph blend at the outer edge of what --dilate added; at most --dilate.",
+    lower_bound=0,
+    flag_values=values,
+  )
 
 
 def mask_reading(values: flags.FlagValues) -> MaskReading:
   """Returns the MaskReading of its flags; raises InputError if they do not go together."""
   if values.feather > values.dilate:
-    raise InputError(f"--feather={values.feather} with --dilate={values.dilate}: only what --dilate adds can blend; "
-                     "feather no wider than that")
-  return MaskReading(values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather,
-                     values.mask_threshold)
+    raise InputError(
+      f"--feather={values.feather} with --dilate={values.dilate}: only what --dilate adds can blend; "
+      "feather no wider than that"
+    )
+  return MaskReading(
+    values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather, values.mask_threshold
+  )

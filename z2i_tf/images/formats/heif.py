@@ -25,6 +25,7 @@ def registered(encoded: bytes) -> tuple[bytes, list[str]]:
 @functools.lru_cache(maxsize=None)
 def _register():
   import pillow_heif
+
   pillow_heif.register_heif_opener(thumbnails=False)
 
 
@@ -36,4 +37,4 @@ def named_avif(encoded: bytes) -> tuple[bytes, list[str]]:
 def brands(encoded: bytes) -> set[bytes]:
   """Returns the four-letter names that a file of boxes (HEIC, AVIF) gives to its kind."""
   end = min(int.from_bytes(encoded[:4], "big"), 256)
-  return {encoded[8:12]} | {encoded[start:start + 4] for start in range(16, end - 3, 4)}
+  return {encoded[8:12]} | {encoded[start : start + 4] for start in range(16, end - 3, 4)}

@@ -24,7 +24,7 @@ _DROPPED_SEGMENTS = ("APP0", "APP1", "APP2", "APP11", "APP14")
 _RGB_COMPONENTS = (ord("R"), ord("G"), ord("B"))
 # Of a progressive file. Encoders write some ten; each takes time for all pixels, with hardly a byte in it.
 _MAX_SCANS, _MAX_PIXELS_OF_SCANS = 24, 2**31
-_SOS, _EOI, _WITHOUT_LENGTH = 0xda, 0xd9, (0x01, *range(0xd0, 0xd9))
+_SOS, _EOI, _WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD9))
 _MARKER_BEHIND_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
@@ -41,7 +41,7 @@ def _count_scans(encoded) -> int:
   """Returns the number of scans of the first picture, as far as the file goes."""
   scans, position = 0, 2
   while position + 4 <= len(encoded):
-    if encoded[position] != 0xff or encoded[position + 1] == 0xff:
+    if encoded[position] != 0xFF or encoded[position + 1] == 0xFF:
       position += 1
       continue
     marker = encoded[position + 1]
@@ -50,7 +50,7 @@ def _count_scans(encoded) -> int:
     position += 2
     if marker in _WITHOUT_LENGTH or not marker:
       continue
-    position += int.from_bytes(encoded[position:position + 2], "big")
+    position += int.from_bytes(encoded[position : position + 2], "big")
     if marker == _SOS:
       scans += 1
       behind = _MARKER_BEHIND_SCAN.search(encoded, position)
@@ -70,13 +70,14 @@ def settings(image: JpegImagePlugin.JpegImageFile, is_swapped: bool) -> metadata
   subsampling = _SAMPLINGS.get(JpegImagePlugin.get_sampling(image), "")
   is_colour = len(tables) == 3
   return metadata_lib.JpegSettings(
-      tables=tuple(tuple((table.T if is_swapped else table).ravel().tolist()) for table in tables),
-      # 4:2:2 on its side cannot be written.
-      subsampling="" if is_swapped and subsampling == "4:2:2" else subsampling,
-      progressive=bool(image.info.get("progressive")),
-      is_rgb=is_colour and (image.info.get("adobe_transform") == 0
-                            or tuple(layer[0] for layer in image.layer) == _RGB_COMPONENTS),
-      segments=b"".join(_segments(image.applist)))
+    tables=tuple(tuple((table.T if is_swapped else table).ravel().tolist()) for table in tables),
+    # 4:2:2 on its side cannot be written.
+    subsampling="" if is_swapped and subsampling == "4:2:2" else subsampling,
+    progressive=bool(image.info.get("progressive")),
+    is_rgb=is_colour
+    and (image.info.get("adobe_transform") == 0 or tuple(layer[0] for layer in image.layer) == _RGB_COMPONENTS),
+    segments=b"".join(_segments(image.applist)),
+  )
 
 
 def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, list[str]]:
@@ -102,7 +103,8 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, 
     options["dpi"] = metadata.dpi
   image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
   return _saved(image, options), remarks + metadata_lib.left_out(
-      metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "jpeg"), "JPEG")
+    metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "jpeg"), "JPEG"
+  )
 
 
 def _saved(image, options):
@@ -131,8 +133,12 @@ def _options(source, channels):
     # Ink was rounded along other axes than the luma and colours that are written: half the finest step of any.
     tables = np.repeat(np.maximum(tables.min(axis=0, keepdims=True) // 2, 1), 3, axis=0)
   subsampling = source.subsampling or _NO_SUBSAMPLING
-  options = {"qtables": [table.tolist() for table in tables], "progressive": source.progressive,
-             "subsampling": subsampling, "extra": source.segments}
+  options = {
+    "qtables": [table.tolist() for table in tables],
+    "progressive": source.progressive,
+    "subsampling": subsampling,
+    "extra": source.segments,
+  }
   if channels == 3 and source.is_rgb:
     options.update(keep_rgb=True, subsampling=_NO_SUBSAMPLING)
   kind = "gray" if channels == 1 else options["subsampling"]
@@ -146,8 +152,8 @@ def _segments(applist):
     if not name.startswith("APP") or name in _DROPPED_SEGMENTS:
       continue
     if content.startswith(_PHOTOSHOP_HEADER):
-      resources = metadata_lib.without_thumbnails(content[len(_PHOTOSHOP_HEADER):])
+      resources = metadata_lib.without_thumbnails(content[len(_PHOTOSHOP_HEADER) :])
       if not resources:
         continue
       content = _PHOTOSHOP_HEADER + resources
-    yield struct.pack(">BBH", 0xff, 0xe0 + int(name[3:]), len(content) + 2) + content
+    yield struct.pack(">BBH", 0xFF, 0xE0 + int(name[3:]), len(content) + 2) + content

@@ -19,6 +19,7 @@ class JpegSettings:
     is_rgb: whether it stores red, green and blue instead of luma and two colours.
     segments: further application segments as they stand in the file (IPTC and the like).
   """
+
   tables: tuple[tuple[int, ...], ...]
   subsampling: str = ""
   progressive: bool = False
@@ -39,6 +40,7 @@ class Metadata:
     png_chunks: type and content of a PNG file's text and colour chunks.
     jpeg: how a JPEG file was encoded.
   """
+
   icc_profile: bytes | None = None
   exif: bytes | None = None
   xmp: bytes | None = None
@@ -78,13 +80,13 @@ def upright_xmp(packet: bytes) -> bytes:
 def without_thumbnails(resources: bytes) -> bytes:
   """Returns Photoshop's image resources (IPTC is one) without thumbnails; as far as they can be read."""
   kept, position = b"", 0
-  while resources[position:position + 4] == b"8BIM" and position + 12 <= len(resources):
+  while resources[position : position + 4] == b"8BIM" and position + 12 <= len(resources):
     name_length = resources[position + 6]
     start = position + 6 + (name_length + 2) // 2 * 2 + 4  # The name, with its length, is padded to an even size.
     if start > len(resources):
       break
-    number, = struct.unpack_from(">H", resources, position + 4)
-    length, = struct.unpack_from(">L", resources, start - 4)
+    (number,) = struct.unpack_from(">H", resources, position + 4)
+    (length,) = struct.unpack_from(">L", resources, start - 4)
     end = start + (length + 1) // 2 * 2
     if number not in _PHOTOSHOP_THUMBNAILS:
       kept += resources[position:end]

@@ -40,6 +40,7 @@ class Format:
     check: (image opened by Pillow, file, or None if only the header will be read) -> None; raises ValueError if
       decoding would take far more memory or time than an image of its size needs.
   """
+
   name: str
   extensions: tuple[str, ...]
   repair: Callable[[bytes], tuple[bytes, list[str]]] = lambda encoded: (encoded, [])
@@ -47,21 +48,26 @@ class Format:
 
 
 _FORMATS = (
-    Format("PNG", (".png",), png.repaired, png.check_declared),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), check=jpeg.check_declared),  # And MPO, which begins with a JPEG.
-    Format("WEBP", (".webp",), simple.checked_webp),
-    Format("BMP", (".bmp",)),
-    Format("TIFF", (".tif", ".tiff"), tiff.repaired, tiff.check_declared),
-    Format("GIF", (".gif",)),
-    Format("AVIF", (".avif",), heif.named_avif),
-    Format("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf")),
-    Format("HEIF", heif.EXTENSIONS, heif.registered))
+  Format("PNG", (".png",), png.repaired, png.check_declared),
+  Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), check=jpeg.check_declared),  # And MPO, which begins with a JPEG.
+  Format("WEBP", (".webp",), simple.checked_webp),
+  Format("BMP", (".bmp",)),
+  Format("TIFF", (".tif", ".tiff"), tiff.repaired, tiff.check_declared),
+  Format("GIF", (".gif",)),
+  Format("AVIF", (".avif",), heif.named_avif),
+  Format("JPEG2000", (".jp2", ".j2k", ".jpx", ".jpf")),
+  Format("HEIF", heif.EXTENSIONS, heif.registered),
+)
 
 
 def extensions() -> tuple[str, ...]:
   """Returns the extensions of files that are read here, in lower case; those of HEIC where pillow-heif is installed."""
-  return tuple(extension for file_format in _FORMATS for extension in file_format.extensions
-               if file_format.name != "HEIF" or heif.is_installed())
+  return tuple(
+    extension
+    for file_format in _FORMATS
+    for extension in file_format.extensions
+    if file_format.name != "HEIF" or heif.is_installed()
+  )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,14 +79,16 @@ class Opened:
     encoded: the file as `image` reads it; None if that is a file on disk, of which only the header is to be read.
     remarks: what of the file could not be used.
   """
+
   image: Image.Image
   encoded: bytes | None
   remarks: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
-def opened(path: str, encoded: bytes | None,
-           check_size: Callable[[Image.Image], None] = lambda image: None) -> Iterator[Opened]:
+def opened(
+  path: str, encoded: bytes | None, check_size: Callable[[Image.Image], None] = lambda image: None
+) -> Iterator[Opened]:
   """Opens an image, not yet decoded; whatever goes wrong with the file inside the block becomes an InputError.
 
   Args:
@@ -96,8 +104,7 @@ def opened(path: str, encoded: bytes | None,
     names = [found.name] if found else [file_format.name for file_format in _FORMATS if file_format.name != "HEIF"]
     with Image.open(path if encoded is None else io.BytesIO(encoded), formats=names) as image:
       if image.mode not in _EIGHT_BIT_MODES + SIXTEEN_BIT_GRAY_MODES:
-        raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 "
-                         "bits")
+        raise InputError(f"{path}: pixels of a kind that photographs do not have ({image.mode}); convert it to 8 bits")
       check_size(image)
       found = found or next((file_format for file_format in _FORMATS if file_format.name == image.format), None)
       if found:
@@ -147,9 +154,18 @@ def with_extension_of(path: str, found: tuple[str, ...]) -> bool:
 def _format_of(encoded: bytes) -> Format:
   """Returns the format of a file by its first bytes; raises UnidentifiedImageError for one that is not read here."""
   named = {file_format.name: file_format for file_format in _FORMATS}
-  for name, start in (("PNG", b"\x89PNG\r\n\x1a\n"), ("JPEG", b"\xff\xd8\xff"), ("BMP", b"BM"), ("GIF", b"GIF8"),
-                      ("TIFF", b"II*\0"), ("TIFF", b"MM\0*"), ("TIFF", b"II+\0"), ("TIFF", b"MM\0+"),
-                      ("JPEG2000", b"\0\0\0\x0cjP  \r\n\x87\n"), ("JPEG2000", b"\xff\x4f\xff\x51")):
+  for name, start in (
+    ("PNG", b"\x89PNG\r\n\x1a\n"),
+    ("JPEG", b"\xff\xd8\xff"),
+    ("BMP", b"BM"),
+    ("GIF", b"GIF8"),
+    ("TIFF", b"II*\0"),
+    ("TIFF", b"MM\0*"),
+    ("TIFF", b"II+\0"),
+    ("TIFF", b"MM\0+"),
+    ("JPEG2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+    ("JPEG2000", b"\xff\x4f\xff\x51"),
+  ):
     if encoded.startswith(start):
       return named[name]
   if encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP":

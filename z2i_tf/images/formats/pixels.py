@@ -29,6 +29,7 @@ class Pixels:
     has_damaged_exif: whether EXIF could not be read; the orientation is then taken as 1.
     remarks: what was changed.
   """
+
   rgb: np.ndarray
   alpha: np.ndarray | None
   is_gray: bool
@@ -128,7 +129,7 @@ def _eight_bits(image, encoded, remarks):
   rgb = np.asarray(image.convert("RGB"))
   if image.mode in ("1", "L") and key is not None:
     # The key is a sample as stored; Pillow has stretched samples of less than 8 bits.
-    return rgb, _alpha_of_colour(rgb[..., 0], key * 255 // (2**min(8, png.bit_depth(encoded)) - 1))
+    return rgb, _alpha_of_colour(rgb[..., 0], key * 255 // (2 ** min(8, png.bit_depth(encoded)) - 1))
   return rgb, _alpha_of_colour(rgb, key) if image.mode == "RGB" else None
 
 
@@ -146,14 +147,20 @@ def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
   if profile:
     try:
       converted = ImageCms.profileToProfile(
-          image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"),
-          renderingIntent=ImageCms.Intent.PERCEPTUAL, outputMode="RGB")
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.PERCEPTUAL,
+        outputMode="RGB",
+      )
       remarks.append(_BY_PROFILE)
       return converted
     except (ImageCms.PyCMSError, OSError):
       pass
-  remarks.append(f"CMYK became RGB {'by no profile, its own is damaged' if profile else 'without a profile'}: colours "
-                 "are approximate")
+  remarks.append(
+    f"CMYK became RGB {'by no profile, its own is damaged' if profile else 'without a profile'}: colours "
+    "are approximate"
+  )
   return image.convert("RGB")
 
 

@@ -34,11 +34,11 @@ def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
   while position + 12 <= len(encoded):
     length, kind = struct.unpack_from(">L4s", encoded, position)
     end = position + length + 12
-    content = encoded[position + 8:end - 4]
+    content = encoded[position + 8 : end - 4]
     if kind in _PIXEL_CHUNKS or end > len(encoded):
       kept.append(encoded[position:end])
     else:
-      problem, size = _unusable(kind, content, encoded[end - 4:end])
+      problem, size = _unusable(kind, content, encoded[end - 4 : end])
       texts += size
       if problem or texts > _MAX_TEXTS_BYTES:
         wrong.append(kind.decode("latin-1") if kind.isalpha() else "a chunk without name")
@@ -104,7 +104,7 @@ def chunks(encoded: bytes) -> Iterator[metadata_lib.Chunk]:
   position = len(_SIGNATURE)
   while position + 8 <= len(encoded):
     length, kind = struct.unpack_from(">L4s", encoded, position)
-    yield kind, encoded[position + 8:position + 8 + length]
+    yield kind, encoded[position + 8 : position + 8 + length]
     position += length + 12
 
 
@@ -115,10 +115,15 @@ def kept_chunks(encoded: bytes, is_swapped: bool) -> tuple[metadata_lib.Chunk, .
     encoded: the file.
     is_swapped: whether the image was turned by 90 degrees, which swaps pixels per unit across and down.
   """
-  kept = [(kind, content) for kind, content in chunks(encoded)
-          if kind in _KEPT and not content.startswith((_XMP_KEYWORD, _EXIF_TEXT_KEYWORD))]
-  return tuple((kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
-               for kind, content in kept)
+  kept = [
+    (kind, content)
+    for kind, content in chunks(encoded)
+    if kind in _KEPT and not content.startswith((_XMP_KEYWORD, _EXIF_TEXT_KEYWORD))
+  ]
+  return tuple(
+    (kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
+    for kind, content in kept
+  )
 
 
 def bit_depth(encoded: bytes) -> int:
@@ -139,7 +144,8 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, 
   head = struct.pack(">LLBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
   body = [(b"IHDR", head), *_metadata_chunks(metadata), *_pixel_chunks(_compressed(pixels)), (b"IEND", b"")]
   return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in body), metadata_lib.left_out(
-      metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "png_chunks"), "PNG")
+    metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "png_chunks"), "PNG"
+  )
 
 
 def _metadata_chunks(metadata):
@@ -163,7 +169,7 @@ def _chunk(kind, content):
 
 def _pixel_chunks(compressed):
   for start in range(0, len(compressed), _MAX_CHUNK_BYTES):
-    yield b"IDAT", compressed[start:start + _MAX_CHUNK_BYTES]
+    yield b"IDAT", compressed[start : start + _MAX_CHUNK_BYTES]
 
 
 def _compressed(pixels) -> bytes:
@@ -179,8 +185,10 @@ def _compressed(pixels) -> bytes:
     row[step:] = rows[number]
     here, left, up, corner = row[step:], row[:-step], above[step:], above[:-step]
     candidates = [(_SUB, here - left), (_UP, here - up), (_PAETH, here - _paeth(left, up, corner))]
-    kind, filtered = min(((kind, difference.astype(np.uint8)) for kind, difference in candidates),
-                         key=lambda candidate: np.abs(candidate[1].view(np.int8).astype(np.int16)).sum())
+    kind, filtered = min(
+      ((kind, difference.astype(np.uint8)) for kind, difference in candidates),
+      key=lambda candidate: np.abs(candidate[1].view(np.int8).astype(np.int16)).sum(),
+    )
     parts.append(compressor.compress(bytes([kind]) + filtered.tobytes()))
     row, above = above, row
   return b"".join(parts) + compressor.flush()

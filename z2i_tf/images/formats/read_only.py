@@ -15,7 +15,7 @@ def bits_per_sample(image: Image.Image, encoded: bytes) -> int:
   """
   if image.format == "JPEG2000":
     position = encoded.find(_JPEG2000_SIZE) + _DEPTH_OFFSET
-    return (encoded[position] & 0x7f) + 1 if _DEPTH_OFFSET <= position < len(encoded) else 8
+    return (encoded[position] & 0x7F) + 1 if _DEPTH_OFFSET <= position < len(encoded) else 8
   if image.format == "AVIF":
     position = encoded.find(_AV1_CONFIGURATION) + _AV1_DEPTH_OFFSET
     flags = encoded[position] if _AV1_DEPTH_OFFSET <= position < len(encoded) else 0

@@ -17,8 +17,9 @@ _MAX_DPI = 65535
 _DAMAGED_EXIF = ["damaged EXIF left out"]
 
 
-def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
-                  is_swapped: bool, with_exif: bool) -> tuple[metadata_lib.Metadata, list[str]]:
+def read_metadata(
+  image: Image.Image, encoded: bytes, height: int, width: int, is_swapped: bool, with_exif: bool
+) -> tuple[metadata_lib.Metadata, list[str]]:
   """Returns the metadata of a decoded image, changed as its pixels will be, and remarks on what was unusable.
 
   Args:
@@ -32,16 +33,19 @@ def read_metadata(image: Image.Image, encoded: bytes, height: int, width: int,
   exif, remarks = _exif(image, encoded, height, width) if with_exif else (None, _DAMAGED_EXIF)
   remarks = list(remarks)
   is_jpeg = image.format in JPEG_FORMATS
-  icc_profile, xmp, comment = (_bytes_of(image, key, name, remarks) for key, name in (
-      ("icc_profile", "ICC profile"), ("xmp", "XMP"), ("comment", "comment")))
+  icc_profile, xmp, comment = (
+    _bytes_of(image, key, name, remarks)
+    for key, name in (("icc_profile", "ICC profile"), ("xmp", "XMP"), ("comment", "comment"))
+  )
   metadata = metadata_lib.Metadata(
-      icc_profile=icc_profile,
-      exif=exif,
-      xmp=metadata_lib.upright_xmp(xmp) if xmp else None,
-      dpi=_dpi(image, is_swapped),
-      comment=comment if is_jpeg else None,
-      png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
-      jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None)
+    icc_profile=icc_profile,
+    exif=exif,
+    xmp=metadata_lib.upright_xmp(xmp) if xmp else None,
+    dpi=_dpi(image, is_swapped),
+    comment=comment if is_jpeg else None,
+    png_chunks=png.kept_chunks(encoded, is_swapped) if image.format == "PNG" else (),
+    jpeg=jpeg.settings(image, is_swapped) if is_jpeg else None,
+  )
   return metadata, remarks
 
 

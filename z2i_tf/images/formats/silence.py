@@ -9,7 +9,8 @@ import threading
 
 # libtiff: a function of its, such as TIFFFillTile or LZWDecode, or the name that Pillow gives it for a file; libpng.
 _LINES_OF_LIBRARIES = re.compile(
-    rb"(libpng (error|warning)|tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): ")
+  rb"(libpng (error|warning)|tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): "
+)
 _STDERR = 2
 _ONE_AT_A_TIME = threading.RLock()
 

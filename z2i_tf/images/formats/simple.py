@@ -14,7 +14,7 @@ _MAX_WEBP_SIDE = 16383  # The format's own limit, of a picture that is not anima
 def checked_webp(encoded: bytes) -> tuple[bytes, list[str]]:
   """Returns the file, and no remarks; raises ValueError if it declares a canvas that no WebP picture fills."""
   if encoded[12:16] == b"VP8X":
-    sides = [1 + int.from_bytes(encoded[start:start + 3], "little") for start in (24, 27)]
+    sides = [1 + int.from_bytes(encoded[start : start + 3], "little") for start in (24, 27)]
     if max(sides) > _MAX_WEBP_SIDE:
       raise ValueError(f"damaged: a canvas of {sides[0]}x{sides[1]} pixels")
   return encoded, []

@@ -24,8 +24,30 @@ _PHOTOSHOP = 34377
 _DPI_DENOMINATOR = 10_000
 # Fields of a TIFF file that do not describe how its pixels are stored: names, resolution, dates, artist, IPTC,
 # GeoTIFF, Photoshop, copyright, EXIF, GPS.
-_KEPT = (269, 270, 271, 272, X_RESOLUTION, _Y_RESOLUTION, 285, _RESOLUTION_UNIT, 305, 306, 315, 316, 33432, 33550,
-         33723, 33922, _PHOTOSHOP, 34735, 34736, 34737, fields.EXIF_DIRECTORY, 0x8825)
+_KEPT = (
+  269,
+  270,
+  271,
+  272,
+  X_RESOLUTION,
+  _Y_RESOLUTION,
+  285,
+  _RESOLUTION_UNIT,
+  305,
+  306,
+  315,
+  316,
+  33432,
+  33550,
+  33723,
+  33922,
+  _PHOTOSHOP,
+  34735,
+  34736,
+  34737,
+  fields.EXIF_DIRECTORY,
+  0x8825,
+)
 _MAX_BYTES = 2**32 - 2**20  # Offsets have 32 bits.
 
 
@@ -33,10 +55,14 @@ _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _PLANAR_CONFIGURATION, _PLANES_APART = 258
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 # Types of fields that Pillow looks at and that pixels do not need; it stumbles over others.
 _NUMBERS = (fields.SHORT, fields.LONG, fields.RATIONAL, 11, 12)
-_TYPES = {X_RESOLUTION: ("resolution", _NUMBERS), _Y_RESOLUTION: ("resolution", _NUMBERS),
-          _RESOLUTION_UNIT: ("resolution", (fields.SHORT,)), fields.ORIENTATION: ("orientation", (fields.SHORT,)),
-          fields.XMP: ("XMP", (fields.BYTE, fields.UNDEFINED)),
-          fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED))}
+_TYPES = {
+  X_RESOLUTION: ("resolution", _NUMBERS),
+  _Y_RESOLUTION: ("resolution", _NUMBERS),
+  _RESOLUTION_UNIT: ("resolution", (fields.SHORT,)),
+  fields.ORIENTATION: ("orientation", (fields.SHORT,)),
+  fields.XMP: ("XMP", (fields.BYTE, fields.UNDEFINED)),
+  fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED)),
+}
 # Pixels that a tile may have, whatever the image's size; larger ones at most twice as many as the image.
 _MAX_TILE_PIXELS = 2**22
 
@@ -47,8 +73,9 @@ def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
     order, directory = fields.parse(encoded, with_subdirectories=False)
   except ValueError:
     return encoded, []
-  wrong = {tag: _TYPES[tag][0] for tag, field in directory.items()
-           if tag in _TYPES and field.type not in _TYPES[tag][1]}
+  wrong = {
+    tag: _TYPES[tag][0] for tag, field in directory.items() if tag in _TYPES and field.type not in _TYPES[tag][1]
+  }
   if not wrong:
     return encoded, []
   start = len(encoded) + len(encoded) % 2
@@ -67,8 +94,9 @@ def check_declared(image: Image.Image, encoded: bytes | None) -> None:
     if not all(isinstance(side, int) and side > 0 for side in sides):
       raise ValueError("tiles without a size")
     if sides[0] * sides[1] > max(_MAX_TILE_PIXELS, 2 * image.width * image.height):
-      raise ValueError(f"its tiles of {sides[0]}x{sides[1]} pixels are far larger than the image "
-                       f"({image.width}x{image.height})")
+      raise ValueError(
+        f"its tiles of {sides[0]}x{sides[1]} pixels are far larger than the image ({image.width}x{image.height})"
+      )
   if bits_per_sample(image) > 8 and len(image.getbands()) > 1 and tags.get(_PLANAR_CONFIGURATION) == _PLANES_APART:
     raise InputError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow takes them for 8-bit ones.
 
@@ -107,16 +135,24 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, 
       directory[tag] = fields.numbers_field(order, fields.RATIONAL, round(number * _DPI_DENOMINATOR), _DPI_DENOMINATOR)
     directory[_RESOLUTION_UNIT] = fields.numbers_field(order, fields.SHORT, _INCH)
   rows_per_strip = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
-  strips = [_strip(pixels[start:start + rows_per_strip], order) for start in range(0, height, rows_per_strip)]
+  strips = [_strip(pixels[start : start + rows_per_strip], order) for start in range(0, height, rows_per_strip)]
   if sum(map(len, strips)) > _MAX_BYTES:
     raise ValueError("too large for TIFF")
   offsets = np.cumsum([8] + [len(strip) for strip in strips])
   for tag, kind, numbers in (
-      (256, fields.LONG, [width]), (257, fields.LONG, [height]),
-      (258, fields.SHORT, [8 * pixels.itemsize] * channels), (259, fields.SHORT, [_ADOBE_DEFLATE]),
-      (262, fields.SHORT, [_GRAY if channels < 3 else _RGB]), (273, fields.LONG, offsets[:-1]),
-      (fields.ORIENTATION, fields.SHORT, [1]), (277, fields.SHORT, [channels]), (278, fields.LONG, [rows_per_strip]),
-      (279, fields.LONG, np.diff(offsets)), (284, fields.SHORT, [1]), (317, fields.SHORT, [_HORIZONTAL_DIFFERENCES])):
+    (256, fields.LONG, [width]),
+    (257, fields.LONG, [height]),
+    (258, fields.SHORT, [8 * pixels.itemsize] * channels),
+    (259, fields.SHORT, [_ADOBE_DEFLATE]),
+    (262, fields.SHORT, [_GRAY if channels < 3 else _RGB]),
+    (273, fields.LONG, offsets[:-1]),
+    (fields.ORIENTATION, fields.SHORT, [1]),
+    (277, fields.SHORT, [channels]),
+    (278, fields.LONG, [rows_per_strip]),
+    (279, fields.LONG, np.diff(offsets)),
+    (284, fields.SHORT, [1]),
+    (317, fields.SHORT, [_HORIZONTAL_DIFFERENCES]),
+  ):
     directory[tag] = fields.numbers_field(order, kind, *numbers)
   if channels in (2, 4):
     directory[338] = fields.numbers_field(order, fields.SHORT, _UNASSOCIATED_ALPHA)

@@ -22,6 +22,7 @@ _MAX_FIELDS = 4096
 
 class Field(NamedTuple):
   """Values of one tag: their type (TIFF's number), the bytes, and where these stood."""
+
   type: int
   data: bytes
   position: int = 0
@@ -37,15 +38,16 @@ def parse(blob: bytes, with_subdirectories: bool = True) -> tuple[str, Directory
   """
   try:
     order = {b"II*\0": "<", b"MM\0*": ">"}[blob[:4]]
-    return order, _read_directory(blob, order, struct.unpack_from(order + "L", blob, 4)[0],
-                                  0 if with_subdirectories else None)[0]
+    return order, _read_directory(
+      blob, order, struct.unpack_from(order + "L", blob, 4)[0], 0 if with_subdirectories else None
+    )[0]
   except (KeyError, struct.error) as error:
     raise ValueError("damaged, or no TIFF") from error
 
 
 def _read_directory(blob, order, offset, depth=0):
   """Returns a directory and where the offset of the next one stands; of depth None, without subdirectories."""
-  count, = struct.unpack_from(order + "H", blob, offset)
+  (count,) = struct.unpack_from(order + "H", blob, offset)
   if count > _MAX_FIELDS or (depth or 0) > len(_DIRECTORIES):
     raise ValueError("damaged: too many fields")
   directory, total = {}, 0
@@ -61,7 +63,7 @@ def _read_directory(blob, order, offset, depth=0):
     if tag in _DIRECTORIES and size == 4 and depth is not None:
       directory[tag] = _read_directory(blob, order, struct.unpack_from(order + "L", blob, position)[0], depth + 1)[0]
     else:
-      directory[tag] = Field(kind, blob[position:position + size], position)
+      directory[tag] = Field(kind, blob[position : position + size], position)
   return directory, offset + 2 + 12 * count
 
 
@@ -93,7 +95,7 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
       thumbnail = _read_directory(blob, order, next_directory)[0]
       offset, length = (_number(order, thumbnail.get(tag)) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH))
       if offset + length <= len(blob):
-        patched[offset:offset + length] = bytes(length)
+        patched[offset : offset + length] = bytes(length)
   parse(bytes(patched))  # What overlapped the directories was damage.
   return bytes(patched)
 

@@ -31,18 +31,25 @@ class LayerReader:
   def gated(self, channels: int, filters: int, dilation_rate: int = 1) -> fast_layers.GatedBlock:
     """Returns the next block; `filters` counts before the gate."""
     return fast_layers.GatedBlock(
-        self._next_block(channels, filters), self._dtype, blocks.BATCH_NORM_EPSILON, dilation_rate)
+      self._next_block(channels, filters), self._dtype, blocks.BATCH_NORM_EPSILON, dilation_rate
+    )
 
-  def encoder_level(self, channels: int, filters: int,
-                    dilation_rates: Sequence[int] = (1,) * blocks.ENCODER_CONVS) -> fast_layers.EncoderLevel:
+  def encoder_level(
+    self, channels: int, filters: int, dilation_rates: Sequence[int] = (1,) * blocks.ENCODER_CONVS
+  ) -> fast_layers.EncoderLevel:
     """Returns the next level of the encoder, or its bottleneck."""
-    return fast_layers.EncoderLevel([self.gated(channels if number == 0 else filters // 2, filters, rate)
-                                     for number, rate in enumerate(dilation_rates)])
+    return fast_layers.EncoderLevel(
+      [
+        self.gated(channels if number == 0 else filters // 2, filters, rate)
+        for number, rate in enumerate(dilation_rates)
+      ]
+    )
 
   def decoder_level(self, channels: int, filters: int, with_last: bool = False) -> fast_layers.DecoderLevel:
     """Returns the next level of the decoder, and the network's last convolution if asked for."""
     upscaled = fast_layers.UpscaledGatedBlock(
-        self._next_block(channels, filters), self._dtype, blocks.BATCH_NORM_EPSILON)
+      self._next_block(channels, filters), self._dtype, blocks.BATCH_NORM_EPSILON
+    )
     layers = [self.gated(filters // 2, filters) for _ in range(blocks.DECODER_CONVS - 1)]
     return fast_layers.DecoderLevel(upscaled, layers, self.conv(filters // 2, 3, tf.float32) if with_last else None)
 
@@ -50,8 +57,9 @@ class LayerReader:
     """Raises InputError if an array belongs to none of the layers."""
     left = self._arrays.keys() - self._read
     if left:
-      raise InputError(f"{self._source} has an array with no place in the model, {min(left)}: it is not of this "
-                       "model's configuration")
+      raise InputError(
+        f"{self._source} has an array with no place in the model, {min(left)}: it is not of this model's configuration"
+      )
 
   def _next_conv(self, channels, filters):
     return self._next("conv", {"kernel": (3, 3, channels, filters), "bias": (filters,)})
@@ -70,7 +78,9 @@ class LayerReader:
         raise InputError(f"{self._source} has no array {entry}: it is not of this model's configuration")
       weights[name] = self._arrays[entry]
       if weights[name].shape != shape:
-        raise InputError(f"{self._source}: {entry} has shape {weights[name].shape}, the model needs {shape}; check the "
-                         "widths and the scale")
+        raise InputError(
+          f"{self._source}: {entry} has shape {weights[name].shape}, the model needs {shape}; check the "
+          "widths and the scale"
+        )
       self._read.add(entry)
     return weights

@@ -38,8 +38,7 @@ class Conv(tf.Module):
 
   def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: tf.Tensor | None) -> tf.Tensor:
     """Evaluates listed pixels, (n, C) -> (n, filters), without ReLU; arguments as of `sparse.convolve`."""
-    return sparse.convolve(lambda rows: tf.matmul(rows, _matrix([self._kernel])) + self._bias, values, table,
-                           max_rows)
+    return sparse.convolve(lambda rows: tf.matmul(rows, _matrix([self._kernel])) + self._bias, values, table, max_rows)
 
 
 class _Gated(tf.Module):
@@ -53,8 +52,10 @@ class _Gated(tf.Module):
     self._shift = _constant(weights["beta"] - weights["mean"] * scale, dtype)
 
   def _convolved(self, x, kernels, padding, dilation_rate=1):
-    features, gates = (tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding, dilations=dilation_rate), bias)
-                       for kernel, bias in zip(kernels, self._biases))
+    features, gates = (
+      tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding, dilations=dilation_rate), bias)
+      for kernel, bias in zip(kernels, self._biases)
+    )
     return self._gated(features, gates)
 
   def _multiplied(self, rows, kernels):
@@ -99,8 +100,10 @@ class UpscaledGatedBlock(_Gated):
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     batch, height, width = tf.unstack(tf.shape(x)[:3])
-    quarters = [self._convolved(x, kernels, [[0, 0], [1 - row, row], [1 - column, column], [0, 0]])
-                for kernels, (row, column) in zip(self._kernels, _PARITIES)]
+    quarters = [
+      self._convolved(x, kernels, [[0, 0], [1 - row, row], [1 - column, column], [0, 0]])
+      for kernels, (row, column) in zip(self._kernels, _PARITIES)
+    ]
     rows = [tf.stack(quarters[:2], axis=3), tf.stack(quarters[2:], axis=3)]
     interleaved = tf.stack(rows, axis=2)  # (B, H, 2, W, 2, C)
     return tf.reshape(interleaved, [batch, 2 * height, 2 * width, interleaved.shape[-1]])
@@ -171,8 +174,12 @@ class DecoderLevel(tf.Module):
 
 def _merged(kernel, row, column):
   """(3, 3, C, D) -> (2, 2, C, D): sums of the taps that meet the same pixel of the input."""
-  return np.stack([np.stack([kernel[np.ix_(ys, xs)].sum(axis=(0, 1)) for xs in _TAPS_BY_PARITY[column]])
-                   for ys in _TAPS_BY_PARITY[row]])
+  return np.stack(
+    [
+      np.stack([kernel[np.ix_(ys, xs)].sum(axis=(0, 1)) for xs in _TAPS_BY_PARITY[column]])
+      for ys in _TAPS_BY_PARITY[row]
+    ]
+  )
 
 
 def _matrix(kernels):

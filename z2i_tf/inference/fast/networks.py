@@ -35,6 +35,7 @@ class Limits(NamedTuple):
     max_tile_pixels: at most so many pixels, at a network's full resolution, are evaluated at once. None: all.
     max_scores: at most so many elements of attention's score matrix are in memory at once.
   """
+
   max_tile_pixels: tf.Tensor | None
   max_scores: tf.Tensor
 
@@ -58,15 +59,17 @@ class GatedNet(tf.Module):
     # The last numbers are weights: a cell of 2x2 pixels at half resolution has twice the channels of one at full
     # resolution; one at a quarter as many as 2x2 at full resolution, or twice that beside attention.
     self._encoder = [
-        tiles.Piece(_Halved(first), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
-        tiles.Piece(_Halved(second), width, dtype, 2, 1, _ENCODER_LEVEL_HALO, 8),
-        tiles.Piece(bottleneck, 2 * width, dtype, 1, 1, _BOTTLENECK_HALO, 4)]
+      tiles.Piece(_Halved(first), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
+      tiles.Piece(_Halved(second), width, dtype, 2, 1, _ENCODER_LEVEL_HALO, 8),
+      tiles.Piece(bottleneck, 2 * width, dtype, 1, 1, _BOTTLENECK_HALO, 4),
+    ]
     self._merge_piece = tiles.Piece(self._merged, 2 * width, dtype, 1, 1, _MERGE_HALO, 8)
     self._half_piece = tiles.Piece(self._half, width, dtype, 1, 2, _DECODER_LEVEL_HALO, 8)
     self._full_piece = tiles.Piece(self._full, 3, tf.float32, 1, 2, _DECODER_LEVEL_HALO, 4)
 
-  def __call__(self, inputs: tf.Tensor, mask: tf.Tensor, needed: tf.Tensor | None,
-               limits: Limits) -> tuple[tf.Tensor, tf.Tensor | None]:
+  def __call__(
+    self, inputs: tf.Tensor, mask: tf.Tensor, needed: tf.Tensor | None, limits: Limits
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns the last convolution's output and where attention copied from.
 
     Args:
@@ -88,8 +91,7 @@ class GatedNet(tf.Module):
     sources = None
     if self._before_attention:
       features = tf.cast(self._before_attention(x), tf.float32)
-      attended, sources = attend_hole(
-          features, image_ops.downscale_nearest(mask, BOTTLENECK_SHRINK), limits.max_scores)
+      attended, sources = attend_hole(features, image_ops.downscale_nearest(mask, BOTTLENECK_SHRINK), limits.max_scores)
       x = tf.concat([x, tf.cast(attended, self._dtype)], axis=-1)
       x = self._evaluate(self._merge_piece, self._merged_at, x, listed_quarter, limits)
     x = self._evaluate(self._half_piece, self._half.at_cells, x, cells_half, limits)

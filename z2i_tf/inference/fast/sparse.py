@@ -50,8 +50,9 @@ def gather_dense(image: tf.Tensor, pixels: tf.Tensor, offsets: Sequence[tuple[in
   return tf.reshape(rows, [-1, len(offsets) * channels])
 
 
-def convolve(layer: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, table: tf.Tensor,
-             max_rows: tf.Tensor | None) -> tf.Tensor:
+def convolve(
+  layer: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, table: tf.Tensor, max_rows: tf.Tensor | None
+) -> tf.Tensor:
   """Applies a layer to the neighbourhoods of all listed pixels.
 
   Args:
@@ -74,10 +75,11 @@ def convolve(layer: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor, table: 
   filters = apply(table[:0]).shape[-1]  # Graphs cannot tell it from a list of parts, and there may be none.
   parts = tf.TensorArray(values.dtype, size=-(-count // max_rows), infer_shape=False, element_shape=[None, filters])
   _, parts = tf.while_loop(
-      lambda number, _: number * max_rows < count,
-      lambda number, parts: (number + 1, parts.write(
-          number, apply(table[number * max_rows:(number + 1) * max_rows]))),
-      [0, parts], parallel_iterations=1)
+    lambda number, _: number * max_rows < count,
+    lambda number, parts: (number + 1, parts.write(number, apply(table[number * max_rows : (number + 1) * max_rows]))),
+    [0, parts],
+    parallel_iterations=1,
+  )
   return tf.ensure_shape(parts.concat(), [None, filters])
 
 

@@ -30,6 +30,7 @@ class Piece:
     halo: cells around a core that its output depends on.
     weight: memory that a cell takes while it is evaluated, beside a pixel at a network's full resolution.
   """
+
   function: Callable[[tf.Tensor], tf.Tensor]
   channels: int
   dtype: tf.DType
@@ -53,8 +54,11 @@ def evaluate(piece: Piece, features: tf.Tensor, max_pixels: tf.Tensor | None) ->
     return piece.function(features)
   batch, height, width = tf.unstack(tf.shape(features)[:3] // [1, piece.in_factor, piece.in_factor])
   max_cells = max_pixels // piece.weight
-  output = tf.cond(batch * height * width <= max_cells, lambda: piece.function(features),
-                   lambda: _evaluate_tiles(piece, features, batch, tf.stack([height, width]), max_cells))
+  output = tf.cond(
+    batch * height * width <= max_cells,
+    lambda: piece.function(features),
+    lambda: _evaluate_tiles(piece, features, batch, tf.stack([height, width]), max_cells),
+  )
   output.set_shape([features.shape[0], None, None, piece.channels])
   return output
 
@@ -64,8 +68,9 @@ def _evaluate_tiles(piece, features, batch, limits, max_cells):
   side = tf.cast(tf.sqrt(tf.cast(max_cells, tf.float32)), tf.int32)
   core_width = tf.maximum(_MIN_CORE_SIDE, tf.minimum(side, limits[1]) - 2 * piece.halo)
   core_width = tf.where(side >= limits[1], limits[1], core_width)
-  core_height = tf.maximum(_MIN_CORE_SIDE, max_cells // tf.minimum(core_width + 2 * piece.halo, limits[1])
-                           - 2 * piece.halo)
+  core_height = tf.maximum(
+    _MIN_CORE_SIDE, max_cells // tf.minimum(core_width + 2 * piece.halo, limits[1]) - 2 * piece.halo
+  )
   cores = tf.minimum(tf.stack([core_height, core_width]), limits)
   sides = tf.minimum(cores + 2 * piece.halo, limits)
   counts = -(-limits // cores)
@@ -81,14 +86,15 @@ def _evaluate_tiles(piece, features, batch, limits, max_cells):
     return number + 1, tf.tensor_scatter_nd_update(output, pixels, outputs[0])
 
   nothing = tf.zeros(tf.concat([[batch], limits * piece.out_factor, [piece.channels]], axis=0), piece.dtype)
-  return tf.while_loop(lambda number, _: number < batch * tf.reduce_prod(counts), evaluate_one, [0, nothing],
-                       parallel_iterations=1)[1]
+  return tf.while_loop(
+    lambda number, _: number < batch * tf.reduce_prod(counts), evaluate_one, [0, nothing], parallel_iterations=1
+  )[1]
 
 
 def _part(images, example, start, sides):
   """Example `example` from `start` on: (B, H, W, C) -> (1, sides[0], sides[1], C)."""
   rows, columns = start[0], start[1]
-  return images[example:example + 1, rows:rows + sides[0], columns:columns + sides[1]]
+  return images[example : example + 1, rows : rows + sides[0], columns : columns + sides[1]]
 
 
 def _pixels(example, start, sides):
