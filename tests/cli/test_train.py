@@ -298,21 +298,21 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
     )
     == 0
   )
-  assert "changed: --batch_size was 2, is 3\n" in capsys.readouterr().out
+  assert "changed: `batch_size` was 2, is 3\n" in capsys.readouterr().out
   record = _checkpoint(run, 4)[1]
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
 
 
 def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, monkeypatch, capsys):
-  read_record = checkpoints.read_record
+  read_state = checkpoints.read_state
 
   def older(work_dir):
-    record = read_record(work_dir)
+    record = read_state(work_dir)
     assert record["settings"].pop("ema_decay") == 0.0
     record["settings"]["vgg_weights"] = record["settings"].pop("perceptual_weights")  # Its former name.
     return record
 
-  monkeypatch.setattr(checkpoints, "read_record", older)
+  monkeypatch.setattr(checkpoints, "read_state", older)
   former_command = ["--vgg_weights=none" if flag == "--perceptual_weights=none" else flag for flag in _COMMAND]
   for command in (_COMMAND, former_command):
     assert main(command + [f"--work_dir={finished}", "--iterations=3"]) == 0
@@ -464,15 +464,15 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
   "arguments, message",
   [
     (["--init_coarse=nowhere"], "nowhere: no model here"),
-    (["--init_sr={finished}", "--zoom=none"], "has no such network"),
+    (["--init_sr={finished}", "--zoom=none"], "trains no such network"),
     (["--init_all={finished}", "--init_sr={finished}"], "leave out --init_sr"),
-    (["--init_disc={finished}", "--weight_adversarial=0"], "has no such network"),
+    (["--init_disc={finished}", "--weight_adversarial=0"], "trains no such network"),
     (["--init_coarse={finished}", "--width=6"], "coarse/conv00/kernel has 4 filters, the network to train has 6"),
     (["--init_sr={finished}", "--scale=3"], "sr/conv09/kernel has 8 filters, the network to train has 18"),
     (["--batch_size=0"], "--batch_size"),
     (["--source=imagenet"], "--source=imagenet"),
-    (["--keep_every=0"], "keep_every must be at least 1"),
-    (["--max_skipped_steps=0"], "max_skipped must be at least 1"),
+    (["--keep_every=0"], "--keep_every must be at least 1"),
+    (["--max_skipped_steps=0"], "--max_skipped_steps must be at least 1"),
     (["--precision=float8"], "--precision=float8"),
     (["--jit_compile", "--deterministic"], "leave one of them out"),
     (["--crop_size=20"], "crop_size=20"),
@@ -486,7 +486,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--crop_scales=1,half"], "--crop_scales=1,half: expected whole numbers"),
     (["--crop_scales=40"], "none of 4 images is usable"),
     (["--learning_rates=1e-3"], "one learning rate more"),
-    (["--learning_rates=fast,slow,stop"], "--learning_rates=fast,slow,stop"),
+    (["--learning_rates=fast,slow,stop"], "--learning_rates=fast,slow,stop: expected numbers"),
     (["--learning_rates=nan,nan,nan"], "positive"),
     (["--gradient_clip_norm=nan"], "clip norm"),
     (["--ema_decay=1"], "ema_decay=1.0"),

@@ -1,6 +1,6 @@
 """The flags that say what images there are and what examples are made of them; and the objects made of them."""
 
-from typing import Optional, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -212,12 +212,6 @@ def _masks(values):
   return flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
 
 
-def content(source, config) -> dict[str, str | None]:
-  """Returns what tells an ImageSource and the own masks of an ExampleConfig from others, to be recorded."""
-  own_masks = config.masks.own_masks if config.masks else None
-  return {"data_dir content": source.content(), "train_mask_dir content": own_masks and own_masks.masks.content()}
-
-
 def define_validation_flags(values: flags.FlagValues) -> None:
   """What is measured on while training."""
   flags.DEFINE_string(
@@ -232,12 +226,3 @@ def define_validation_flags(values: flags.FlagValues) -> None:
     "The same for a TensorFlow Dataset: its split to measure on, such as validation.",
     flag_values=values,
   )
-
-
-def open_validation_source(values: flags.FlagValues, scale: int) -> Optional["ImageSource"]:
-  """Opens the ImageSource of the validation flags, None without them; raises as `open_source`."""
-  if not (values.validation_dir or values.validation_split):
-    return None
-  from z2i_tf.datasets import sources
-
-  return sources.open_source(values.source, values.validation_dir or values.data_dir, values.validation_split, scale)
