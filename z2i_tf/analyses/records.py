@@ -18,8 +18,7 @@ import numpy as np
 from z2i_tf import __version__
 from z2i_tf.analyses import record_shapes
 from z2i_tf.errors import InputError
-from z2i_tf.system import file_hash
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 from z2i_tf.system.atomic_files import atomic_write
 
 FORMAT = "z2i_tf record 1"
@@ -49,7 +48,7 @@ def versions() -> dict[str, str]:
 def sha256(path: str) -> str:
   """Returns a file's hash in hexadecimal; raises InputError if it cannot be read."""
   try:
-    return file_hash.sha256(path)
+    return input_files.sha256(path)
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -78,7 +77,7 @@ def read_record(path: str) -> dict[str, Any]:
   Raises: InputError if it cannot be read or is no record.
   """
   try:
-    record = json_files.read(path)
+    record = input_files.read_json(path)
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error.strerror})") from error
   except ValueError as error:
