@@ -12,8 +12,7 @@ import importlib.util
 import itertools
 import math
 import os
-from typing import Any
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 

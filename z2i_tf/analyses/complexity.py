@@ -110,15 +110,9 @@ def write(
     is_logarithmic=True,
   )
   conditions = "Measured on " + ", ".join(f"{name}: {value}" for name, value in measured_on.items()) + "."
-  tables = [
-    _size_table(models, size),
-    _time_table(milliseconds, size, conditions),
-  ]
+  tables = [_size_table(models, size), _time_table(milliseconds, size, conditions)]
   latency = {
-    name: {
-      **{f"{key}_ms": value for key, value in _statistics(values).items()},
-      "milliseconds": values,
-    }
+    name: {**{f"{key}_ms": value for key, value in _statistics(values).items()}, "milliseconds": values}
     for name, values in milliseconds.items()
   }
   content = {"models": models, "latency": latency, "measured_on": measured_on}
@@ -154,11 +148,7 @@ def _time_table(milliseconds: Mapping[str, np.ndarray], size: tuple[int, int], c
 
 
 def _statistics(values: np.ndarray) -> dict[str, float]:
-  return {
-    "mean": float(np.mean(values)),
-    "median": float(np.median(values)),
-    "p90": float(np.percentile(values, 90)),
-  }
+  return {"mean": float(np.mean(values)), "median": float(np.median(values)), "p90": float(np.percentile(values, 90))}
 
 
 def _format_millions(count: float | None) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from z2i_tf.analyses import charts
-from z2i_tf.analyses import picture_sheets
 from z2i_tf.analyses import paper
+from z2i_tf.analyses import picture_sheets
 from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table

@@ -73,9 +73,7 @@ TABLE_1: dict[tuple[str, str], Rows] = {
 # Data set -> the paper's tables with the values of TABLE_1.
 TABLES_WITH_TABLE_1 = {PLACES2: "Tables 1 and 8", DIV2K: "Table 1"}
 # Method -> remark on its values in these tables and in Table 10.
-REMARKS_ON_SCORES = {
-  "HiFill": "inputs were enlarged to its training size, and its outputs shrunk again (section 4.1)"
-}
+REMARKS_ON_SCORES = {"HiFill": "inputs were enlarged to its training size, and its outputs shrunk again (section 4.1)"}
 
 # Masks -> opponent -> number of choices for the opponent and for ours.
 TABLE_11 = {

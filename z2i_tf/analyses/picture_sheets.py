@@ -80,9 +80,8 @@ def _texts_of_columns(titles: Sequence[str], captions: Sequence[Sequence[str]]) 
 def photo_rows(pictures: Sequence[np.ndarray], mask: np.ndarray, zoom_crop: str) -> list[list[np.ndarray]]:
   """Prepares the rows of a sheet that show one photograph.
 
-  The first row shows whole pictures at display size. With `zoom_crop` "auto", a second row shows an enlarged crop around
-  the largest hole, and a red frame in the first picture marks the crop. High-resolution pictures are shrunk in the first
-  row only.
+  The first row shows whole pictures at display size, high-resolution ones shrunk. With `zoom_crop` "auto", a second
+  row shows enlarged crops around the largest hole, and a red frame in the first picture marks the crop.
 
   Args:
     pictures: (H * n, W * n, 3) uint8; n = 1, or more at high resolution.
@@ -143,7 +142,7 @@ def mask_picture(mask: np.ndarray) -> np.ndarray:
 
 
 def display_shape(height: int, width: int) -> tuple[int, int]:
-  """Returns the height and width at which to show an image: a large one shrunk, a small one enlarged a whole number of times."""
+  """Returns the height and width at which to show an image: shrunk if large, enlarged by a whole factor if small."""
   largest = max(height, width)
   if largest > _MAX_SIDE_PX:
     return tuple(max(1, round(side * _MAX_SIDE_PX / largest)) for side in (height, width))
