@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import mixed_precision
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 
 FLOAT32, BFLOAT16, FLOAT16 = PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _CLUSTER_VARIABLE = "TF_CONFIG"
@@ -169,7 +169,7 @@ def distributed_batches(
 
 def _check_cluster(text):
   try:
-    config = json_files.parse(text)
+    config = input_files.parse_json(text)
     tasks = {job: len(list(addresses)) for job, addresses in config["cluster"].items()}
     job, index = config["task"]["type"], int(config["task"]["index"])
     if not all(
