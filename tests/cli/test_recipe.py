@@ -582,7 +582,7 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
       "sr/conv09/kernel has 16 filters, the network to train has 36: another width or scale",
     ),
     ({"last": ["--jit_compile"]}, "last.cfg: --jit_compile must be the same for all stages of a recipe"),
-    ({"last": ["--jit_compile", "--deterministic"]}, "leave one of them out"),
+    ({"last": ["--jit_compile", "--deterministic"]}, "leave out --deterministic or --jit_compile"),
     (
       {"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
       "last.cfg: --init_disc=nowhere: the stage trains no such network",

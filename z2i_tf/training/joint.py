@@ -91,7 +91,7 @@ class JointConfig(StageConfig):
         "With `weight_adversarial`=0 there is no discriminator. Received: "
         f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
       )
-    if not any(term.network in (None, *self.networks) for term in self.loss_weights.terms):
+    if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):
       raise ValueError(f"With `zoom`={self.zoom} all weights of the loss are 0: nothing would be trained")
 
   @property
