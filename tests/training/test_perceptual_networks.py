@@ -68,10 +68,10 @@ def test_in_16_bits_the_loss_s_gradient_stays_within_two_percent(random_vgg_weig
 
 def test_weights_of_another_network_are_named(random_vgg_weights, vgg16_weights, tmp_path, monkeypatch):
   for name, weights, message in (
-    (VGG16_ANTIALIASED, str(tmp_path / "none.pth"), "--perceptual_weights=.*none.pth: no such file"),
-    (VGG16_ANTIALIASED, random_vgg_weights, "--perceptual_weights: .*vgg19.h5: not a PyTorch file"),
-    (VGG19, vgg16_weights, "--perceptual_weights=.*vgg_shift_tolerant.npz: not a Keras weights file"),
-    (VGG16_ANTIALIASED, "imagenet", "--perceptual_weights: .*pip install --no-deps stlpips-pytorch==0.0.2"),
+    (VGG16_ANTIALIASED, str(tmp_path / "none.pth"), "`perceptual_weights`=.*none.pth: no such file"),
+    (VGG16_ANTIALIASED, random_vgg_weights, "`perceptual_weights`: .*vgg19.h5: not a PyTorch file"),
+    (VGG19, vgg16_weights, "`perceptual_weights`=.*vgg_shift_tolerant.npz: not a Keras weights file"),
+    (VGG16_ANTIALIASED, "imagenet", "`perceptual_weights`: .*pip install --no-deps stlpips-pytorch==0.0.2"),
   ):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=message):
