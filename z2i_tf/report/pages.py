@@ -116,14 +116,14 @@ def _folded(summary: str, content: Iterator[str] | list[str]) -> Iterator[str]:
 
 def _table(table: CitedTable) -> Iterator[str]:
   yield f"### {escape_markdown(table.title)}"
-  columns = ["", *table.headings(), "measured on"]
+  columns = ["", *table.headings(), "source"]
   line = "|---|---" + "|---:" * (len(columns) - 3) + "|---|"
   rows = []
   for group in table.groups:
     for row, best in table.shown_rows(group):
-      cells = [f"**{escape_markdown(cell.text)}**" if bold else cell.text for cell, bold in zip(row.cells, best)]
       marks = " ".join(f"[{mark}]" for mark in table.marks(row))
-      rows.append(markdown_row([group.title, row.name, *cells, marks]))
+      cells = [group.title, row.name, *(cell.text for cell in row.cells), marks]
+      rows.append(markdown_row(cells, [False, False, *best, False]))
   yield "\n".join([markdown_row(columns), line, *rows])
   lines = [f"[{mark}] {source}" for mark, source in enumerate(table.source_notes(), 1)]
   yield "\n".join(f"* {escape_markdown(text)}" for text in [*lines, *table.row_notes(), *table.notes])
