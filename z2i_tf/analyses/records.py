@@ -22,8 +22,7 @@ from z2i_tf.analyses import record_schema
 from z2i_tf.analyses.tables import Table
 from z2i_tf.analyses.tables import to_markdown
 from z2i_tf.errors import InputError
-from z2i_tf.system import file_hash
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 from z2i_tf.system.atomic_files import atomic_write
 
 FORMAT = "z2i_tf record 1"
@@ -108,7 +107,7 @@ def versions() -> dict[str, str]:
 def sha256(path: str) -> str:
   """Returns a file's SHA-256 in hexadecimal; raises InputError if the file cannot be read."""
   try:
-    return file_hash.sha256(path)
+    return input_files.sha256(path)
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -144,7 +143,7 @@ def read_record(path: str) -> dict[str, Any]:
   Raises: InputError if the file cannot be read or is not a record.
   """
   try:
-    record = json_files.read(path)
+    record = input_files.read_json(path)
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error.strerror})") from error
   except ValueError as error:
