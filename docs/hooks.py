@@ -8,7 +8,7 @@ import z2i_tf
 from z2i_tf.cli import help_text
 from z2i_tf.cli.commands import GROUPS
 
-_COLUMNS = "96"  # Width of the commands' help.
+_COLUMNS = "88"  # Width of the commands' help.
 _PUBLIC_NAME = re.compile(r"^::: z2i_tf\.(\w+)$", re.MULTILINE)
 
 
