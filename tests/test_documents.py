@@ -149,6 +149,14 @@ def test_links_and_pictures_exist(path):
     assert not anchor or anchor in _anchors(linked), f"{path}: {target}"
 
 
+def test_files_named_in_workspace_exist():
+  made = {"site/", "fuzz_findings/"}  # By make.
+  names = set(re.findall(r"`([\w./]+(?:\.py|\.md|\.yml|/))`", documents.prose("WORKSPACE.md"))) - made
+  assert len(names) > 20
+  for name in names:
+    assert any(os.path.exists(os.path.join(documents.ROOT, folder, name)) for folder in ("", "z2i_tf")), name
+
+
 @pytest.mark.parametrize("path", _MAX_LINES)
 def test_length(path):
   assert len(documents.text(path).splitlines()) <= _MAX_LINES[path]
