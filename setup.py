@@ -44,7 +44,8 @@ setup(
     "z2i_tf": [
       "assets/SHA256SUMS",
       "assets/*/*",
-      "report/report.css",
+      "report/page.css",
+      "report/page.html",
       "study/page/*",
       "app/static/*",
       "app/openapi.json",
@@ -56,11 +57,13 @@ setup(
     "flask>=3",  # With waitress, the server of z2i app and z2i study.
     "google-crc32c",
     "importlib_resources" + NEW,  # TFDS needs it and does not say so.
+    "jinja2>=3.1",  # The page of z2i report.
     "numpy<2" + OLD,
     "numpy>=2" + NEW,
     "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.
     "opencv-python" + NEW,
     "pillow>=11.3",  # Earlier ones know neither the size of turned TIFF nor XMP in JPEG.
+    "psutil",  # Free memory on every system.
     "scipy>=1.12",  # Earlier ones call cg's rtol tol. Solves the blend's sparse equations.
     "setuptools<81" + OLD,  # TensorBoard 2.15 imports pkg_resources, which later ones lack.
     "tensorboard>=2.21,<2.22" + NEW,  # tf.summary needs it; TensorFlow 2.21 no longer installs it.
@@ -83,7 +86,7 @@ setup(
     "onnx": onnx,
     "serving": serving,
     "tflite": tflite,
-    "test": ["psutil", "pytest", "pytest-xdist", "selenium"]
+    "test": ["pytest", "pytest-xdist", "selenium"]
     + evaluation
     + heif
     + notebooks
