@@ -10,7 +10,7 @@ from PIL import Image
 import pytest
 
 from tests.datasets import stand_ins
-from tests.evaluation.test_st_lpips import random_weights
+from tests.metrics.test_st_lpips import random_weights
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files

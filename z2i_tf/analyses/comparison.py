@@ -11,7 +11,7 @@ from z2i_tf.analyses import score_tables
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import statistics
+from z2i_tf.metrics import statistics
 
 
 def check_are_of_the_same(paths: Sequence[str], found: Sequence[Mapping[str, Any]]) -> None:

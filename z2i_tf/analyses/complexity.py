@@ -14,8 +14,8 @@ from z2i_tf.analyses.analysis_folder import write_analysis
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation.evaluate import without_hole
 from z2i_tf.images import image_files
+from z2i_tf.metrics.scoring import without_hole
 
 # An original (H, W, 3) uint8 and its mask (H, W) uint8, 1 = hole.
 Example = tuple[np.ndarray, np.ndarray]

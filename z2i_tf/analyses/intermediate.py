@@ -13,8 +13,8 @@ from z2i_tf.analyses import comparison_sheet
 from z2i_tf.analyses import picture_rows
 from z2i_tf.analyses.analysis_folder import write_analysis
 from z2i_tf.analyses.tables import Table
-from z2i_tf.evaluation import image_scores
 from z2i_tf.images import image_files
+from z2i_tf.metrics import image_scores
 
 ANALYSIS = "intermediate"
 _PICTURE = "intermediate.png"

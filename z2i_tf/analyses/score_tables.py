@@ -11,7 +11,7 @@ import numpy as np
 from z2i_tf.analyses import records
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
-from z2i_tf.evaluation import statistics
+from z2i_tf.metrics import statistics
 
 # Metric -> digits after the point, in the order of the tables (those of the paper's).
 METRICS = {

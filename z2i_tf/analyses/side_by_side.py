@@ -19,10 +19,10 @@ from z2i_tf.analyses.run_folder import RunFolder
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import statistics
-from z2i_tf.evaluation.image_scores import HOLE_PSNR
-from z2i_tf.evaluation.image_scores import PSNR
 from z2i_tf.images import image_files
+from z2i_tf.metrics import statistics
+from z2i_tf.metrics.image_scores import HOLE_PSNR
+from z2i_tf.metrics.image_scores import PSNR
 
 SIDE_BY_SIDE, FAILURES = "side_by_side", "failures"
 _METRICS = (PSNR, HOLE_PSNR)

@@ -9,7 +9,6 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import DEFAULT
@@ -43,7 +42,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_size_flag(values)
   flag_groups.define_mask_kind_flag(values)
   flag_groups.define_seed_flag(values)
-  analysis_flags.define_analysis_folder_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -58,8 +57,8 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import charts
   from z2i_tf.analyses import complexity
   from z2i_tf.analyses import tables
-  from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
+  from z2i_tf.inference import pairs
 
   charts.require_matplotlib()
   pairs.check_is_apart(values.output_dir, values.image_dir)

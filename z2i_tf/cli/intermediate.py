@@ -10,7 +10,6 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
 
 
@@ -18,10 +17,10 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
   flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
-  analysis_flags.define_zoom_crop_flag(values)
+  flag_groups.define_zoom_crop_flag(values)
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_precision_flag(values)
-  analysis_flags.define_analysis_folder_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -30,9 +29,9 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import intermediate
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
-  from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
   from z2i_tf.images import photo_files
+  from z2i_tf.inference import pairs
 
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   paths = folder.images[: values.count]
@@ -46,7 +45,7 @@ def run(values: flags.FlagValues) -> None:
   predictor = model_store.load_predictor(values.model, values.precision)
   inpainter = PhotoInpainter(predictor)
   examples = [
-    _example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
+    _example(inpainter, image_files.stem(path), photo_files.to_8_bits(photo.rgb), mask)
     for path, (photo, mask, _) in zip(paths, read)
   ]
   settings = {
@@ -65,7 +64,7 @@ def _example(inpainter, name, image, mask):
   from z2i_tf import conventions
   from z2i_tf import image_ops
   from z2i_tf.analyses import intermediate
-  from z2i_tf.evaluation.evaluate import without_hole
+  from z2i_tf.metrics.scoring import without_hole
 
   masked = without_hole(image, mask)
   stages = inpainter.stages(masked, mask)
