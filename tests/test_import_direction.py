@@ -26,7 +26,7 @@ _ALLOWED = {
   "models": {"layers", "image_ops"},
   "datasets": {"masks", "images", "image_ops"},
   "metrics": {"image_ops"},
-  "analyses": {"metrics", "images", "masks"},
+  "analyses": {"metrics", "images", "masks", "models", "inference", "image_ops"},
   "evaluation": {"analyses", "datasets", "images", "image_ops", "inference", "masks", "metrics", "models"},
   "report": {"analyses", "metrics", "images", "masks"},
   "study": {"analyses", "images", "web"},

@@ -358,7 +358,7 @@ def test_unusable_configurations_are_refused(changes, message):
 
 def test_masks_that_leave_nothing_known_end_with_an_error(source):
   config = _config(masks=MaskMixture.parse("folder", own_masks=OwnMasks([np.ones((9, 9), np.uint8)])))
-  with pytest.raises(InputError, match="No usable mask of 16x16 .*--mask_reference_size"):
+  with pytest.raises(InputError, match="No usable mask of 16x16 .*`mask_reference_size`"):
     with python_calls.reading_errors():
       _training(source, config, count=1)
 
@@ -466,7 +466,9 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
 def test_a_process_ends_although_a_pipeline_is_running(data_dir):
   script = (
     "import sys\n"
-    "from z2i_tf.datasets import pipelines, sources\n"
+    "from z2i_tf.datasets import pipelines\n"
+    "from z2i_tf.datasets.examples import ExampleConfig\n"
+    "from z2i_tf.datasets.folder_source import FolderSource\n"
     "from z2i_tf.masks.mixture import MaskMixture\n"
     "config = ExampleConfig(16, 2, MaskMixture.parse('small'), 0)\n"
     "batches = iter(pipelines.training_dataset(FolderSource(sys.argv[1]), config, 400))\n"
@@ -485,4 +487,4 @@ def test_many_bad_images_are_counted_but_not_all_named(capsys):
       bad_images.report(f"{number}.png", InputError(f"{number}.png: broken"))
   assert bad_images.count == 30
   lines = capsys.readouterr().err.splitlines()
-  assert len(lines) == 21 and "check-data --verbose names them all" in lines[-1]
+  assert len(lines) == 21 and "check-data --verbose names all" in lines[-1]

@@ -63,7 +63,7 @@ def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
   "content, message",
   [
     ("\n# nothing\n", "list.txt: no files in this list"),
-    (b"\xff\xfe", "list.txt: not a list"),
+    (b"\xff\xfe", "list.txt: cannot be read as a list"),
     ("gone.png", "gone.png: no such file"),
   ],
 )
@@ -233,7 +233,7 @@ def test_damaged_prepared_folders(images, tmp_path):
     ),
   ):
     manifest.write_text(content)
-    with pytest.raises(InputError, match="not a list of prepared images"):
+    with pytest.raises(InputError, match="cannot be read as a list of prepared images"):
       opened()
 
 
@@ -398,7 +398,7 @@ def test_a_missing_file_of_a_tensorflow_dataset(tfds_dir, tmp_path):
   shutil.copytree(tfds_dir, tmp_path / "tfds")
   source = open_source("div2k", str(tmp_path / "tfds"), "train", 2)
   next((tmp_path / "tfds" / "div2k" / "bicubic_x2").glob("*/*train*tfrecord*")).unlink()
-  for read in (source.content, lambda: source.open(0)):
+  for read in (source.fingerprint, lambda: source.open(0)):
     with pytest.raises(InputError, match="tfrecord.*: cannot be read: No such file"):
       read()
 

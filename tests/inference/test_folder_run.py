@@ -207,7 +207,7 @@ def test_failures_are_those_of_their_items_alone():
   [
     (ZeroDivisionError("division\nby zero"), "in/2: ZeroDivisionError: division by zero"),
     (AssertionError(), "in/2: AssertionError"),
-    (MemoryError(), "in/2: out of memory; give a lower --workers"),
+    (MemoryError(), "in/2: out of memory; give a lower `workers`"),
     (MemoryError("no room for 9 GB"), "in/2: no room for 9 GB"),
   ],
 )

@@ -4,7 +4,7 @@ import pytest
 from z2i_tf.errors import InputError
 from z2i_tf.metrics import lpips
 from z2i_tf.metrics.lpips import Lpips
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 _CHANNELS = {
   "alex": [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)],
@@ -74,7 +74,7 @@ def test_equals_the_authors(net_files):
   assert distance.description == "LPIPS v0.1 on torchvision's {}: {}".format(
     {"alex": "AlexNet", "vgg": "VGG16"}[net],
     ", ".join(
-      f"{name}.npz (sha256 {file_hash.sha256(path)[:12]})" for name, path in zip(("features", "linear"), paths)
+      f"{name}.npz (sha256 {input_files.sha256(path)[:12]})" for name, path in zip(("features", "linear"), paths)
     ),
   )
   side = distance.smallest_side
@@ -83,7 +83,7 @@ def test_equals_the_authors(net_files):
   assert np.isnan(distance(smaller, smaller)).all()
   with pytest.raises(ValueError, match="uint8"):
     distance(first / 255, second / 255)
-  with pytest.raises(InputError, match="--lpips_features: .*features.npz: features.0.weight has the shape"):
+  with pytest.raises(InputError, match="`lpips_features`: .*features.npz: features.0.weight has the shape"):
     Lpips({"alex": "vgg", "vgg": "alex"}[net], *paths)
 
 
@@ -101,5 +101,5 @@ def test_negative_weights_are_refused(tmp_path):
   linear["lin2.model.1.weight"][0, 5] = -0.1
   for name, arrays in (("f.npz", features), ("l.npz", linear)):
     np.savez(tmp_path / name, **arrays)
-  with pytest.raises(InputError, match="--lpips_linear: .*l.npz: lin2.model.1.weight has negative weights"):
+  with pytest.raises(InputError, match="`lpips_linear`: .*l.npz: lin2.model.1.weight has negative weights"):
     Lpips("alex", str(tmp_path / "f.npz"), str(tmp_path / "l.npz"))

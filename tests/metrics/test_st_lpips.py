@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from tests.evaluation.test_lpips import _pair
+from tests.metrics.test_lpips import _pair
 from z2i_tf.errors import InputError
 from z2i_tf.metrics import shift_tolerant
 from z2i_tf.metrics import st_lpips
 from z2i_tf.metrics.st_lpips import StLpips
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 _CHANNELS = {
   "alex": [
@@ -72,7 +72,7 @@ def test_equals_the_authors(net, folder):
   np.testing.assert_allclose(distance(first, second), _RECORDED[net], rtol=1e-5)
   np.testing.assert_array_equal(distance(first, first), [0, 0])
   assert distance.description == "ST-LPIPS on the shift-tolerant {}: {}_shift_tolerant.npz (sha256 {})".format(
-    {"alex": "AlexNet", "vgg": "VGG16"}[net], net, file_hash.sha256(str(folder / f"{net}_shift_tolerant.npz"))[:12]
+    {"alex": "AlexNet", "vgg": "VGG16"}[net], net, input_files.sha256(str(folder / f"{net}_shift_tolerant.npz"))[:12]
   )
   side = distance.smallest_side
   small, smaller = (np.zeros((2, 64, length, 3), np.uint8) for length in (side, side - 1))
@@ -93,10 +93,10 @@ def test_features_of_one_convolution_equal_the_authors():
 
 
 def test_weights_that_are_not_there_or_of_another_network(folder, tmp_path, monkeypatch):
-  with pytest.raises(InputError, match="--st_lpips_weights=.*alex_shift_tolerant.npz: no such file"):
+  with pytest.raises(InputError, match="`st_lpips_weights`=.*alex_shift_tolerant.npz: no such file"):
     StLpips("alex", str(tmp_path))
   (tmp_path / "alex_shift_tolerant.npz").write_bytes((folder / "vgg_shift_tolerant.npz").read_bytes())
-  with pytest.raises(InputError, match="--st_lpips_weights: .*alex_.*npz: net.slice1.0.weight has the shape"):
+  with pytest.raises(InputError, match="`st_lpips_weights`: .*alex_.*npz: net.slice1.0.weight has the shape"):
     StLpips("alex", str(tmp_path))
   monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
   with pytest.raises(InputError, match="pip install --no-deps stlpips-pytorch==0.0.2"):

@@ -142,20 +142,21 @@ def _inpaint_one(paths, dump_dir, config):
   )
   print(inpaint_files.joined(paths["output"], done.remark))
   if dump_dir:
-    from z2i_tf.cli import dump
+    from z2i_tf.analyses import intermediate
     from z2i_tf.images import image_files
+    from z2i_tf.images import photo_files
 
     image_files.create_folder(dump_dir)
-    dump.write_dump(dump_dir, done.inpainter, done.task)
+    intermediate.write_dump(dump_dir, done.inpainter, photo_files.to_8_bits(done.task.photo.rgb), done.task.hole)
     print(dump_dir)
 
 
 def _check_dump(dump_dir, paths):
   """Raises InputError if the dump's folder cannot be made, or the dump would overwrite a given file."""
-  from z2i_tf.cli import dump
+  from z2i_tf.analyses import intermediate
   from z2i_tf.images import image_files
 
-  files = {os.path.realpath(os.path.join(dump_dir, name)) for name in dump.FILES}
+  files = {os.path.realpath(os.path.join(dump_dir, name)) for name in intermediate.DUMP_FILES}
   for name in _ONE:
     if os.path.realpath(paths[name]) in files:
       raise InputError(f"--dump_dir={dump_dir}: the dump would overwrite --{name}={paths[name]}; give another folder")

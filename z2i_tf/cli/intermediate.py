@@ -25,8 +25,6 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "image_dir", "mask_dir", "output_dir")
-  from z2i_tf.analyses import analysis_folder
-  from z2i_tf.analyses import intermediate
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.images import image_files
@@ -37,15 +35,16 @@ def run(values: flags.FlagValues) -> None:
   paths = folder.images[: values.count]
   read = [folder.read(path) for path in paths]
   image_files.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, intermediate.ANALYSIS)
 
+  from z2i_tf.analyses import intermediate
   from z2i_tf.inference import model_store
   from z2i_tf.inference.photo_inpainter import PhotoInpainter
 
+  records.check_folder_is_free(values.output_dir, intermediate.ANALYSIS)
   predictor = model_store.load_predictor(values.model, values.precision)
   inpainter = PhotoInpainter(predictor)
   examples = [
-    _example(inpainter, image_files.stem(path), photo_files.to_8_bits(photo.rgb), mask)
+    intermediate.fill_example(inpainter, image_files.stem(path), photo_files.to_8_bits(photo.rgb), mask)
     for path, (photo, mask, _) in zip(paths, read)
   ]
   settings = {
@@ -58,17 +57,3 @@ def run(values: flags.FlagValues) -> None:
   for table in intermediate.write(values.output_dir, examples, scale, values.zoom_crop, settings):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)
-
-
-def _example(inpainter, name, image, mask):
-  from z2i_tf import conventions
-  from z2i_tf import image_ops
-  from z2i_tf.analyses import intermediate
-  from z2i_tf.metrics.scoring import without_hole
-
-  masked = without_hole(image, mask)
-  stages = inpainter.stages(masked, mask)
-  pictures = {stage: image_ops.to_levels(stages[stage]) for stage in intermediate.STAGES}
-  for stage in (conventions.COARSE, conventions.RESULT):  # Known pixels bit for bit, as users get them.
-    pictures[stage] = image_ops.fill_hole(masked, mask, stages[stage])
-  return intermediate.Example(name, image, mask, pictures)

@@ -67,6 +67,6 @@ def _read_list(path):
 
 
 def _in_either_spelling(path):
-  """Returns the spelling of a path that exists: as given, or with Unicode letters composed or decomposed (as macOS does)."""
+  """Returns the spelling of a path that exists: as given, or with composed or decomposed letters (as on macOS)."""
   others = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
   return path if os.path.exists(path) else next(filter(os.path.exists, others), path)

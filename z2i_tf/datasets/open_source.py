@@ -20,7 +20,7 @@ def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) 
       default.
     split: of a TensorFlow Dataset, such as "train" or "train[:90%]"; ignored for other kinds.
     scale: zoom factor; chooses the version of DIV2K.
-  Raises: InputError if the data set is missing; for a TensorFlow Dataset the message holds the command that prepares it.
+  Raises: InputError if the data set is missing; for a TensorFlow Dataset with the command that prepares it.
   """
   if kind == FOLDER:
     from z2i_tf.datasets.folder_source import FolderSource

@@ -1,7 +1,7 @@
 """Python functions inside tf.data pipelines: unwraps their errors and lets the process end.
 
 TensorFlow turns an exception of such a function into its own, which quotes the traceback and keeps threads alive. A
-process that ends while a function runs deadlocks: the pipeline waits for the function, the function for the interpreter.
+process that ends while a function runs deadlocks: the pipeline waits for the function, the function for Python.
 """
 
 import atexit

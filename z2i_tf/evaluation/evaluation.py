@@ -10,16 +10,14 @@ import functools
 import os
 from typing import Any, NamedTuple
 
-from z2i_tf.analyses import analysis_folder
 from z2i_tf.analyses import charts
-from z2i_tf.analyses import pictures
 from z2i_tf.analyses import records
 from z2i_tf.analyses import score_tables
 from z2i_tf.analyses import tables
-from z2i_tf.analyses.analysis_folder import TABLES_FILE
-from z2i_tf.analyses.run_folder import MASK
-from z2i_tf.analyses.run_folder import ORIGINAL
-from z2i_tf.analyses.run_folder import RESULTS
+from z2i_tf.analyses.records import TABLES_FILE
+from z2i_tf.analyses.side_by_side import MASK
+from z2i_tf.analyses.side_by_side import ORIGINAL
+from z2i_tf.analyses.side_by_side import RESULTS
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import methods as evaluated
 from z2i_tf.evaluation import test_sets
@@ -220,7 +218,7 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
   for path in map(os.path.realpath, inputs):
     if os.path.commonpath([real, path]) in (real, path):
       raise InputError(
-        f"`output_dir`={folder}: it must neither hold nor lie in a folder under evaluation ({path}); give another folder"
+        f"`output_dir`={folder}: it must neither hold nor lie in an evaluated folder ({path}); give another one"
       )
   image_files.check_writable_folder(os.path.dirname(real))
   if not os.path.exists(real):
@@ -305,7 +303,7 @@ def _write(folder: str, analysis: str, record: dict[str, Any]) -> Sequence[table
   shown = score_tables.tables_of(analysis, record)
   with open(os.path.join(folder, _SCORES), "wb") as file:
     file.write(score_tables.scores_csv(record).encode("utf-8", "backslashreplace"))
-  analysis_folder.write_tables(folder, shown)
-  record["pictures"] = pictures.pictures_of(analysis, record, folder)
+  records.write_tables(folder, shown)
+  record["pictures"] = charts.score_charts(analysis, record, folder)
   records.write_record(folder, analysis, record)
   return shown

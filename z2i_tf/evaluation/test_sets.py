@@ -229,5 +229,6 @@ def _write(folder, name, image, masks, origin) -> dict[str, Any]:
 
 def _too_few(usable, source, count) -> InputError:
   return InputError(
-    f"{usable} of the {len(source)} images are usable, {count or 'some'} are needed; give a lower `count` or `crop_size`"
+    f"{usable} of the {len(source)} images are usable, {count or 'some'} are needed; "
+    "give a lower `count` or `crop_size`"
   )

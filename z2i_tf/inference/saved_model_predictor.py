@@ -10,7 +10,7 @@ from z2i_tf import image_ops
 from z2i_tf.errors import InputError
 from z2i_tf.inference.generator import max_thickness
 from z2i_tf.models.zoom_inpainter import ModelConfig
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 
 SAVED_MODEL_FILE = "saved_model.pb"
 FILL, ENCODED, STAGES = "serving_default", "encoded", "stages"  # Signatures.
@@ -33,7 +33,7 @@ class SavedModelPredictor:
   def __init__(self, folder: str, precision: str | None = None):
     """Loads the SavedModel; raises InputError if it cannot be loaded, or has another precision or other signatures."""
     try:
-      description = json_files.read(os.path.join(folder, DESCRIPTION_FILE))
+      description = input_files.read_json(os.path.join(folder, DESCRIPTION_FILE))
       self.model_config, self.precision = ModelConfig(**description["model"]), description["precision"]
       self.max_thickness_px = max_thickness(description)
       if precision in (None, self.precision):

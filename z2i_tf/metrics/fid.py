@@ -37,8 +37,7 @@ class InceptionFeatures:
     """Reads the graph.
 
     Args:
-      graph_file: classify_image_graph_def.pb, the published archive that contains it (.tgz), or "default" to download the
-        archive.
+      graph_file: classify_image_graph_def.pb, the published archive with it (.tgz), or "default" to download that.
     Raises: InputError if the file is missing or holds another graph, or the download fails.
     """
     path = weight_files.local_path(graph_file, _PUBLISHED, _ARGUMENT)

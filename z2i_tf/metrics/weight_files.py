@@ -13,7 +13,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.keras_api import get_file
 from z2i_tf.metrics import torch_files
 from z2i_tf.system import array_files
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 # In place of a path: download the published file, once, into Keras' cache.
 DEFAULT = "default"
@@ -57,7 +57,7 @@ def local_path(given: str, published: PublishedFile, argument: str) -> str:
       f"{argument}={DEFAULT}: the download of {published.url} failed; get the file where there is a "
       f"network and give it with {argument}=FILE"
     ) from error
-  if not file_hash.sha256(path).startswith(published.sha256_start):
+  if not input_files.sha256(path).startswith(published.sha256_start):
     raise InputError(
       f"{argument}={DEFAULT}: {path} is not the published file, whose SHA-256 begins with "
       f"{published.sha256_start}; delete it to have it downloaded again, or give one with {argument}=FILE"
@@ -67,7 +67,7 @@ def local_path(given: str, published: PublishedFile, argument: str) -> str:
 
 def describe(path: str) -> str:
   """Returns the name of a file with the first digits of its SHA-256."""
-  return f"{os.path.basename(path)} (sha256 {file_hash.sha256(path)[:_PRINTED_DIGITS]})"
+  return f"{os.path.basename(path)} (sha256 {input_files.sha256(path)[:_PRINTED_DIGITS]})"
 
 
 def read_arrays(

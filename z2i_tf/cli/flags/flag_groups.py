@@ -234,16 +234,21 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
 
 
 def fill_config(values: flags.FlagValues):
-  """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict each other."""
+  """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict."""
   if values.native and values["detail"].present:
     raise InputError("--detail has no effect with --native; leave one of them out")
   from z2i_tf.inference.inpaint_files import FillConfig
+
+  return FillConfig(values.model, values.precision, values.native, values.detail, mask_reading(values), values.verbose)
+
+
+def mask_reading(values: flags.FlagValues):
+  """Returns the MaskReading of the flags of masks; raises InputError if they contradict each other."""
   from z2i_tf.inference.pairs import MaskReading
 
-  reading = MaskReading(
+  return MaskReading(
     values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather, values.mask_threshold
   )
-  return FillConfig(values.model, values.precision, values.native, values.detail, reading, values.verbose)
 
 
 def define_analysis_folder_flag(values: flags.FlagValues) -> None:
