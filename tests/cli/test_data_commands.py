@@ -9,11 +9,11 @@ import pytest
 
 from tests.datasets import stand_ins
 from z2i_tf.analyses import picture_sheets
-from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.main import main
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets.examples import ExampleConfig
 from z2i_tf.datasets.folder_source import FolderSource
+from z2i_tf.datasets.open_source import KINDS
 from z2i_tf.datasets.open_source import open_source
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
@@ -185,7 +185,7 @@ def test_a_list_of_files_and_own_masks(images, tmp_path):
 
 
 def test_the_sources_of_the_flag_are_those_there_are(tmp_path):
-  for kind in data_flags.SOURCES:
+  for kind in KINDS:
     with pytest.raises(ValueError, match=str(tmp_path)):
       open_source(kind, str(tmp_path), "train", 2)
 
