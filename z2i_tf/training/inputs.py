@@ -2,16 +2,14 @@
 
 import dataclasses
 
-from z2i_tf.datasets import pipelines
+from z2i_tf.datasets import open_source
 from z2i_tf.datasets import sources
-from z2i_tf.datasets.mask_files import MaskFiles
+from z2i_tf.datasets.examples import ExampleConfig
+from z2i_tf.datasets.training_masks import TrainingMasks
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.training.stage import StageConfig
-
-_FILE_SOURCES = ("folder", "tfrecord")
-_DEFAULT_SPLIT = "train"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Inputs:
     epochs: number of times that the steps of the stage visit each image.
   """
 
-  examples: pipelines.ExampleConfig
+  examples: ExampleConfig
   source: sources.ImageSource
   held_out: sources.ImageSource | None
   fingerprints: dict[str, str | None]
@@ -40,11 +38,10 @@ def open_inputs(config: StageConfig) -> Inputs:
   """
   _check_source_settings(config)
   examples = example_config(config)
-  split = None if config.source in _FILE_SOURCES else config.split or _DEFAULT_SPLIT
-  source = sources.open_source(config.source, config.data_dir, split, config.zoom_factor)
+  source = open_source.open_source(config.source, config.data_dir, config.split, config.zoom_factor)
   held_out = None
   if config.validation_dir or config.validation_split:
-    held_out = sources.open_source(
+    held_out = open_source.open_source(
       config.source, config.validation_dir or config.data_dir, config.validation_split, config.zoom_factor
     )
   sources.check_source(source, examples.smallest_cut)
@@ -55,18 +52,18 @@ def open_inputs(config: StageConfig) -> Inputs:
     examples,
     source,
     held_out,
-    {"data_dir content": source.content(), "train_mask_dir content": own_masks and own_masks.masks.content()},
+    {"data_dir content": source.fingerprint(), "train_mask_dir content": own_masks and own_masks.masks.fingerprint()},
     config.iterations * config.batch_size / (len(source) * config.crops_per_image),
   )
 
 
-def example_config(config: StageConfig) -> pipelines.ExampleConfig:
+def example_config(config: StageConfig) -> ExampleConfig:
   """Returns how the stage's examples are made; reads the masks of `train_mask_dir`.
 
   Raises: InputError for masks that are missing or unusable, and for settings that exclude each other.
   """
   try:
-    return pipelines.ExampleConfig(
+    return ExampleConfig(
       crop_size=config.crop_size,
       scale=config.zoom_factor,
       masks=_masks(config) if config.with_masks else None,
@@ -84,7 +81,7 @@ def example_config(config: StageConfig) -> pipelines.ExampleConfig:
 def _masks(config):
   own_masks = None
   if config.train_mask_dir:
-    own_masks = OwnMasks(MaskFiles(config.train_mask_dir, config.mask_reference_size or config.crop_size))
+    own_masks = OwnMasks(TrainingMasks(config.train_mask_dir, config.mask_reference_size or config.crop_size))
   try:
     return MaskMixture.parse(config.mask_kind, config.mask_reference_size, own_masks)
   except InputError:
@@ -94,7 +91,9 @@ def _masks(config):
 
 
 def _check_source_settings(config):
-  if config.source in _FILE_SOURCES:
+  if config.source not in open_source.KINDS:
+    raise InputError(f"`source`={config.source}: expected one of {', '.join(open_source.KINDS)}")
+  if config.source not in open_source.TENSORFLOW_DATASETS:
     if not config.data_dir:
       raise InputError(f"`data_dir` is missing: `source`={config.source} needs it")
     for name in ("split", "validation_split"):

@@ -55,7 +55,7 @@ class StageConfig:
 
   Attributes:
     work_dir: folder of the run, created if missing.
-    source: kind of data set, see `datasets.sources.open_source`.
+    source: kind of data set, see `datasets.open_source`.
     data_dir: folder of images, list of files or prepared folder; for a TensorFlow Dataset the folder it is kept in.
     split: of a TensorFlow Dataset; None reads "train".
     on_bad_image: "skip" skips damaged or small images, "fail" stops at the first.

@@ -6,7 +6,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.evaluation import metrics
+from z2i_tf.metrics import batch_metrics
 
 Tensors = dict[str, tf.Tensor]
 
@@ -48,7 +48,7 @@ def training_quality(labels: Mapping[str, str], outputs: Mapping[str, tf.Tensor]
     examples have holes; each (B,).
   """
   quality = {
-    f"psnr/{name}": tf.minimum(metrics.psnr(_clipped(outputs[name]), batch[label]), _HIGHEST_PSNR)
+    f"psnr/{name}": tf.minimum(batch_metrics.psnr(_clipped(outputs[name]), batch[label]), _HIGHEST_PSNR)
     for name, label in labels.items()
   }
   if conventions.ZOOMED not in labels:
@@ -66,13 +66,13 @@ def validation_quality(labels: Mapping[str, str], outputs: Mapping[str, tf.Tenso
   quality = training_quality(labels, outputs, batch)
   for name, label in labels.items():
     image, target = _clipped(outputs[name]), batch[label]
-    if min(target.shape[1:3]) >= metrics.SSIM_WINDOW:
-      quality[f"ssim/{name}"] = metrics.ssim(image, target)
-    quality[f"l1/{name}"] = metrics.l1_error(image, target)
+    if min(target.shape[1:3]) >= batch_metrics.SSIM_WINDOW:
+      quality[f"ssim/{name}"] = batch_metrics.ssim(image, target)
+    quality[f"l1/{name}"] = batch_metrics.l1_error(image, target)
     if label == conventions.IMAGE_LR:
       mask = batch[conventions.MASK_LR]
-      quality[f"hole_psnr/{name}"] = tf.minimum(metrics.hole_psnr(image, target, mask), _HIGHEST_PSNR)
-      quality[f"hole_l1/{name}"] = metrics.hole_l1_error(image, target, mask)
+      quality[f"hole_psnr/{name}"] = tf.minimum(batch_metrics.hole_psnr(image, target, mask), _HIGHEST_PSNR)
+      quality[f"hole_l1/{name}"] = batch_metrics.hole_l1_error(image, target, mask)
   return quality
 
 

@@ -18,7 +18,7 @@ from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import python_calls
-from z2i_tf.datasets.bad_images import BadImages
+from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
 from z2i_tf.system.atomic_files import atomic_write
