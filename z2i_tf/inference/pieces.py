@@ -10,6 +10,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from z2i_tf.errors import InputError
+
 # Sides and reaches below are pixels of the halved crop.
 _MAX_CORE_PX = 256  # Longest side of a piece. A thin hole is cut at the larger of these pixels and thicknesses:
 _MIN_SPLIT_PX, _SPLIT_THICKNESSES = 96, 8
@@ -46,6 +48,16 @@ class Piece:
   def relative_to(self, region: tuple[slice, slice]) -> "Piece":
     """Returns the piece in pixels of a region of the image that contains its crop."""
     return dataclasses.replace(self, crop=_moved(self.crop, region), core=_moved(self.core, region))
+
+
+def check_hole(mask: np.ndarray) -> np.ndarray:
+  """Returns a mask (H, W), 0 = known, as bool; raises InputError if it has no hole or no known pixel."""
+  hole = mask if mask.dtype == bool else mask != 0
+  if not hole.any():
+    raise InputError("the mask is empty: there is nothing to fill; mark the hole in white")
+  if hole.all():
+    raise InputError("the mask covers everything: no known pixel to fill from")
+  return hole
 
 
 def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
