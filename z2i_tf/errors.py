@@ -1,21 +1,22 @@
-"""The exceptions that the command line turns into one line: input that the user can mend, and a stop on request."""
+"""Exceptions that the command line prints as one line: unusable input, and a stop on request."""
 
 
 class InputError(ValueError):
-  """Something given by the user is unusable.
+  """The user gave something unusable.
 
-  The message is one line: what is wrong, with which file or flag, and what to do about it. The command
-  line prints it and ends with exit code 2; library callers may catch it as a `ValueError`.
+  The message is one line: what is wrong, with which file or argument, and how to correct it. It names an argument in
+  backticks, as in "`crop_size` must be positive". The command line prints the flag instead (--crop_size) and ends with
+  exit code 2. Library callers may catch it as a `ValueError`.
   """
 
 
 class Stopped(BaseException):
-  """A run ended early because it was asked to; what it did so far is saved.
+  """A run ended early on request, after it saved its progress.
 
-  No `Exception`, as KeyboardInterrupt is none: libraries that go on after any of these must not go on after this.
+  Like KeyboardInterrupt it is no `Exception`, so that code that catches every `Exception` does not swallow it.
 
   Attributes:
-    signal: the number of the signal that asked.
+    signal: number of the signal that requested the stop.
   """
 
   def __init__(self, message: str, signal: int):

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tests.datasets import stand_ins as data_sets
 from tests.training import stand_ins
 from tests.training.test_loop import read_events
+from tests.training.test_loop import read_pictures
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
 from z2i_tf.models import model_weights
@@ -79,17 +80,16 @@ def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_p
   for name in ("speed/examples_per_second", "data/wait_share", "skipped_steps"):
     assert set(scalars[name]) == {1, 2, 3}
   assert set(scalars["data/skipped_images"].values()) == {0}
-  for stage in (
-    "0_masked_input",
-    "0_label",
-    "1_coarse",
-    "2_zoomed",
-    "3_refined",
-    "4_composed_hr",
-    "5_zoomed_out",
-    "6_result",
-  ):
-    assert f"stages/{stage}" in others
+  pictures = read_pictures(finished / "events")
+  assert [(tag, step) for tag, step, _ in pictures] == [("examples", 2), ("examples", 3)]
+  # Four crops of 16 pixels in columns of 128: masked, coarse, result, original.
+  assert pictures[0][2].shape == (20 + 4 * 132, 4 * 132 - 4, 3)
+  masked, _, result, original = (pictures[0][2][20:, 132 * column : 132 * column + 128] for column in range(4))
+  is_known = masked.any(axis=-1)
+  assert 0 < is_known.mean() < 1
+  np.testing.assert_array_equal(masked[is_known], original[is_known])
+  np.testing.assert_array_equal(result[is_known], original[is_known])
+  assert (result[~is_known] != original[~is_known]).any()
   assert "config" in others
   arrays, config = _weights(finished)
   assert config["step"] == 3

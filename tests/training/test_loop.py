@@ -13,8 +13,8 @@ from z2i_tf.errors import Stopped
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
 from z2i_tf.training.loop import StageActions
-from z2i_tf.training.metric_writers import Journal
 from z2i_tf.training.metric_writers import measured_table
+from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.preemption import asked_to_stop
 from z2i_tf.training.preemption import Interruption
 from z2i_tf.training.skip_nonfinite import SKIPPED
@@ -32,6 +32,18 @@ def read_events(folder):
         else:
           others.add(value.tag)
   return scalars, others
+
+
+def read_pictures(folder):
+  """Returns (tag, step, (H, W, 3) uint8) of every picture in TensorBoard's event files."""
+  return [
+    (value.tag, event.step, tf.io.decode_png(encoded, 3).numpy())
+    for path in sorted(folder.iterdir())
+    for event in tf.compat.v1.train.summary_iterator(str(path))
+    for value in event.summary.value
+    if value.metadata.plugin_data.plugin_name == "images"
+    for encoded in tf.make_ndarray(value.tensor)[2:]
+  ]
 
 
 class _Actions(StageActions):
@@ -90,20 +102,20 @@ def _run(folder, values, start_step=0, step=_toy_step, interruption=None, action
   """Runs the loop; returns actions and reporter."""
   defaults = {"iterations": 7, "batch_size": 4, "save_every": 3, "log_every": 2, "evaluate_every": 5}
   actions, reporter = actions or _Actions(), _Reporter()
-  journal = Journal(str(folder), {}, start_step, reporter)
+  writer = MetricWriter(str(folder), {}, start_step, reporter)
   try:
     run_loop(
       LoopConfig(**{**defaults, **settings}),
       _batches(values),
       step,
       actions,
-      journal,
+      writer,
       start_step,
       interruption or Interruption(),
       skipped,
     )
   finally:
-    journal.flush()
+    writer.flush()
   return actions, reporter
 
 
@@ -241,11 +253,11 @@ def test_a_signal_that_the_process_ignores_stays_ignored():
     signal.signal(signal.SIGINT, former)
 
 
-def test_a_full_disk_stops_the_journal_with_one_line(tmp_path):
-  journal = Journal(str(tmp_path), {}, 0, _Reporter())
+def test_a_full_disk_stops_the_writer_with_one_line(tmp_path):
+  writer = MetricWriter(str(tmp_path), {}, 0, _Reporter())
   with stand_ins.full_disk(), pytest.raises(InputError, match="cannot be (written|read or written)") as error:
-    journal.write_scalars(1, {"loss/generator": 1.0})
-    journal.flush()
+    writer.write_scalars(1, {"loss/generator": 1.0})
+    writer.flush()
   assert "\n" not in str(error.value)
 
 

@@ -3,22 +3,22 @@
 from collections.abc import Iterable
 import decimal
 import difflib
-import os
 import shutil
 import sys
 import textwrap
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any
 
 from absl import flags
 
 from z2i_tf.cli.commands import Command
 from z2i_tf.cli.commands import GROUPS
+from z2i_tf.cli.messages import BOLD
+from z2i_tf.cli.messages import colour
 
 # Of the text beside names; wider names have a line of their own.
 _INDENT = 26
 _MIN_WIDTH, _MAX_WIDTH = 50, 120
-_BOLD, _RED, _PLAIN = "\033[1m", "\033[31m", "\033[0m"
 _REQUIRED = "Required"
 # Module of z2i_tf.cli that defines a flag -> heading; the others' are the command's own.
 _HEADINGS = {
@@ -80,19 +80,8 @@ def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
   return f"; did you mean {' or '.join(prefix + match for match in found)}?" if found else ""
 
 
-def colour(text: str, code: str, stream: TextIO) -> str:
-  """Returns the text in a colour if the stream is a terminal and the environment's NO_COLOR is not set."""
-  is_wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-  return code + text + _PLAIN if is_wanted else text
-
-
-def error_prefix(text: str) -> str:
-  """Returns the beginning of an error message for stderr."""
-  return colour(text, _RED, sys.stderr)
-
-
 def _heading(text):
-  return colour(text, _BOLD, sys.stdout)
+  return colour(text, BOLD, sys.stdout)
 
 
 def _width():

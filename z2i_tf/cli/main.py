@@ -1,6 +1,6 @@
-"""`z2i COMMAND [--flag=value ...]`: picks the command, turns what the user can mend into one line.
+"""Runs `z2i COMMAND [--flag=value ...]` and prints an error that the user can correct as one line.
 
-Nothing heavy is imported here: help and flag errors answer at once.
+It imports nothing heavy, so that help and wrong flags answer at once.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from absl import flags
 
 from z2i_tf import __version__
 from z2i_tf.cli import help_text
+from z2i_tf.cli import messages
 from z2i_tf.cli.commands import COMMANDS
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
@@ -123,5 +124,6 @@ def _dispatch(argv):
 
 def _fail(argv, message, code=_EXIT_BAD_INPUT):
   command = f" {argv[0]}" if argv and argv[0] in COMMANDS else ""
-  print(f"{help_text.error_prefix(f'z2i{command}:')} {message}", file=sys.stderr)
+  prefix = messages.colour(f"z2i{command}:", messages.RED, sys.stderr)
+  print(prefix, messages.with_flags(message), file=sys.stderr)
   return code

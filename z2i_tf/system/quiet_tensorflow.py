@@ -30,17 +30,19 @@ def silence() -> None:
 def load() -> None:
   """Imports TensorFlow without its log lines, for a library: other lines are shown, and the environment stays as it is.
 
-  Nothing is done if it is imported already, or if the user has set the variable. TensorFlow keeps the level that it had
-  while it was imported.
+  Does nothing if TensorFlow is imported already, or if the user has set the variable to 0. TensorFlow keeps the level that
+  it had while it was imported.
   """
-  if "tensorflow" in sys.modules or _LEVEL_VARIABLE in os.environ or sys.stderr is None:
+  level = os.environ.get(_LEVEL_VARIABLE)
+  if "tensorflow" in sys.modules or level == _EVERYTHING or sys.stderr is None:
     return
-  os.environ[_LEVEL_VARIABLE] = _NOTHING_BUT_CRASHES
+  os.environ.setdefault(_LEVEL_VARIABLE, _NOTHING_BUT_CRASHES)
   try:
     with _stderr_unless_it_fails(is_shown=lambda line: not _LOG_LINE.match(line)):
       importlib.import_module("tensorflow")
   finally:
-    del os.environ[_LEVEL_VARIABLE]
+    if level is None:
+      del os.environ[_LEVEL_VARIABLE]
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):

@@ -83,6 +83,11 @@ class JointStep(tf.Module):
     """See `stage.Step`."""
     return conventions.RESULT
 
+  @property
+  def shown(self) -> tuple[str, ...]:
+    """See `stage.Step`."""
+    return (conventions.COARSE, conventions.RESULT)
+
   def __call__(self, batch: Tensors) -> Tensors:
     """Updates all networks once.
 

@@ -15,8 +15,8 @@ from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 from z2i_tf.training.diagnostics import DATA_WAIT
 from z2i_tf.training.diagnostics import Watch
-from z2i_tf.training.metric_writers import Journal
 from z2i_tf.training.metric_writers import measured_table
+from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.preemption import Interruption
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
@@ -87,7 +87,7 @@ def run_loop(
   batches: Iterator,
   train_step: Callable[..., dict[str, tf.Tensor]],
   actions: StageActions,
-  journal: Journal,
+  writer: MetricWriter,
   start_step: int,
   interruption: Interruption,
   skipped: int = 0,
@@ -99,7 +99,7 @@ def run_loop(
     batches: endless, beginning with batch number `start_step`.
     train_step: as `guarded_step` returns it.
     actions: what is to be done beside training.
-    journal: where everything is told.
+    writer: writes metrics and messages.
     start_step: number of finished steps.
     interruption: remembers signals; after one (of any worker) the step is finished and saved.
     skipped: how many of the finished steps changed nothing.
@@ -117,17 +117,17 @@ def run_loop(
     }
     stop = scalars.pop(STOP) > 0
     is_skipped = scalars.pop(SKIPPED) > 0
-    journal.advance()
+    writer.advance()
     window.add(scalars, is_skipped)
     skipped += is_skipped
     explanation = actions.explain_skipping(scalars) if is_skipped else ""
     if explanation:
-      journal.say(f"step {step}: {explanation}")
+      writer.say(f"step {step}: {explanation}")
     elif is_skipped:
-      journal.warn(step, _skipped_text(scalars, skipped))
+      writer.warn(step, _skipped_text(scalars, skipped))
     skipped_in_a_row = skipped_in_a_row + 1 if is_skipped and not explanation else 0
     if skipped_in_a_row == config.max_skipped:
-      journal.flush()
+      writer.flush()
       path = actions.keep_batch(step, _arrays(batch))
       raise InputError(
         f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last "
@@ -138,27 +138,27 @@ def run_loop(
     logged: dict[str, float] = {}
     if is_last or step % config.log_every == 0:
       logged = {**window.means(config.batch_size), "skipped_steps": float(skipped), **actions.scalars()}
-      journal.show(
+      writer.show(
         step, config.iterations, logged, (time.monotonic() - started) / (step - start_step) * (config.iterations - step)
       )
       for text in watch.messages(logged):
-        journal.warn(step, text)
+        writer.warn(step, text)
       window = _Window()
     if is_last or step % config.evaluate_every == 0:
       with window.elsewhere():
         measured = actions.evaluate(step)
       logged.update(measured)
       if measured:
-        journal.say(measured_table(step, measured))
+        writer.say(measured_table(step, measured))
     if logged:
-      journal.write_scalars(step, logged)
+      writer.write_scalars(step, logged)
     if config.keep_every and step % config.keep_every == 0:
       with window.elsewhere():
         actions.keep(step)
     if is_last or stop or step % config.save_every == 0:
       with window.elsewhere():
         actions.save(step, skipped)
-        journal.flush()
+        writer.flush()
     if stop or is_last and interruption.signal is not None:
       number = interruption.signal or signal.SIGTERM
       raise Stopped(

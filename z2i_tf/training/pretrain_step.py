@@ -71,6 +71,11 @@ class PretrainStep(tf.Module):
     """See `stage.Step`."""
     return _OUTPUTS[self._name][0]
 
+  @property
+  def shown(self) -> tuple[str, ...]:
+    """See `stage.Step`."""
+    return (self.main_stage,)
+
   def __call__(self, batch: Tensors) -> Tensors:
     """Updates the network once.
 

@@ -25,6 +25,8 @@ class Step(Protocol):
 
   # The stage, of `conventions.STAGES`, whose PSNR decides which weights are the best.
   main_stage: str
+  # Outputs that TensorBoard shows between the masked image and the original.
+  shown: tuple[str, ...]
 
   def __call__(self, batch: Tensors) -> Tensors:
     """Updates them with a replica's share of a batch; returns scalars whose sum over the replicas is the global one."""

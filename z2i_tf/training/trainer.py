@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
+from z2i_tf import image_ops
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
 from z2i_tf.system.atomic_files import atomic_write
@@ -23,8 +24,8 @@ from z2i_tf.training.checkpoints import RunRecord
 from z2i_tf.training.loop import run_loop
 from z2i_tf.training.loop import Scalars
 from z2i_tf.training.loop import StageActions
-from z2i_tf.training.metric_writers import Journal
-from z2i_tf.training.metric_writers import NoJournal
+from z2i_tf.training.metric_writers import MetricWriter
+from z2i_tf.training.metric_writers import NoMetricWriter
 from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.precision import loss_scales
 from z2i_tf.training.preemption import asked_to_stop
@@ -92,7 +93,7 @@ class StageRun(StageActions):
     self._checkpoints = RunCheckpoints(
       work_dir, {**stage.networks, **optimizers, **averages}, self._record, self._is_chief
     )
-    self._journal = NoJournal()
+    self._writer = NoMetricWriter()
     # In the replicas' context every worker reads its own copy of batch norms' statistics: no worker waits for others.
     self._evaluate_batch = tf.function(
       lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False
@@ -112,12 +113,12 @@ class StageRun(StageActions):
         return
       if self._is_chief:
         record_settings(self._work_dir, self._shown_settings)
-        self._journal = Journal(self._work_dir, self._shown_settings, record.step, reporter)
+        self._writer = MetricWriter(self._work_dir, self._shown_settings, record.step, reporter)
       batches = devices.distributed_batches(
         stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size
       )
       run_loop(
-        stage.loop, iter(batches), self._train_step(), self, self._journal, record.step, interruption, record.skipped
+        stage.loop, iter(batches), self._train_step(), self, self._writer, record.step, interruption, record.skipped
       )
 
   def _train_step(self):
@@ -208,7 +209,7 @@ class StageRun(StageActions):
         lambda value: self._stage.strategy.experimental_local_results(value)[0], self._evaluate_batch(batch)
       )
       if index == 0:
-        self._journal.write_pictures(step, _pictures(batch, stages))
+        self._writer.write_examples(step, _columns(batch, stages, self._stage.step.shown))
       count += int(batch[conventions.IMAGE_LR].shape[0])
       for name, values in quality.items():
         sums[name] = sums.get(name, 0.0) + float(tf.reduce_sum(values))
@@ -240,13 +241,14 @@ class StageRun(StageActions):
       model_weights.write_model_file(path, arrays, {**self._stage.description, "step": step, **measured})
 
 
-def _pictures(batch, stages) -> Mapping[str, tf.Tensor]:
-  """Input, label and the stages of the first images of a batch."""
-  known = batch[conventions.IMAGE_LR] * (1.0 - batch[conventions.MASK_LR])
-  shown = {"0_masked_input": known, "0_label": batch[conventions.IMAGE_LR]}
-  if batch[conventions.IMAGE_HR].shape != batch[conventions.IMAGE_LR].shape:
-    shown["0_label_hr"] = batch[conventions.IMAGE_HR]
-  shown.update(
-    (f"{number}_{name}", stages[name]) for number, name in enumerate(conventions.STAGES, start=1) if name in stages
-  )
-  return {f"stages/{name}": images[:MAX_PICTURES] for name, images in shown.items()}
+def _columns(batch, outputs, shown) -> dict[str, np.ndarray]:
+  """Returns the columns of the grid of examples: input, outputs and original, of the first images of a batch."""
+  label = batch[conventions.IMAGE_LR]
+  masked = label * (1.0 - batch[conventions.MASK_LR])
+  if shown == (conventions.ZOOMED,):
+    label = batch[conventions.IMAGE_HR]
+    columns = {"input": image_ops.upscale_nearest(masked, label.shape[1] // masked.shape[1])}
+  else:
+    columns = {"masked": masked}
+  columns.update({name: outputs[name] for name in shown}, original=label)
+  return {title: images[:MAX_PICTURES].numpy() for title, images in columns.items()}

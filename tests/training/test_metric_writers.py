@@ -1,10 +1,17 @@
+"""CSV rows and TensorBoard's grid, read back from their files."""
+
 import csv
 
+import numpy as np
 import pytest
 
 from tests.training import stand_ins
+from tests.training.test_loop import read_pictures
 from z2i_tf.errors import InputError
-from z2i_tf.training.csv_log import CsvLog
+from z2i_tf.training.metric_writers import CsvLog
+from z2i_tf.training.metric_writers import example_grid
+from z2i_tf.training.metric_writers import LineReporter
+from z2i_tf.training.metric_writers import MetricWriter
 
 
 def _rows(path):
@@ -51,3 +58,22 @@ def test_a_full_disk_gets_one_line_and_loses_no_row(tmp_path):
       log.write(2, scalars)
     assert [row["a"] for row in _rows(tmp_path / "log.csv")] == ["1"]
   assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+def test_examples_are_one_picture_with_a_column_per_entry_and_a_row_per_example(tmp_path):
+  columns = {title: np.full([2, 64, 96, 3], level) for title, level in (("masked", 0.2), ("coarse", 0.6), ("rest", 9))}
+  columns["coarse"][1] = 0.4
+  writer = MetricWriter(str(tmp_path), {}, 0, LineReporter())
+  writer.write_examples(7, columns)
+  writer.flush()
+  ((tag, step, picture),) = read_pictures(tmp_path / "events")
+  assert (tag, step) == ("examples", 7)
+  np.testing.assert_array_equal(picture, example_grid(columns))
+  # Columns of 96 pixels are enlarged twice; a title of 20 pixels above them, gaps of 4 between.
+  assert picture.shape == (20 + 2 * (128 + 4), 3 * 192 + 2 * 4, 3)
+  for row, values in enumerate(((51, 153, 255), (51, 102, 255))):
+    for column, value in enumerate(values):
+      top, left = 20 + row * 132, column * 196
+      assert (picture[top : top + 128, left : left + 192] == value).all()
+  titles = picture[:20].astype(int)
+  assert all(titles[:, column * 196 : column * 196 + 192].max() > 200 for column in range(3))
