@@ -40,7 +40,7 @@ from z2i_tf.export import saved_model
 from z2i_tf.inference import model_store
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.system import memory
 from z2i_tf.system import processor
 

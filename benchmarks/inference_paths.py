@@ -7,11 +7,11 @@ import plain_networks
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.predictor import Predictor
+from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import layers
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 # Deviation, over all pixels and channels, of what the networks' last convolutions give; about that of trained ones.
@@ -113,7 +113,7 @@ class OurPath:
   """What the networks do in the package's inference, with an image seen whole."""
 
   def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray], precision: str):
-    self._predictor = Predictor(Generator(config, arrays, precision))
+    self._predictor = GeneratorPredictor(Generator(config, arrays, precision))
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """As `PlainPath`."""

@@ -44,7 +44,7 @@ from z2i_tf.keras_api import VGG19
 from z2i_tf.keras_api import vgg19_preprocess_input
 from z2i_tf.layers.spectral_norm import spectral_norm
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig

@@ -96,7 +96,7 @@ def test_the_signatures(predictor):
   assert shapes == {
     "serving_default": (["image", "mask"], ["image"]),
     "encoded": (["image", "mask"], ["image_bytes"]),
-    "stages": (["image", "mask"], sorted(set(conventions.STAGES) - {conventions.COMPOSED_HR})),
+    "outputs": (["image", "mask"], sorted(set(conventions.OUTPUTS) - {conventions.COMPOSED_HR})),
   }
 
 
@@ -158,7 +158,7 @@ def test_encoded_files(predictor, inpainter):
     signature(image=tf.constant([b"no picture"]), mask=tf.constant([files[1][0]]))
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "stages"])
+@pytest.mark.parametrize("signature", ["serving_default", "outputs"])
 @pytest.mark.parametrize(
   "change, message",
   [
@@ -192,9 +192,9 @@ def test_warm_up_requests_are_answered(exported, predictor):
 
 def test_stages_are_those_of_the_python_path(predictor, inpainter):
   image, mask = _example(18, 25)
-  expected = inpainter.stages(image, mask)
-  stages = z2i_tf.Inpainter(predictor).stages(image, mask)
-  assert set(stages) == set(conventions.STAGES) - {conventions.COMPOSED_HR}
+  expected = inpainter.outputs(image, mask)
+  stages = z2i_tf.Inpainter(predictor).outputs(image, mask)
+  assert set(stages) == set(conventions.OUTPUTS) - {conventions.COMPOSED_HR}
   for name, stage in stages.items():
     np.testing.assert_allclose(stage, expected[name], atol=1e-4 * max(1, np.abs(expected[name]).max()))
 

@@ -1,4 +1,4 @@
-"""Pictures of what happens inside: every stage, and where attention copied from."""
+"""Draws the inside of the networks: every output, and the positions that attention copied from."""
 
 import os
 
@@ -11,18 +11,18 @@ from z2i_tf.cli.filling import Task
 from z2i_tf.images import image_files
 from z2i_tf.images import photo_files
 from z2i_tf.inference.generator import ATTENTION_SOURCES
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.inpainter import Inpainter
 
 _INPUT, _MASK, _POSITIONS, _COPIES, _SHEET = "input", "mask", "attention_positions", "attention_copies", "contact_sheet"
 # Names of all files that a dump may have.
-FILES = tuple(f"{name}.png" for name in (_INPUT, _MASK, *conventions.STAGES, _POSITIONS, _COPIES, _SHEET))
+FILES = tuple(f"{name}.png" for name in (_INPUT, _MASK, *conventions.OUTPUTS, _POSITIONS, _COPIES, _SHEET))
 # How much of the known pixels shows through the colours of their positions.
 _PHOTO_SHARE = 0.5
 _KEY_PX = 8  # A key of attention covers so many pixels, at high resolution, along a side.
 
 
-def write_dump(folder: str, inpainter: PhotoInpainter, task: Task) -> None:
-  """Writes PNG files: input, mask, every stage, attention, and all of them in one contact sheet.
+def write_dump(folder: str, inpainter: Inpainter, task: Task) -> None:
+  """Writes PNG files: input, mask, every output, attention, and all of them in one contact sheet.
 
   `attention_positions` colours every pixel by where it is, known ones through the photograph; the hole has the colours
   of where attention copied most from. `attention_copies` has these pixels themselves (white where a copied block
@@ -35,16 +35,16 @@ def write_dump(folder: str, inpainter: PhotoInpainter, task: Task) -> None:
   Raises: InputError if memory does not suffice, or a file cannot be written.
   """
   image = photo_files.to_8_bits(task.photo.rgb)
-  stages = inpainter.stages(image, task.hole)
+  outputs = inpainter.outputs(image, task.hole)
   pictures = {
     _INPUT: comparison_sheet.paint_hole(image, task.hole),
     _MASK: np.repeat(task.hole[..., np.newaxis] * np.uint8(255), 3, axis=2),
   }
-  pictures.update((name, image_ops.to_levels(stages[name])) for name in conventions.STAGES if name in stages)
-  if ATTENTION_SOURCES in stages:
+  pictures.update((name, image_ops.to_levels(outputs[name])) for name in conventions.OUTPUTS if name in outputs)
+  if ATTENTION_SOURCES in outputs:
     pictures.update(
       _attention_pictures(
-        pictures[_INPUT], task.hole, stages[ATTENTION_SOURCES], pictures[conventions.ZOOMED].shape[0] // image.shape[0]
+        pictures[_INPUT], task.hole, outputs[ATTENTION_SOURCES], pictures[conventions.ZOOMED].shape[0] // image.shape[0]
       )
     )
   for name, picture in pictures.items():
@@ -75,5 +75,5 @@ def _attention_pictures(image, hole, sources, scale) -> dict[str, np.ndarray]:
 
 
 def _at_size(picture, shape):
-  """A picture of a stage at high resolution, as every n-th pixel."""
+  """A picture of an output at high resolution, as every n-th pixel."""
   return picture[:: picture.shape[0] // shape[0], :: picture.shape[1] // shape[1]]

@@ -154,12 +154,11 @@ def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) ->
 def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
   """Loads a model; raises InputError if it cannot be."""
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
   from z2i_tf.models import complexity
-  from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
   predictor = model_store.load_predictor(model, values.precision)
-  inpainter = PhotoInpainter(predictor)
+  inpainter = Inpainter(predictor)
   config = predictor.model_config
   entry = {
     "kind": "model",
@@ -167,7 +166,7 @@ def model_method(model: str, values: flags.FlagValues) -> EvaluatedMethod:
     "precision": predictor.precision,
     "filling": values.filling,
     **({"detail": values.detail} if values.filling == "photograph" else {}),
-    "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()),
+    "parameters": sum(complexity.count_parameters(config).values()),
     **dataclasses.asdict(config),
   }
   return EvaluatedMethod(

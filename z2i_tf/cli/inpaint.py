@@ -137,9 +137,9 @@ def _inpaint_one(values):
   task = filling.read(values.image, values.mask, reading)
   if values.dump_dir:
     _check_dump(values)
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  inpainter = PhotoInpainter.load(values.model, values.precision)
+  inpainter = Inpainter.load(values.model, values.precision)
   plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
   if values.verbose:
     print(_description(task, plan), flush=True)
@@ -215,9 +215,9 @@ def _inpaint_folder(values):
   to_do = folder_run.left_to_do(items) if values.resume else items
   outcome = folder_run.Outcome()
   if to_do:
-    from z2i_tf.inference.photo_inpainter import PhotoInpainter
+    from z2i_tf.inference.inpainter import Inpainter
 
-    inpainter = PhotoInpainter.load(values.model, values.precision)
+    inpainter = Inpainter.load(values.model, values.precision)
 
     def fill(task):
       plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)

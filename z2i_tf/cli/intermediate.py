@@ -41,10 +41,10 @@ def run(values: flags.FlagValues) -> None:
   analysis_folder.check_is_free(values.output_dir, intermediate.ANALYSIS)
 
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
   predictor = model_store.load_predictor(values.model, values.precision)
-  inpainter = PhotoInpainter(predictor)
+  inpainter = Inpainter(predictor)
   examples = [
     _example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
     for path, (photo, mask, _) in zip(paths, read)
@@ -68,8 +68,8 @@ def _example(inpainter, name, image, mask):
   from z2i_tf.evaluation.evaluate import without_hole
 
   masked = without_hole(image, mask)
-  stages = inpainter.stages(masked, mask)
-  pictures = {stage: image_ops.to_levels(stages[stage]) for stage in intermediate.STAGES}
+  outputs = inpainter.outputs(masked, mask)
+  pictures = {stage: image_ops.to_levels(outputs[stage]) for stage in intermediate.STAGES}
   for stage in (conventions.COARSE, conventions.RESULT):  # Known pixels bit for bit, as users get them.
-    pictures[stage] = image_ops.fill_hole(masked, mask, stages[stage])
+    pictures[stage] = image_ops.fill_hole(masked, mask, outputs[stage])
   return intermediate.Example(name, image, mask, pictures)

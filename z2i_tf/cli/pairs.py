@@ -15,7 +15,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
-from z2i_tf.inference.checks import check_hole
+from z2i_tf.inference.pieces import check_hole
 
 stem = image_files.stem
 # What masks are called beside their images: NAME_mask, NAME_mask001, NAME-mask.

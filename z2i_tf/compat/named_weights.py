@@ -10,8 +10,8 @@ import numpy as np
 
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
-from z2i_tf.models.blocks import check_width
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.system import array_files
 
 _NETWORKS = (conventions.COARSE_NET, conventions.SR_NET, conventions.REFINE_NET, conventions.DISCRIMINATOR)

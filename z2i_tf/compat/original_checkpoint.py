@@ -13,7 +13,7 @@ import tensorflow as tf
 from z2i_tf import conventions
 from z2i_tf.compat import named_weights
 from z2i_tf.errors import InputError
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 
 _NETWORKS = {
   "model": conventions.COARSE_NET,

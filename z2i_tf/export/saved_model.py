@@ -4,7 +4,6 @@ The graph is that of `Generator`, with its memory bounded by tiles and chunks, s
 Batch norms are one scale and one shift per channel.
 """
 
-import dataclasses
 import json
 import os
 
@@ -17,11 +16,11 @@ from z2i_tf.export import pixel_graph
 from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.generator import with_max_thickness
-from z2i_tf.inference.saved_model_predictor import DESCRIPTION_FILE
-from z2i_tf.inference.saved_model_predictor import ENCODED
-from z2i_tf.inference.saved_model_predictor import FILL
-from z2i_tf.inference.saved_model_predictor import STAGES
+from z2i_tf.inference.predictors import DESCRIPTION_FILE
+from z2i_tf.inference.predictors import ENCODED
+from z2i_tf.inference.predictors import FILL
+from z2i_tf.inference.predictors import OUTPUTS
+from z2i_tf.models import architecture
 
 # Pixels at high resolution, and scores of attention, that the graph evaluates at once.
 _LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**26)
@@ -54,10 +53,10 @@ class _Exported(tf.Module):
     return {"image_bytes": tf.map_fn(tf.io.encode_png, filled, fn_output_signature=tf.string)}
 
   @tf.function(input_signature=[_IMAGE, _MASK], autograph=False)
-  def stages(self, image, mask):
-    """Signature `stages`."""
-    stages = self._generator(*pixel_graph.network_inputs(*_checked(image, mask)), _LIMITS, whole=True)
-    return {name: stage for name, stage in stages.items() if name != ATTENTION_SOURCES}
+  def outputs(self, image, mask):
+    """Signature `outputs`."""
+    outputs = self._generator(*pixel_graph.network_inputs(*_checked(image, mask)), _LIMITS, whole=True)
+    return {name: output for name, output in outputs.items() if name != ATTENTION_SOURCES}
 
   def _result(self, image, mask):
     return self._generator(image, mask, _LIMITS, whole=False)[conventions.RESULT]
@@ -71,7 +70,7 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
       example's largest value is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
     encoded: image, mask: (n,) strings, PNG or JPEG files of one size. An image's alpha is left out; a mask's is read if
       it varies while the colours do not. EXIF orientations are not applied -> image_bytes, PNG files.
-    stages: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
+    outputs: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
     A batch that is empty, whose images and masks differ in number or size, or a mask without hole, with nothing but
     hole, or whose colours and alpha disagree, is an InvalidArgument error that says so.
 
@@ -83,19 +82,19 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   """
   exported = _Exported(generator)
   tf.saved_model.save(
-    exported, folder, signatures={FILL: exported.fill, ENCODED: exported.encoded, STAGES: exported.stages}
+    exported, folder, signatures={FILL: exported.fill, ENCODED: exported.encoded, OUTPUTS: exported.outputs}
   )
   path = os.path.join(folder, DESCRIPTION_FILE)
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with open(path, "w", encoding="utf-8") as file:
     description = {
+      **architecture.describe(generator.model_config, generator.max_thickness_px),
       "name": name,
-      "model": dataclasses.asdict(generator.model_config),
       "precision": generator.precision,
       "z2i_tf": __version__,
       "tensorflow": tf.__version__,
     }
-    json.dump(with_max_thickness(description, generator.max_thickness_px), file, indent=2, sort_keys=True)
+    json.dump(description, file, indent=2, sort_keys=True)
 
 
 def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict[str, np.ndarray]]]:

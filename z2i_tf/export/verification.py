@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
-from z2i_tf.inference.saved_model_predictor import FILL
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.predictors import FILL
 from z2i_tf.keras_api import is_bundled_with_tensorflow
 from z2i_tf.system.atomic_files import atomic_write
 
@@ -58,7 +58,7 @@ def onnx_fill(path: str) -> Fill:
   return lambda images, masks: session.run(["result"], {"image": images, "mask": masks})[0]
 
 
-def compare(fill: Fill, inpainter: PhotoInpainter, examples: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def compare(fill: Fill, inpainter: Inpainter, examples: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
   """Runs an export and the Python path on the same examples.
 
   Args:

@@ -80,7 +80,7 @@ class Inpainter:
     model = os.fspath(model)
     full_name = _SHORT_PRECISIONS.get(precision, precision)
     if full_name is not None and full_name not in PRECISIONS:
-      raise InputError(f"precision={precision}: expected one of {', '.join([*PRECISIONS, *_SHORT_PRECISIONS])}")
+      raise InputError(f"`precision`={precision}: expected one of {', '.join([*PRECISIONS, *_SHORT_PRECISIONS])}")
     return cls(model_store.load_predictor(model, full_name), model)
 
   def __repr__(self) -> str:

@@ -95,7 +95,7 @@ def _read(model):
   """Returns the configuration, the maximum thickness of holes, the arrays and the folder of a model."""
   folder = model_folder(model)
   if not os.path.isdir(folder):
-    raise InputError(f"model={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
+    raise InputError(f"`model`={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
   if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
     raise InputError(f"{folder}: a SavedModel can only fill holes; give the model that it was exported from")
   arrays, config = model_weights.read_model_file(folder)

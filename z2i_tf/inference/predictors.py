@@ -127,7 +127,7 @@ class SavedModelPredictor:
         f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); export it again"
       ) from error
     if precision not in (None, self.precision):
-      raise InputError(f"{folder}: exported with precision={self.precision}, not {precision}")
+      raise InputError(f"{folder}: exported with `precision`={self.precision}, not {precision}")
     self.signatures = self._loaded.signatures
     for name in (FILL, ENCODED, OUTPUTS):
       if name not in self.signatures or set(self.signatures[name].structured_input_signature[1]) != {"image", "mask"}:

@@ -14,6 +14,7 @@ from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
 
+
 class ZoomInpainter(Model):
   """The whole generator.
 

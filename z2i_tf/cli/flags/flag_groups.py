@@ -96,7 +96,7 @@ def define_model_flags(values: flags.FlagValues) -> None:
 
 def model_config(values: flags.FlagValues):
   """Returns the ModelConfig of the model flags."""
-  from z2i_tf.models.zoom_inpainter import ModelConfig
+  from z2i_tf.models.architecture import ModelConfig
 
   scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else DEFAULT_SCALE)
   with usage_errors():
@@ -168,7 +168,7 @@ def define_detail_flag(values: flags.FlagValues) -> None:
 
 
 def filling(values: flags.FlagValues) -> dict[str, Any]:
-  """Returns the arguments for `PhotoInpainter`; raises InputError if they do not go together."""
+  """Returns the arguments for `Inpainter`; raises InputError if they do not go together."""
   if values.native and values["detail"].present:
     raise InputError("--detail has no effect with --native; leave one of them out")
   return {"native": values.native, "detail": values.detail}

@@ -101,9 +101,7 @@ class GatedNet(tf.Module):
       x = tf.concat([x, tf.cast(attended, self._dtype)], axis=-1)
       level = architecture.ATTENTION_LEVEL
       cost = 2 * level.width_factor  # Of two features, side by side.
-      piece = tiles.Piece(
-        self._merged, level.width_factor * self._width // 2, self._dtype, 1, 1, _MERGE_REACH_PX, cost
-      )
+      piece = tiles.Piece(self._merged, level.width_factor * self._width // 2, self._dtype, 1, 1, _MERGE_REACH_PX, cost)
       x = _evaluate(piece, self._merged_at, x, merged, limits)
     for level, module, needed_cells in zip(architecture.DECODER, self._decoder, cells):
       x = _evaluate(self._piece(level, module), module.at_cells, x, needed_cells, limits)
