@@ -202,7 +202,7 @@ def test_stages_are_those_of_the_python_path(predictor, inpainter):
 def test_the_folder_serves_as_a_model(exported, predictor, inpainter):
   image, mask = _example(20, 30)
   _assert_filled(z2i_tf.Inpainter(predictor)(image, mask, native=True), image, mask, inpainter)
-  with pytest.raises(InputError, match="exported with --precision=float32, not bfloat16"):
+  with pytest.raises(InputError, match="exported with `precision`=float32, not bfloat16"):
     model_store.load_predictor(exported, "bfloat16")
 
 
