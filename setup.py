@@ -61,6 +61,7 @@ setup(
     "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.
     "opencv-python" + NEW,
     "pillow>=11.3",  # Earlier ones know neither the size of turned TIFF nor XMP in JPEG.
+    "psutil",  # Free memory on every system.
     "scipy>=1.12",  # Earlier ones call cg's rtol tol. Solves the blend's sparse equations.
     "setuptools<81" + OLD,  # TensorBoard 2.15 imports pkg_resources, which later ones lack.
     "tensorboard>=2.21,<2.22" + NEW,  # tf.summary needs it; TensorFlow 2.21 no longer installs it.
@@ -83,7 +84,7 @@ setup(
     "onnx": onnx,
     "serving": serving,
     "tflite": tflite,
-    "test": ["psutil", "pytest", "pytest-xdist", "selenium"]
+    "test": ["pytest", "pytest-xdist", "selenium"]
     + evaluation
     + heif
     + notebooks

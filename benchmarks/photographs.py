@@ -36,7 +36,7 @@ from examples import NAVIER_STOKES
 from examples import NONE
 from examples import SIDE
 from examples import TELEA
-from z2i_tf.analyses import comparison_sheet
+from z2i_tf.analyses import picture_sheets
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation.st_lpips import StLpips
 from z2i_tf.images import image_files
@@ -173,12 +173,12 @@ def _measure_quality(inpainter, arguments):
   for name, photo in examples.photographs(arguments.photos, arguments.count):
     photo = examples.reduced(photo)
     mask = _random_blob(rng, photo.shape[:2])
-    damaged = comparison_sheet.paint_hole(photo, mask)
+    damaged = picture_sheets.paint_hole(photo, mask)
     results = {method: fill(damaged, mask) for method, fill in methods.items()}
     scores[name] = {method: scorer(result, photo, mask) for method, result in results.items()}
     if arguments.output_dir:
       shown = (_better_opencv(scores[name]), NONE, DEFAULT)
-      sheet = comparison_sheet.draw_sheet(
+      sheet = picture_sheets.draw_sheet(
         ["input", *shown, "original"],
         [[_crop(image, mask) for image in (damaged, *(results[method] for method in shown), photo)]],
       )

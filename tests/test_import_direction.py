@@ -26,7 +26,7 @@ _ALLOWED = {
   "models": {"layers", "image_ops"},
   "datasets": {"masks", "images", "image_ops"},
   "evaluation": {"image_ops"},
-  "analyses": {"evaluation", "images", "masks"},
+  "analyses": {"evaluation", "images", "masks", "models", "inference", "image_ops"},
   "report": {"analyses", "evaluation", "images", "masks"},
   "study": {"analyses", "images", "web"},
   "web": set(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from z2i_tf.analyses import complexity
-from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
@@ -51,7 +51,7 @@ def test_tables_have_statistics_and_a_dash_where_a_network_is_missing(tmp_path):
   assert times.rows[0] == ("ours, float32", "300.0", "200.0", "520.0")
   assert "Measured on device: CPU, cores: 2." in times.notes
   record = records.read_record(str(tmp_path / "complexity.json"))
-  assert record_shapes.problem_of(record) is None
+  assert record_schema.problem_of(record) is None
   assert record["latency"]["telea"]["p90_ms"] == 10 and record["measured_on"] == {"device": "CPU", "cores": "2"}
   assert (tmp_path / record["pictures"][0]).is_file()
 
@@ -61,7 +61,7 @@ def test_centre_crops(tmp_path):
   image_files.write_rgb(str(tmp_path / "a.png"), image)
   (crop,) = complexity.centre_crops([str(tmp_path / "a.png")], 8, 10)
   np.testing.assert_array_equal(crop, image[1:9, 5:15])
-  with pytest.raises(InputError, match="a.png: 11x20 is smaller than --size=12x10"):
+  with pytest.raises(InputError, match="a.png: 11x20 .*12x10"):
     complexity.centre_crops([str(tmp_path / "a.png")], 12, 10)
 
 
@@ -72,7 +72,7 @@ def test_a_configuration_is_measured_with_random_weights(tmp_path, capsys, monke
     predictors.append(predictor)
     return lambda image, mask, native: image
 
-  monkeypatch.setattr("z2i_tf.cli.measured_models.Inpainter", inpainter)  # Making its graph takes seconds.
+  monkeypatch.setattr("z2i_tf.analyses.measured_models.Inpainter", inpainter)  # Making its graph takes seconds.
   (tmp_path / "images").mkdir()
   for name in "ab":
     image_files.write_rgb(str(tmp_path / "images" / f"{name}.png"), np.full((20, 24, 3), 99, np.uint8))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from z2i_tf.analyses import intermediate
-from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
@@ -54,7 +54,7 @@ def test_every_stage_is_drawn_and_measured(folders, monkeypatch, capsys):
   assert _run(folders) == 0
   printed = capsys.readouterr().out
   record = records.read_record(str(folders / "out" / "intermediate.json"))
-  assert record_shapes.problem_of(record) is None
+  assert record_schema.problem_of(record) is None
   assert [image["name"] for image in record["images"]] == ["0", "1"]
   share = 4 * 6 / (20 * 30)
   for number, image in enumerate(record["images"]):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from z2i_tf.analyses import mask_statistics
-from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
@@ -25,7 +25,7 @@ def test_figures_are_those_of_the_masks_that_z2i_masks_writes(tmp_path, capsys):
   )
   ratios = [image_files.read_mask(path).mean() for path in image_files.list_images(str(tmp_path / "masks"))]
   record = records.read_record(str(tmp_path / "a" / "mask_statistics.json"))
-  assert record_shapes.problem_of(record) is None
+  assert record_schema.problem_of(record) is None
   found = record["masks"]["small"]["hole_ratio"]
   assert found["mean"] == pytest.approx(np.mean(ratios)) and found["max"] == pytest.approx(np.max(ratios))
   assert found["percentiles"]["50"] == pytest.approx(np.median(ratios))

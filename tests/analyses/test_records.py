@@ -47,9 +47,9 @@ def test_records_are_found_below_a_folder(tmp_path):
   found, problems = records.scan_records(str(tmp_path), ())
   assert [record["name"] for _, record in found] == ["a", "b"] and not problems
   assert records.scores_file(str(tmp_path / "a")) == str(tmp_path / "a" / "kind.json")
-  with pytest.raises(InputError, match="kind.json: an analysis that this version does not know"):
+  with pytest.raises(InputError, match="kind.json: .*does not know.*kind"):
     records.read_scores(str(tmp_path / "a" / "kind.json"))
-  with pytest.raises(InputError, match="0 records of z2i evaluate"):
+  with pytest.raises(InputError, match=" 0 records"):
     records.scores_file(str(tmp_path))
 
 
@@ -102,7 +102,7 @@ def test_hole_ratios_are_shares(tmp_path, value):
   path.write_text(json.dumps({"format": records.FORMAT, "analysis": "comparison", **content}))
   for command in (["compare", str(path), str(path)], ["report", f"--runs={tmp_path}"]):
     assert main(command) == 2
-  with pytest.raises(InputError, match=r"\['hole_ratio'\] is no share from 0 to 1; run z2i evaluate again"):
+  with pytest.raises(InputError, match=r"\['hole_ratio'\] .*share from 0 to 1"):
     records.read_scores(str(path))
 
 
@@ -115,8 +115,7 @@ def test_settings_of_test_sets_may_be_anything(tmp_path, value):
 
 
 @pytest.mark.parametrize(
-  "value, message",
-  [(10**400, "is no number"), (1e308, "is no number"), ("many", "is no number"), ("nan", None), ("-inf", None)],
+  "value, message", [(10**400, "number"), (1e308, "number"), ("many", "number"), ("nan", None), ("-inf", None)]
 )
 def test_scores_are_numbers_that_can_be_added(tmp_path, value, message):
   content = report_records.scores_record({"telea": {"kind": "baseline"}})

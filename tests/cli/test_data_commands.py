@@ -8,7 +8,7 @@ from PIL import Image
 import pytest
 
 from tests.datasets import stand_ins
-from z2i_tf.analyses import comparison_sheet
+from z2i_tf.analyses import picture_sheets
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.main import main
 from z2i_tf.datasets import pipelines
@@ -143,7 +143,7 @@ def test_show_batch_draws_what_the_pipeline_gives(images, tmp_path, scale):
       [picture.astype(np.uint8) for picture in (np.where(hole, 255, lr), np.where(hole, 255, 0).repeat(3, 2), lr, hr)]
     )
   np.testing.assert_array_equal(
-    image_files.read_rgb(str(output)), comparison_sheet.draw_sheet(("masked input", "mask", "LR", "HR"), rows)
+    image_files.read_rgb(str(output)), picture_sheets.draw_sheet(("masked input", "mask", "LR", "HR"), rows)
   )
 
 

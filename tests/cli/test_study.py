@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.study import stand_ins
-from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.study import store
@@ -67,7 +67,7 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
   output = capsys.readouterr().out
   assert "anna: 3 of 6" in output and f"{study_dir}/study.json" in output
   record = records.read_record(f"{study_dir}/study.json")
-  assert record_shapes.problem_of(record) is None
+  assert record_schema.problem_of(record) is None
   study = store.Store(study_dir)
   expected = [(study.record.pairs[pair], ours) for pair, ours in study.outcomes()]
   study.close()

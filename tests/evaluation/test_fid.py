@@ -11,7 +11,7 @@ from z2i_tf.evaluation import fid as fid_module
 from z2i_tf.evaluation.fid import fid
 from z2i_tf.evaluation.fid import frechet_distance
 from z2i_tf.evaluation.fid import InceptionFeatures
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 _RNG = np.random.default_rng(0)
 
@@ -124,7 +124,7 @@ def test_features_of_a_frozen_graph(tmp_path, graph_bytes, suffix):
   np.testing.assert_allclose(inception(image), expected, rtol=1e-5)
   with pytest.raises(ValueError, match="uint8"):
     inception(image / 255)
-  assert f"graph{suffix} (sha256 {file_hash.sha256(path)[:12]})" in inception.description
+  assert f"graph{suffix} (sha256 {input_files.sha256(path)[:12]})" in inception.description
   assert "ResizeBilinear to 6x6, align_corners=False, half_pixel_centers=False" in inception.description
 
 

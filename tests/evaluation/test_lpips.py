@@ -4,7 +4,7 @@ import pytest
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import lpips
 from z2i_tf.evaluation.lpips import Lpips
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 _CHANNELS = {
   "alex": [(0, 3, 64, 11), (3, 64, 192, 5), (6, 192, 384, 3), (8, 384, 256, 3), (10, 256, 256, 3)],
@@ -74,7 +74,7 @@ def test_equals_the_authors(net_files):
   assert distance.description == "LPIPS v0.1 on torchvision's {}: {}".format(
     {"alex": "AlexNet", "vgg": "VGG16"}[net],
     ", ".join(
-      f"{name}.npz (sha256 {file_hash.sha256(path)[:12]})" for name, path in zip(("features", "linear"), paths)
+      f"{name}.npz (sha256 {input_files.sha256(path)[:12]})" for name, path in zip(("features", "linear"), paths)
     ),
   )
   side = distance.smallest_side

@@ -6,7 +6,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import shift_tolerant
 from z2i_tf.evaluation import st_lpips
 from z2i_tf.evaluation.st_lpips import StLpips
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 _CHANNELS = {
   "alex": [
@@ -72,7 +72,7 @@ def test_equals_the_authors(net, folder):
   np.testing.assert_allclose(distance(first, second), _RECORDED[net], rtol=1e-5)
   np.testing.assert_array_equal(distance(first, first), [0, 0])
   assert distance.description == "ST-LPIPS on the shift-tolerant {}: {}_shift_tolerant.npz (sha256 {})".format(
-    {"alex": "AlexNet", "vgg": "VGG16"}[net], net, file_hash.sha256(str(folder / f"{net}_shift_tolerant.npz"))[:12]
+    {"alex": "AlexNet", "vgg": "VGG16"}[net], net, input_files.sha256(str(folder / f"{net}_shift_tolerant.npz"))[:12]
   )
   side = distance.smallest_side
   small, smaller = (np.zeros((2, 64, length, 3), np.uint8) for length in (side, side - 1))

@@ -7,7 +7,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import torch_files
 from z2i_tf.evaluation import weight_files
 from z2i_tf.evaluation.weight_files import PublishedFile
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 _ARRAYS = {"net.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "net.0.bias": np.ones(2, np.float32)}
 _SHAPES = {name: array.shape for name, array in _ARRAYS.items()}
@@ -133,7 +133,7 @@ def test_download(tmp_path, monkeypatch):
   assert "--flag=FILE" in str(caught.value) and "\n" not in str(caught.value)
 
   (tmp_path / "file").write_bytes(b"any")
-  url, digest = (tmp_path / "file").as_uri(), file_hash.sha256(str(tmp_path / "file"))
+  url, digest = (tmp_path / "file").as_uri(), input_files.sha256(str(tmp_path / "file"))
   path = weight_files.local_path("default", PublishedFile("name", url, digest[:8]), "--flag")
   assert open(path, "rb").read() == b"any" and path.startswith(str(tmp_path / "home"))
   with pytest.raises(InputError, match=f"--flag=default: {path} is not the published file.*begins with 0000"):

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from z2i_tf.analyses import records
-from z2i_tf.analyses.analysis_folder import write_analysis
+from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.score_tables import METRICS
 from z2i_tf.analyses.tables import Table
 from z2i_tf.images import image_files
@@ -99,7 +99,7 @@ def write_with_tables(folder, analysis, content, pictures=()):
     write_picture(os.path.join(folder, name))
   settings = {"count": 10, "size": [256, 256], "run": "0123" * 16, "images": {"a.png": "00"}}
   table = Table(f"Own table of {analysis}", ["name", "value"], [["a", "1.5"], ["b", "-"]], ["A note."])
-  write_analysis(folder, analysis, settings, content, [table], pictures)
+  AnalysisResult(analysis, settings, content, [table], pictures).write(folder)
 
 
 def write_study(folder, kinds):

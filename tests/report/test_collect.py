@@ -4,7 +4,7 @@ import re
 import pytest
 
 from tests.report import report_records
-from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.errors import InputError
 from z2i_tf.report import collect
@@ -37,7 +37,7 @@ _DAMAGES = {
   "no scores": (lambda record: record.pop("scores"), "has no 'scores'"),
   "a text": (
     lambda record: record["scores"]["small"]["telea"]["PSNR"].__setitem__(1, "many"),
-    r"\['PSNR'\]\[1\] is no number",
+    r"\['PSNR'\]\[1\] .*number",
   ),
   "too few": (
     lambda record: record["scores"]["small"]["telea"]["SSIM"].pop(),
@@ -50,11 +50,11 @@ _DAMAGES = {
   ),
   "no images": (lambda record: record["test_sets"]["small"].update(images=[]), "'small' has no images"),
   "no methods": (lambda record: record.update(methods={}), r"\['methods'\] is empty"),
-  "a list": (lambda record: record.update(test_sets=[]), r"\['test_sets'\] is no dictionary"),
-  "a number": (lambda record: record.update(notes=3), r"\['notes'\] is no list"),
-  "a flag": (lambda record: record["methods"]["telea"].update(scale=True), "'scale'.* is not of type int"),
-  "unknown": (lambda record: record.update(analysis="horoscope"), r"does not know \(horoscope\)"),
-  "nothing": (lambda record: record.pop("analysis"), "does not say of what"),
+  "a list": (lambda record: record.update(test_sets=[]), r"\['test_sets'\] .*dictionary"),
+  "a number": (lambda record: record.update(notes=3), r"\['notes'\] .*list"),
+  "a flag": (lambda record: record["methods"]["telea"].update(scale=True), "'scale'.* .*type int"),
+  "unknown": (lambda record: record.update(analysis="horoscope"), r"does not know.*horoscope"),
+  "nothing": (lambda record: record.pop("analysis"), "without the name"),
   "version": (lambda record: record.update(format="z2i_tf record 9"), "z2i_tf record 1"),
 }
 
@@ -78,7 +78,7 @@ def test_a_record_cut_short_is_named_whatever_it_is_called(tmp_path):
     (tmp_path / name).write_text('{\n "format": "z2i_tf record 1",\n "analysis": "compar')
   (tmp_path / "study.json").write_text("")
   _, left_out = collect.gather(str(tmp_path))
-  assert len(left_out) == 3 and all("no JSON" in line for line in left_out)
+  assert len(left_out) == 3 and all("not JSON" in line for line in left_out)
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_nothing_to_report_is_an_error(tmp_path):
 )
 def test_records_of_other_analyses_are_checked(analysis, content, message):
   record = {"analysis": analysis, "manifest": {"versions": {"a": "1"}, "settings": {}}, "pictures": [], **content}
-  assert message in record_shapes.problem_of(record)
+  assert message in record_schema.problem_of(record)

@@ -259,7 +259,7 @@ def test_markdown_says_the_same(report):
   crops = "100 center crops of DIV2K's validation set, 256x256"
   assert f"* \\[9\\] PSNR, SSIM, MS-SSIM, L1: paper, Table 1: {crops}" in text
   assert f"* \\[10\\] LPIPS, FID: paper, Table 10: {crops}" in text
-  assert "* Paper, HiFill: images were enlarged to the size that it was trained on" in text
+  assert "* Paper, HiFill: inputs were enlarged" in text
   assert "small masks: PSNR" in text  # Two lines of headings become one.
   assert re.findall(r"\]\(report_files/(\S+)\)", text) == list(files) and len(files) == 9
   for line in text.splitlines():

@@ -1,16 +1,17 @@
-"""How large the holes of random masks are (paper appendix B, Table 4 and Figure 3)."""
+"""Measures the hole sizes of random masks (paper appendix B, Table 4 and Figure 3)."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 
 from z2i_tf.analyses import charts
-from z2i_tf.analyses import comparison_sheet
 from z2i_tf.analyses import paper
-from z2i_tf.analyses.analysis_folder import write_analysis
+from z2i_tf.analyses import picture_sheets
+from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
@@ -29,7 +30,7 @@ _EXAMPLES_PICTURE, _HISTOGRAM_PICTURE = "mask_examples.png", "hole_ratio.png"
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-  """What is kept of the masks of one kind.
+  """The masks drawn of one kind.
 
   Attributes:
     ratios: (N,) float64, share of hole pixels of each mask.
@@ -41,9 +42,15 @@ class Drawn:
 
 
 def draw(kind: str, count: int, height: int, width: int, seed: int) -> Drawn:
-  """Draws masks as `z2i masks` with the same seed does: mask i does not depend on how many there are.
+  """Draws the masks that `z2i masks` draws with the same seed; mask i does not depend on `count`.
 
-  Raises: InputError if none can be drawn at that size.
+  Args:
+    kind: of the masks, a key of `masks.specs.SPECS`.
+    count: number of masks.
+    height: pixels.
+    width: pixels.
+    seed: of the random numbers.
+  Raises: InputError if the kind cannot be drawn at that size.
   """
   mixture = MaskMixture.parse(kind)
   ratios, examples = np.empty(count), []
@@ -51,7 +58,7 @@ def draw(kind: str, count: int, height: int, width: int, seed: int) -> Drawn:
     try:
       mask = mixture.draw(height, width, np.random.default_rng([seed, index]))
     except ValueError as error:
-      raise InputError(f"--size={height}x{width}: {error}") from error
+      raise InputError(f"`size`={height}x{width}: {error}") from error
     ratios[index] = mask.mean()
     if index < _EXAMPLES:
       examples.append(mask)
@@ -59,7 +66,7 @@ def draw(kind: str, count: int, height: int, width: int, seed: int) -> Drawn:
 
 
 def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> list[Table]:
-  """Returns the paper's Table 4 with what was measured, percentiles, and shares of masks by hole ratio."""
+  """Returns the paper's Table 4 with the measured holes, percentiles, and shares of masks by hole ratio."""
   count = len(next(iter(drawn.values())).ratios)
   measured = f"{count:,} masks of {height}x{width}"
   parameters = Table(
@@ -85,8 +92,8 @@ def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> list[Tab
       for kind, of in drawn.items()
     ],
     (
-      "U: uniform, N: normal (mean, deviation), d: the image's diagonal; ranges are inclusive. The paper's figures "
-      "are of 10,000 masks of 256x256.",
+      "U: uniform, N: normal (mean, deviation), d: diagonal of the image; ranges include both ends. The paper measured "
+      "10,000 masks of 256x256.",
     ),
   )
   percentiles = Table(
@@ -108,7 +115,7 @@ def make_tables(drawn: Mapping[str, Drawn], height: int, width: int) -> list[Tab
       (kind, *(f"{100 * share:.2f}%" for share in _histogram(of.ratios, _SHARES)[: last + 1] / count))
       for kind, of in drawn.items()
     ],
-    ("The lower bound of a range belongs to it.",),
+    ("A range includes its lower bound.",),
   )
   return [parameters, percentiles, shares]
 
@@ -117,11 +124,11 @@ def write(folder: str, drawn: Mapping[str, Drawn], height: int, width: int, seed
   """Writes record, tables and pictures; returns the tables.
 
   Args:
-    folder: exists.
-    drawn: kind -> its masks, as many of each.
+    folder: existing.
+    drawn: kind -> masks, equally many of each.
     height: of the masks, pixels.
     width: of the masks, pixels.
-    seed: that they were drawn with.
+    seed: with which the masks were drawn.
   """
   count = len(next(iter(drawn.values())).ratios)
   image_files.write_rgb(os.path.join(folder, _EXAMPLES_PICTURE), _example_sheet(drawn))
@@ -139,20 +146,15 @@ def write(folder: str, drawn: Mapping[str, Drawn], height: int, width: int, seed
     "hole ratio, %",
     "share of masks, %",
   )
-  of_tables = make_tables(drawn, height, width)
-  write_analysis(
-    folder,
-    ANALYSIS,
-    {"kinds": list(drawn), "count": count, "size": [height, width], "seed": seed},
-    {"masks": {kind: _summary(of) for kind, of in drawn.items()}},
-    of_tables,
-    [_EXAMPLES_PICTURE, _HISTOGRAM_PICTURE],
-  )
-  return of_tables
+  tables = make_tables(drawn, height, width)
+  settings = {"kinds": list(drawn), "count": count, "size": [height, width], "seed": seed}
+  content = {"masks": {kind: _summary(of) for kind, of in drawn.items()}}
+  AnalysisResult(ANALYSIS, settings, content, tables, [_EXAMPLES_PICTURE, _HISTOGRAM_PICTURE]).write(folder)
+  return tables
 
 
-def _parameters(kind):
-  """Cells of the table's columns from strokes to every other angle."""
+def _parameters(kind: str) -> tuple[str, ...]:
+  """Returns the cells of the columns from strokes to every other angle."""
   spec = SPECS[kind]
   if isinstance(spec, StrokeSpec):
     low_high = ("U[{}, {}]".format(*bounds) for bounds in (spec.strokes, spec.vertices, spec.thickness_px))
@@ -172,12 +174,12 @@ def _parameters(kind):
   )
 
 
-def _histogram(ratios, bins):
-  """Counts (bins,) of ratios in [0, 1]; lower bounds belong to their bins."""
+def _histogram(ratios: np.ndarray, bins: int) -> np.ndarray:
+  """Counts ratios in [0, 1] in equal bins; a bin includes its lower bound."""
   return np.histogram(ratios, bins=bins, range=(0.0, 1.0))[0]
 
 
-def _summary(of: Drawn) -> dict:
+def _summary(of: Drawn) -> dict[str, Any]:
   return {
     "hole_ratio": {
       "mean": of.ratios.mean(),
@@ -189,22 +191,22 @@ def _summary(of: Drawn) -> dict:
   }
 
 
-def _example_sheet(drawn):
+def _example_sheet(drawn: Mapping[str, Drawn]) -> np.ndarray:
   rows, labels = [], []
   for kind, of in drawn.items():
-    shown = [np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2) for mask in of.examples]
-    shown = [_framed(comparison_sheet.at_size(mask, _example_shape(mask))) for mask in shown]
+    shown = [picture_sheets.mask_picture(mask) for mask in of.examples]
+    shown = [_framed(picture_sheets.resize(mask, _example_shape(mask))) for mask in shown]
     of_kind = [shown[start : start + _EXAMPLES_PER_ROW] for start in range(0, len(shown), _EXAMPLES_PER_ROW)]
     rows += of_kind
     labels += [f"{kind} masks (white = hole)"] + [""] * (len(of_kind) - 1)
-  return comparison_sheet.draw_sheet([""] * len(rows[0]), rows, labels=labels)
+  return picture_sheets.draw_sheet([""] * len(rows[0]), rows, labels=labels)
 
 
-def _framed(mask):
-  """A hole at the border must not run into the sheet's white."""
+def _framed(mask: np.ndarray) -> np.ndarray:
+  """Adds a gray border, so that a hole at the edge does not run into the white sheet."""
   return np.pad(mask, ((1, 1), (1, 1), (0, 0)), constant_values=128)
 
 
-def _example_shape(mask):
-  """Half the size of other pictures: there are many."""
-  return tuple(max(1, side // 2) for side in comparison_sheet.display_shape(*mask.shape[:2]))
+def _example_shape(mask: np.ndarray) -> tuple[int, int]:
+  """Returns half the size of other pictures, because the sheet has many."""
+  return tuple(max(1, side // 2) for side in picture_sheets.display_shape(*mask.shape[:2]))

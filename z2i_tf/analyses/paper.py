@@ -1,7 +1,6 @@
-"""What the paper's tables say (Kim et al., "Zoom-to-Inpaint", 2022), and what its numbers were measured on.
+"""Lists the numbers of the paper's tables (Kim et al., "Zoom-to-Inpaint", 2022) and their conditions.
 
-Numbers are texts, with the digits of the paper. The paper calls our small masks "masks" and our large ones "large
-masks".
+Numbers are texts with the paper's digits. The paper calls our small masks "masks" and our large masks "large masks".
 """
 
 from collections.abc import Mapping
@@ -13,12 +12,12 @@ Rows = Mapping[str, Mapping[str, str]]
 
 
 def _rows(headings: tuple[str, ...], text: str) -> Rows:
-  """Reads lines of "name | cell | ..."."""
+  """Parses lines of the form "name | cell | ..."; raises ValueError for any other line."""
   found = {}
   for line in text.strip().splitlines():
     name, *cells = (cell.strip() for cell in line.split("|"))
     if len(cells) != len(headings) or name in found:
-      raise ValueError(f"The line {line!r} is not a row of {headings}, or is there twice.")
+      raise ValueError(f"The line {line!r} is not a row of {headings}, or repeats one.")
     found[name] = dict(zip(headings, cells))
   return found
 
@@ -71,14 +70,12 @@ TABLE_1: dict[tuple[str, str], Rows] = {
   ),
 }
 
-# The tables that TABLE_1's values are in, by data set.
+# Data set -> the paper's tables with the values of TABLE_1.
 TABLES_WITH_TABLE_1 = {PLACES2: "Tables 1 and 8", DIV2K: "Table 1"}
-# What the rows' names do not say of methods in these tables and in Table 10.
-REMARKS_ON_SCORES = {
-  "HiFill": "images were enlarged to the size that it was trained on, and its outputs shrunk again (section 4.1)"
-}
+# Method -> remark on its values in these tables and in Table 10.
+REMARKS_ON_SCORES = {"HiFill": "inputs were enlarged to its training size, and its outputs shrunk again (section 4.1)"}
 
-# Participants and counts: masks -> opponent -> how often it, and how often ours, was preferred.
+# Masks -> opponent -> number of choices for the opponent and for ours.
 TABLE_11 = {
   SMALL: {"HiFill": (239, 736), "Pluralistic": (106, 869), "DeepFill-v2": (300, 675), "EdgeConnect": (349, 626)},
   LARGE: {"HiFill": (412, 713), "Pluralistic": (322, 803), "DeepFill-v2": (780, 345), "EdgeConnect": (738, 387)},
@@ -86,7 +83,7 @@ TABLE_11 = {
 PARTICIPANTS, PAIRS = {SMALL: 13, LARGE: 15}, 300
 QUESTION = "Which of these images looks better?"
 
-# Mean and largest share of invalid pixels, in percent.
+# Mean and maximum share of invalid pixels, percent.
 TABLE_4 = {SMALL: ("5.61", "19.16"), LARGE: ("15.12", "50.24")}
 TABLE_4_MEASURED_ON = "paper, Table 4: 10,000 random masks of each kind"
 
@@ -97,8 +94,8 @@ class Complexity:
 
   Attributes:
     parameters: their number.
-    time: of one image.
-    remark: on either.
+    time: per image.
+    remark: on either value; "" for none.
   """
 
   parameters: str
@@ -118,7 +115,7 @@ TABLE_5 = {
 }
 TABLE_5_MEASURED_ON = f"paper, Table 5: mean over {IMAGES[DIV2K]}, without file I/O, on an NVIDIA Tesla T4"
 
-# Model and channels -> cells; Table 3 has those of CHANNELS_3 without the parameters.
+# Model and channels -> masks -> metric -> value. Table 3 repeats the rows of CHANNELS_3.
 CHANNELS_3 = "64"
 TABLE_6: dict[tuple[str, str], Mapping[str, Mapping[str, str]]] = {}
 PARAMETERS_6: dict[tuple[str, str], str] = {}
@@ -137,7 +134,7 @@ for _name, _cells in _rows(
   TABLE_6[_key] = {masks: {metric: _cells[masks, metric] for metric in _FOUR} for masks in (SMALL, LARGE)}
 
 LOW, MID, HIGH = "Low Frequency", "Mid Frequency", "High Frequency"
-# Range -> model -> SSIM; and the difference from the first model.
+# Frequency range -> model -> SSIM, and its difference from the first model.
 TABLE_7 = _rows(
   ("No zoom", "Bicubic zoom", "SR zoom", "SR zoom+"),
   f"""
@@ -153,10 +150,10 @@ TABLE_7_DIFFERENCES = _rows(
     {HIGH} | 0.0043 | 0.0053 | 0.0069""",
 )
 TABLE_7_MEASURED_ON = (
-  f"paper, Table 7: {MASKS[SMALL]}; it does not name the images (those of its ablations are {IMAGES[DIV2K]})"
+  f"paper, Table 7: {MASKS[SMALL]}; the paper does not name the images (its ablations use {IMAGES[DIV2K]})"
 )
 
-# The first part of Table 8: other publications' numbers; and what Table 9 says they were measured on.
+# First part of Table 8: numbers of other publications; Table 9: their images and masks.
 TABLE_8_COPIED = _rows(
   _FOUR,
   """
@@ -169,10 +166,10 @@ TABLE_9 = {
   "HiFill": "Places2's validation set, random crops; random masks of Liu et al. (2018) and of objects",
   "Pluralistic": "nothing on Places2, only on ImageNet; random lines, circles and ellipses",
   "DeepFill-v2": "Places2's validation set; random brush strokes, as the paper's large masks",
-  "EdgeConnect": "Places2, not said which images; random masks of Liu et al. (2018)",
+  "EdgeConnect": "Places2, without naming the images; random masks of Liu et al. (2018)",
 }
 
-# As TABLE_1.
+# Laid out as TABLE_1.
 TABLE_10: dict[tuple[str, str], Rows] = {
   (SMALL, PLACES2): _rows(
     ("LPIPS", "FID"),

@@ -1,5 +1,6 @@
-"""The paper's tables of an evaluation's record: comparison, ablation, frequency analysis, scale study."""
+"""Makes the tables of evaluations: the paper's layouts of one record, and two records compared image by image."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import csv
@@ -11,9 +12,10 @@ import numpy as np
 from z2i_tf.analyses import records
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
+from z2i_tf.errors import InputError
 from z2i_tf.evaluation import statistics
 
-# Metric -> digits after the point, in the order of the tables (those of the paper's).
+# Metric -> the paper's decimal places, in the order of the tables.
 METRICS = {
   "PSNR": 2,
   "SSIM": 4,
@@ -31,7 +33,7 @@ METRICS = {
   "SSIM low": 4,
 }
 LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole L1")
-# The metrics of the paper's tables of ablations and scales.
+# Metrics of the paper's tables of ablations and scales.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
 BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
 _BUCKET_METRICS = ("PSNR", "hole PSNR")
@@ -43,21 +45,36 @@ def tables_of(analysis: str, record: Mapping[str, Any]) -> list[Table]:
   return [*made[analysis](record), *bucket_tables(record)]
 
 
+def scores_of(record: Mapping[str, Any], test_set: str, method: str, metric: str) -> np.ndarray:
+  """Returns the (N,) scores of the images of a test set, empty if the metric was not measured per image."""
+  return records.numbers(record["scores"][test_set][method].get(metric, []))
+
+
 def mean_of(record: Mapping[str, Any], test_set: str, method: str, metric: str) -> statistics.Mean:
-  """Returns the mean of a metric, or the value of one of the whole set (FID)."""
+  """Returns the mean of a metric over a test set, or the value of a metric of the whole set (FID)."""
   per_set = record["set_scores"].get(test_set, {}).get(method, {})
   if metric in per_set:
     return statistics.mean(records.numbers([per_set[metric]]))
-  return statistics.mean(records.numbers(record["scores"][test_set][method].get(metric, [])))
+  return statistics.mean(scores_of(record, test_set, method, metric))
 
 
-def number(value: float, metric: str) -> str:
-  """Returns a score as the tables show it."""
+def format_score(value: float, metric: str) -> str:
+  """Returns a score with the metric's decimal places, or a dash if it is infinite or undefined."""
   return f"{value:.{METRICS[metric]}f}" if np.isfinite(value) else NONE
 
 
+def format_mean(record: Mapping[str, Any], test_set: str, method: str, metric: str) -> str:
+  """Returns `mean_of` as text."""
+  return format_score(mean_of(record, test_set, method, metric).value, metric)
+
+
+def format_parameters(entry: Mapping[str, Any]) -> str:
+  """Returns a method's number of trainable weights in millions, as the paper writes it."""
+  return f"{entry['parameters'] / 1e6:.2f}M" if "parameters" in entry else NONE
+
+
 def measured_on(record: Mapping[str, Any], test_set: str) -> str:
-  """Returns what a set consists of, in words."""
+  """Describes a test set: number and size of its images, masks, mean hole."""
   images = record["test_sets"][test_set]["images"]
   sizes = sorted({(image["height"], image["width"]) for image in images})
   size = f"{sizes[0][0]}x{sizes[0][1]}" if len(sizes) == 1 else f"{len(sizes)} sizes"
@@ -65,9 +82,21 @@ def measured_on(record: Mapping[str, Any], test_set: str) -> str:
   return f"{len(images)} images ({size}), {test_set} masks, mean hole {ratio:.2f}%"
 
 
+def measured_metrics(record: Mapping[str, Any], test_set: str) -> list[str]:
+  """Returns the metrics of a test set without the frequency bands, in the order of the tables."""
+  found = {
+    metric
+    for entry in ("scores", "set_scores")
+    for metrics in record[entry].get(test_set, {}).values()
+    for metric in metrics
+  }
+  return [metric for metric in METRICS if metric in found and metric not in dict(BANDS)]
+
+
 def scores_csv(record: Mapping[str, Any]) -> str:
-  """Returns a row per test set, image and method."""
-  metrics = metrics_in(record["scores"])
+  """Returns CSV with a row per test set, image and method."""
+  found = {metric for methods in record["scores"].values() for metrics in methods.values() for metric in metrics}
+  metrics = [metric for metric in METRICS if metric in found]
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(["test_set", "image", "hole_ratio", "method", *metrics])
@@ -75,139 +104,217 @@ def scores_csv(record: Mapping[str, Any]) -> str:
     for index, image in enumerate(entry["images"]):
       for method in record["methods"]:
         scores = record["scores"][test_set][method]
-        writer.writerow(
-          [
-            test_set,
-            image["name"],
-            f"{image['hole_ratio']:.9g}",
-            method,
-            *(f"{float(scores[metric][index]):.9g}" for metric in metrics),
-          ]
-        )
+        values = (f"{float(scores[metric][index]):.9g}" for metric in metrics)
+        writer.writerow([test_set, image["name"], f"{image['hole_ratio']:.9g}", method, *values])
   return text.getvalue()
 
 
-def _comparison(record) -> list[Table]:
+def _comparison(record: Mapping[str, Any]) -> list[Table]:
   made = []
   for test_set in record["test_sets"]:
-    metrics = [
-      metric
-      for metric in METRICS
-      if metric not in dict(BANDS)
-      and (
-        metric in metrics_in({test_set: record["scores"][test_set]})
-        or metric in metrics_in({test_set: record["set_scores"].get(test_set, {})})
-      )
-    ]
+    metrics = measured_metrics(record, test_set)
     rows = [
-      [method, *(number(mean_of(record, test_set, method, metric).value, metric) for metric in metrics)]
-      for method in record["methods"]
+      [method, *(format_mean(record, test_set, method, metric) for metric in metrics)] for method in record["methods"]
     ]
-    made.append(Table(f"Comparison, {test_set} masks", ["Method", *metrics], rows, notes_on(record, test_set, metrics)))
+    notes = _notes(record, test_set, metrics)
+    made.append(Table(f"Comparison, {test_set} masks", ["Method", *metrics], rows, notes))
   return made
 
 
-def _ablation(record) -> list[Table]:
+def _ablation(record: Mapping[str, Any]) -> list[Table]:
   return [_wide(record, "Ablations", "ch.", "width", True)]
 
 
-def _scale_study(record) -> list[Table]:
+def _scale_study(record: Mapping[str, Any]) -> list[Table]:
   return [_wide(record, "Scale study", "scale", "scale", False)]
 
 
-def _wide(record, title, heading, key, with_parameters) -> Table:
+def _wide(record: Mapping[str, Any], title: str, heading: str, key: str, with_parameters: bool) -> Table:
   """A row per method, the paper's metrics of every test set side by side."""
-  sets = list(record["test_sets"])
-  columns = ["Models", heading, *(f"{test_set}: {metric}" for test_set in sets for metric in PAPER_METRICS)]
-  rows = []
-  for method in record["methods"]:
-    entry = record["methods"][method]
-    cells = [
-      method,
-      str(entry.get(key, NONE)),
-      *(
-        number(mean_of(record, test_set, method, metric).value, metric) for test_set in sets for metric in PAPER_METRICS
-      ),
-    ]
-    rows.append(cells + ([parameters(entry)] if with_parameters else []))
-  notes = [note for test_set in sets for note in notes_on(record, test_set, PAPER_METRICS)]
-  return Table(title, columns + (["Parameters"] if with_parameters else []), rows, list(dict.fromkeys(notes)))
+  cells = [(test_set, metric) for test_set in record["test_sets"] for metric in PAPER_METRICS]
+  columns = ["Models", heading, *map(": ".join, cells)] + ["Parameters"] * with_parameters
+  rows = [
+    [method, str(entry.get(key, NONE)), *(format_mean(record, test_set, method, metric) for test_set, metric in cells)]
+    + [format_parameters(entry)] * with_parameters
+    for method, entry in record["methods"].items()
+  ]
+  notes = [note for test_set in record["test_sets"] for note in _notes(record, test_set, PAPER_METRICS)]
+  return Table(title, columns, rows, list(dict.fromkeys(notes)))
 
 
-def parameters(entry: Mapping[str, Any]) -> str:
-  """Returns a method's number of trainable weights as the paper writes it, in millions."""
-  return f"{entry['parameters'] / 1e6:.2f}M" if "parameters" in entry else NONE
-
-
-def _frequency(record) -> list[Table]:
+def _frequency(record: Mapping[str, Any]) -> list[Table]:
   made = []
   first, *others = record["methods"]
   for test_set in record["test_sets"]:
     rows = []
     for metric, heading in BANDS:
       values = {method: mean_of(record, test_set, method, metric).value for method in record["methods"]}
-      rows.append(
-        [
-          heading,
-          *(number(value, metric) for value in values.values()),
-          *(number(values[method] - values[first], metric) for method in others),
-        ]
-      )
+      differences = [values[method] - values[first] for method in others]
+      rows.append([heading, *(format_score(value, metric) for value in [*values.values(), *differences])])
     made.append(
       Table(
         f"SSIM by frequency, {test_set} masks",
         ["Frequency range", *record["methods"], *(f"{name} - {first}" for name in others)],
         rows,
-        notes_on(record, test_set, [metric for metric, _ in BANDS]),
+        _notes(record, test_set, [metric for metric, _ in BANDS]),
       )
     )
   return made
 
 
-def bucket_tables(record: Mapping[str, Any]) -> list[Table]:
-  """Returns the PSNR by size of the hole, for test sets whose holes are of several sizes."""
+def bucket_tables(record: Mapping[str, Any], test_sets: Iterable[str] | None = None) -> list[Table]:
+  """Returns tables of PSNR by hole size, for test sets with holes of several sizes.
+
+  Args:
+    record: of z2i evaluate.
+    test_sets: names; all if None.
+  """
   made = []
-  for test_set, entry in record["test_sets"].items():
-    members = statistics.buckets(np.array([image["hole_ratio"] for image in entry["images"]]))
+  for test_set in record["test_sets"] if test_sets is None else test_sets:
+    members = _hole_size_buckets(record, test_set)
     if len(members) < 2:
       continue
+    headings = [f"{name} ({chosen.sum()} images)" for name, chosen in members.items()]
     for metric in _BUCKET_METRICS:
       rows = []
       for method in record["methods"]:
-        values = records.numbers(record["scores"][test_set][method][metric])
-        rows.append([method, *(number(statistics.mean(values[chosen]).value, metric) for chosen in members.values())])
-      headings = [f"{name} ({chosen.sum()} images)" for name, chosen in members.items()]
+        values = scores_of(record, test_set, method, metric)
+        means = (statistics.mean(values[chosen]).value for chosen in members.values())
+        rows.append([method, *(format_score(mean, metric) for mean in means)])
       made.append(Table(f"{metric} by size of the hole, {test_set} masks", ["Method", *headings], rows))
   return made
 
 
-def notes_on(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
-  """Returns what a table's cells were measured on, which values are not in its means, and the record's notes."""
-  return list(
-    dict.fromkeys(
-      [f"{measured_on(record, test_set)}.", *left_out_of_means(record, test_set, metrics), *record["notes"]]
-    )
-  )
+def _hole_size_buckets(record: Mapping[str, Any], test_set: str) -> dict[str, np.ndarray]:
+  images = record["test_sets"][test_set]["images"]
+  return statistics.buckets(np.array([image["hole_ratio"] for image in images]))
 
 
-def left_out_of_means(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
-  """Returns a line for each metric with values that are not in its means."""
+def _notes(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
+  lines = [f"{measured_on(record, test_set)}.", *missing_values(record, test_set, metrics), *record["notes"]]
+  return list(dict.fromkeys(lines))
+
+
+def missing_values(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
+  """Returns a line for each metric whose mean leaves out infinite or undefined values."""
   notes = []
   for metric in metrics:
     for method in record["methods"]:
       found = mean_of(record, test_set, method, metric)
       if found.infinite:
         notes.append(
-          f"{metric} of {method}: {found.infinite} images equal the original (infinite) and are not in the mean."
+          f"{metric} of {method}: the mean leaves out {found.infinite} images equal to the original (infinite)."
         )
       if found.undefined:
         notes.append(
-          f"{metric}: not defined for {found.undefined} of the images with {test_set} masks, which are not in the mean."
+          f"{metric}: the mean leaves out {found.undefined} images with {test_set} masks for which it is undefined."
         )
   return list(dict.fromkeys(notes))
 
 
-def metrics_in(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-  """Returns the metrics that test sets -> methods -> metrics have, in the order of the tables."""
-  found = {metric for methods in scores.values() for metrics in methods.values() for metric in metrics}
-  return [metric for metric in METRICS if metric in found]
+def check_same_test_sets(paths: Sequence[str], found: Sequence[Mapping[str, Any]]) -> None:
+  """Raises InputError unless two records, read from the files `paths`, evaluate the same test sets."""
+  first, second = (record["test_sets"] for record in found)
+  if set(first) != set(second):
+    raise InputError(
+      f"{paths[0]} has the test sets {', '.join(first)}, {paths[1]} has {', '.join(second)}; evaluate both on the same"
+    )
+  for name in first:
+    if first[name]["hash"] != second[name]["hash"]:
+      images = [
+        {image["name"]: (image["image"], image["mask"]) for image in sets[name]["images"]} for sets in (first, second)
+      ]
+      differing = sum(images[0].get(image) != images[1].get(image) for image in {*images[0], *images[1]})
+      raise InputError(
+        f"{paths[0]} and {paths[1]} have different test sets: {differing} images or masks of {name!r} differ; "
+        "evaluate both on the same"
+      )
+
+
+def choose_method(path: str, record: Mapping[str, Any], name: str | None) -> str:
+  """Returns the method of a record to compare.
+
+  Args:
+    path: of the record, for messages.
+    record: of z2i evaluate.
+    name: of the method; None for the record's only model, or else its only method.
+  Raises: InputError if the record lacks the method, or several could be meant.
+  """
+  methods = record["methods"]
+  if name is not None:
+    if name not in methods:
+      raise InputError(f"`methods`: {path} has no {name}; it has {', '.join(methods)}")
+    return name
+  for chosen in ([name for name, entry in methods.items() if entry["kind"] == "model"], list(methods)):
+    if len(chosen) == 1:
+      return chosen[0]
+  raise InputError(f"{path} has several methods; choose one of {', '.join(methods)} with `methods`")
+
+
+def paired_tables(
+  found: Sequence[Mapping[str, Any]],
+  names: Sequence[str],
+  metrics: Sequence[str] | None,
+  confidence: float,
+  resamples: int,
+  seed: int,
+) -> list[Table]:
+  """Compares two methods image by image: means, paired difference (second minus first) and its interval.
+
+  Args:
+    found: two records of the same test sets.
+    names: the method of each.
+    metrics: to compare; None for all that both have per image.
+    confidence: of the bootstrap intervals, in (0, 1).
+    resamples: number of bootstrap resamples.
+    seed: of the bootstrap.
+  Returns: a table per test set.
+  Raises: InputError for a metric that either record lacks.
+  """
+  made = []
+  for test_set in found[0]["test_sets"]:
+    scores = [record["scores"][test_set][name] for record, name in zip(found, names)]
+    both = [metric for metric in METRICS if all(metric in each for each in scores)]
+    for metric in metrics or []:
+      if metric not in both:
+        raise InputError(f"`metrics`={metric}: not in both records per image; they have {', '.join(both)}")
+    count = len(found[0]["test_sets"][test_set]["images"])
+    groups = {"all": np.ones(count, bool), **_hole_size_buckets(found[0], test_set)}
+    rows = []
+    for metric in metrics or both:
+      pairs = np.stack([records.numbers(each[metric]) for each in scores])
+      for group, members in groups.items():
+        rows.append([metric, group, *_compare(pairs[:, members], metric, confidence, resamples, seed)])
+    made.append(
+      Table(
+        f"{names[1]} (B) minus {names[0]} (A), {test_set} masks",
+        ["Metric", "hole", "images", "A", "B", "B - A", f"{100 * confidence:g}% interval", "B better"],
+        rows,
+        [
+          f"{measured_on(found[0], test_set)}. Means over images where both are finite; percentile "
+          f"bootstrap of the paired difference, {resamples} resamples, seed {seed}."
+        ],
+      )
+    )
+  return made
+
+
+def _compare(pairs: np.ndarray, metric: str, confidence: float, resamples: int, seed: int) -> list[str]:
+  """Returns the cells of a row for (2, N) scores."""
+  first, second = pairs[:, np.isfinite(pairs).all(axis=0)]
+  if not len(first):
+    return ["0", *[NONE] * 5]
+  differences = second - first
+  interval = NONE
+  if len(first) > 1:
+    ends = statistics.bootstrap_interval(differences, np.random.default_rng(seed), resamples, confidence)
+    interval = " .. ".join(format_score(end, metric) for end in ends)
+  better = differences < 0 if metric in LOWER_IS_BETTER else differences > 0
+  return [
+    str(len(first)),
+    format_score(first.mean(), metric),
+    format_score(second.mean(), metric),
+    f"{differences.mean():+.{METRICS[metric]}f}",
+    interval,
+    f"{100 * better.mean():.0f}%",
+  ]

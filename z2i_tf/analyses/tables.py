@@ -1,4 +1,4 @@
-"""A table of text cells, for the terminal and as Markdown."""
+"""Tables of text cells, rendered for the terminal and as Markdown."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -6,19 +6,19 @@ import re
 
 # A cell without a value.
 NONE = "-"
-# What may begin a link, emphasis, HTML, a cell, a list or a heading in Markdown; an underscore within a word does not.
+# Characters that may format in Markdown; an underscore within a word does not.
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|#~&!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """A table as it is shown.
+  """A table ready to be shown.
 
   Attributes:
-    title: what it is a table of.
-    columns: their headings; the first one is that of the rows' names.
-    rows: cells as text, as many as columns.
-    notes: lines below it: what the cells were measured on, what was left out.
+    title: heading of the table.
+    columns: headings; the first stands above the names of the rows.
+    rows: text cells, one per column.
+    notes: lines below the table: the conditions of the measurement, values left out.
   """
 
   title: str
@@ -33,31 +33,31 @@ class Table:
 
 
 def to_text(table: Table) -> str:
-  """Returns the table for a terminal: names to the left, the rest to the right of their columns."""
+  """Renders a table for a terminal: the first column left-aligned, the others right-aligned."""
   lines = [table.columns, *table.rows]
   widths = [max(map(len, cells)) for cells in zip(*lines)]
-  return "\n".join([table.title, *(_aligned(line, widths) for line in lines), *table.notes])
+  return "\n".join([table.title, *(_align(line, widths) for line in lines), *table.notes])
 
 
 def to_markdown(table: Table) -> str:
-  """Returns the table as Markdown, its title as a heading of the third level."""
+  """Renders a table as Markdown under a heading of the third level."""
   lines = [
     markdown_row(table.columns),
     "|---" + "|---:" * (len(table.columns) - 1) + "|",
     *map(markdown_row, table.rows),
   ]
-  return "\n\n".join([f"### {markdown_text(table.title)}", "\n".join(lines), *map(markdown_text, table.notes)])
+  return "\n\n".join([f"### {escape_markdown(table.title)}", "\n".join(lines), *map(escape_markdown, table.notes)])
 
 
 def markdown_row(cells: Sequence[str]) -> str:
-  """Returns a line of a table in Markdown, of texts that are shown as they are."""
-  return "| " + " | ".join(map(markdown_text, cells)) + " |"
+  """Returns a row of a Markdown table whose cells show the texts unchanged."""
+  return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
 
-def markdown_text(text: str) -> str:
-  """Returns Markdown that shows a text, on one line, as it is: nothing in it formats."""
+def escape_markdown(text: str) -> str:
+  """Returns Markdown that shows a text unchanged, on one line."""
   return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _aligned(cells, widths) -> str:
+def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
   return "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])]).rstrip()

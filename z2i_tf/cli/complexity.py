@@ -54,9 +54,9 @@ def run(values: flags.FlagValues) -> None:
   if is_configured and not values["model"].present:
     folders = {}
   config = flag_groups.model_config(values) if is_configured else None
-  from z2i_tf.analyses import analysis_folder
   from z2i_tf.analyses import charts
   from z2i_tf.analyses import complexity
+  from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
@@ -65,9 +65,9 @@ def run(values: flags.FlagValues) -> None:
   pairs.check_is_apart(values.output_dir, values.image_dir)
   examples, images = _examples(values, *size)
   image_files.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, complexity.ANALYSIS)
+  records.check_folder_is_free(values.output_dir, complexity.ANALYSIS)
 
-  from z2i_tf.cli import measured_models
+  from z2i_tf.analyses import measured_models
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import baselines
 

@@ -33,7 +33,7 @@ def run(values: flags.FlagValues) -> bool:
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   image_files.create_folder(values.output_dir)
 
-  from z2i_tf.analyses import comparison_sheet
+  from z2i_tf.analyses import picture_sheets
   from z2i_tf.inference.inpainter import Inpainter
 
   inpainter = Inpainter.load(values.model)
@@ -49,14 +49,14 @@ def run(values: flags.FlagValues) -> bool:
       failures.append(str(error))
   if rows:
     sheet = os.path.join(values.output_dir, _SHEET)
-    image_files.write_rgb(sheet, comparison_sheet.draw_sheet(_TITLES, rows))
+    image_files.write_rgb(sheet, picture_sheets.draw_sheet(_TITLES, rows))
     print(sheet)
   return pairs.report(failures, len(folder.images), left_out=folder.left_out)
 
 
 def _row(inpainter, path, image, mask):
   """Fills one photograph in three ways; prints their PSNR; returns the pictures in the order of the titles."""
-  from z2i_tf.analyses import comparison_sheet
+  from z2i_tf.analyses import picture_sheets
   from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
   from z2i_tf.evaluation import image_scores
@@ -65,4 +65,4 @@ def _row(inpainter, path, image, mask):
   fills = [baselines.telea(masked, mask), inpainter(masked, mask, native=True), inpainter(masked, mask)]
   scores = [image_scores.score_image(fill, image, mask)[image_scores.PSNR] for fill in fills]
   print(f"{pairs.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
-  return [comparison_sheet.paint_hole(image, mask), *fills, image]
+  return [picture_sheets.paint_hole(image, mask), *fills, image]

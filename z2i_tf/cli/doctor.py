@@ -60,22 +60,20 @@ def run(values: flags.FlagValues) -> None:
     raise InputError("not ready: " + "; ".join(problems))
   doubt = (
     ""
-    if free is None or free >= _COMFORTABLE_BYTES
+    if free >= _COMFORTABLE_BYTES
     else (f", but only {memory.format_size(free)} of memory are free: large images or models may not fit")
   )
   print(f"ready: z2i computes on {devices[1] if len(devices) > 1 else 'the CPU'}{doubt}")
 
 
 def _look_at_memory():
-  """Returns the free bytes, None if unknown, and what to say of them."""
+  """Returns the free bytes and a sentence that describes them."""
   machine, group = memory.machine_available_bytes(), memory.group_memory()
-  if machine is None and group is None:
-    return None, "free memory unknown: this system does not tell it"
-  text = "free memory of the machine unknown" if machine is None else f"{memory.format_size(machine)} free"
+  text = f"{memory.format_size(machine)} free"
   if group is None:
     return machine, f"{text}; no limit by a control group"
   text += f"; of the {memory.format_size(group.limit)} of its control group, {memory.format_size(group.free)} are free"
-  if machine is None or group.free < machine:
+  if group.free < machine:
     return group.free, f"{text}: the group's limit is the lower one"
   return machine, f"{text}: what the machine has is lower"
 

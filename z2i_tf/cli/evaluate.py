@@ -127,10 +127,10 @@ def run(values: flags.FlagValues) -> bool:
   models = flag_groups.named_paths(values, "model", names_needed=False)
   folders = flag_groups.named_paths(values, "result_dir")
   names = [*models, *folders, *values.baseline]
-  from z2i_tf.analyses import run_folder
+  from z2i_tf.analyses import side_by_side
 
   for name in names:
-    if names.count(name) > 1 or name in (run_folder.ORIGINAL, run_folder.MASK):
+    if names.count(name) > 1 or name in (side_by_side.ORIGINAL, side_by_side.MASK):
       raise InputError(
         f"--model, --result_dir, --baseline: {name} is "
         + ("there twice" if names.count(name) > 1 else "kept for other pictures")

@@ -10,15 +10,14 @@ from typing import Any
 
 from absl import flags
 
-from z2i_tf.analyses import analysis_folder
-from z2i_tf.analyses import pictures
+from z2i_tf.analyses import charts
 from z2i_tf.analyses import records
 from z2i_tf.analyses import score_tables
 from z2i_tf.analyses import tables
-from z2i_tf.analyses.analysis_folder import TABLES_FILE
-from z2i_tf.analyses.run_folder import MASK
-from z2i_tf.analyses.run_folder import ORIGINAL
-from z2i_tf.analyses.run_folder import RESULTS
+from z2i_tf.analyses.records import TABLES_FILE
+from z2i_tf.analyses.side_by_side import MASK
+from z2i_tf.analyses.side_by_side import ORIGINAL
+from z2i_tf.analyses.side_by_side import RESULTS
 from z2i_tf.cli.evaluation_inputs import EvaluatedMethod
 from z2i_tf.cli.evaluation_inputs import PairedSet
 from z2i_tf.cli.progress import progress
@@ -199,7 +198,7 @@ def _write(folder: str, analysis: str, record: dict[str, Any]) -> Sequence[table
   shown = score_tables.tables_of(analysis, record)
   with open(os.path.join(folder, _SCORES), "wb") as file:
     file.write(score_tables.scores_csv(record).encode("utf-8", "backslashreplace"))
-  analysis_folder.write_tables(folder, shown)
-  record["pictures"] = pictures.pictures_of(analysis, record, folder)
+  records.write_tables(folder, shown)
+  record["pictures"] = charts.score_charts(analysis, record, folder)
   records.write_record(folder, analysis, record)
   return shown

@@ -17,10 +17,10 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "run", "output_dir")
-  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import records
   from z2i_tf.analyses import side_by_side
   from z2i_tf.analyses import tables
-  from z2i_tf.analyses.run_folder import RunFolder
+  from z2i_tf.analyses.side_by_side import RunFolder
   from z2i_tf.images import image_files
 
   evaluated = RunFolder(values.run)
@@ -30,7 +30,7 @@ def run(values: flags.FlagValues) -> None:
     for name in evaluated.chosen_test_sets(values.test_sets)
   }
   image_files.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, side_by_side.FAILURES)
+  records.check_folder_is_free(values.output_dir, side_by_side.FAILURES)
   for table in side_by_side.write(
     values.output_dir,
     side_by_side.FAILURES,

@@ -149,9 +149,10 @@ def _inpaint_one(values):
   remark = _joined(filling.write(values.output, task, filled), _texture_remark(inpainter, task, plan, values))
   print(_joined(values.output, remark))
   if values.dump_dir:
-    from z2i_tf.cli import dump
+    from z2i_tf.analyses import intermediate
+    from z2i_tf.images import photo_files
 
-    dump.write_dump(values.dump_dir, inpainter, task)
+    intermediate.write_dump(values.dump_dir, inpainter, photo_files.to_8_bits(task.photo.rgb), task.hole)
     print(values.dump_dir)
 
 
@@ -171,10 +172,10 @@ def _description(task, plan):
 
 def _check_dump(values):
   """Creates the dump's folder; raises InputError if that would fail later, or overwrite what is given."""
-  from z2i_tf.cli import dump
+  from z2i_tf.analyses import intermediate
   from z2i_tf.images import image_files
 
-  files = {os.path.realpath(os.path.join(values.dump_dir, name)) for name in dump.FILES}
+  files = {os.path.realpath(os.path.join(values.dump_dir, name)) for name in intermediate.DUMP_FILES}
   for name in _ONE:
     if os.path.realpath(values[name].value) in files:
       raise InputError(

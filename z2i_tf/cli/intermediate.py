@@ -26,8 +26,6 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "image_dir", "mask_dir", "output_dir")
-  from z2i_tf.analyses import analysis_folder
-  from z2i_tf.analyses import intermediate
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.cli import pairs
@@ -38,15 +36,16 @@ def run(values: flags.FlagValues) -> None:
   paths = folder.images[: values.count]
   read = [folder.read(path) for path in paths]
   image_files.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, intermediate.ANALYSIS)
 
+  from z2i_tf.analyses import intermediate
   from z2i_tf.inference import model_store
   from z2i_tf.inference.inpainter import Inpainter
 
+  records.check_folder_is_free(values.output_dir, intermediate.ANALYSIS)
   predictor = model_store.load_predictor(values.model, values.precision)
   inpainter = Inpainter(predictor)
   examples = [
-    _example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
+    intermediate.fill_example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
     for path, (photo, mask, _) in zip(paths, read)
   ]
   settings = {
@@ -59,17 +58,3 @@ def run(values: flags.FlagValues) -> None:
   for table in intermediate.write(values.output_dir, examples, scale, values.zoom_crop, settings):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)
-
-
-def _example(inpainter, name, image, mask):
-  from z2i_tf import conventions
-  from z2i_tf import image_ops
-  from z2i_tf.analyses import intermediate
-  from z2i_tf.evaluation.evaluate import without_hole
-
-  masked = without_hole(image, mask)
-  outputs = inpainter.outputs(masked, mask)
-  pictures = {stage: image_ops.to_levels(outputs[stage]) for stage in intermediate.STAGES}
-  for stage in (conventions.COARSE, conventions.RESULT):  # Known pixels bit for bit, as users get them.
-    pictures[stage] = image_ops.fill_hole(masked, mask, outputs[stage])
-  return intermediate.Example(name, image, mask, pictures)

@@ -24,9 +24,9 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "kinds", "output_dir")
   height, width = flag_groups.size(values)
-  from z2i_tf.analyses import analysis_folder
   from z2i_tf.analyses import charts
   from z2i_tf.analyses import mask_statistics
+  from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.images import image_files
   from z2i_tf.masks.specs import SPECS
@@ -38,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
       raise InputError(f"--kinds: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
   charts.require_matplotlib()
   image_files.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, mask_statistics.ANALYSIS)
+  records.check_folder_is_free(values.output_dir, mask_statistics.ANALYSIS)
   drawn = {kind: mask_statistics.draw(kind, values.count, height, width, values.seed) for kind in values.kinds}
   for table in mask_statistics.write(values.output_dir, drawn, height, width, values.seed):
     print(tables.to_text(table) + "\n")

@@ -32,7 +32,7 @@ def run(values: flags.FlagValues) -> None:
   source = data_flags.open_source(values, values.scale)
   config = data_flags.example_config(values, values.scale)
 
-  from z2i_tf.analyses import comparison_sheet
+  from z2i_tf.analyses import picture_sheets
   from z2i_tf.datasets import pipelines
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
@@ -42,16 +42,16 @@ def run(values: flags.FlagValues) -> None:
   with python_calls.reading_errors():
     rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]
   image_files.create_folder_of(values.output)
-  image_files.write_rgb(values.output, comparison_sheet.draw_sheet(_TITLES, rows))
+  image_files.write_rgb(values.output, picture_sheets.draw_sheet(_TITLES, rows))
   print(values.output)
 
 
 def _row(batch, scale):
   from z2i_tf import conventions
   from z2i_tf import image_ops
-  from z2i_tf.analyses import comparison_sheet
+  from z2i_tf.analyses import picture_sheets
 
   lr, hr, mask = (batch[key][0].numpy() for key in (conventions.IMAGE_LR, conventions.IMAGE_HR, conventions.MASK_LR))
   lr, mask = image_ops.to_levels(lr), mask[..., 0].astype("uint8")
-  small = [comparison_sheet.paint_hole(lr, mask), comparison_sheet.paint_hole(0 * lr, mask), lr]
+  small = [picture_sheets.paint_hole(lr, mask), picture_sheets.paint_hole(0 * lr, mask), lr]
   return [picture.repeat(scale, 0).repeat(scale, 1) for picture in small] + [image_ops.to_levels(hr)]

@@ -22,10 +22,10 @@ def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "run", "output_dir")
   if values.names and (values["count"].present or values["seed"].present):
     raise InputError("--names says which images are shown; leave out --count and --seed")
-  from z2i_tf.analyses import analysis_folder
+  from z2i_tf.analyses import records
   from z2i_tf.analyses import side_by_side
   from z2i_tf.analyses import tables
-  from z2i_tf.analyses.run_folder import RunFolder
+  from z2i_tf.analyses.side_by_side import RunFolder
   from z2i_tf.images import image_files
 
   evaluated = RunFolder(values.run)
@@ -38,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
     chosen = {name: side_by_side.random_images(evaluated, name, values.count, values.seed) for name in test_sets}
     settings, what = {"count": values.count, "seed": values.seed}, "images drawn at random"
   image_files.create_folder(values.output_dir)
-  analysis_folder.check_is_free(values.output_dir, side_by_side.SIDE_BY_SIDE)
+  records.check_folder_is_free(values.output_dir, side_by_side.SIDE_BY_SIDE)
   for table in side_by_side.write(
     values.output_dir, side_by_side.SIDE_BY_SIDE, evaluated, chosen, methods, values.zoom_crop, settings, what
   ):

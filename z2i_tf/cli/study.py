@@ -157,7 +157,6 @@ def _serve(store, study_dir, port) -> None:
 
 
 def _summarize(store, study_dir) -> None:
-  from z2i_tf.analyses import analysis_folder
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.study import summary
@@ -178,7 +177,7 @@ def _summarize(store, study_dir) -> None:
   }
   try:
     path = records.write_record(study_dir, "study", {"manifest": manifest, "pictures": [], **summary.content(found)})
-    analysis_folder.write_tables(study_dir, shown)
+    records.write_tables(study_dir, shown)
   except OSError as error:
     raise InputError(f"{study_dir}: cannot be written ({error.strerror})") from error
   print("\n\n".join(map(tables.to_text, shown)) + "\n")

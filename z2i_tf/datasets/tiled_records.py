@@ -30,7 +30,7 @@ from z2i_tf.datasets.sources import naming
 from z2i_tf.datasets.sources import summary
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 from z2i_tf.system.atomic_files import atomic_write
 from z2i_tf.system.atomic_files import TEMPORARY_SUFFIX
 from z2i_tf.system.folder_lock import locked_folder
@@ -228,7 +228,7 @@ def _read_manifest(folder: str) -> dict[str, Any] | None:
   if not os.path.exists(path):
     return None
   try:
-    manifest = json_files.read(path)
+    manifest = input_files.read_json(path)
     if manifest["version"] != _VERSION:
       raise ValueError(f"version {manifest['version']}, not {_VERSION}")
     shards = [

@@ -13,7 +13,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.evaluation import torch_files
 from z2i_tf.keras_api import get_file
 from z2i_tf.system import array_files
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 # Instead of a path: the published file, downloaded once into Keras' cache.
 DEFAULT = "default"
@@ -53,7 +53,7 @@ def local_path(given: str, published: PublishedFile, flag: str) -> str:
       f"{flag}={DEFAULT}: the download of {published.url} failed; get the file where there is a "
       f"network and give it with {flag}=FILE"
     ) from error
-  if not file_hash.sha256(path).startswith(published.sha256_start):
+  if not input_files.sha256(path).startswith(published.sha256_start):
     raise InputError(
       f"{flag}={DEFAULT}: {path} is not the published file, whose SHA-256 begins with "
       f"{published.sha256_start}; delete it to have it downloaded again, or give one with {flag}=FILE"
@@ -63,7 +63,7 @@ def local_path(given: str, published: PublishedFile, flag: str) -> str:
 
 def describe(path: str) -> str:
   """Returns the file's short name with the first digits of its SHA-256."""
-  return f"{os.path.basename(path)} (sha256 {file_hash.sha256(path)[:_PRINTED_DIGITS]})"
+  return f"{os.path.basename(path)} (sha256 {input_files.sha256(path)[:_PRINTED_DIGITS]})"
 
 
 def read_arrays(

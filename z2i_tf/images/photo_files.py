@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import os
+import re
 import threading
 import warnings
 
@@ -19,10 +20,10 @@ from z2i_tf.images.formats import pixels as pixels_lib
 from z2i_tf.images.formats import png
 from z2i_tf.images.formats import read_only
 from z2i_tf.images.formats import reading
-from z2i_tf.images.formats import silence
 from z2i_tf.images.formats import simple
 from z2i_tf.images.formats import tiff
 from z2i_tf.images.formats.metadata import Metadata
+from z2i_tf.system import standard_error
 from z2i_tf.system.atomic_files import atomic_write
 
 
@@ -85,6 +86,10 @@ _FORMATS = {
 # Of the files that are written.
 EXTENSIONS = tuple(_FORMATS)
 
+# A line of libpng, or of libtiff: it begins with a function, such as TIFFFillTile, or with Pillow's name for the file.
+_LIBRARY_LINE = re.compile(
+  rb"(libpng (error|warning)|tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): "
+)
 # Pillow's limit is a variable of its module.
 _PILLOW_LIMIT = threading.Lock()
 _MAX_16_BITS = 65535
@@ -200,7 +205,7 @@ def _photo(path, source):
   image, encoded = source.image, source.encoded
   has_more = opening.has_more_pictures(image)
   prints = image.format == "TIFF" or image.format == "PNG" and opening.is_deep(image)
-  with silence.without_lines_of_libraries() if prints else contextlib.nullcontext():
+  with standard_error.filtered(lambda line: not _LIBRARY_LINE.match(line)) if prints else contextlib.nullcontext():
     pixels = pixels_lib.decode(path, encoded, image)
   metadata, remarks = reading.read_metadata(
     image,

@@ -8,7 +8,7 @@ import dataclasses
 import os
 
 from z2i_tf.errors import InputError
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 DEFAULT = "compact"
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
@@ -70,7 +70,7 @@ def check_models(assets: str = ASSETS) -> list[CheckedModel]:
 def _check(name, expected, assets):
   path, found, problem = os.path.join(assets, name, _MODEL_FILE), None, ""
   try:
-    found = file_hash.sha256(path)
+    found = input_files.sha256(path)
   except OSError as error:
     problem = f"cannot be read: {error.strerror}"
   else:

@@ -16,7 +16,7 @@ from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
-from z2i_tf.system import file_hash
+from z2i_tf.system import input_files
 
 
 def load_model(
@@ -70,9 +70,9 @@ def content_hash(model: str) -> str:
   folder = model_folder(model)
   try:
     if not os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
-      return file_hash.sha256(os.path.join(folder, model_weights.MODEL_FILE))
+      return input_files.sha256(os.path.join(folder, model_weights.MODEL_FILE))
     paths = sorted(os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
-    lines = [f"{os.path.relpath(path, folder)} {file_hash.sha256(path)}" for path in paths]
+    lines = [f"{os.path.relpath(path, folder)} {input_files.sha256(path)}" for path in paths]
   except OSError as error:
     raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
   return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

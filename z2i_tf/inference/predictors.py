@@ -13,7 +13,7 @@ from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import Generator
 from z2i_tf.models import architecture
 from z2i_tf.models.architecture import ModelConfig
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 
 SAVED_MODEL_FILE = "saved_model.pb"
 FILL, ENCODED, OUTPUTS = "serving_default", "encoded", "outputs"  # Signatures of a SavedModel.
@@ -117,7 +117,7 @@ class SavedModelPredictor:
     Raises: InputError if it cannot be loaded, or has another precision or other signatures.
     """
     try:
-      description = json_files.read(os.path.join(folder, DESCRIPTION_FILE))
+      description = input_files.read_json(os.path.join(folder, DESCRIPTION_FILE))
       self.model_config, self.max_thickness_px = architecture.read_description(description)
       self.precision = description["precision"]
       if precision in (None, self.precision):

@@ -17,7 +17,7 @@ from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.layers.gated_conv import GatedConv2D
 from z2i_tf.system import array_files
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 from z2i_tf.system.atomic_files import atomic_write
 
 MODEL_FILE = "model.npz"
@@ -155,7 +155,7 @@ def _read(folder, names):
     raise InputError(f"{folder}: no model here ({MODEL_FILE} is missing)")
   try:
     arrays = array_files.read_npz(path, lambda name: names is None or name == _CONFIG_ENTRY or name in names)
-    config = dict(json_files.parse(str(arrays.pop(_CONFIG_ENTRY))))
+    config = dict(input_files.parse_json(str(arrays.pop(_CONFIG_ENTRY))))
   except (OSError, ValueError, TypeError, KeyError) as error:
     raise InputError(f"{path}: not a model file, or damaged; convert or train it again") from error
   if config.get("format_version") != _FORMAT_VERSION:

@@ -2,7 +2,7 @@
 
 import os
 
-from z2i_tf.analyses import record_shapes
+from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
@@ -20,12 +20,12 @@ def gather(folder: str) -> tuple[list[Run], list[str]]:
 
   Raises: InputError if the folder is none, or there is nothing in it to report.
   """
-  found, left_out = records.scan_records(folder, tuple(record_shapes.SHAPES))
+  found, left_out = records.scan_records(folder, tuple(record_schema.SCHEMAS))
   runs = []
   for path, record in found:
     if record["analysis"] in _NOT_REPORTED:
       continue
-    problem = record_shapes.problem_of(record)
+    problem = record_schema.problem_of(record)
     if problem:
       left_out.append(f"{path}: {problem}")
       continue

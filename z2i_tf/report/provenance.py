@@ -46,7 +46,7 @@ def of_method(name: str, entry: Mapping[str, Any]) -> str:
   parts = [entry["kind"]]
   parts += [text.format(entry[key]) for key, text in _SAID.items() if entry.get(key) is not None]
   if "parameters" in entry:
-    parts.append(f"{score_tables.parameters(entry)} parameters")
+    parts.append(f"{score_tables.format_parameters(entry)} parameters")
   if "hash" in entry:
     parts.append(f"sha256 {entry['hash'][:_HASH_DIGITS]}")
   return f"{name}: {', '.join(parts)}"

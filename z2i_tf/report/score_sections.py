@@ -28,12 +28,7 @@ def comparison(runs: Sequence[Run]) -> list[CitedTable]:
   for masks in _test_sets(runs):
     with_masks = [run for run in runs if masks in run.record["test_sets"]]
     of_paper = [key for key in paper.TABLE_1 if key[0] == masks]
-    measured = {
-      metric
-      for run in with_masks
-      for entry in ("scores", "set_scores")
-      for metric in score_tables.metrics_in({masks: run.record[entry].get(masks, {})})
-    }
+    measured = {metric for run in with_masks for metric in score_tables.measured_metrics(run.record, masks)}
     if of_paper:
       measured |= {metric for table in (paper.TABLE_1, paper.TABLE_10) for metric in table[of_paper[0]]["Ours"]}
     metrics = [metric for metric in score_tables.METRICS if metric in measured and metric not in _BANDS]
@@ -98,9 +93,9 @@ def frequency(runs: Sequence[Run]) -> list[CitedTable]:
         values, base = (
           [score_tables.mean_of(run.record, masks, name, metric).value for metric in _BANDS] for name in (method, first)
         )
-        texts = [score_tables.number(value, metric) for value, metric in zip(values, _BANDS)]
+        texts = [score_tables.format_score(value, metric) for value, metric in zip(values, _BANDS)]
         texts += [
-          NONE if method == first else _signed(score_tables.number(value - of_first, metric))
+          NONE if method == first else _signed(score_tables.format_score(value - of_first, metric))
           for value, of_first, metric in zip(values, base, _BANDS)
         ]
         rows.append(_row(method, entry, texts, [provenance.of_test_set(run, masks)] * len(texts)))
@@ -130,7 +125,7 @@ def by_hole_size(runs: Sequence[Run]) -> list[CitedTable]:
     cite(table, f"This run: {run.folder}", provenance.of_test_set(run, masks))
     for run in runs
     for masks in run.record["test_sets"]
-    for table in score_tables.bucket_tables({**run.record, "test_sets": {masks: run.record["test_sets"][masks]}})
+    for table in score_tables.bucket_tables(run.record, [masks])
   ]
 
 
@@ -154,7 +149,9 @@ def _ours(run, sets, metrics, key=None, with_parameters=False) -> RowGroup:
     for masks in sets:
       is_there = masks in run.record["test_sets"]
       texts += [
-        score_tables.number(score_tables.mean_of(run.record, masks, method, metric).value, metric) if is_there else NONE
+        score_tables.format_score(score_tables.mean_of(run.record, masks, method, metric).value, metric)
+        if is_there
+        else NONE
         for metric in metrics
       ]
       sources += [
@@ -165,7 +162,7 @@ def _ours(run, sets, metrics, key=None, with_parameters=False) -> RowGroup:
       texts.insert(0, str(entry.get(key, NONE)))
       sources.insert(0, _MODEL_ITSELF)
     if with_parameters:
-      texts.append(score_tables.parameters(entry))
+      texts.append(score_tables.format_parameters(entry))
       sources.append(_MODEL_ITSELF)
     rows.append(_row(method, entry, texts, sources))
   return RowGroup(f"This run: {run.folder}", False, rows)
@@ -226,7 +223,7 @@ def _left_out(run, sets, metrics) -> list[str]:
     f"{run.folder}: {note}"
     for masks in sets
     if masks in run.record["test_sets"]
-    for note in score_tables.left_out_of_means(run.record, masks, metrics)
+    for note in score_tables.missing_values(run.record, masks, metrics)
   ]
 
 

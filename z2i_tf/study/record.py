@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from z2i_tf.study.pairs import Pair
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 
 _FORMAT = "z2i_tf study 1"
 
@@ -40,7 +40,7 @@ class StudyRecord:
   @classmethod
   def from_json(cls, text: str) -> "StudyRecord":
     """Raises: ValueError if this is no record of a study, or one of another version."""
-    fields = json_files.parse(text)
+    fields = input_files.parse_json(text)
     if not isinstance(fields, dict) or fields.pop("format", None) != _FORMAT:
       raise ValueError(f"another version of the format than {_FORMAT!r}")
     try:

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Writes files and folders atomically: readers see the old content or the new one, never a part."""
 
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -15,18 +15,20 @@ except ImportError:  # Windows has no such locks.
   fcntl = None
 
 TEMPORARY_SUFFIX = ".tmp"
-# A file's name may be as long as the file system allows.
+# Temporary names must not exceed the file system's limit, even if the final name just meets it.
 _PREFIX_LENGTH = 40
 _RANDOM_PART = r"\.[a-z0-9_]{8}"
 
 
 @contextlib.contextmanager
 def atomic_write(path: str) -> Iterator[BinaryIO]:
-  """Opens a temporary file beside `path`, which takes its place when the block ends without an error.
+  """Opens a temporary file beside `path` and renames it to `path` when the block ends without an error.
 
-  The temporary name begins with that of the file and ends in ".tmp". After an error it is gone, and a former file
-  at `path` is as it was.
-  Raises: OSError as `open` and `write`.
+  The temporary name begins with the file's name and ends in ".tmp". After an error the temporary file is removed, and
+  a former file at `path` is unchanged.
+
+  Raises:
+    OSError: as `open` and `write`.
   """
   folder, name = os.path.split(path)
   with (
@@ -38,7 +40,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
     try:
       yield file
       file.close()
-      os.chmod(file.name, 0o666 & ~_umask())  # As `open` would have made it.
+      os.chmod(file.name, 0o666 & ~_umask())  # The permissions that `open` gives.
       os.replace(file.name, path)
     except BaseException:
       os.unlink(file.name)
@@ -46,14 +48,14 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _locked(file) -> Iterator[None]:
-  """Holds a lock on a file, closed or not: so that others see that its owner lives. It goes with the process."""
+def _locked(file: BinaryIO) -> Iterator[None]:
+  """Locks a temporary file, even after it is closed, so that `remove_leftovers` spares it while this process lives."""
   if fcntl is None:
     yield
     return
   descriptor = os.dup(file.fileno())
   try:
-    with contextlib.suppress(OSError):  # Some network file systems have none.
+    with contextlib.suppress(OSError):  # Some network file systems have no locks.
       fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     yield
   finally:
@@ -61,9 +63,13 @@ def _locked(file) -> Iterator[None]:
 
 
 def remove_leftovers(folder: str, names: Collection[str]) -> None:
-  """Removes the temporary files that killed processes left of files called so; those of living ones stay.
+  """Removes temporary files that killed processes left in a folder; keeps those of running processes.
 
-  Nothing is removed where the system or the file system has no locks.
+  Removes nothing if the system or the file system has no locks.
+
+  Args:
+    folder: the folder to clean.
+    names: final names of the files, without folder.
   """
   starts = {name[:_PREFIX_LENGTH] for name in names}
   for name in os.listdir(folder) if fcntl else ():
@@ -78,20 +84,22 @@ def remove_leftovers(folder: str, names: Collection[str]) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(path: str) -> Iterator[str]:
-  """Yields the path of an empty folder beside `path`, which takes its place when the block ends without an error.
+  """Yields a temporary folder beside `path` and renames it to `path` when the block ends without an error.
 
-  A former folder at `path` goes when the new one is whole. After an error the new one is gone, and a former one is as
-  it was.
-  Raises: OSError if folders cannot be made or renamed.
+  A former folder at `path` is removed once the new one is complete. After an error the new folder is removed, and the
+  former one is unchanged.
+
+  Raises:
+    OSError: a folder cannot be created or renamed.
   """
-  path = os.path.realpath(path)  # A link stays one.
+  path = os.path.realpath(path)  # Keeps a symbolic link in place.
   parent, name = os.path.split(path)
   temporary, former = (
     tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX) for _ in range(2)
   )
   try:
     yield temporary
-    os.chmod(temporary, 0o777 & ~_umask())  # As `mkdir` would have made it.
+    os.chmod(temporary, 0o777 & ~_umask())  # The permissions that `mkdir` gives.
     if os.path.isdir(path):
       os.replace(path, former)
     os.rename(temporary, path)
@@ -101,7 +109,7 @@ def atomic_folder(path: str) -> Iterator[str]:
 
 
 def _umask() -> int:
-  """The permissions that new files do not get; it can only be read by setting it."""
+  """Returns the permissions that new files do not get; reading the mask requires setting it."""
   mask = os.umask(0o022)
   os.umask(mask)
   return mask

@@ -1,4 +1,4 @@
-"""Folders that one process at a time writes in."""
+"""Locks a folder exclusively, so that only one process at a time writes in it."""
 
 from collections.abc import Iterator
 import contextlib
@@ -13,21 +13,24 @@ except ImportError:  # Windows has no such locks.
 
 from z2i_tf.errors import InputError
 
-# So often somebody may remove the file between opening and locking it.
+# Attempts to open and lock the file, if others keep removing it in between.
 _TRIES = 10
 
 
 @contextlib.contextmanager
 def locked_folder(folder: str, lock_file: str, refusal: str) -> Iterator[None]:
-  """Keeps others, in this process or another one, out of the same block, where system and file system have locks.
+  """Holds the folder's lock during the block; removes the lock file at the end.
 
-  The lock is that of an open file: a killed process leaves the file, but no lock. In the end the file is removed.
+  The operating system drops the lock with the process: the file that a killed process leaves locks nothing. Does
+  nothing if the system or the file system has no locks.
 
   Args:
-    folder: exists.
-    lock_file: name of the file in it.
-    refusal: what to say, after the folder's name, if another one is in the block.
-  Raises: InputError if so, or if the folder cannot be written.
+    folder: an existing folder.
+    lock_file: name of the lock file in it.
+    refusal: text of the error, after the folder's name, if another block holds the lock.
+
+  Raises:
+    InputError: another block, of this process or another one, holds the lock, or the folder cannot be written.
   """
   if fcntl is None:
     yield
@@ -43,12 +46,12 @@ def locked_folder(folder: str, lock_file: str, refusal: str) -> Iterator[None]:
     try:
       yield
     finally:
-      with contextlib.suppress(OSError):  # An error on the way here counts more.
+      with contextlib.suppress(OSError):  # An error of the block itself matters more.
         if _is_at(file, path):
           os.unlink(path)
 
 
-def _open_locked(path) -> BinaryIO:
+def _open_locked(path: str) -> BinaryIO:
   for _ in range(_TRIES):
     with contextlib.ExitStack() as files:
       file = files.enter_context(open(path, "wb"))
@@ -59,17 +62,17 @@ def _open_locked(path) -> BinaryIO:
   raise OSError(errno.EBUSY, f"{os.path.basename(path)} is removed again and again")
 
 
-def _lock(file):
+def _lock(file: BinaryIO) -> None:
   try:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError:
     raise
-  except OSError:  # Some network file systems have none.
+  except OSError:  # Some network file systems have no locks.
     pass
 
 
-def _is_at(file, path) -> bool:
-  """Whether the open file is the one that others find; its former owner may have removed it, or somebody else."""
+def _is_at(file: BinaryIO, path: str) -> bool:
+  """Whether an open file is still the one at `path`; its former owner, or somebody else, may have removed it."""
   try:
     return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
   except FileNotFoundError:

@@ -1,8 +1,4 @@
-"""How much memory there is, and the most that this process took.
-
-What is found out comes from Linux' /proc and control groups (a container's limit); elsewhere the functions say
-None, and nothing is guessed.
-"""
+"""Measures memory: free on the machine, free within a container's limit, and the peak of this process."""
 
 from collections.abc import Iterator
 import dataclasses
@@ -16,11 +12,11 @@ _UNLIMITED = 2**60
 
 @dataclasses.dataclass(frozen=True)
 class GroupMemory:
-  """What a control group leaves its processes, bytes.
+  """Memory of a control group (the limit of a container), in bytes.
 
   Attributes:
-    limit: what they may take together.
-    used: what they take, without the cached file content that the kernel drops when memory gets short.
+    limit: the most that its processes may take together.
+    used: what they take now, without cached file content, which the kernel drops when memory gets short.
   """
 
   limit: int
@@ -31,23 +27,29 @@ class GroupMemory:
     return max(0, self.limit - self.used)
 
 
-def machine_available_bytes(root: str = "/") -> int | None:
-  """Returns what programs can take without swapping, all of them together, bytes; None where it is not told."""
-  return _kilobytes(os.path.join(root, "proc", "meminfo"), "MemAvailable")
+def machine_available_bytes() -> int:
+  """Returns the memory that all programs together can still take without swapping, in bytes."""
+  import psutil  # Only here: the command line's help does without.
+
+  return psutil.virtual_memory().available
 
 
 def group_memory(root: str = "/") -> GroupMemory | None:
-  """Returns the memory of the control group with the least left, of this process' group and those above it.
+  """Returns the memory of the tightest control group: this process' own or one above it, of version 1 or 2.
 
-  Both versions of control groups are looked at. Returns None without limit, and where there are no such groups.
+  Args:
+    root: the folder that holds "proc" and "sys".
+
+  Returns:
+    The group with the least free memory, or None if no group has a limit or the system has no control groups.
   """
   return min(_limited_groups(root), key=lambda group: group.free, default=None)
 
 
 def peak_resident_bytes(root: str = "/") -> int | None:
-  """Returns the most memory this process ever had, bytes; None where the system does not tell it.
+  """Returns the peak resident memory of this process in bytes, or None on systems that do not record it.
 
-  /proc is asked first: `getrusage` counts on Linux what the process that started this one had.
+  psutil reports no peak on Linux. /proc comes first: Linux' `getrusage` includes the peak of the parent process.
   """
   peak = _kilobytes(os.path.join(root, "proc", "self", "status"), "VmHWM")
   if peak is not None:
@@ -60,16 +62,16 @@ def peak_resident_bytes(root: str = "/") -> int | None:
 
 
 def format_size(size: int) -> str:
-  """Returns bytes as people read them: "850 MB", "3.2 GB"."""
+  """Formats a number of bytes for people: "850 MB", "3.2 GB"."""
   return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _limited_groups(root: str) -> Iterator[GroupMemory]:
-  """Yields those of this process' control groups, innermost first, that have a limit."""
+  """Yields this process' control groups that have a limit, innermost first."""
   mounted = os.path.join(root, "sys", "fs", "cgroup")
   for line in (_read(os.path.join(root, "proc", "self", "cgroup")) or "").splitlines():
     _, controllers, path = line.split(":", 2)
-    if not controllers:  # Version 2; beside version 1 it is mounted in a folder of its own.
+    if not controllers:  # Version 2; on machines with both, it is mounted in a folder of its own.
       files = (["", "unified"], "memory.max", "memory.current", "inactive_file")
     elif "memory" in controllers.split(","):
       files = (["memory"], "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
@@ -88,7 +90,7 @@ def _limited_groups(root: str) -> Iterator[GroupMemory]:
 def _upwards(path: str) -> Iterator[str]:
   """Yields "a/b", "a" and "" for "/a/b".
 
-  In a container the path may be the one outside, of which only the end, mounted at the top, is to be seen.
+  A container may report its group's path on the host, and mount that group at the top.
   """
   parts = [part for part in path.split("/") if part]
   for count in range(len(parts), -1, -1):
@@ -96,13 +98,13 @@ def _upwards(path: str) -> Iterator[str]:
 
 
 def _kilobytes(path: str, name: str) -> int | None:
-  """Returns the bytes of a line "name:  123 kB"."""
+  """Returns the bytes that the line "name:  123 kB" of a file states, or None without such a line."""
   match = re.search(rf"^{name}:\s+(\d+) kB$", _read(path) or "", re.MULTILINE)
   return int(match[1]) * 1024 if match else None
 
 
 def _read(path: str) -> str | None:
-  """Returns a text file's content, or None where there is none to read."""
+  """Returns a text file's content, or None if it cannot be read."""
   try:
     with open(path, encoding="utf-8", errors="replace") as file:
       return file.read()

@@ -1,4 +1,4 @@
-"""The processor of this machine, as far as the system tells it."""
+"""Describes the processor: cores, name, bfloat16 instructions."""
 
 import os
 import platform
@@ -10,23 +10,23 @@ _CPUINFO = "/proc/cpuinfo"
 
 
 def usable_cores() -> int:
-  """Returns the number of cores that this process may use (logical ones), which can be fewer than there are."""
+  """Returns the number of logical cores that this process may use, which may be fewer than the machine has."""
   return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def model_name(cpuinfo: str = _CPUINFO) -> str:
-  """Returns what the processor calls itself, or at least its architecture."""
+  """Returns the processor's name, or its architecture if the system does not state a name."""
   return _field(cpuinfo, "model name") or platform.processor() or platform.machine() or "of unknown make"
 
 
 def bfloat16_instructions(cpuinfo: str = _CPUINFO) -> tuple[str, ...] | None:
-  """Returns the names of the processor's instruction sets for bfloat16; None where the system does not list them."""
+  """Returns the processor's bfloat16 instruction sets by name, or None if the system does not list them."""
   listed = _field(cpuinfo, "flags|Features")
   return None if listed is None else tuple(name for name in _BFLOAT16_INSTRUCTIONS if name in listed.split())
 
 
 def _field(path: str, names: str) -> str | None:
-  """Returns what the first line "name : value" of a file says, or None; `names` is a regular expression."""
+  """Returns the value of a file's first line "name : value", or None; `names` is a regular expression."""
   try:
     with open(path, encoding="utf-8", errors="replace") as file:
       match = re.search(rf"^(?:{names})[ \t]*:(.*)$", file.read(), re.MULTILINE)

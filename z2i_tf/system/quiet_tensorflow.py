@@ -1,17 +1,17 @@
-"""Keeps TensorFlow's own log lines off the terminal, unless the user has set TF_CPP_MIN_LOG_LEVEL=0.
+"""Imports TensorFlow without its log lines, unless the user has set TF_CPP_MIN_LOG_LEVEL=0.
 
-That variable is enough for TensorFlow 2.15. TensorFlow 2.21 writes a few lines to standard error while it is loaded,
-before it reads the variable; they are dropped. If the import fails, they are shown.
+The variable is enough for TensorFlow 2.15. TensorFlow 2.21 writes a few lines to standard error before it reads the
+variable; this module drops them. If the import fails, it prints them.
 """
 
-import contextlib
 import importlib
 import importlib.abc
 import importlib.util
 import os
 import re
 import sys
-import tempfile
+
+from z2i_tf.system import standard_error
 
 _LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 _EVERYTHING, _NOTHING_BUT_CRASHES = "0", "3"
@@ -20,7 +20,10 @@ _LOG_LINE = re.compile(rb"WARNING: All log messages before absl|[IWEF]\d{4} |\d{
 
 
 def silence() -> None:
-  """Sets the variable if it is not set, and prepares for the import; only for a process of our own, never a library."""
+  """Sets the variable, if unset, and drops the log lines of the coming import.
+
+  This changes the process' environment, so only the command line calls it; a library calls `load`.
+  """
   level = os.environ.setdefault(_LEVEL_VARIABLE, _NOTHING_BUT_CRASHES)
   is_prepared = any(isinstance(finder, _QuietImport) for finder in sys.meta_path)
   if level != _EVERYTHING and "tensorflow" not in sys.modules and sys.stderr is not None and not is_prepared:
@@ -28,17 +31,17 @@ def silence() -> None:
 
 
 def load() -> None:
-  """Imports TensorFlow without its log lines, for a library: other lines are shown, and the environment stays as it is.
+  """Imports TensorFlow without its log lines; prints all other lines, and leaves the environment as it was.
 
-  Does nothing if TensorFlow is imported already, or if the user has set the variable to 0. TensorFlow keeps the level that
-  it had while it was imported.
+  Does nothing if TensorFlow is imported already, or if the user has set the variable to 0. TensorFlow keeps the log
+  level that the variable had during the import.
   """
   level = os.environ.get(_LEVEL_VARIABLE)
   if "tensorflow" in sys.modules or level == _EVERYTHING or sys.stderr is None:
     return
   os.environ.setdefault(_LEVEL_VARIABLE, _NOTHING_BUT_CRASHES)
   try:
-    with _stderr_unless_it_fails(is_shown=lambda line: not _LOG_LINE.match(line)):
+    with standard_error.filtered(lambda line: not _LOG_LINE.match(line), shows_all_on_error=True):
       importlib.import_module("tensorflow")
   finally:
     if level is None:
@@ -46,7 +49,7 @@ def load() -> None:
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):
-  """Finds TensorFlow as the other finders do, once, and has it loaded without its lines."""
+  """Import hook: finds TensorFlow once, as the other finders do, and makes it load without its log lines."""
 
   def find_spec(self, fullname, path=None, target=None):
     if fullname != "tensorflow":
@@ -57,32 +60,8 @@ class _QuietImport(importlib.abc.MetaPathFinder):
       execute = spec.loader.exec_module
 
       def exec_module(module):
-        with _stderr_unless_it_fails():
+        with standard_error.filtered(lambda line: False, shows_all_on_error=True):
           execute(module)
 
       spec.loader.exec_module = exec_module
     return spec
-
-
-@contextlib.contextmanager
-def _stderr_unless_it_fails(is_shown=lambda line: False):
-  """Drops lines that any code of this process writes to standard error in the block; shows them if the block raises.
-
-  Lines, as bytes, for which `is_shown` is true are shown afterwards in any case.
-  """
-  sys.stderr.flush()
-  terminal = os.dup(2)
-  with tempfile.TemporaryFile() as lines:
-    os.dup2(lines.fileno(), 2)
-    try:
-      yield
-    except BaseException:
-      lines.seek(0)
-      os.write(terminal, lines.read())
-      raise
-    else:
-      lines.seek(0)
-      os.write(terminal, b"".join(filter(is_shown, lines)))
-    finally:
-      os.dup2(terminal, 2)
-      os.close(terminal)

@@ -9,7 +9,7 @@ import os
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 
 _CLUSTER_VARIABLE = "TF_CONFIG"
 _WORKER_TYPES = ("chief", "worker")
@@ -136,7 +136,7 @@ def distributed_batches(
 
 def _check_cluster(text):
   try:
-    config = json_files.parse(text)
+    config = input_files.parse_json(text)
     tasks = {job: len(list(addresses)) for job, addresses in config["cluster"].items()}
     job, index = config["task"]["type"], int(config["task"]["index"])
     if not all(

@@ -11,7 +11,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from z2i_tf.errors import InputError
-from z2i_tf.system import json_files
+from z2i_tf.system import input_files
 
 LOOPBACK = ("127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
@@ -148,7 +148,7 @@ def json_object(max_bytes: int) -> dict[str, Any]:
   if len(body) > max_bytes:
     raise Refusal(413, "That is too long.")
   try:
-    fields = json_files.parse(body.decode())
+    fields = input_files.parse_json(body.decode())
   except ValueError as error:
     raise Refusal(400, "That is no JSON.") from error
   if not isinstance(fields, dict):

@@ -88,8 +88,8 @@ def scatter(values: tf.Tensor, pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor
 
 
 def _bordered_index(pixels, shape, offsets):
-  """Returns the index of the pixels at `offsets` in the flattened image with a border of one pixel: (n, 3) -> (n,
-  k).""" height, width = shape[1] + 2, shape[2] + 2
+  """Returns indices (n, k) of the pixels at `offsets` in the flattened image with a border of one pixel."""
+  height, width = shape[1] + 2, shape[2] + 2
   centre = (pixels[:, 0] * height + pixels[:, 1] + 1) * width + pixels[:, 2] + 1
   steps = tf.stack([row * width + column for row, column in offsets])
   return centre[:, tf.newaxis] + steps

@@ -1,20 +1,22 @@
-"""The models that `z2i complexity` measures, and what their times depend on."""
+"""Loads or builds the models that `z2i complexity` measures, and describes the machine."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 import functools
 import os
 from typing import Any
 
 import cv2
-import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
+from z2i_tf.analyses.complexity import Method
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.predictors import GeneratorPredictor
+from z2i_tf.inference.predictors import Predictor
 from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.keras_api import keras
 from z2i_tf.models import complexity
@@ -33,18 +35,18 @@ def add_trained(
   precision: str,
   size: tuple[int, int],
   models: dict[str, dict[str, Any]],
-  methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+  methods: dict[str, Method],
 ) -> None:
-  """Adds a trained model to `models` (what it is) and, per precision, to `methods`.
+  """Adds a trained model to `models` and, for each precision, to `methods`.
 
   Args:
-    name: in the tables.
-    model: as of `model_store.load_predictor`.
-    precision: measured beside float32; a SavedModel is measured in its own alone.
+    name: of the model in the tables.
+    model: see `model_store.load_predictor`.
+    precision: measured beside float32; a SavedModel is measured in its own precision only.
     size: height and width of the images, pixels.
-    models: name -> record.
-    methods: name with precision -> what fills a hole.
-  Raises: InputError if it cannot be loaded.
+    models: name -> description, extended.
+    methods: name with precision -> function that fills a hole, extended.
+  Raises: InputError if the model cannot be loaded.
   """
   is_saved = os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
   precisions = [None] if is_saved else _precisions(precision)
@@ -59,9 +61,9 @@ def add_random(
   seed: int,
   size: tuple[int, int],
   models: dict[str, dict[str, Any]],
-  methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+  methods: dict[str, Method],
 ) -> None:
-  """Adds a model with seeded random weights; other arguments as `add_trained`."""
+  """Adds a model with random weights drawn from `seed`; see `add_trained` for the other arguments."""
   name = f"random weights, width {config.width}"
   if config.sr_width != config.width and config.zoom == "sr":
     name += f", SR {config.sr_width}"
@@ -72,13 +74,15 @@ def add_random(
   keras.utils.set_random_seed(seed)
   arrays = model_weights.read_arrays(ZoomInpainter(config).networks)
   models[name] = {"seed": seed, **_describe(config, size)}
-  _add_methods(
-    name, [GeneratorPredictor(Generator(config, arrays, chosen)) for chosen in _precisions(precision)], methods
-  )
+  generators = [Generator(config, arrays, chosen) for chosen in _precisions(precision)]
+  _add_methods(name, [GeneratorPredictor(generator) for generator in generators], methods)
 
 
 def measured_on() -> dict[str, str]:
-  """Returns what times depend on, in words."""
+  """Describes the hardware and threads that times depend on.
+
+  Call it before TensorFlow takes a GPU's memory.
+  """
   gpus = [f"{device.name} {device.model}".strip() for device in devices.list_devices() if device.name.startswith("GPU")]
   threads = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
   return {
@@ -90,11 +94,11 @@ def measured_on() -> dict[str, str]:
   }
 
 
-def _precisions(precision):
+def _precisions(precision: str) -> list[str]:
   return [_FLOAT32] if precision == _FLOAT32 else [_FLOAT32, precision]
 
 
-def _describe(config, size):
+def _describe(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
   padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in size]
   return {
     **dataclasses.asdict(config),
@@ -103,10 +107,10 @@ def _describe(config, size):
   }
 
 
-def _with_total(counts):
+def _with_total(counts: Mapping[str, float]) -> dict[str, float]:
   return {"total": sum(counts.values()), **counts}
 
 
-def _add_methods(name, predictors, methods):
+def _add_methods(name: str, predictors: Iterable[Predictor], methods: dict[str, Method]) -> None:
   for predictor in predictors:
     methods[f"{name}, {predictor.precision}"] = functools.partial(Inpainter(predictor), native=True)

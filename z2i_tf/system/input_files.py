@@ -1,0 +1,51 @@
+"""Opens files of unknown origin, parses JSON, and computes the SHA-256 that identifies a file."""
+
+import errno
+import hashlib
+import json
+import os
+from typing import Any, BinaryIO
+
+_BLOCK_BYTES = 2**20
+
+
+def open_regular(path: str) -> BinaryIO:
+  """Opens a regular file for reading bytes; a pipe, which would block, is refused.
+
+  Raises:
+    OSError: the file does not exist, is a folder or a pipe, or cannot be read.
+  """
+  if not os.path.isfile(path):
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+  return open(path, "rb")
+
+
+def sha256(path: str) -> str:
+  """Returns the SHA-256 that identifies a file, as hexadecimal digits; raises OSError as `open_regular`."""
+  digest = hashlib.sha256()
+  with open_regular(path) as file:
+    for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+      digest.update(block)
+  return digest.hexdigest()
+
+
+def read_json(path: str) -> Any:
+  """Returns the value in a JSON file; raises OSError as `open_regular`, ValueError as `parse_json`."""
+  with open_regular(path) as file:
+    return parse_json(file.read().decode("utf-8"))
+
+
+def parse_json(text: str) -> Any:
+  """Returns the value of a JSON text.
+
+  Raises:
+    ValueError: the text is not JSON, contains NaN or Infinity, or is nested too deeply.
+  """
+  try:
+    return json.loads(text, parse_constant=_refuse_constant)
+  except RecursionError as error:
+    raise ValueError("nested too deeply") from error
+
+
+def _refuse_constant(name):
+  raise ValueError(f"{name} is not a JSON number")
