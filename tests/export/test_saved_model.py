@@ -144,7 +144,7 @@ def test_encoded_files(predictor, inpainter):
     (np.dstack([np.full_like(mask, 255)] * 3 + [mask]), None),  # Its alpha is the mask.
     (np.dstack([mask] * 3 + [np.full_like(mask, 255)]), None),
     (np.dstack([mask] * 3 + [mask]), None),
-    (np.dstack([mask] * 3 + [255 - mask]), "say different things"),
+    (np.dstack([mask] * 3 + [255 - mask]), "mark different holes"),
     (np.dstack([mask * 0] * 4), "mask is empty"),
     (np.dstack([mask * 0 + 255] * 4), "mask covers everything"),
   ):

@@ -1,7 +1,8 @@
 """Writes a model for other programs: a SavedModel (which needs TensorFlow alone), a TFLite or an ONNX file.
 
 A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files
-(encoded), or gives every stage (stages). A TFLite or ONNX file has the size of --height and --width.
+(encoded), or returns every output of the networks (outputs). A TFLite or ONNX file has the size of --height and
+--width.
 """
 
 import os

@@ -67,7 +67,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "dump_dir",
     None,
-    "Folder, created if missing, for pictures of every stage of the networks and "
+    "Folder, created if missing, for pictures of every output of the networks and "
     "of where attention copied from; for one --image, with --native.",
     flag_values=values,
   )

@@ -1,7 +1,7 @@
-"""Writes models as SavedModels, which need TensorFlow alone.
+"""Writes models as SavedModels, which need only TensorFlow.
 
-The graph is that of `Generator`, with its memory bounded by tiles and chunks, so that it takes images of any size.
-Batch norms are one scale and one shift per channel.
+The graph is that of `Generator`: tiles and chunks bound its memory, so it takes images of any size. Batch norms are one
+scale and one shift per channel.
 """
 
 import json
@@ -30,7 +30,7 @@ _MASK = tf.TensorSpec([None, None, None, 1], tf.uint8, "mask")
 
 
 class _Exported(tf.Module):
-  """What is saved."""
+  """The module that is saved."""
 
   def __init__(self, generator: Generator):
     super().__init__()
@@ -66,16 +66,16 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   """Writes a SavedModel.
 
   Signatures:
-    serving_default: image (n, h, w, 3) uint8, mask (n, h, w, 1) uint8 (hole from 128 on, or anything but 0 if an
-      example's largest value is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
-    encoded: image, mask: (n,) strings, PNG or JPEG files of one size. An image's alpha is left out; a mask's is read if
-      it varies while the colours do not. EXIF orientations are not applied -> image_bytes, PNG files.
+    serving_default: image (n, h, w, 3) uint8, mask (n, h, w, 1) uint8 (levels from 128 on are hole, or all but 0 if
+      the example's largest level is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
+    encoded: image, mask: (n,) strings, PNG or JPEG files of one size. An image's alpha is ignored; a mask's is read if
+      it varies while the colours do not. EXIF orientations are ignored -> image_bytes, PNG files.
     outputs: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
-    A batch that is empty, whose images and masks differ in number or size, or a mask without hole, with nothing but
-    hole, or whose colours and alpha disagree, is an InvalidArgument error that says so.
+    The signatures fail with an InvalidArgument error that names the cause if the batch is empty, images and masks
+    differ in number or size, a mask has no hole or no known pixel, or a mask's colours and alpha disagree.
 
   Args:
-    generator: to be saved.
+    generator: to save.
     folder: existing, empty.
     name: of the model, for people.
   Raises: OSError or tf.errors.OpError if it cannot be written.
@@ -98,7 +98,7 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
 
 
 def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict[str, np.ndarray]]]:
-  """Returns a request for each signature that a server will be asked for: arrays of one image, and the same as files.
+  """Returns a warm-up request for each signature that clients use: arrays of one image, and the same as files.
 
   Args:
     image: (H, W, 3) uint8.
@@ -110,7 +110,7 @@ def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict
 
 
 def _checked(image, mask):
-  """Returns both, once it is clear that every image has a mask of its size, with a hole and a known pixel."""
+  """Returns both after checking that every image has a mask of its size with a hole and a known pixel."""
   with tf.control_dependencies(
     [
       tf.debugging.assert_positive(tf.shape(image)[:3], "the batch has no image, or one without pixels"),
@@ -130,7 +130,7 @@ def _checked(image, mask):
 
 
 def _decoded_mask(file):
-  """Decodes a mask: (h, w, 1) uint8, its alpha where that varies and its colours do not."""
+  """Decodes a mask to (h, w, 1) uint8: its alpha if that varies while the colours do not, else its luma."""
   levels = tf.io.decode_image(file, expand_animations=False)
   channels = tf.shape(levels)[-1]
   has_alpha = tf.equal(channels % 2, 0)
@@ -147,7 +147,7 @@ def _decoded_mask(file):
     [
       tf.debugging.Assert(
         ~varies(alpha) | ~varies(luma) | tf.reduce_all(tf.equal(hole(alpha), hole(luma))),
-        ["a mask's colours and its transparency say different things; give it without alpha"],
+        ["a mask's colours and its transparency mark different holes; give it without alpha"],
       )
     ]
   ):
