@@ -44,7 +44,8 @@ setup(
     "z2i_tf": [
       "assets/SHA256SUMS",
       "assets/*/*",
-      "report/report.css",
+      "report/page.css",
+      "report/page.html",
       "study/page/*",
       "app/static/*",
       "app/openapi.json",
@@ -56,6 +57,7 @@ setup(
     "flask>=3",  # With waitress, the server of z2i app and z2i study.
     "google-crc32c",
     "importlib_resources" + NEW,  # TFDS needs it and does not say so.
+    "jinja2>=3.1",  # The page of z2i report.
     "numpy<2" + OLD,
     "numpy>=2" + NEW,
     "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.
