@@ -212,7 +212,7 @@ def test_values_that_are_no_numbers_are_refused(pairs, model, capsys, monkeypatc
     monkeypatch.setattr(predictor, name, lambda *arrays, method=method: method(*arrays) * np.float32(np.nan))
   for changes in ({}, {"native": "true"}):
     assert main(_one(pairs, model, **changes)) == 2
-    assert "the model gives values that are not numbers" in capsys.readouterr().err
+    assert "the model returns values that are not finite" in capsys.readouterr().err
   assert not os.listdir(pairs / "out")
 
 
