@@ -17,6 +17,7 @@ from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.system import input_files
 
 # Levels of 255 that 16-bit images should reach; those that do not, 12-bit data in 16 bits, are black to the networks.
 _LEAST_BRIGHTEST_LEVEL = 64
@@ -101,7 +102,7 @@ class FolderSource(EncodedSource):
     return summary(len(self), (name.encode(errors="surrogateescape") for name in names))
 
   def encoded(self, index: int) -> bytes:
-    return image_files.read_bytes(self.paths[index])
+    return input_files.read_bytes(self.paths[index])
 
   def header(self, index: int, decode: bool = False) -> image_files.Header:
     if decode:

@@ -15,7 +15,7 @@ from PIL import Image
 from z2i_tf.errors import InputError
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
-from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import pixels
 
 AnyImage = str | os.PathLike | Image.Image | np.ndarray
@@ -23,8 +23,8 @@ AnyImage = str | os.PathLike | Image.Image | np.ndarray
 _DEEP_LEVELS = 65535
 # Floats may be beyond [0, 1] by this much: resizing and colour conversion round.
 _FLOAT_TOLERANCE = 1e-3
-_PIL_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "F", *opening.SIXTEEN_BIT_GRAY_MODES)
-_PIL_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "F", *opening.SIXTEEN_BIT_GRAY_MODES)
+_PIL_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "F", *codecs.SIXTEEN_BIT_GRAY_MODES)
+_PIL_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "F", *codecs.SIXTEEN_BIT_GRAY_MODES)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ def _pil_image(image, name) -> GivenImage:
     array = np.asarray(converted)
   except (OSError, ValueError, SyntaxError) as error:
     raise InputError(f"{name}: a PIL image that cannot be decoded: {error}") from error
-  if converted.mode in opening.SIXTEEN_BIT_GRAY_MODES:
+  if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
     if array.size and (array.min() < 0 or array.max() > _DEEP_LEVELS):
       raise InputError(f"{name}: a PIL image of mode {image.mode} with levels beyond 16 bits; scale them")
     array = array.astype(np.uint16)
@@ -177,7 +177,7 @@ def _pil_image(image, name) -> GivenImage:
 
   def given_back(filled, hole, is_own_mask):
     result = _as_given(array, photo, filled, hole, is_own_mask)
-    if converted.mode in opening.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between them by way of 32 bits only.
+    if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between them by way of 32 bits only.
       result = Image.fromarray(result.astype(np.int32)).convert(converted.mode)
     else:
       result = Image.fromarray(result)

@@ -11,7 +11,7 @@ import numpy as np
 
 from z2i_tf.errors import InputError
 from z2i_tf.images import photo_files
-from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import pixels
 
 # Levels of 255. Below and above, a level is near black and near white; a mask has few between.
@@ -111,7 +111,7 @@ def match_to_photo(mask: np.ndarray, photo: photo_files.Photo) -> np.ndarray:
   size = photo.rgb.shape[:2]
   if mask.shape == size:
     return mask
-  if mask.shape == size[::-1] and photo.orientation in opening.TURNED_BY_90_DEGREES:
+  if mask.shape == size[::-1] and codecs.is_swapped(photo.orientation):
     return pixels.turn_upright(mask, photo.orientation)
   raise InputError(different_sizes(size, mask.shape))
 
