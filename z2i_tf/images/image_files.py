@@ -225,7 +225,9 @@ def write_rgb(path: str, rgb: np.ndarray) -> None:
 def write_mask(path: str, mask: np.ndarray) -> None:
   """Writes an (H, W) mask, 1 = hole, as gray levels 255 and 0; raises as `write_rgb`."""
   levels = np.where(mask, np.uint8(255), np.uint8(0))
-  photo_files.write_photo(path, photo_files.Photo(np.repeat(levels[..., np.newaxis], 3, axis=2), is_gray=True))
+  photo_files.write_photo(
+    path, photo_files.Photo(np.broadcast_to(levels[..., np.newaxis], (*levels.shape, 3)), is_gray=True)
+  )
 
 
 def _refuse_folder(error: OSError) -> None:
