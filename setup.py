@@ -30,6 +30,7 @@ serving = ["tensorflow-serving-api>=2.15,<2.16" + OLD, "tensorflow-serving-api>=
 notebooks = ["ipykernel", "nbclient"]  # Execute docs/fine_tune.ipynb.
 witnesses = ["scikit-image"]  # What the metrics are compared with.
 heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
+documentation = ["mkdocs-material", "mkdocstrings-python"]  # make docs.
 evaluation = ["matplotlib"]  # Draws the charts of the analyses.
 
 setup(
@@ -44,7 +45,8 @@ setup(
     "z2i_tf": [
       "assets/SHA256SUMS",
       "assets/*/*",
-      "report/report.css",
+      "report/page.css",
+      "report/page.html",
       "study/page/*",
       "app/static/*",
       "app/openapi.json",
@@ -56,6 +58,7 @@ setup(
     "flask>=3",  # With waitress, the server of z2i app and z2i study.
     "google-crc32c",
     "importlib_resources" + NEW,  # TFDS needs it and does not say so.
+    "jinja2>=3.1",  # The page of z2i report.
     "numpy<2" + OLD,
     "numpy>=2" + NEW,
     "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.
@@ -79,12 +82,14 @@ setup(
   ],
   extras_require={
     "development": ["ruff", "uv"],  # make lint, make constraints.
+    "docs": documentation,
     "evaluation": evaluation,
     "heif": heif,
     "onnx": onnx,
     "serving": serving,
     "tflite": tflite,
     "test": ["pytest", "pytest-xdist", "selenium"]
+    + documentation
     + evaluation
     + heif
     + notebooks

@@ -283,6 +283,19 @@ def test_a_mask_file_is_filled(quick):
   shape = {"kind": "mask", "mask": loaded["mask"]}
   assert stand_ins.fill(quick, photo["id"], 0, [shape, {**_OTHER, "erase": True}], detail="none")[-1]["version"] == 1
   np.testing.assert_array_equal(stand_ins.decode(_mask(quick, photo["id"]))[..., 0], mask)
+  # The hole as z2i inpaint's flags read it.
+  faint = stand_ins.png(np.where(mask, 155, 255).astype(np.uint8))
+  for fields, expected, text in (
+    ("", 400, "covers everything"),
+    ("&invert_mask=true&mask_threshold=90", 201, "hole 2.5% of the image, 1 region, inverted"),
+    ("&invert_mask=yes", 400, '"invert_mask" is true or false'),
+    ("&mask_threshold=256", 400, "from 1 to 255"),
+    ("&mask_from=alpha", 400, "no alpha channel"),
+    ("&threshold=90", 400, "is no field of this call"),
+  ):
+    status, _, body = request(quick, "POST", path + fields, faint, stand_ins.BYTES)
+    answer = json.loads(body)
+    assert status == expected and text in answer.get("text", answer.get("error")), answer
   status, _, body = request(quick, "POST", path, stand_ins.png(mask[:50]), stand_ins.BYTES)
   assert status == 400 and "differ in size" in json.loads(body)["error"]
 

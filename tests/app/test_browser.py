@@ -10,10 +10,8 @@ import threading
 import cv2
 import numpy as np
 import pytest
-from selenium.webdriver.common.action_chains import ActionChains  # pylint: disable=wrong-import-position
 from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
 from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
-from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 from tests import browsers
 from tests.app import stand_ins
@@ -21,39 +19,22 @@ import z2i_tf
 from z2i_tf.cli.main import main
 
 pytestmark = browsers.needed
-_PATIENCE_S = 120
 _SIZE = (240, 360)  # Of the photograph.
+_OF_TESTS = ("Canvas2D: Multiple readback", "[Intervention]")
 
 
-class _Page:
+class _Page(browsers.Page):
   """What a person sees and does; places on the photograph are shares of its width and height."""
 
   def __init__(self, browser, downloads):
-    self.browser, self._downloads = browser, downloads
-
-  def find(self, name):
-    return self.browser.find_element(By.ID, name)
-
-  def wait_for(self, condition):
-    WebDriverWait(self.browser, _PATIENCE_S, poll_frequency=0.02).until(lambda _: condition())
-
-  def wait_for_text(self, name, text):
-    self.wait_for(lambda: text in self.find(name).text)
-
-  def script(self, text, *arguments):
-    return self.browser.execute_script(text, *arguments)
-
-  def window(self, width, height, touch=False):
-    self.browser.execute_cdp_cmd(
-      "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
-    )
-    self.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch, "maxTouchPoints": 2})
+    super().__init__(browser)
+    self._downloads = downloads
 
   def open(self, url, photo):
     self.browser.get(url)
     self.script("sessionStorage.clear()")
     self.browser.get(url)
-    self.browser.get_log("browser")  # Of tests before.
+    self.complaints()  # Of tests before.
     self.load(photo)
 
   def load(self, photo):
@@ -67,16 +48,6 @@ class _Page:
   def wait_for_version(self, version):
     self.wait_for(lambda: self.version == version and self.script("return document.body.dataset.busy") == "false")
 
-  def keys(self, *keys, modifiers=()):
-    """Presses keys one after the other, while the modifiers are held."""
-    chain = ActionChains(self.browser)
-    for modifier in modifiers:
-      chain = chain.key_down(modifier)
-    chain = chain.send_keys(*keys)
-    for modifier in modifiers:
-      chain = chain.key_up(modifier)
-    chain.perform()
-
   def box(self):
     """Left, top, width and height of the photograph in the window."""
     zoom = int(self.find("zoom-text").get_attribute("textContent").rstrip("%")) / 100
@@ -89,27 +60,8 @@ class _Page:
     return left + x * width, top + y * height
 
   def drag(self, *places, **options):
-    """Moves the pressed mouse (or a pen) over places."""
-    points = [self.place(*place) for place in places]
-
-    def send(kind, point, buttons):
-      self.browser.execute_cdp_cmd(
-        "Input.dispatchMouseEvent",
-        {"type": kind, "x": point[0], "y": point[1], "button": "left", "buttons": buttons, "clickCount": 1, **options},
-      )
-
-    send("mouseMoved", points[0], 0)
-    send("mousePressed", points[0], 1)
-    for start, end in zip(points, points[1:]):
-      for share in (0.25, 0.5, 0.75, 1):
-        send("mouseMoved", [a + share * (b - a) for a, b in zip(start, end)], 1)
-    send("mouseReleased", points[-1], 0)
-
-  def touch(self, kind, *points):
-    self.browser.execute_cdp_cmd(
-      "Input.dispatchTouchEvent",
-      {"type": kind, "touchPoints": [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]},
-    )
+    """Moves the pressed mouse (or a pen) over places of the photograph."""
+    super().drag(*(self.place(*place) for place in places), **options)
 
   def colour(self, x, y):
     """What the page's canvas shows at a place of the photograph, RGB."""
@@ -147,9 +99,8 @@ class _Page:
     )
 
   def complaints(self):
-    """What Chromium noted, but for what the tests themselves cause: reading the canvas, made-up taps."""
-    messages = [entry["message"] for entry in self.browser.get_log("browser")]
-    return [text for text in messages if "Canvas2D: Multiple readback" not in text and "[Intervention]" not in text]
+    """Without what the tests themselves cause: reading the canvas, made-up taps."""
+    return [text for text in super().complaints() if not any(note in text for note in _OF_TESTS)]
 
 
 @pytest.fixture(name="page", scope="module")
@@ -249,10 +200,18 @@ def test_every_tool_and_filling_on_demand(page, url, photo, tmp_path):
   page.keys("z", modifiers=(Keys.CONTROL, Keys.SHIFT))
   page.wait_for_version(3)
   assert not page.find("fill").is_enabled() and page.photo_and_mask()[0] == result
-  # A mask from a file, and how it is filled.
-  (tmp_path / "own.png").write_bytes(stand_ins.png(np.roll(hole, 30, axis=0).astype(np.uint8) * np.uint8(255)))
+  # A mask from a file, faint and black on white, and how it is filled.
+  faint = np.where(np.roll(hole, 30, axis=0), 155, 255).astype(np.uint8)
+  (tmp_path / "own.png").write_bytes(stand_ins.png(faint))
+  page.find("mask-input").send_keys(str(tmp_path / "own.png"))
+  page.wait_for_text("error-text", "ambiguous as a mask")
+  page.find("settings-open").click()
+  page.find("mask-invert").click()
+  page.find("mask-threshold").send_keys("90")
+  page.find("settings").find_element(By.CSS_SELECTOR, ".primary").click()
   page.find("mask-input").send_keys(str(tmp_path / "own.png"))
   page.wait_for_text("status", "Mask: hole")
+  assert ["400" in text for text in page.complaints()] == [True] and not page.find("error").is_displayed()
   page.find("settings-open").click()
   page.find("dilate").send_keys(Keys.BACKSPACE + "3")
   page.find("detail").send_keys("none")
@@ -363,7 +322,7 @@ def test_fingers_and_pen(page, url, photo):
 def test_everything_fits_the_window(page, url, photo, width, height):
   page.window(width, height, touch=width < 1000)
   page.open(url, photo)
-  assert page.script("const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]") == [width, height]
+  assert page.scroll_size() == [width, height]
   boxes = {
     element.get_attribute("id") or element.text: element.rect
     for element in page.browser.find_elements(By.CSS_SELECTOR, "button, #tool label, #size, #stage")
@@ -384,8 +343,7 @@ def test_zooming_and_moving(page, url, photo):
   zoom = lambda: int(page.find("zoom-text").text.rstrip("%"))
   fitted, (x, y) = zoom(), page.place(0.25, 0.25)
   colour = page.colour(0.25, 0.25)
-  wheel = {"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": -500}
-  page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
+  page.wheel((x, y), -500)
   page.wait_for(lambda: zoom() > 2 * fitted)
   stage = page.find("stage").rect
   seen = page.script(
@@ -396,7 +354,7 @@ def test_zooming_and_moving(page, url, photo):
   )
   assert np.abs(np.subtract(seen, colour)).max() <= 12  # What is under the mouse stays there.
   size = page.find("size-text").text
-  page.browser.execute_cdp_cmd("Input.dispatchMouseEvent", {**wheel, "modifiers": 8})  # Shift.
+  page.wheel((x, y), -500, modifiers=8)  # Shift.
   page.wait_for(lambda: page.find("size-text").text != size)
   page.keys("0")
   page.wait_for(lambda: zoom() == fitted)
@@ -436,18 +394,8 @@ def test_a_large_photograph_is_sharp_where_it_is_seen(page, tmp_path):
       "window.sizes = []; const f = window.fetch; window.fetch = async (...a) => {const r = await f(...a);"
       "if (a[0].endsWith('/fills')) r.clone().text().then((t) => sizes.push(t.length)); return r;}"
     )
-    for event, x in (("mousePressed", 0), ("mouseMoved", 30), ("mouseReleased", 30)):
-      page.browser.execute_cdp_cmd(
-        "Input.dispatchMouseEvent",
-        {
-          "type": event,
-          "x": stage["x"] + centre[0] + x,
-          "y": stage["y"] + centre[1],
-          "button": "left",
-          "buttons": 1,
-          "clickCount": 1,
-        },
-      )
+    middle = [stage["x"] + centre[0], stage["y"] + centre[1]]
+    browsers.Page.drag(page, middle, [middle[0] + 30, middle[1]])
     page.wait_for_version(1)
     page.wait_for(lambda: page.script("return sizes.length"))
     assert page.script("return sizes[0]") < 200_000

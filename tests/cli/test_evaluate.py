@@ -14,7 +14,7 @@ from tests.evaluation.test_st_lpips import random_weights
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
-from z2i_tf.report import collect
+from z2i_tf.report import runs as run_files
 
 _SIZE = 32
 
@@ -500,7 +500,7 @@ def test_layouts(testset, tmp_path, capsys, analysis, expected, pictures):
   assert expected in capsys.readouterr().out
   assert expected in (tmp_path / "tables.md").read_text()
   assert _record(tmp_path)["analysis"] == analysis
-  (found,), left_out = collect.gather(str(tmp_path))  # As z2i report does.
+  (found,), left_out = run_files.gather(str(tmp_path))  # As z2i report does.
   assert [picture.name for picture in found.pictures] == pictures and not left_out
 
 

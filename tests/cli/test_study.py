@@ -71,6 +71,7 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
   study = store.Store(study_dir)
   expected = [(study.record.pairs[pair], ours) for pair, ours in study.outcomes()]
   study.close()
+  assert record["choices"] == 3 and "remark" not in record
   assert record["analysis"] == "study" and record["participants"] == 1 and set(record["kinds"]) == set(stand_ins.KINDS)
   for kind, by_opponent in record["kinds"].items():
     for opponent, count in by_opponent.items():
@@ -141,7 +142,12 @@ def test_the_same_settings_in_another_order_are_the_same(study_dir, capsys):
     )
     == 0
   )
-  assert "Participants who chose: 0; with all pairs: 0." in capsys.readouterr().out
+  output = capsys.readouterr().out
+  assert "Participants who chose: 0; with all pairs: 0." in output and "Nobody has chosen yet." in output
+  record = records.read_record(f"{study_dir}/study.json")
+  assert (record["choices"], record["remark"]) == (0, "Nobody has chosen yet.")
+  with open(f"{study_dir}/tables.md", encoding="utf-8") as file:
+    assert "Nobody has chosen yet." in file.read()
   os.unlink(f"{study_dir}/study.json")
 
 

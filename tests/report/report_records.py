@@ -88,8 +88,8 @@ def write_scores(folder, analysis, content, pictures=()):
   return records.write_record(folder, analysis, {**content, "pictures": list(pictures)})
 
 
-def write_picture(path, value=7):
-  image_files.write_rgb(path, np.full((6, 9, 3), value, np.uint8))
+def write_picture(path, value=7, size=(6, 9)):
+  image_files.write_rgb(path, np.full((*size, 3), value, np.uint8))
 
 
 def write_with_tables(folder, analysis, content, pictures=()):

@@ -8,9 +8,8 @@ import re
 import pytest
 
 from tests.report import report_records
-from z2i_tf.report import collect
-from z2i_tf.report import html_page
-from z2i_tf.report import markdown_page
+from z2i_tf.report import pages
+from z2i_tf.report import runs as run_files
 from z2i_tf.report import sections
 
 _EVIL = '<b onclick="x">&|*`$\\'
@@ -23,11 +22,15 @@ def _no_interval(ours, other):
 
 
 class _Page(html.parser.HTMLParser):
-  """Checks that elements are closed in turn; keeps tables as rows of (text, title), links, anchors and pictures."""
+  """Checks that elements are closed in turn; keeps tables as rows of [tag, text, attributes], attributes and anchors.
+
+  `folded` has the titles of the tables that are shown on request only.
+  """
 
   def __init__(self, text):
     super().__init__()
     self.open, self.tags, self.attributes, self.tables, self.anchors = [], [], [], {}, []
+    self.folded, self._classes = set(), []
     self._table = self._cell = None
     self.feed(text)
     self.close()
@@ -41,6 +44,7 @@ class _Page(html.parser.HTMLParser):
       self.anchors.append(attrs["id"])
     if tag not in _VOID:
       self.open.append(tag)
+      self._classes.append(attrs.get("class"))
     if tag == "table":
       self._table = []
     if tag == "tr":
@@ -54,12 +58,20 @@ class _Page(html.parser.HTMLParser):
 
   def handle_endtag(self, tag):
     assert self.open.pop() == tag
+    self._classes.pop()
     if tag == "caption":
+      if "folded" in self._classes:
+        self.folded.add(self._cell[1])
       self.tables.setdefault(self._cell[1], self._table)
     elif tag in ("td", "th"):
       self._table[-1].append(self._cell)
     if tag in ("td", "th", "caption"):
       self._cell = None
+
+
+def _section(report, key):
+  (section,) = [section for section in report.sections if section.key == key]
+  return section
 
 
 def _rows(table):
@@ -77,14 +89,14 @@ def _rows(table):
 def _report(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs")
   report_records.write_all(folder)
-  runs, left_out = collect.gather(str(folder))
+  runs, left_out = run_files.gather(str(folder))
   assert not left_out
   return folder, sections.build(runs, left_out, _no_interval)
 
 
 @pytest.fixture(name="page", scope="module")
 def _page(report):
-  return _Page(html_page.render(report[1]))
+  return _Page(pages.render_html(report[1]))
 
 
 def test_every_cell_says_what_it_was_measured_on(page):
@@ -112,7 +124,7 @@ def test_page_needs_nothing_else_and_holds_the_files_bytes(report, page):
   sources = [value for name, value in page.attributes if name == "src"]
   assert all(value.startswith("data:image/png;base64,") for value in sources)
   assert all(value.startswith(("#",)) for name, value in page.attributes if name == "href")
-  text = html_page.render(found)
+  text = pages.render_html(found)
   assert "://" not in text and "@import" not in text and not re.search(r"url\(", text)
   decoded = [base64.b64decode(value.partition(",")[2]) for value in sources]
   files = [
@@ -139,14 +151,22 @@ def test_comparison_has_the_runs_and_the_paper_in_the_same_columns(report, page)
     "hole PSNR",
     "hole L1",
     "hole SSIM",
-    "measured on",
+    "source",
   ]
   rows = _rows(table)
   assert [name for group, name in rows if group == "This run: div2k"] == ["compact", "telea"]
   assert ("This run: places2", "telea") in rows
-  assert rows["Paper: DIV2K", "Ours"] == ["34.08", "0.9787", "0.9886", "0.00329", "0.0147", "7.14", *["-"] * 5]
+  assert rows["Paper: DIV2K", "This work (paper)"] == [
+    "34.08",
+    "0.9787",
+    "0.9886",
+    "0.00329",
+    "0.0147",
+    "7.14",
+    *["-"] * 5,
+  ]
   assert rows["Paper: Places2", "HiFill"][4:6] == ["0.0306", "24.71"]
-  record = report[1].sections[0].runs[0].record
+  record = _section(report[1], "comparison").runs[0].record
   assert rows["This run: div2k", "telea"][0] == f"{sum(record['scores']['small']['telea']['PSNR']) / 4:.2f}"
   assert rows["This run: div2k", "telea"][5] == f"{record['set_scores']['small']['telea']['FID']:.2f}"
   titles = {cell[2]["title"] for row in table for cell in row[1:-1] if cell[0] == "td"}
@@ -177,9 +197,9 @@ def test_cells_name_the_papers_table_and_the_metrics_network(page):
     places2, div2k = titles["HiFill", metric]
     assert "paper, Tables 1 and 8: 200 images" in places2 and "paper, Table 1: 100 center crops" in div2k
     assert all("enlarged" in title and "shrunk" in title and "section 4.1" in title for title in (places2, div2k))
-    assert not [title for title in titles["Ours", metric] if "enlarged" in title]
+    assert not [title for title in titles["This work (paper)", metric] if "enlarged" in title]
   for metric in ("LPIPS", "FID"):
-    assert all("paper, Table 10: " in title for title in titles["HiFill", metric] + titles["Ours", metric])
+    assert all("paper, Table 10: " in title for title in titles["HiFill", metric] + titles["This work (paper)", metric])
     assert all("enlarged" in title for title in titles["HiFill", metric])
     for title in titles["compact", metric]:
       assert [name for name, said in report_records.METRICS_WITH_WEIGHTS.items() if said in title] == [metric]
@@ -240,7 +260,7 @@ def test_study_has_a_column_for_every_opponent(page):
     "EdgeConnect",
     "telea",
     "Total",
-    "measured on",
+    "source",
   ]
   rows = _rows(table)
   assert rows["This run: study", "small: counts"] == ["1 vs. 9", "-", "-", "-", "10 vs. 30", "11 vs. 39"]
@@ -251,9 +271,10 @@ def test_study_has_a_column_for_every_opponent(page):
 
 def test_markdown_says_the_same(report):
   files = report[1].picture_files()
-  text = markdown_page.render(report[1], files, "report_files")
+  text = pages.render_markdown(report[1], files, "report_files")
   assert (
-    "| Paper: DIV2K | Ours | 34.08 | 0.9787 | 0.9886 | 0.00329 | 0.0147 | 7.14 | - | - | - | - | - | "
+    "| Paper: DIV2K | This work (paper) | **34.08** | **0.9787** | **0.9886** | **0.00329** | **0.0147** | **7.14** | "
+    "- | - | - | - | - | "
     "\\[9\\] \\[10\\] |\n" in text
   )
   crops = "100 center crops of DIV2K's validation set, 256x256"
@@ -269,10 +290,14 @@ def test_markdown_says_the_same(report):
 
 def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp_path):
   report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record(_TELEA))
-  runs, left_out = collect.gather(str(tmp_path))
+  runs, left_out = run_files.gather(str(tmp_path))
   report = sections.build(runs, left_out, _no_interval)
-  for text in (html_page.render(report), markdown_page.render(report, {}, "f")):
-    assert text.count("No run of this analysis was found") == 9
+  page = _Page(pages.render_html(report))
+  keys = {section.key for section in report.sections}
+  assert [value[1:] for name, value in page.attributes if name == "href" and value[1:] in keys] == ["comparison"]
+  assert len(report.missing) == 9 and {"Scale study (Table 12)", "Share of invalid pixels (Table 4)"} <= page.folded
+  assert not page.folded & {"Comparison, small masks", "Comparison, large masks"}
+  for text in (pages.render_html(report), pages.render_markdown(report, {}, "f")):
     for command in (
       "z2i mask-stats",
       "z2i complexity",
@@ -288,18 +313,69 @@ def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp
     assert "29.91" in text and "21.53M" in text
 
 
+def test_tables_without_a_runs_values_are_folded_and_rows_without_values_are_named(tmp_path):
+  record = report_records.scores_record(_TELEA, ("small",))
+  report_records.write_scores(tmp_path / "a", "comparison", record)
+  runs, left_out = run_files.gather(str(tmp_path))
+  report = sections.build(runs, left_out, _no_interval)
+  text = pages.render_html(report)
+  page = _Page(text)
+  cited = "Values of other publications, as the paper cites them (Table 8)"
+  assert {"Comparison, large masks", cited} <= page.folded and "Comparison, small masks" not in page.folded
+  assert not [name for _, name in _rows(page.tables[cited]) if name == "Pluralistic"]
+  assert "no values of Pluralistic" in text and "no values of Pluralistic" in pages.render_markdown(report, {}, "f")
+
+
+def test_pictures_of_results_come_first(report):
+  assert [section.key for section in report[1].measured][:3] == ["side_by_side", "failures", "intermediate"]
+  text = pages.render_html(report[1])
+  for section in report[1].measured:
+    start = text.index(f'<h2 id="{section.key}"')
+    if any(run.pictures for run in section.runs):
+      assert text.index("<img", start) < text.index("<table", start)
+
+
+def _bold(table):
+  """Returns (row's name, column) of the bold cells."""
+  columns = [cell[1] for cell in table[0]]
+  return [(row[0][1], column) for row in table for column, cell in zip(columns, row) if cell[2].get("class") == "best"]
+
+
+def test_the_best_of_each_column_among_rows_of_the_same_images_is_bold(tmp_path):
+  record = report_records.scores_record({"a": {"kind": "baseline"}, "b": {"kind": "baseline"}}, ("rect",))
+  for metric, values in {"PSNR": (20, 30), "L1": (0.01, 0.02), "SSIM": (0.9, 0.90001)}.items():
+    for method, value in zip("ab", values):
+      record["scores"]["rect"][method][metric] = [value] * 4
+  record["scores"]["rect"]["b"]["MS-SSIM"] = ["nan"] * 4
+  report_records.write_scores(tmp_path / "a", "comparison", record)
+  runs, left_out = run_files.gather(str(tmp_path))
+  page = _Page(pages.render_html(sections.build(runs, left_out, _no_interval)))
+  bold = _bold(page.tables["Comparison, rect masks"])
+  found = {metric: [name for name, column in bold if column == metric] for metric in ("PSNR", "L1", "SSIM", "MS-SSIM")}
+  # Equal texts are both best; the only value of a column is not.
+  assert found == {"PSNR": ["b"], "L1": ["a"], "SSIM": ["a", "b"], "MS-SSIM": []}
+  paper = [name for name, column in _bold(page.tables["Comparison, large masks"]) if column == "LPIPS"]
+  assert paper == ["EdgeConnect", "EdgeConnect"]  # The best of Places2 and of DIV2K.
+
+
+def test_the_papers_own_model_cannot_be_mistaken_for_a_runs(page):
+  for title in ("Comparison, small masks", "Complexity (Table 5, with a row per method)"):
+    groups = {name: group for group, name in _rows(page.tables[title])}
+    assert groups["This work (paper)"].startswith("Paper") and "Ours" not in groups
+
+
 def test_names_are_shown_and_not_obeyed(tmp_path):
   record = report_records.scores_record({_EVIL: {"kind": "baseline"}}, (_EVIL.replace("/", ""),))
   record["notes"] = [_EVIL]
   report_records.write_scores(tmp_path / "<i>", "comparison", record, ["<u>.png"])
-  runs, left_out = collect.gather(str(tmp_path))
+  runs, left_out = run_files.gather(str(tmp_path))
   report = sections.build(runs, left_out, _no_interval)
-  text = html_page.render(report)
+  text = pages.render_html(report)
   page = _Page(text)
   assert not {"b", "i", "u"} & set(page.tags) and not [name for name, _ in page.attributes if name.startswith("on")]
   table = page.tables[f"Comparison, {_EVIL} masks"]
   assert ("This run: <i>", _EVIL) in _rows(table)
-  markdown = markdown_page.render(report, report.picture_files(), "f")
+  markdown = pages.render_markdown(report, report.picture_files(), "f")
   without_json = re.sub("(?s)```+json.*?```+", "", markdown)
   assert not re.search(r"(?<!\\)<(?!/?(details|summary)>)", without_json)
   row = next(line for line in markdown.splitlines() if line.startswith("| This run: \\<i\\>"))
@@ -309,8 +385,8 @@ def test_names_are_shown_and_not_obeyed(tmp_path):
 def test_the_same_records_give_the_same_bytes_and_a_changed_one_others(tmp_path):
   def render(folder, seed):
     report_records.write_scores(folder / "a", "comparison", report_records.scores_record(_TELEA, seed=seed))
-    runs, left_out = collect.gather(str(folder))
-    return html_page.render(sections.build(runs, left_out, _no_interval))
+    runs, left_out = run_files.gather(str(folder))
+    return pages.render_html(sections.build(runs, left_out, _no_interval))
 
   first = render(tmp_path / "1", 1)
   assert render(tmp_path / "2", 1) == first  # Not even the folder is in it.
@@ -320,8 +396,8 @@ def test_the_same_records_give_the_same_bytes_and_a_changed_one_others(tmp_path)
 def test_an_opponent_may_be_called_as_a_heading_is(tmp_path):
   counts = {"Total": {"ours": 3, "other": 1}, "none yet": {"ours": 0, "other": 0}}
   report_records.write_study(str(tmp_path), {"small": counts})
-  runs, left_out = collect.gather(str(tmp_path))
-  page = _Page(html_page.render(sections.build(runs, left_out, _no_interval)))
+  runs, left_out = run_files.gather(str(tmp_path))
+  page = _Page(pages.render_html(sections.build(runs, left_out, _no_interval)))
   rows = _rows(page.tables["Preferences in pairs of results (Tables 2 and 11)"])
   assert rows["This run: study.json", "small: counts"] == ["-"] * 4 + ["1 vs. 3", "0 vs. 0", "1 vs. 3"]
   assert rows["This run: study.json", "small: prefer ours"][-2:] == ["-", "75.00% [25.00, 75.00]"]

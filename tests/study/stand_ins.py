@@ -28,21 +28,29 @@ def read_colour(rgb):
   return (METHODS[round((red - 40) / 80)], KINDS[round((green - 60) / 120)], IMAGES[round((blue - 40) / 50)])
 
 
-def write_results(folder, size=(12, 16)):
-  """Writes `folder`/METHOD/KIND/IMAGE.png, `size`: height and width; returns method -> folder."""
+def write_results(folder, size=(12, 16), background=None):
+  """Writes `folder`/METHOD/KIND/IMAGE.png and returns method -> folder.
+
+  Args:
+    folder: for the methods' folders.
+    size: height and width.
+    background: (H, W, 3) uint8 whose red and green replace the colour's; its blue then tells the methods apart.
+  """
   for method in METHODS:
     for kind in KINDS:
       (folder / method / kind).mkdir(parents=True)
       for image in IMAGES:
         pixels = np.full((*size, 3), colour(method, kind, image), np.uint8)
+        if background is not None:
+          pixels[..., :2], pixels[..., 2] = background[..., :2], 60 * METHODS.index(method)
         image_files.write_rgb(str(folder / method / kind / f"{image}.png"), pixels)
   return {method: str(folder / method) for method in METHODS}
 
 
-def make_study(folder, pairs=8, seed=0, size=(12, 16)):
+def make_study(folder, pairs=8, seed=0, size=(12, 16), background=None):
   """Prepares a study in `folder`/study; returns that folder's path."""
   study_dir = str(folder / "study")
-  found = results.read_results(write_results(folder, size), KINDS)
+  found = results.read_results(write_results(folder, size, background), KINDS)
   record = preparation.plan_study(found, OURS, pairs, seed, "Which is nicer?")
   image_files.create_folder(study_dir)
   preparation.copy_pictures(found, record, study_dir, lambda: None)

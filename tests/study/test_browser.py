@@ -9,9 +9,7 @@ import os
 import numpy as np
 from PIL import Image
 import pytest
-from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
 from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
-from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
 
 from tests import browsers
 from tests.study import stand_ins
@@ -21,7 +19,6 @@ from z2i_tf.study import summary
 pytestmark = browsers.needed
 _PAIRS = 6
 _SIZE = (96, 128)  # Height and width of the pictures.
-_PATIENCE_S = 30
 
 
 @pytest.fixture(name="browser", scope="module")
@@ -30,25 +27,16 @@ def _browser(tmp_path_factory):
     yield browser
 
 
-class _Page:
+class _Page(browsers.Page):
   """What a participant sees and does; `chosen` collects what was chosen as seen, by its colour."""
 
   def __init__(self, browser):
-    self._browser = browser
+    super().__init__(browser)
     self.chosen = []
-
-  def find(self, name):
-    return self._browser.find_element(By.ID, name)
-
-  def wait_for(self, condition):
-    WebDriverWait(self._browser, _PATIENCE_S, poll_frequency=0.02).until(lambda _: condition())
-
-  def wait_for_text(self, name, text):
-    self.wait_for(lambda: text in self.find(name).text)
 
   def press(self, *keys):
     for key in keys:
-      self._browser.switch_to.active_element.send_keys(key)
+      self.browser.switch_to.active_element.send_keys(key)
 
   def join(self, name):
     self.wait_for(self.find("name").is_displayed)
@@ -90,7 +78,7 @@ def test_a_whole_study(tmp_path, browser):
   study_dir = stand_ins.make_study(tmp_path, pairs=_PAIRS, size=_SIZE)
   page = _Page(browser)
   shown = []
-  browser.get_log("browser")  # Of tests before.
+  page.complaints()  # Of tests before.
   with stand_ins.serving(study_dir) as server:
     port = server.port
     browser.get(server.url)
@@ -173,7 +161,7 @@ def test_a_whole_study(tmp_path, browser):
     assert found.counts == _expected_counts(page.chosen, shown)
     assert (found.participants, found.finished) == (2, 2)
     assert sum(count.ours + count.other for row in found.counts.values() for count in row.values()) == 2 * _PAIRS
-  complaints = [entry["message"] for entry in browser.get_log("browser") if "/picture/" not in entry["message"]]
+  complaints = [text for text in page.complaints() if "/picture/" not in text]
   # Chromium notes the server that was away, and the answer that came second; nothing else, such as a broken rule of
   # the page's own security.
   assert len(complaints) == 2 and "ERR_CONNECTION_REFUSED" in complaints[0] and "409" in complaints[1], complaints
@@ -219,26 +207,108 @@ def test_pictures_that_do_not_come(tmp_path, browser, capsys):
     assert len(server.store.outcomes()) == 2
 
 
-@pytest.mark.parametrize("width, height, side", [(1280, 800, 512), (375, 667, 256), (740, 360, None)])
-def test_everything_fits_the_window(tmp_path, browser, width, height, side):
-  """`side`: of the picture, of 256 pixels, on the screen; whole multiples, unless it must be smaller."""
-  browser.execute_cdp_cmd(
-    "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-  )
+@pytest.fixture(name="page")
+def _page(browser):
   page = _Page(browser)
+  page.complaints()  # Of tests before.
+  yield page
+  browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+  browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize(
+  "width, height, density, side",
+  [(1280, 800, 1, 512), (2560, 1440, 1, 1024), (375, 667, 1, 256), (390, 844, 3, 341.33), (740, 360, 1, None)],
+)
+def test_everything_fits_the_window(tmp_path, page, width, height, density, side):
+  """`side`: of the picture of 256 pixels, in CSS pixels: whole multiples on the screen, unless it must be smaller."""
+  page.window(width, height, touch=density > 1, density=density)
   with stand_ins.serving(stand_ins.make_study(tmp_path, size=(256, 256))) as server:
-    browser.get(server.url)
+    page.browser.get(server.url)
     page.join("anna")
     page.wait_for_pair(1, total=8)
-    assert browser.execute_script(
-      "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-    ) == [width, height]
-    boxes = {name: page.find(name).rect for name in ("question", "pictures", "show-a", "choose-a", "choose-b")}
+    assert page.scroll_size() == [width, height]
+    boxes = {name: page.find(name).rect for name in ("question", "zoom", "frame", "show-a", "choose-a", "choose-b")}
     for name, box in boxes.items():
       assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, (name, box)
-    picture, button = boxes["pictures"], boxes["show-a"]
+    picture, button = boxes["frame"], boxes["show-a"]
     assert picture["y"] >= boxes["question"]["y"] + boxes["question"]["height"]
     assert picture["y"] + picture["height"] <= button["y"] or picture["x"] + picture["width"] <= button["x"]
     assert picture["width"] == pytest.approx(picture["height"], abs=0.1) and picture["width"] >= 150
-    assert side is None or picture["width"] == side
-  browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert side is None or picture["width"] == pytest.approx(side, abs=0.5)
+
+
+def test_both_pictures_are_zoomed_and_moved_together(tmp_path, page):
+  """By wheel, keys, buttons, mouse and two fingers; a drag is no click; the next pair is whole again."""
+  size = 64
+  ramp = np.zeros((size, size, 3), np.uint8)
+  ramp[..., 0], ramp[..., 1] = np.meshgrid(np.arange(size) * 4, np.arange(size) * 4)
+  page.window(1000, 800)
+  with stand_ins.serving(stand_ins.make_study(tmp_path, size=(size, size), background=ramp)) as server:
+    page.browser.get(server.url)
+    page.join("anna")
+    page.wait_for_pair(1, total=8)
+
+    def zoom():
+      return int(page.find("zoom-text").text.rstrip("%"))
+
+    def picture_place(x, y):
+      """Returns the picture's pixel that is seen at a place of the window, and its blue, which names the result."""
+      frame = page.find("frame").rect
+      shown = np.asarray(Image.open(io.BytesIO(page.find("frame").screenshot_as_png)).convert("RGB"))
+      red, green, blue = shown[int(y - frame["y"]), int(x - frame["x"])]
+      return (red // 4, green // 4), blue
+
+    fitted, frame = zoom(), page.find("frame").rect
+    assert fitted % 100 == 0 and frame["width"] == frame["height"] == size * fitted // 100
+    assert not page.find("zoom-out").is_enabled()
+    place = (frame["x"] + frame["width"] // 4, frame["y"] + frame["height"] // 4)
+    whole = picture_place(*place)
+    before = fitted
+    while before < 2.5 * fitted:  # A picture that does not fill the room yet stays in its middle.
+      seen, result = picture_place(*place)
+      page.wheel(place, -120)
+      page.wait_for(lambda former=before: zoom() > former)
+      before = zoom()
+      assert before % 100 == 0
+    zoomed = picture_place(*place)
+    assert np.abs(np.subtract(zoomed[0], seen, dtype=int)).max() <= 1 and zoomed[1] == result
+    assert page.scroll_size() == [1000, 800]
+    page.press(Keys.SPACE)
+    other = picture_place(*place)
+    assert other[0] == zoomed[0] and other[1] != result  # The other picture, at the same place.
+    # A drag moves both and switches nothing; what was under the mouse stays under it.
+    target = (place[0] - 100, place[1] - 60)
+    page.drag(place, target)
+    assert picture_place(*target) == other and page.find("show-b").get_attribute("aria-pressed") == "true"
+    page.find("stage").click()
+    assert picture_place(*target) == (other[0], result)
+    # The keyboard.
+    page.keys(Keys.ARROW_RIGHT, modifiers=[Keys.SHIFT])
+    moved = picture_place(*target)
+    assert moved[0][0] > other[0][0] and moved[0][1] == other[0][1] and moved[1] == result
+    before = zoom()
+    page.keys("-")
+    assert zoom() < before
+    page.keys("+")
+    assert zoom() == before
+    page.keys("0")
+    assert zoom() == fitted and picture_place(*place) == whole
+    page.find("zoom-in").click()
+    assert zoom() > fitted
+    page.find("zoom-fit").click()
+    assert zoom() == fitted
+    # Two fingers.
+    page.window(390, 844, touch=True)
+    page.wait_for(lambda: page.find("frame").rect["width"] < 390)
+    phone = zoom()
+    first, second = (150, 400), (220, 400)
+    page.touch("touchStart", first)
+    page.touch("touchStart", first, second)
+    for x in (260, 300, 360):
+      page.touch("touchMove", first, (x, 400))
+    page.touch("touchEnd")
+    assert zoom() >= 2 * phone and page.find("show-a").get_attribute("aria-pressed") == "true"
+    page.press("b")
+    page.wait_for_pair(2, total=8)
+    assert zoom() == phone and not page.complaints()

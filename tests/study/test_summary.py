@@ -72,4 +72,5 @@ def test_what_was_chosen_is_what_is_counted(tmp_path):
     content["kinds"]["tinyholes"]["pluralus"] == dict(zip(("ours", "other"), expected["tinyholes"]["pluralus"]))
     and content["participants"] == 3
   )
+  assert content["choices"] == 2 * 16 + 1 and "remark" not in content
   study.close()

@@ -31,6 +31,7 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 # In letters: the width of a legend, and of a key in it.
 _LEGEND_WIDTH, _KEY_WIDTH = 95, 8
 _MARGIN_SHARE = 0.12
+_MOST_TICKS = 3
 _CONFIDENCE = 0.95
 _INTERVAL_NOTE = "line: 95% bootstrap interval"
 _PSNR = {"PSNR": "psnr", "hole PSNR": "hole_psnr"}
@@ -90,6 +91,9 @@ def dot_chart(
       axes.set_title(heading, fontsize="medium")
       if is_logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # The default writes formulas.
+      else:
+        axes.locator_params(axis="x", nbins=_MOST_TICKS)
       for place, (colour, estimate) in enumerate(zip(_colours(), estimates.values())):
         if not np.isfinite(estimate.value):
           continue

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from z2i_tf.analyses import charts
+from z2i_tf.analyses import records
 from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation.evaluate import without_hole
 from z2i_tf.images import image_files
+from z2i_tf.masks.mixture import MaskMixture
 
 # Original (H, W, 3) uint8 and mask (H, W) uint8, 1 = hole.
 Example = tuple[np.ndarray, np.ndarray]
@@ -30,6 +32,35 @@ _FLOPS_NOTE = (
   "GFLOP: two operations per multiply-add of every convolution and of attention's two products, at every pixel of the "
   "networks as the paper defines them. Inference computes decoders and attention for the hole alone and needs fewer."
 )
+
+
+def draw_examples(
+  masks: MaskMixture, count: int, size: tuple[int, int], seed: int, image_dir: str | None
+) -> tuple[list[Example], dict[str, str] | str]:
+  """Pairs images with random masks.
+
+  Args:
+    masks: to draw from.
+    count: number of examples.
+    size: height and width, pixels.
+    seed: of masks and random images.
+    image_dir: folder of photographs, whose central crops repeat if there are fewer than `count`; None or "" for images
+      of random pixels.
+  Returns: the examples, and the photographs' SHA-256 by file name, or "random".
+  Raises: InputError if a mask cannot be drawn at that size, or a photograph cannot be read or is smaller.
+  """
+  generators = [np.random.default_rng([seed, index]) for index in range(count)]
+  try:
+    drawn = [masks.draw(*size, rng) for rng in generators]
+  except ValueError as error:
+    raise InputError(f"`size`={size[0]}x{size[1]}: {error}") from error
+  if not image_dir:
+    random = (rng.integers(0, 256, (*size, 3), np.uint8) for rng in generators)
+    return list(zip(random, drawn)), "random"
+  paths = image_files.list_images(image_dir)[:count]
+  crops = centre_crops(paths, *size)
+  examples = [(crops[index % len(crops)], mask) for index, mask in enumerate(drawn)]
+  return examples, {os.path.basename(path): records.sha256(path) for path in paths}
 
 
 def centre_crops(paths: Sequence[str], height: int, width: int) -> list[np.ndarray]:

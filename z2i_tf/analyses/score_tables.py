@@ -174,7 +174,7 @@ def bucket_tables(record: Mapping[str, Any], test_sets: Iterable[str] | None = N
     members = _hole_size_buckets(record, test_set)
     if len(members) < 2:
       continue
-    headings = [f"{name} ({chosen.sum()} images)" for name, chosen in members.items()]
+    headings = [f"{name} ({chosen.sum()} image{'' if chosen.sum() == 1 else 's'})" for name, chosen in members.items()]
     for metric in _BUCKET_METRICS:
       rows = []
       for method in record["methods"]:

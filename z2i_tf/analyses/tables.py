@@ -49,9 +49,17 @@ def to_markdown(table: Table) -> str:
   return "\n\n".join([f"### {escape_markdown(table.title)}", "\n".join(lines), *map(escape_markdown, table.notes)])
 
 
-def markdown_row(cells: Sequence[str]) -> str:
-  """Returns a row of a Markdown table whose cells show the texts unchanged."""
-  return "| " + " | ".join(map(escape_markdown, cells)) + " |"
+def markdown_row(cells: Sequence[str], is_bold: Sequence[bool] = ()) -> str:
+  """Returns a row of a Markdown table whose cells show the texts unchanged.
+
+  Args:
+    cells: texts.
+    is_bold: for each cell, whether it is bold; empty for none.
+  """
+  texts = list(map(escape_markdown, cells))
+  if is_bold:
+    texts = [f"**{text}**" if bold else text for text, bold in zip(texts, is_bold)]
+  return f"| {' | '.join(texts)} |"
 
 
 def escape_markdown(text: str) -> str:

@@ -37,6 +37,7 @@ _MAX_VIEW_PIXELS = 2**23
 # Calls for scripts that have a photograph in memory at the same time; others wait.
 _MAX_CALLS = 4
 _CALL_FIELDS = ("detail", "dilate", "feather", "invert_mask", "mask_from", "mask_threshold", "format")
+_MASK_FIELDS = ("name", "invert_mask", "mask_from", "mask_threshold")
 _FILL_FIELDS = ("version", "shapes", "detail", "dilate", "feather")
 _BLOCK_BYTES = 2**20
 _REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
@@ -184,7 +185,10 @@ class Api:
 
   def _load_mask(self, name):
     session = self._sessions.get(name)
-    mask, text = self._files.read_mask(flask.request.stream, flask.request.args.get("name", ""), session.file.photo)
+    fields = filling.as_fields(flask.request.args)
+    _check_names(fields, _MASK_FIELDS)
+    reading = filling.MaskReading.parse(fields)
+    mask, text = self._files.read_mask(flask.request.stream, fields.get("name", ""), session.file.photo, reading)
     check_hole(mask)
     shown = previews.shrunk(mask * np.uint8(255), session.factor)
     body, _ = previews.encode(

@@ -5,13 +5,10 @@ files. --zoom, --scale, --width or --sr_width measure a model of that configurat
 those of a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should run meanwhile.
 """
 
-import os
-
 from absl import flags
 
 from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
-from z2i_tf.errors import InputError
 from z2i_tf.inference.bundled_models import DEFAULT
 
 _CONFIGURATION = ("zoom", "scale", "width", "sr_width")
@@ -63,7 +60,8 @@ def run(values: flags.FlagValues) -> None:
 
   charts.require_matplotlib()
   pairs.check_is_apart(values.output_dir, values.image_dir)
-  examples, images = _examples(values, *size)
+  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind")
+  examples, images = complexity.draw_examples(masks, values.count, size, values.seed, values.image_dir)
   image_files.create_folder(values.output_dir)
   records.check_folder_is_free(values.output_dir, complexity.ANALYSIS)
 
@@ -85,28 +83,3 @@ def run(values: flags.FlagValues) -> None:
   for table in complexity.write(values.output_dir, models, seconds, size, settings, measured_on):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)
-
-
-def _examples(values, height, width):
-  """Returns images and masks, and what the images are: name -> hash, or "random"."""
-  import numpy as np
-
-  from z2i_tf.analyses import complexity
-  from z2i_tf.analyses import records
-  from z2i_tf.images import image_files
-
-  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind")
-  generators = [np.random.default_rng([values.seed, index]) for index in range(values.count)]
-  try:
-    drawn = [masks.draw(height, width, rng) for rng in generators]
-  except ValueError as error:
-    raise InputError(f"--size={values.size}: {error}") from error
-  if not values.image_dir:
-    random = (rng.integers(0, 256, (height, width, 3), np.uint8) for rng in generators)
-    return list(zip(random, drawn)), "random"
-  paths = image_files.list_images(values.image_dir)[: values.count]
-  crops = complexity.centre_crops(paths, height, width)
-  return (
-    [(crops[index % len(crops)], mask) for index, mask in enumerate(drawn)],
-    {os.path.basename(path): records.sha256(path) for path in paths},
-  )

@@ -30,15 +30,14 @@ def run(values: flags.FlagValues) -> bool:
   """Returns whether something had to be left out."""
   flag_groups.require(values, "runs")
   from z2i_tf.images import image_files
-  from z2i_tf.report import collect
-  from z2i_tf.report import html_page
-  from z2i_tf.report import markdown_page
+  from z2i_tf.report import pages
+  from z2i_tf.report import runs
   from z2i_tf.report import sections
   from z2i_tf.system.atomic_files import atomic_folder
   from z2i_tf.system.atomic_files import atomic_write
 
-  runs, left_out = collect.gather(values.runs)
-  report = sections.build(runs, left_out, _interval)
+  found, left_out = runs.gather(values.runs)
+  report = sections.build(found, left_out, _interval)
   folder = values.output_dir or os.path.join(values.runs, "report")
   _check_files_are_a_reports(folder)
   image_files.create_folder(folder)
@@ -47,7 +46,8 @@ def run(values: flags.FlagValues) -> bool:
     for name, picture in pictures.items():
       with open(os.path.join(files, name), "wb") as file:
         file.write(picture.encoded)
-  for name, text in ((_MARKDOWN, markdown_page.render(report, pictures, _FILES)), (_HTML, html_page.render(report))):
+  texts = {_MARKDOWN: pages.render_markdown(report, pictures, _FILES), _HTML: pages.render_html(report)}
+  for name, text in texts.items():
     with atomic_write(os.path.join(folder, name)) as file:
       file.write(text.encode("utf-8", "backslashreplace"))  # Names of files need not be UTF-8.
   for line in left_out:
@@ -58,7 +58,7 @@ def run(values: flags.FlagValues) -> bool:
 
 def _check_files_are_a_reports(folder) -> None:
   """Raises InputError if report_files/, which is replaced, has something in it and there is no report beside it."""
-  from z2i_tf.report import record_text
+  from z2i_tf.report import pages
 
   files = os.path.join(folder, _FILES)
   if not os.path.lexists(files) or (os.path.isdir(files) and not os.listdir(files)):
@@ -66,7 +66,7 @@ def _check_files_are_a_reports(folder) -> None:
   for name in (_HTML, _MARKDOWN):
     try:
       with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-        if record_text.TITLE in file.read(_HEAD):
+        if pages.TITLE in file.read(_HEAD):
           return
     except OSError:  # Then it is not the one that says so.
       pass

@@ -1,12 +1,17 @@
-"""What a report consists of, before it becomes HTML or Markdown."""
+"""Defines the contents of a report, independent of HTML and Markdown."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import re
 from typing import Any
 
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
+
+# Which values of a column are best.
+HIGHEST, LOWEST, NEITHER = "highest", "lowest", ""
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,9 +19,9 @@ class Cell:
   """A cell of a table.
 
   Attributes:
-    text: what it shows.
-    source: what it was measured on.
-    detail: what it was measured of, where the row's name does not say all.
+    text: value as shown.
+    source: images, masks and software of the measurement.
+    detail: what was measured, where the row's name does not tell.
   """
 
   text: str
@@ -30,19 +35,23 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-  """A row: its name, and its cells."""
+  """A row: its name and its cells."""
 
   name: str
   cells: Sequence[Cell]
 
+  @property
+  def has_values(self) -> bool:
+    return any(cell.text != NONE for cell in self.cells)
+
 
 @dataclasses.dataclass(frozen=True)
 class RowGroup:
-  """Rows of one origin.
+  """Rows measured on the same images.
 
   Attributes:
     title: of the group.
-    is_paper: whether it repeats the paper's numbers.
+    is_paper: whether the paper measured the values; otherwise a run did.
     rows: at least one.
   """
 
@@ -53,14 +62,15 @@ class RowGroup:
 
 @dataclasses.dataclass(frozen=True)
 class CitedTable:
-  """A table each of whose cells says what it was measured on.
+  """A table whose cells all have a source.
 
   Attributes:
-    title: what it is a table of.
-    columns: headings; the first one is that of the rows' names.
+    title: of the table.
+    columns: headings; the first stands above the names of the rows.
     groups: of rows.
-    notes: lines below it.
-    spans: headings above those of the columns, each with how many columns it is above; none of them if empty.
+    notes: lines below the table.
+    spans: headings above the columns' headings, each with its number of columns; empty for none.
+    best: which value of each column is best; empty for none.
   """
 
   title: str
@@ -68,6 +78,7 @@ class CitedTable:
   groups: Sequence[RowGroup]
   notes: Sequence[str] = ()
   spans: Sequence[tuple[str, int]] = ()
+  best: Sequence[str] = ()
 
   def __post_init__(self):
     for row in self.rows:
@@ -76,15 +87,22 @@ class CitedTable:
           f"The row {row.name!r} of {self.title!r} has {len(row.cells)} cells for {len(self.columns)} columns."
         )
     if self.spans and sum(count for _, count in self.spans) != len(self.columns):
-      raise ValueError(f"The headings above the columns of {self.title!r} are not above all of them.")
+      raise ValueError(f"The upper headings of {self.title!r} do not cover its columns.")
+    if self.best and len(self.best) != len(self.columns) - 1:
+      raise ValueError(f"{self.title!r} does not say for each column which value is best.")
 
   @property
   def rows(self) -> list[Row]:
     return [row for group in self.groups for row in group.rows]
 
   @property
+  def has_run(self) -> bool:
+    """Whether a run has values in it; otherwise it only repeats the paper."""
+    return any(row.has_values for group in self.groups if not group.is_paper for row in group.rows)
+
+  @property
   def sources(self) -> list[str]:
-    """What values were measured on, each once, in the order of the cells; a source's number is its place, from 1."""
+    """The sources in the order of the cells, each once; the number of a source is its position, from 1."""
     return list(dict.fromkeys(cell.source for row in self.rows for cell in row.cells if cell.text != NONE))
 
   def marks(self, row: Row) -> list[int]:
@@ -92,8 +110,8 @@ class CitedTable:
     return sorted({self.sources.index(cell.source) + 1 for cell in row.cells if cell.text != NONE})
 
   def source_notes(self) -> list[str]:
-    """Returns the sources, each with the columns that it is of in front, where its rows have others too."""
-    headings = [over or column for over, column in zip(self._above(), self.columns)][1:]
+    """Returns the sources, each after the names of its columns if its rows have several sources."""
+    headings = [over or column for over, column in zip(self._upper_headings(), self.columns)][1:]
     notes = []
     for source in self.sources:
       rows = [row for row in self.rows if any(cell.source == source for cell in row.cells)]
@@ -105,17 +123,54 @@ class CitedTable:
     return notes
 
   def headings(self) -> list[str]:
-    """Returns the columns' headings with those above them in front, for tables with one line of headings."""
-    return [f"{over}: {column}" if over else column for over, column in zip(self._above(), self.columns)]
+    """Returns the columns' headings after their upper headings, for tables with one line of headings."""
+    return [f"{over}: {column}" if over else column for over, column in zip(self._upper_headings(), self.columns)]
 
-  def _above(self) -> list[str]:
+  def _upper_headings(self) -> list[str]:
     return [heading for heading, count in self.spans for _ in range(count)] or [""] * len(self.columns)
 
+  def shown_rows(self, group: RowGroup) -> list[tuple[Row, list[bool]]]:
+    """Returns the rows of a group that have values, each with whether its cells are the best of their columns.
 
-def cite(table: Table, group: str, source: str) -> CitedTable:
-  """Returns a table all of whose cells are of one run and were measured on the same."""
+    The best is chosen among the rows of the group, because groups were measured on different images. Equal texts are
+    all best; a group with a single value in a column has none.
+    """
+    rows = [row for row in group.rows if row.has_values]
+    columns = zip(self.best or [NEITHER] * (len(self.columns) - 1), zip(*(row.cells for row in rows)))
+    flags = [_best([cell.text for cell in cells], direction) for direction, cells in columns]
+    return [(row, [column[index] for column in flags]) for index, row in enumerate(rows)]
+
+  def row_notes(self) -> list[str]:
+    """Returns a line for each group with rows that have no values, which are not shown."""
+    notes = []
+    for group in self.groups:
+      names = [row.name for row in group.rows if not row.has_values]
+      if names:
+        notes.append(f"{group.title}: no values of {', '.join(names)}.")
+    return notes
+
+
+def _best(texts: Sequence[str], direction: str) -> list[bool]:
+  found = [_NUMBER.match(text) for text in texts]
+  values = [float(match[0]) for match in found if match]
+  if direction == NEITHER or len(values) < 2:
+    return [False] * len(texts)
+  best = max(values) if direction == HIGHEST else min(values)
+  return [bool(match) and float(match[0]) == best for match in found]
+
+
+def cite(table: Table, group: str, source: str, direction: str = NEITHER) -> CitedTable:
+  """Gives all cells of a run's table one source.
+
+  Args:
+    table: of the run.
+    group: title of the rows.
+    source: of all cells.
+    direction: which value of every column is best.
+  """
   rows = [Row(name, [Cell(cell, source) for cell in cells]) for name, *cells in table.rows]
-  return CitedTable(table.title, table.columns, [RowGroup(group, False, rows)], table.notes)
+  best = [direction] * (len(table.columns) - 1)
+  return CitedTable(table.title, table.columns, [RowGroup(group, False, rows)], table.notes, best=best)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +179,8 @@ class Picture:
 
   Attributes:
     name: of its file.
-    encoded: the file's bytes.
-    media_type: as "image/png".
+    encoded: bytes of the file.
+    media_type: such as "image/png".
     height: pixels.
     width: pixels.
   """
@@ -139,12 +194,12 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """An analysis that was found.
+  """An analysis found below the searched folder.
 
   Attributes:
-    name: the record's file, below the folder that was searched.
-    record: as it was written.
-    pictures: those that it names.
+    name: path of the record's file below that folder.
+    record: as read.
+    pictures: that the record names.
   """
 
   name: str
@@ -153,21 +208,25 @@ class Run:
 
   @property
   def folder(self) -> str:
-    """What the run is called: its folder below the one that was searched, or its file if it lies in that."""
+    """The run's folder below the searched one, or the record's file if it lies directly in that."""
     return self.name.rpartition("/")[0] or self.name
+
+  @property
+  def title(self) -> str:
+    """Title of the run's rows."""
+    return f"This run: {self.folder}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-  """A part of the report.
+  """The part of a report about one analysis.
 
   Attributes:
-    key: its anchor.
-    title: of it.
-    of_paper: the paper's tables and figures that it repeats.
-    tables: the paper's numbers beside those of the runs.
-    further_tables: of the runs alone; they follow the pictures.
-    runs: of this analysis; empty if there are none.
+    key: anchor.
+    title: heading.
+    of_paper: tables and figures of the paper that it repeats.
+    tables: with the runs' numbers, beside the paper's where it has such.
+    runs: of this analysis; may be empty.
     command: makes such a run.
   """
 
@@ -175,9 +234,17 @@ class Section:
   title: str
   of_paper: str
   tables: Sequence[CitedTable]
-  further_tables: Sequence[CitedTable]
   runs: Sequence[Run]
   command: str
+
+  @property
+  def measured_tables(self) -> list[CitedTable]:
+    return [table for table in self.tables if table.has_run]
+
+  @property
+  def paper_tables(self) -> list[CitedTable]:
+    """Tables in which no run has values."""
+    return [table for table in self.tables if not table.has_run]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,17 +252,26 @@ class Report:
   """A whole report.
 
   Attributes:
-    sections: in the order of the paper's tables.
-    left_out: a line for each thing that could not be used.
-    version: of the program that made it.
+    sections: pictures of results first, then in the order of the paper's tables.
+    left_out: a line for each file that could not be used.
+    version: of the program.
   """
 
   sections: Sequence[Section]
   left_out: Sequence[str]
   version: str
 
+  @property
+  def measured(self) -> list[Section]:
+    return [section for section in self.sections if section.runs]
+
+  @property
+  def missing(self) -> list[Section]:
+    """Sections without runs."""
+    return [section for section in self.sections if not section.runs]
+
   def picture_files(self) -> dict[str, Picture]:
-    """Returns a file name of its own for every picture -> the picture, in the order of the report."""
+    """Returns the pictures in the order of the report, each with a unique file name."""
     shown = [(section, picture) for section in self.sections for run in section.runs for picture in run.pictures]
     digits = len(str(len(shown)))
     return {

@@ -1,5 +1,6 @@
-"""The paper's tables of scores with ours beside them: comparison, ablations, frequency ranges, scales."""
+"""Puts scores of runs beside the paper's: comparison, ablations, frequency ranges, scales."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -7,83 +8,92 @@ from typing import Any
 from z2i_tf.analyses import paper
 from z2i_tf.analyses import score_tables
 from z2i_tf.analyses.tables import NONE
-from z2i_tf.report import provenance
+from z2i_tf.report import runs as descriptions
 from z2i_tf.report.document import Cell
 from z2i_tf.report.document import cite
 from z2i_tf.report.document import CitedTable
+from z2i_tf.report.document import HIGHEST
+from z2i_tf.report.document import LOWEST
+from z2i_tf.report.document import NEITHER
 from z2i_tf.report.document import Row
 from z2i_tf.report.document import RowGroup
 from z2i_tf.report.document import Run
 
+# Name of the paper's own model, which the paper calls "Ours".
+THIS_WORK = "This work (paper)"
+_OURS = "Ours"
 _NO_PAPER = "The paper has no numbers for these masks."
 _BANDS = dict(zip(dict(score_tables.BANDS), (paper.LOW, paper.MID, paper.HIGH)))
-# What channels, scales and numbers of parameters belong to.
+# Source of channels, scales and numbers of parameters.
 _MODEL_ITSELF = "a property of the model; not measured on images"
 _NOT_IN_PAPER = "not in the paper"
 
 
+def paper_name(method: str) -> str:
+  """Returns the paper's name of a method, unless that could be mistaken for a run's."""
+  return THIS_WORK if method == _OURS else method
+
+
+def paper_remarks(remarks: Mapping[str, str]) -> list[str]:
+  """Returns notes on the paper's methods, given method -> remark."""
+  return [f"{THIS_WORK if method == _OURS else f'Paper, {method}'}: {remark}." for method, remark in remarks.items()]
+
+
 def comparison(runs: Sequence[Run]) -> list[CitedTable]:
-  """Returns a table per kind of masks (Tables 1, 8 and 10), and other publications' numbers."""
+  """Returns tables by kind of masks (Tables 1, 8 and 10), by hole size, and of other publications."""
   made = []
   for masks in _test_sets(runs):
     with_masks = [run for run in runs if masks in run.record["test_sets"]]
     of_paper = [key for key in paper.TABLE_1 if key[0] == masks]
     measured = {metric for run in with_masks for metric in score_tables.measured_metrics(run.record, masks)}
     if of_paper:
-      measured |= {metric for table in (paper.TABLE_1, paper.TABLE_10) for metric in table[of_paper[0]]["Ours"]}
-    metrics = [metric for metric in score_tables.METRICS if metric in measured and metric not in _BANDS]
-    groups = [_ours(run, [masks], metrics) for run in with_masks]
-    groups += [_comparison_of_paper(*key, metrics) for key in of_paper]
-    remarks = [f"Paper, {method}: {remark}." for method, remark in paper.REMARKS_ON_SCORES.items() if of_paper]
+      measured |= {metric for table in (paper.TABLE_1, paper.TABLE_10) for metric in table[of_paper[0]][_OURS]}
+    metrics = [metric for metric in score_tables.METRICS if metric in measured]
+    groups = [_run_group(run, [masks], metrics) for run in with_masks]
+    groups += [_paper_group(*key, metrics) for key in of_paper]
+    remarks = paper_remarks(paper.REMARKS_ON_SCORES) if of_paper else [_NO_PAPER]
     made.append(
       CitedTable(
         f"Comparison, {masks} masks",
         ["Method", *metrics],
         groups,
-        _notes(with_masks, [masks], metrics, of_paper) + remarks,
+        _missing_values(with_masks, [masks], metrics) + remarks,
+        best=_directions(metrics),
       )
     )
-  return [*made, _other_publications()]
+  return [*made, *_by_hole_size(runs), _other_publications()]
 
 
 def ablation(runs: Sequence[Run]) -> list[CitedTable]:
-  """Returns the layout of Table 6, which has all of Table 3 and the rows of 70 channels."""
+  """Returns the layout of Table 6, which includes Table 3, and tables by hole size."""
 
-  def of_paper(sets):
+  def paper_rows(sets):
     rows = []
     for (name, channels), scores in paper.TABLE_6.items():
       tables = "Tables 3 and 6" if channels == paper.CHANNELS_3 else "Table 6"
-      source = {masks: f"paper, {tables}: {paper.IMAGES[paper.DIV2K]}, {said}" for masks, said in paper.MASKS.items()}
-      rows.append(
-        Row(
-          name,
-          [
-            Cell(channels, _MODEL_ITSELF),
-            *_cells_of_paper(sets, scores, source),
-            Cell(paper.PARAMETERS_6[name, channels], _MODEL_ITSELF),
-          ],
-        )
-      )
+      sources = {masks: f"paper, {tables}: {paper.IMAGES[paper.DIV2K]}, {said}" for masks, said in paper.MASKS.items()}
+      parameters = Cell(paper.PARAMETERS_6[name, channels], _MODEL_ITSELF)
+      rows.append(Row(name, [Cell(channels, _MODEL_ITSELF), *_paper_cells(sets, scores, sources), parameters]))
     return rows
 
-  return [_wide("Ablations (Tables 3 and 6)", runs, "ch.", "width", True, of_paper)]
+  return [_wide("Ablations (Tables 3 and 6)", runs, "ch.", "width", True, paper_rows), *_by_hole_size(runs)]
 
 
 def scale_study(runs: Sequence[Run]) -> list[CitedTable]:
-  """Returns the layout of Table 12."""
+  """Returns the layout of Table 12 and tables by hole size."""
 
-  def of_paper(sets):
-    source = {masks: f"paper, Table 12: {paper.TABLE_12_IMAGES}; {paper.MASKS[masks]}" for masks in paper.MASKS}
+  def paper_rows(sets):
+    sources = {masks: f"paper, Table 12: {paper.TABLE_12_IMAGES}; {said}" for masks, said in paper.MASKS.items()}
     return [
-      Row(name, [Cell(scale, _MODEL_ITSELF), *_cells_of_paper(sets, scores, source)])
+      Row(name, [Cell(scale, _MODEL_ITSELF), *_paper_cells(sets, scores, sources)])
       for (name, scale), scores in paper.TABLE_12.items()
     ]
 
-  return [_wide("Scale study (Table 12)", runs, "scale", "scale", False, of_paper)]
+  return [_wide("Scale study (Table 12)", runs, "scale", "scale", False, paper_rows), *_by_hole_size(runs)]
 
 
 def frequency(runs: Sequence[Run]) -> list[CitedTable]:
-  """Returns Table 7 with a row per model, so that the paper's models and ours need not be the same."""
+  """Returns Table 7 with a row per model, so that its models and a run's may differ, and tables by hole size."""
   groups = []
   for run in runs:
     first = next(iter(run.record["methods"]))
@@ -98,8 +108,8 @@ def frequency(runs: Sequence[Run]) -> list[CitedTable]:
           NONE if method == first else _signed(score_tables.format_score(value - of_first, metric))
           for value, of_first, metric in zip(values, base, _BANDS)
         ]
-        rows.append(_row(method, entry, texts, [provenance.of_test_set(run, masks)] * len(texts)))
-      groups.append(RowGroup(f"This run: {run.folder}, {masks} masks", False, rows))
+        rows.append(_run_row(method, entry, texts, [descriptions.source_of_test_set(run, masks)] * len(texts)))
+      groups.append(RowGroup(f"{run.title}, {masks} masks", False, rows))
   first, *_ = models = list(paper.TABLE_7[paper.LOW])
   rows = []
   for model in models:
@@ -108,72 +118,82 @@ def frequency(runs: Sequence[Run]) -> list[CitedTable]:
     rows.append(Row(model, [Cell(text, paper.TABLE_7_MEASURED_ON) for text in texts]))
   groups.append(RowGroup("Paper, Table 7", True, rows))
   bands = ["low", "mid", "high"]
-  return [
-    CitedTable(
-      "SSIM by frequency range (Table 7, with a row per model)",
-      ["Model", *bands, *bands],
-      groups,
-      [note for run in runs for note in _left_out(run, list(run.record["test_sets"]), _BANDS)],
-      [("", 1), ("SSIM", len(bands)), ("minus the first model", len(bands))],
-    )
-  ]
+  table = CitedTable(
+    "SSIM by frequency range (Table 7, with a row per model)",
+    ["Model", *bands, *bands],
+    groups,
+    [note for run in runs for note in _missing_values([run], list(run.record["test_sets"]), list(_BANDS))],
+    [("", 1), ("SSIM", len(bands)), ("minus the first model", len(bands))],
+    [HIGHEST] * 2 * len(bands),
+  )
+  return [table, *_by_hole_size(runs)]
 
 
-def by_hole_size(runs: Sequence[Run]) -> list[CitedTable]:
-  """Returns ours by size of the hole; the paper has no such tables."""
+def _by_hole_size(runs: Sequence[Run]) -> list[CitedTable]:
   return [
-    cite(table, f"This run: {run.folder}", provenance.of_test_set(run, masks))
+    cite(table, run.title, descriptions.source_of_test_set(run, masks), HIGHEST)
     for run in runs
     for masks in run.record["test_sets"]
     for table in score_tables.bucket_tables(run.record, [masks])
   ]
 
 
-def _wide(title, runs, heading, key, with_parameters, of_paper) -> CitedTable:
-  """A row per method, the paper's metrics of every test set side by side."""
+def _wide(
+  title: str,
+  runs: Sequence[Run],
+  heading: str,
+  key: str,
+  with_parameters: bool,
+  paper_rows: Callable[[Sequence[str]], list[Row]],
+) -> CitedTable:
+  """Returns a row per method, with the paper's metrics of every test set side by side."""
   sets, metrics = _test_sets(runs), score_tables.PAPER_METRICS
-  groups = [_ours(run, sets, metrics, key, with_parameters) for run in runs]
-  groups.append(RowGroup("Paper", True, of_paper(sets)))
-  spans = [("", 2), *((f"{masks} masks", len(metrics)) for masks in sets)] + ([("", 1)] if with_parameters else [])
-  columns = ["Model", heading, *(metric for _ in sets for metric in metrics)]
+  groups = [_run_group(run, sets, metrics, key, with_parameters) for run in runs]
+  groups.append(RowGroup("Paper", True, paper_rows(sets)))
   return CitedTable(
-    title, columns + (["Parameters"] if with_parameters else []), groups, _notes(runs, sets, metrics, True), spans
+    title,
+    ["Model", heading, *(metric for _ in sets for metric in metrics)] + ["Parameters"] * with_parameters,
+    groups,
+    _missing_values(runs, sets, metrics),
+    [("", 2), *((f"{masks} masks", len(metrics)) for masks in sets)] + [("", 1)] * with_parameters,
+    [NEITHER, *_directions(metrics) * len(sets)] + [LOWEST] * with_parameters,
   )
 
 
-def _ours(run, sets, metrics, key=None, with_parameters=False) -> RowGroup:
-  """The means of a run's methods; a column for the entry `key` first, one for the parameters last."""
+def _directions(metrics: Sequence[str]) -> list[str]:
+  return [LOWEST if metric in score_tables.LOWER_IS_BETTER else HIGHEST for metric in metrics]
+
+
+def _run_group(
+  run: Run, sets: Sequence[str], metrics: Sequence[str], key: str | None = None, with_parameters: bool = False
+) -> RowGroup:
+  """Returns the means of a run's methods, after a column with their entry `key` and before their parameters."""
   rows = []
   for method, entry in run.record["methods"].items():
     texts, sources = [], []
     for masks in sets:
-      is_there = masks in run.record["test_sets"]
-      texts += [
-        score_tables.format_score(score_tables.mean_of(run.record, masks, method, metric).value, metric)
-        if is_there
-        else NONE
-        for metric in metrics
-      ]
-      sources += [
-        provenance.of_test_set(run, masks, metric) if is_there else f"this run ({run.folder}) has no {masks} masks"
-        for metric in metrics
-      ]
+      if masks in run.record["test_sets"]:
+        texts += [score_tables.format_mean(run.record, masks, method, metric) for metric in metrics]
+        sources += [descriptions.source_of_test_set(run, masks, metric) for metric in metrics]
+      else:
+        texts += [NONE] * len(metrics)
+        sources += [f"this run ({run.folder}) has no {masks} masks"] * len(metrics)
     if key:
       texts.insert(0, str(entry.get(key, NONE)))
       sources.insert(0, _MODEL_ITSELF)
     if with_parameters:
       texts.append(score_tables.format_parameters(entry))
       sources.append(_MODEL_ITSELF)
-    rows.append(_row(method, entry, texts, sources))
-  return RowGroup(f"This run: {run.folder}", False, rows)
+    rows.append(_run_row(method, entry, texts, sources))
+  return RowGroup(run.title, False, rows)
 
 
-def _row(method, entry, texts, sources) -> Row:
-  detail = provenance.of_method(method, entry)
+def _run_row(method: str, entry: Mapping[str, Any], texts: Sequence[str], sources: Sequence[str]) -> Row:
+  detail = descriptions.describe_method(method, entry)
   return Row(method, [Cell(text, source, detail) for text, source in zip(texts, sources)])
 
 
-def _comparison_of_paper(masks, images, metrics) -> RowGroup:
+def _paper_group(masks: str, images: str, metrics: Sequence[str]) -> RowGroup:
   rows = []
   for method in paper.TABLE_1[masks, images]:
     cells = {
@@ -183,13 +203,15 @@ def _comparison_of_paper(masks, images, metrics) -> RowGroup:
       for tables, scores in ((paper.TABLES_WITH_TABLE_1[images], paper.TABLE_1), ("Table 10", paper.TABLE_10))
       for metric, text in scores[masks, images][method].items()
     }
-    rows.append(Row(method, [cells.get(metric, Cell(NONE, _NOT_IN_PAPER)) for metric in metrics]))
+    rows.append(Row(paper_name(method), [cells.get(metric, Cell(NONE, _NOT_IN_PAPER)) for metric in metrics]))
   return RowGroup(f"Paper: {images}", True, rows)
 
 
-def _cells_of_paper(sets, scores: Mapping[str, Any], source) -> list[Cell]:
+def _paper_cells(
+  sets: Sequence[str], scores: Mapping[str, Mapping[str, str]], sources: Mapping[str, str]
+) -> list[Cell]:
   return [
-    Cell(scores[masks][metric], source[masks]) if masks in scores else Cell(NONE, _NOT_IN_PAPER)
+    Cell(scores[masks][metric], sources[masks]) if masks in scores else Cell(NONE, _NOT_IN_PAPER)
     for masks in sets
     for metric in score_tables.PAPER_METRICS
   ]
@@ -205,22 +227,19 @@ def _other_publications() -> CitedTable:
     "Values of other publications, as the paper cites them (Table 8)",
     ["Method", *score_tables.PAPER_METRICS],
     [RowGroup("Paper: copied from the publications", True, rows)],
-    ["Measured on different images and masks: not to be compared with those above, nor with one another."],
+    ["Each publication used its own images and masks: do not compare these values with others or with one another."],
   )
 
 
-def _test_sets(runs) -> list[str]:
-  """The names of the paper's kinds of masks, then all others."""
+def _test_sets(runs: Sequence[Run]) -> list[str]:
+  """Returns the paper's kinds of masks, then all other test sets."""
   return list(dict.fromkeys([*paper.MASKS, *(name for run in runs for name in run.record["test_sets"])]))
 
 
-def _notes(runs, sets, metrics, has_paper) -> list[str]:
-  return [note for run in runs for note in _left_out(run, sets, metrics)] + ([] if has_paper else [_NO_PAPER])
-
-
-def _left_out(run, sets, metrics) -> list[str]:
+def _missing_values(runs: Sequence[Run], sets: Sequence[str], metrics: Sequence[str]) -> list[str]:
   return [
     f"{run.folder}: {note}"
+    for run in runs
     for masks in sets
     if masks in run.record["test_sets"]
     for note in score_tables.missing_values(run.record, masks, metrics)

@@ -23,6 +23,7 @@ PAGE_FILES = {
   "/": ("index.html", "text/html; charset=utf-8"),
   "/study.js": ("study.js", "text/javascript"),
   "/api.js": ("api.js", "text/javascript"),
+  "/zoom.js": ("zoom.js", "text/javascript"),
   "/study.css": ("study.css", "text/css"),
 }
 _PICTURE = re.compile(r"/picture/([\w-]{1,64})/([0-9]{1,9})/([ab])", re.ASCII)

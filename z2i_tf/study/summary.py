@@ -7,7 +7,8 @@ from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.study.store import Store
 
-# Of the normal distribution, for intervals of 95%.
+NO_CHOICES = "Nobody has chosen yet."
+# Quantile of the normal distribution for intervals of 95%.
 _Z_95 = 1.959963984540054
 
 
@@ -47,6 +48,11 @@ class Summary:
   participants: int
   finished: int
 
+  @property
+  def choices(self) -> int:
+    """Number of choices, over all kinds and opponents."""
+    return sum(count.ours + count.other for row in self.counts.values() for count in row.values())
+
 
 def summarize(store: Store) -> Summary:
   """Returns what the choices stored so far amount to; who joined and chose nothing is not counted."""
@@ -85,6 +91,7 @@ def tables(summary: Summary) -> list[Table]:
   rows = {
     kind: [*by_opponent.values(), sum(by_opponent.values(), Count())] for kind, by_opponent in summary.counts.items()
   }
+  empty = () if summary.choices else (NO_CHOICES,)
   people = f"Participants who chose: {summary.participants}; with all pairs: {summary.finished}."
   return [
     Table(
@@ -92,6 +99,7 @@ def tables(summary: Summary) -> list[Table]:
       columns,
       [(kind, *map(_preference_text, counts)) for kind, counts in rows.items()],
       (
+        *empty,
         people,
         "In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
         "choices of one person, or about one pair, are less so, and the true interval is wider.",
@@ -101,6 +109,7 @@ def tables(summary: Summary) -> list[Table]:
       "Counts",
       columns,
       [(kind, *(f"{count.other} vs. {count.ours}" for count in counts)) for kind, counts in rows.items()],
+      empty,
     ),
   ]
 
@@ -114,7 +123,7 @@ def _preference_text(count: Count) -> str:
 
 
 def content(summary: Summary) -> dict[str, object]:
-  """Returns what a record of the study says of its outcome; no names."""
+  """Returns the outcome for the study's record, without participants' names; without choices, "remark" says so."""
   return {
     "kinds": {
       kind: {opponent: dataclasses.asdict(count) for opponent, count in by_opponent.items()}
@@ -122,4 +131,6 @@ def content(summary: Summary) -> dict[str, object]:
     },
     "participants": summary.participants,
     "finished": summary.finished,
+    "choices": summary.choices,
+    **({} if summary.choices else {"remark": NO_CHOICES}),
   }

@@ -28,9 +28,9 @@ async function request(method, path, body, kind) {
 
 const json = (method, path, fields) => request(method, path, JSON.stringify(fields), "application/json");
 
-async function file(path, content, name) {
+async function file(path, content, fields) {
   try {
-    return await request("POST", `${path}?name=${encodeURIComponent(name)}`, content, "application/octet-stream");
+    return await request("POST", `${path}?${new URLSearchParams(fields)}`, content, "application/octet-stream");
   } catch (refusal) {
     // It may have refused without listening to the end.
     if (refusal.status === 0 && content.size > LARGE_BYTES) {
@@ -40,12 +40,14 @@ async function file(path, content, name) {
   }
 }
 
-export const openPhotograph = async (content, name) => (await file("/sessions", content, name)).json();
+export const openPhotograph = async (content, name) => (await file("/sessions", content, {name})).json();
 export const describe = async (id) => (await request("GET", `/sessions/${id}`)).json();
 export const undo = async (id, version) => (await json("POST", `/sessions/${id}/undo`, {version})).json();
 export const redo = async (id, version) => (await json("POST", `/sessions/${id}/redo`, {version})).json();
 export const cancel = async (id) => (await request("DELETE", `/sessions/${id}/fills`)).json();
-export const loadMask = async (id, content, name) => (await file(`/sessions/${id}/masks`, content, name)).json();
+// `reading`: invert_mask, mask_from and mask_threshold, as of `z2i inpaint`.
+export const loadMask = async (id, content, name, reading) =>
+  (await file(`/sessions/${id}/masks`, content, {name, ...reading})).json();
 export const maskFile = async (id, shapes) => (await json("POST", `/sessions/${id}/mask`, {shapes})).blob();
 
 export async function preview(id, original) {

@@ -188,9 +188,9 @@ export class Editor {
     });
   }
 
-  async loadMask(file, name) {
+  async loadMask(file, name, reading) {
     await this.guarded(async () => {
-      const {mask, text, png} = await api.loadMask(this.photograph.id, file, name);
+      const {mask, text, png} = await api.loadMask(this.photograph.id, file, name, reading);
       this.photograph.masks.set(mask, await api.pngBitmap(png));
       this.add({kind: "mask", erase: false, mask});
       this.redrawPending();

@@ -41,6 +41,7 @@ const editor = new Editor({
 const painter = new Painter(view, editor, tools);
 
 function say(text) {
+  if (text) hideError();
   element("status").textContent = text;
   clearTimeout(statusTimer);
   if (text) statusTimer = setTimeout(() => { element("status").textContent = ""; }, STATUS_MS);
@@ -191,6 +192,13 @@ function readOptions() {
   editor.options = {detail: element("detail").value, dilate, feather};
 }
 
+// How a mask file is read; without a threshold, half of full brightness, with soft edges.
+function maskReading() {
+  const reading = {invert_mask: element("mask-invert").checked, mask_from: element("mask-from").value};
+  const threshold = element("mask-threshold").value;
+  return threshold ? {...reading, mask_threshold: Math.min(255, Math.max(1, Math.round(Number(threshold))))} : reading;
+}
+
 const choosePhotograph = () => element("photo-input").click();
 const on = (id, event, action) => element(id).addEventListener(event, action);
 on("open", "click", choosePhotograph);
@@ -200,7 +208,7 @@ on("mask-load", "click", () => { element("settings").close(); element("mask-inpu
 on("mask-input", "change", (event) => {
   const file = event.target.files[0];
   event.target.value = "";
-  if (file) editor.loadMask(file, file.name);
+  if (file) editor.loadMask(file, file.name, maskReading());
 });
 on("undo", "click", () => editor.undo());
 on("redo", "click", () => editor.redo());

@@ -1,10 +1,13 @@
 // One participant's way through a study: name, pairs, thanks. The server knows what is answered; the page asks it.
 import {ask, remember, remembered} from "/api.js";
+import {Zoom} from "/zoom.js";
 
-// Small images are enlarged by a whole number, so that all their pixels stay equal, and at most so much.
-const LARGEST_ENLARGEMENT = 3;
+const KEY_PAN = 60;  // CSS pixels that a key moves the pictures.
+const ARROWS = {arrowleft: [1, 0], arrowright: [-1, 0], arrowup: [0, 1], arrowdown: [0, -1]};
 
 const element = (id) => document.getElementById(id);
+const zoom = new Zoom({room: element("room"), stage: element("stage"), label: element("side"), frame: element("frame"),
+                       pictures: element("pictures"), onChange: update});
 let participant = null;  // The server's last word: token, name, question, answered, total.
 let current = null;      // The pair on the page, see loadPair.
 let upcoming = null;     // The pair after it, being loaded meanwhile.
@@ -85,7 +88,7 @@ async function showPair(position) {
   current = pair;
   upcoming = null;
   seen = new Set();
-  element("pictures").replaceChildren();
+  zoom.clear();
   element("stage").hidden = true;
   element("waiting").hidden = false;
   element("again").hidden = true;
@@ -102,11 +105,10 @@ async function showPair(position) {
     return;
   }
   if (current !== pair) return;
-  element("pictures").replaceChildren(pair.a, pair.b);
   element("waiting").hidden = true;
   element("stage").hidden = false;
+  zoom.show(pair.a, pair.b);
   show("a");
-  fit();
   element("stage").focus({preventScroll: true});  // Not on a button that chooses: Space would choose again.
   if (position + 1 < participant.total) upcoming = loadPair(position + 1);
 }
@@ -137,6 +139,9 @@ function update() {
     element(`show-${side}`).setAttribute("aria-pressed", String(isReady() && side === visible));
     element(`choose-${side}`).disabled = !isReady() || busy || seen.size < 2;
   }
+  element("zoom-in").disabled = !isReady() || !zoom.canZoomIn;
+  element("zoom-out").disabled = element("zoom-fit").disabled = !isReady() || !zoom.canZoomOut;
+  element("zoom-text").textContent = isReady() ? `${Math.round(100 * zoom.scale)}%` : "";
 }
 
 async function choose(side) {
@@ -194,22 +199,14 @@ function complain(text) {
   element("error").textContent = text;
 }
 
-function fit() {
-  if (!isReady()) return;
-  const room = element("room"), label = element("side").offsetHeight;  // It stands above the image.
-  const {naturalWidth: width, naturalHeight: height} = current.a;
-  let scale = Math.min(room.clientWidth / width, (room.clientHeight - label) / height);
-  if (scale >= 1) scale = Math.min(Math.floor(scale), LARGEST_ENLARGEMENT);
-  for (const side of ["a", "b"]) {
-    current[side].style.width = `${width * scale}px`;
-    current[side].style.height = `${height * scale}px`;
-  }
-}
-
 function onKey(event) {
   if (!isReady() || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = event.key.toLowerCase();
-  if (key === "arrowleft") show("a");
+  if (event.shiftKey && key in ARROWS) zoom.pan(...ARROWS[key].map((sign) => sign * KEY_PAN));
+  else if (key === "+" || key === "=") zoom.step(1);
+  else if (key === "-") zoom.step(-1);
+  else if (key === "0") zoom.fit();
+  else if (key === "arrowleft") show("a");
   else if (key === "arrowright") show("b");
   else if (key === " " && event.target.tagName !== "BUTTON") toggle();  // A button answers to Space by itself.
   else if ((key === "a" || key === "b") && !event.repeat) choose(key);  // A key held down is one choice.
@@ -219,7 +216,10 @@ function onKey(event) {
 
 async function start() {
   element("join").addEventListener("submit", join);
-  element("stage").addEventListener("click", toggle);
+  element("stage").addEventListener("click", (event) => { if (!event.detail || !zoom.wasDragged) toggle(); });
+  element("zoom-in").addEventListener("click", () => zoom.step(1));
+  element("zoom-out").addEventListener("click", () => zoom.step(-1));
+  element("zoom-fit").addEventListener("click", () => zoom.fit());
   element("again").addEventListener("click", () => showPair(current.position));
   element("leave").addEventListener("click", leave);
   element("next-person").addEventListener("click", leave);
@@ -228,7 +228,6 @@ async function start() {
     element(`choose-${side}`).addEventListener("click", () => choose(side));
   }
   document.addEventListener("keydown", onKey);
-  new ResizeObserver(fit).observe(element("room"));
   if (!remembered()) {
     welcome();
     return;

@@ -7,7 +7,7 @@ from tests.report import report_records
 from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.errors import InputError
-from z2i_tf.report import collect
+from z2i_tf.report import runs as run_files
 
 
 def _scores():
@@ -19,7 +19,7 @@ def test_other_json_files_and_test_sets_are_no_analyses(tmp_path):
   records.write_record(str(tmp_path), records.TESTSET, {"images": []})
   (tmp_path / "config.json").write_text('{"step": 3}')
   (tmp_path / "broken.json").write_text('{"step": ')
-  runs, left_out = collect.gather(str(tmp_path))
+  runs, left_out = run_files.gather(str(tmp_path))
   assert [run.name for run in runs] == ["a/b/comparison.json"] and not left_out
   (picture,) = runs[0].pictures
   assert runs[0].folder == "a/b" and picture.encoded == open(path.replace("comparison.json", "p.png"), "rb").read()
@@ -65,7 +65,7 @@ def test_a_damaged_record_is_named_and_the_others_are_shown(tmp_path, damage):
   path = report_records.write_scores(tmp_path / "bad", "comparison", _scores())
   change, message = _DAMAGES[damage]
   _change(path, change)
-  runs, left_out = collect.gather(str(tmp_path))
+  runs, left_out = run_files.gather(str(tmp_path))
   assert [run.folder for run in runs] == ["good"]
   (line,) = left_out
   assert line.startswith(f"{path}: ") and "\n" not in line
@@ -77,7 +77,7 @@ def test_a_record_cut_short_is_named_whatever_it_is_called(tmp_path):
   for name in ("comparison.json", "renamed.json"):
     (tmp_path / name).write_text('{\n "format": "z2i_tf record 1",\n "analysis": "compar')
   (tmp_path / "study.json").write_text("")
-  _, left_out = collect.gather(str(tmp_path))
+  _, left_out = run_files.gather(str(tmp_path))
   assert len(left_out) == 3 and all("not JSON" in line for line in left_out)
 
 
@@ -95,7 +95,7 @@ def test_a_picture_that_cannot_be_shown_is_named(tmp_path, name, content, messag
   _change(path, lambda record: record.update(pictures=[name]))
   if content is not None:
     (tmp_path / "a" / name).write_bytes(content)
-  runs, left_out = collect.gather(str(tmp_path))
+  runs, left_out = run_files.gather(str(tmp_path))
   assert len(runs) == 1 and not runs[0].pictures
   (line,) = left_out
   assert name in line and message in line
@@ -103,12 +103,12 @@ def test_a_picture_that_cannot_be_shown_is_named(tmp_path, name, content, messag
 
 def test_nothing_to_report_is_an_error(tmp_path):
   with pytest.raises(InputError, match="no such folder"):
-    collect.gather(str(tmp_path / "none"))
-  with pytest.raises(InputError, match="no analysis in it"):
-    collect.gather(str(tmp_path))
+    run_files.gather(str(tmp_path / "none"))
+  with pytest.raises(InputError, match="no analysis"):
+    run_files.gather(str(tmp_path))
   (tmp_path / "comparison.json").write_text("{}")
-  with pytest.raises(InputError, match="no analysis in it.*comparison.json"):
-    collect.gather(str(tmp_path))
+  with pytest.raises(InputError, match="no analysis.*comparison.json"):
+    run_files.gather(str(tmp_path))
 
 
 @pytest.mark.parametrize(
