@@ -14,10 +14,10 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.adversarial import hinge_discriminator_loss
 from z2i_tf.losses.terms import LossTerm
 from z2i_tf.losses.terms import LossWeights
-from z2i_tf.models.blocks import check_width
+from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
-from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training import trainer
 from z2i_tf.training.devices import networks_in

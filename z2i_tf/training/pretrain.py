@@ -12,11 +12,11 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
 from z2i_tf.losses.terms import check_loss_weight
-from z2i_tf.models.blocks import check_width
+from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import SCALES
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
-from z2i_tf.models.super_resolution_net import SCALES
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.training import trainer
 from z2i_tf.training.devices import networks_in
