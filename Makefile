@@ -3,6 +3,7 @@
 # make fuzz          read N=100000 damaged files of every kind (SEED=0); faults are kept in fuzz_findings/
 # make smoke         the demo, and the tests of layers and networks
 # make lint          check the code with ruff
+# make docs          build the documentation into site/
 # make constraints   write constraints/: versions of everything, for each Python; UPGRADE=--upgrade takes the newest
 # All of them set up .venv first; a second run does not install again. PYTHON=python3.13 names the Python to set it up
 # with, VENV=folder another place.
@@ -24,7 +25,7 @@ FOUND_VERSION = $(or $(shell $(FOUND) -c 'import sys; print(*sys.version_info[:3
 CONSTRAINTS := constraints/$(VERSION).txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: demo test fuzz smoke lint constraints clean ANEW
+.PHONY: demo test fuzz smoke lint docs constraints clean ANEW
 
 demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
@@ -39,6 +40,9 @@ lint: $(VENV)/.installed
 	$(PIP_INSTALL) ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 constraints: $(VENV)/.installed
 	$(PIP_INSTALL) uv
@@ -67,4 +71,4 @@ $(VENV)/.installed: setup.py pyproject.toml $(wildcard $(CONSTRAINTS)) $(if $(fi
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo_output *.egg-info
+	rm -rf $(VENV) build dist demo_output site *.egg-info

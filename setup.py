@@ -30,6 +30,7 @@ serving = ["tensorflow-serving-api>=2.15,<2.16" + OLD, "tensorflow-serving-api>=
 notebooks = ["ipykernel", "nbclient"]  # Execute docs/fine_tune.ipynb.
 witnesses = ["scikit-image"]  # What the metrics are compared with.
 heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
+documentation = ["mkdocs-material", "mkdocstrings-python"]  # make docs.
 evaluation = ["matplotlib"]  # Draws the charts of the analyses.
 
 setup(
@@ -81,12 +82,14 @@ setup(
   ],
   extras_require={
     "development": ["ruff", "uv"],  # make lint, make constraints.
+    "docs": documentation,
     "evaluation": evaluation,
     "heif": heif,
     "onnx": onnx,
     "serving": serving,
     "tflite": tflite,
     "test": ["pytest", "pytest-xdist", "selenium"]
+    + documentation
     + evaluation
     + heif
     + notebooks

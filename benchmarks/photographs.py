@@ -38,11 +38,11 @@ from examples import SIDE
 from examples import TELEA
 from z2i_tf.analyses import picture_sheets
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation.st_lpips import StLpips
 from z2i_tf.images import image_files
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
 from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.metrics.st_lpips import StLpips
 from z2i_tf.system import memory
 from z2i_tf.system import processor
 

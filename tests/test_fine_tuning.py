@@ -1,4 +1,4 @@
-"""The README's example of fine-tuning, and the notebook of the same, as they stand but for their size."""
+"""Runs the documents' example of fine-tuning, and the notebook of the same, on less data."""
 
 import os
 import re
@@ -9,9 +9,9 @@ import nbformat
 import numpy as np
 import pytest
 
+from tests import documents
 import z2i_tf
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The same with less to compute.
 _SMALLER = (
   ("crop_size=128", "crop_size=32"),
@@ -22,13 +22,12 @@ _SMALLER = (
 
 
 def _example():
-  with open(os.path.join(_ROOT, "README.md"), encoding="utf-8") as file:
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL) if "model.fit(" in block]
+  (block,) = [block.code for block in documents.blocks("docs/python.md") if "model.fit(" in block.code]
   return block.strip()
 
 
 def _notebook():
-  return nbformat.read(os.path.join(_ROOT, "docs", "fine_tune.ipynb"), as_version=4)
+  return nbformat.read(os.path.join(documents.ROOT, "docs", "fine_tune.ipynb"), as_version=4)
 
 
 def _smaller(code):
@@ -42,9 +41,9 @@ def _folder(tmp_path, monkeypatch):
   """The current folder, with what the example reads."""
   for folder in ("photos", "other_photos"):
     (tmp_path / folder).mkdir()
-    shutil.copy(os.path.join(_ROOT, "data", "images", "coffee.jpg"), tmp_path / folder)
-  shutil.copy(os.path.join(_ROOT, "data", "images", "coffee.jpg"), tmp_path / "photo.jpg")
-  shutil.copy(os.path.join(_ROOT, "data", "masks", "coffee.png"), tmp_path / "mask.png")
+    shutil.copy(os.path.join(documents.ROOT, "data", "images", "coffee.jpg"), tmp_path / folder)
+  shutil.copy(os.path.join(documents.ROOT, "data", "images", "coffee.jpg"), tmp_path / "photo.jpg")
+  shutil.copy(os.path.join(documents.ROOT, "data", "masks", "coffee.png"), tmp_path / "mask.png")
   monkeypatch.chdir(tmp_path)
   return tmp_path
 
@@ -60,7 +59,7 @@ def test_the_example_runs(folder, capsys):
   code = _smaller(_example())
   assert all(short in code for _, short in _SMALLER) and len(code.splitlines()) <= 30
   names = {}
-  exec(compile(code, "README.md", "exec"), names)  # pylint: disable=exec-used
+  exec(compile(code, "docs/python.md", "exec"), names)  # pylint: disable=exec-used
   assert re.search(r"PSNR over the hole: \d+\.\d\d dB before, \d+\.\d\d dB after", capsys.readouterr().out)
   assert names["filled"].dtype == np.uint8
   _assert_fine_tuned(folder)

@@ -321,7 +321,11 @@ def test_tables_without_a_runs_values_are_folded_and_rows_without_values_are_nam
   text = pages.render_html(report)
   page = _Page(text)
   cited = "Values of other publications, as the paper cites them (Table 8)"
-  assert {"Comparison, large masks", cited} <= page.folded and "Comparison, small masks" not in page.folded
+  assert {
+    "Comparison, large masks",
+    cited,
+    "PSNR by size of the hole, small masks",
+  } <= page.folded and "Comparison, small masks" not in page.folded
   assert not [name for _, name in _rows(page.tables[cited]) if name == "Pluralistic"]
   assert "no values of Pluralistic" in text and "no values of Pluralistic" in pages.render_markdown(report, {}, "f")
 

@@ -13,11 +13,11 @@ from z2i_tf import image_ops
 from z2i_tf.analyses import picture_sheets
 from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import Table
-from z2i_tf.evaluation import image_scores
-from z2i_tf.evaluation.evaluate import without_hole
 from z2i_tf.images import image_files
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.metrics import image_scores
+from z2i_tf.metrics.scoring import without_hole
 
 ANALYSIS = "intermediate"
 _PICTURE = "intermediate.png"

@@ -71,6 +71,7 @@ class CitedTable:
     notes: lines below the table.
     spans: headings above the columns' headings, each with its number of columns; empty for none.
     best: which value of each column is best; empty for none.
+    is_folded: whether the table is shown on request only. Tables without values of a run always are.
   """
 
   title: str
@@ -79,6 +80,7 @@ class CitedTable:
   notes: Sequence[str] = ()
   spans: Sequence[tuple[str, int]] = ()
   best: Sequence[str] = ()
+  is_folded: bool = False
 
   def __post_init__(self):
     for row in self.rows:
@@ -159,7 +161,7 @@ def _best(texts: Sequence[str], direction: str) -> list[bool]:
   return [bool(match) and float(match[0]) == best for match in found]
 
 
-def cite(table: Table, group: str, source: str, direction: str = NEITHER) -> CitedTable:
+def cite(table: Table, group: str, source: str, direction: str = NEITHER, is_folded: bool = False) -> CitedTable:
   """Gives all cells of a run's table one source.
 
   Args:
@@ -167,10 +169,13 @@ def cite(table: Table, group: str, source: str, direction: str = NEITHER) -> Cit
     group: title of the rows.
     source: of all cells.
     direction: which value of every column is best.
+    is_folded: see `CitedTable`.
   """
   rows = [Row(name, [Cell(cell, source) for cell in cells]) for name, *cells in table.rows]
   best = [direction] * (len(table.columns) - 1)
-  return CitedTable(table.title, table.columns, [RowGroup(group, False, rows)], table.notes, best=best)
+  return CitedTable(
+    table.title, table.columns, [RowGroup(group, False, rows)], table.notes, best=best, is_folded=is_folded
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,13 +243,17 @@ class Section:
   command: str
 
   @property
-  def measured_tables(self) -> list[CitedTable]:
-    return [table for table in self.tables if table.has_run]
+  def open_tables(self) -> list[CitedTable]:
+    return [table for table in self.tables if table.has_run and not table.is_folded]
 
   @property
-  def paper_tables(self) -> list[CitedTable]:
-    """Tables in which no run has values."""
-    return [table for table in self.tables if not table.has_run]
+  def folded_tables(self) -> list[tuple[str, CitedTable]]:
+    """Tables shown on request, each with the text to click."""
+    return [
+      (table.title if table.has_run else f"Paper only: {table.title}", table)
+      for table in self.tables
+      if table.is_folded or not table.has_run
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,10 +95,10 @@ def _section(section: Section, names: Iterator[str], folder: str) -> Iterator[st
     for picture in run.pictures:
       caption = escape_markdown(descriptions.caption(run, picture))
       yield f"![{caption}]({folder}/{next(names)})\n\n{caption}"
-  for table in section.measured_tables:
+  for table in section.open_tables:
     yield from _table(table)
-  for table in section.paper_tables:
-    yield from _folded(f"Paper only: {table.title}", _table(table))
+  for summary, table in section.folded_tables:
+    yield from _folded(summary, _table(table))
   for run in section.runs:
     notes = descriptions.notes(run)
     if notes:

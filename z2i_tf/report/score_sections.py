@@ -131,7 +131,7 @@ def frequency(runs: Sequence[Run]) -> list[CitedTable]:
 
 def _by_hole_size(runs: Sequence[Run]) -> list[CitedTable]:
   return [
-    cite(table, run.title, descriptions.source_of_test_set(run, masks), HIGHEST)
+    cite(table, run.title, descriptions.source_of_test_set(run, masks), HIGHEST, is_folded=True)
     for run in runs
     for masks in run.record["test_sets"]
     for table in score_tables.bucket_tables(run.record, [masks])

@@ -14,9 +14,9 @@ from typing import Any
 import flask
 
 from z2i_tf.errors import InputError
-from z2i_tf.images import image_files
 from z2i_tf.study import manifest as manifests
 from z2i_tf.study import store as stores
+from z2i_tf.system import input_files
 from z2i_tf.web import application as web
 from z2i_tf.web.application import Refusal
 from z2i_tf.web.server import Server
@@ -76,7 +76,7 @@ class StudyServer(Server):
       raise Refusal(404, "There is no such pair.") from error
     file_hash = self.store.manifest.file_hash(showing.pair, ours=showing.ours_is_a == (side == "a"))
     try:
-      body = image_files.read_bytes(manifests.picture_path(self.study_dir, file_hash))
+      body = input_files.read_bytes(manifests.picture_path(self.study_dir, file_hash))
     except InputError as error:
       print(f"z2i study: {error}", file=sys.stderr)
       raise Refusal(500, "This picture cannot be read; please tell the person in charge.") from error
