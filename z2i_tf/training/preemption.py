@@ -1,4 +1,4 @@
-"""Finishes and saves work before a requested stop: SIGTERM, which cluster managers send, and Ctrl-C."""
+"""Catches requests to stop: SIGTERM of cluster managers, Ctrl-C, and SIGHUP of a terminal that closes."""
 
 from collections.abc import Iterator
 import contextlib
@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequest:
@@ -35,7 +35,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def asked_to_stop(announcement: str = "") -> Iterator[StopRequest]:
-  """Catches SIGTERM and SIGINT within the block; yields the `StopRequest` that remembers them.
+  """Catches SIGTERM, SIGINT and SIGHUP within the block; yields the `StopRequest` that remembers them.
 
   Only the main thread can catch signals: in other threads they keep their effect. So do signals that the process
   ignores.
