@@ -28,8 +28,9 @@ import psutil
 
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import tiled_records
-from z2i_tf.datasets.bad_images import BadImages
-from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.datasets.examples import ExampleConfig
+from z2i_tf.datasets.folder_source import FolderSource
+from z2i_tf.datasets.sources import BadImages
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
 
@@ -71,8 +72,8 @@ def _mosaic(photos, rng):
 
 
 def _dataset(kind, folder, records):
-  source = tiled_records.PreparedSource(records) if kind == "tfrecord" else FolderSource(folder)
-  config = pipelines.ExampleConfig(
+  source = tiled_records.TiledRecordsSource(records) if kind == "tfrecord" else FolderSource(folder)
+  config = ExampleConfig(
     crop_size=_CROP_SIZE,
     scale=2,
     masks=MaskMixture.parse("small"),
@@ -171,7 +172,7 @@ def main():
     source = FolderSource(images)
     seconds = (
       _milliseconds(
-        lambda _: tiled_records.write_shards(source, records, {}, 128, 4, BadImages(fail=True), lambda: None), 1
+        lambda _: tiled_records.write_tiled_records(source, records, {}, 128, 4, BadImages(fail=True), lambda: None), 1
       )
       / 1000
     )

@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from skimage import metrics as skimage_metrics
 
-from z2i_tf.evaluation import image_scores
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.metrics import image_scores
 from z2i_tf.system import processor
 
 _SAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "images")

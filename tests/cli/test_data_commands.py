@@ -9,10 +9,12 @@ import pytest
 
 from tests.datasets import stand_ins
 from z2i_tf.analyses import picture_sheets
-from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.main import main
 from z2i_tf.datasets import pipelines
-from z2i_tf.datasets import sources
+from z2i_tf.datasets.examples import ExampleConfig
+from z2i_tf.datasets.folder_source import FolderSource
+from z2i_tf.datasets.open_source import KINDS
+from z2i_tf.datasets.open_source import open_source
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
 
@@ -133,9 +135,9 @@ def test_show_batch_draws_what_the_pipeline_gives(images, tmp_path, scale):
     )
     == 0
   )
-  config = pipelines.ExampleConfig(crop_size=16, scale=scale, masks=MaskMixture.parse("rect"), seed=3, flips="both")
+  config = ExampleConfig(crop_size=16, scale=scale, masks=MaskMixture.parse("rect"), seed=3, flips="both")
   rows = []
-  for batch in pipelines.training_dataset(sources.FolderSource(str(images)), config, 1, 7).take(2):
+  for batch in pipelines.training_dataset(FolderSource(str(images)), config, 1, 7).take(2):
     hole = batch["mask_lr"][0].numpy().repeat(scale, 0).repeat(scale, 1) == 1
     lr = np.rint(np.clip(batch["image_lr"][0].numpy(), 0, 1) * 255).repeat(scale, 0).repeat(scale, 1)
     hr = np.rint(batch["image_hr"][0].numpy() * 255)
@@ -183,9 +185,9 @@ def test_a_list_of_files_and_own_masks(images, tmp_path):
 
 
 def test_the_sources_of_the_flag_are_those_there_are(tmp_path):
-  for kind in data_flags.SOURCES:
+  for kind in KINDS:
     with pytest.raises(ValueError, match=str(tmp_path)):
-      sources.open_source(kind, str(tmp_path), "train", 2)
+      open_source(kind, str(tmp_path), "train", 2)
 
 
 @pytest.mark.parametrize("command", ["show-batch", "train", "check-data", "prepare"])

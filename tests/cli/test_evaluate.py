@@ -10,7 +10,7 @@ from PIL import Image
 import pytest
 
 from tests.datasets import stand_ins
-from tests.evaluation.test_st_lpips import random_weights
+from tests.metrics.test_st_lpips import random_weights
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
@@ -112,7 +112,7 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
     (["--kinds=folder"], "--kinds=folder: unknown kind"),
     (["--kinds=small:0.5"], "--kinds=small:0.5: unknown kind"),
     (["--split=test"], "only TensorFlow Datasets have splits"),
-    (["--kinds=rect,rect"], "a kind is there twice"),
+    (["--kinds=rect,rect"], "rect is there twice"),
     (["--crop_size=200"], "0 of the 5 images are usable"),
   ],
 )
@@ -271,7 +271,7 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
     (["--lpips_linear=x"], "--lpips_linear=x: only with --lpips_net"),
     (["--st_lpips=squeeze"], "--st_lpips=squeeze: expected alex, vgg, each once"),
     (["--st_lpips_weights=x"], "--st_lpips_weights=x: only with --st_lpips"),
-    (["--image_dir=x"], "--testset says where images and masks are"),
+    (["--image_dir=x"], "leave out --image_dir and --mask_dir"),
     (["--model=nowhere"], "--model=nowhere: no such folder"),
   ],
 )
@@ -336,7 +336,7 @@ def test_inputs_are_never_replaced(testset, evaluation, tmp_path, capsys, output
     )
     == 2
   )
-  assert "give a folder of its own" in capsys.readouterr().err and _files(tmp_path) == before
+  assert "neither hold nor lie in" in capsys.readouterr().err and _files(tmp_path) == before
 
 
 def test_only_a_former_run_of_the_analysis_is_replaced(testset, evaluation, tmp_path, capsys):
@@ -345,10 +345,10 @@ def test_only_a_former_run_of_the_analysis_is_replaced(testset, evaluation, tmp_
   assert "results/mean/rect/00000.png" in _tree(run) and not any("telea" in name for name in _tree(run))
   before = _files(run)
   assert _evaluate(testset, run, "--analysis=frequency") == 2
-  assert "holds what is not of a z2i evaluate --analysis=frequency" in capsys.readouterr().err
+  assert "does not belong to a z2i evaluate --analysis=frequency" in capsys.readouterr().err
   (run / "notes.txt").touch()
   assert _evaluate(testset, run) == 2
-  assert "(notes.txt) and would be replaced" in capsys.readouterr().err
+  assert "notes.txt in it" in capsys.readouterr().err
   (run / "notes.txt").unlink()
   assert _files(run) == before
   (tmp_path / "elsewhere").mkdir()
@@ -446,7 +446,7 @@ def test_changed_testset_is_refused(testset, tmp_path, capsys):
   changed = shutil.copytree(testset, tmp_path / "set")
   image_files.write_mask(str(changed / "masks" / "rect" / "00002.png"), np.eye(_SIZE))
   assert _evaluate(changed, tmp_path / "run") == 2
-  assert "1 images or rect masks (00002) are not those of its testset.json" in capsys.readouterr().err
+  assert "1 images or rect masks (00002) differ from its testset.json" in capsys.readouterr().err
 
 
 def test_st_lpips_is_measured_from_a_folder_of_weights(testset, tmp_path, capsys):

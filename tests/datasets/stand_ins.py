@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from z2i_tf.datasets import tiled_records
-from z2i_tf.datasets.bad_images import BadImages
-from z2i_tf.datasets.sources import FolderSource
+from z2i_tf.datasets.folder_source import FolderSource
+from z2i_tf.datasets.sources import BadImages
 from z2i_tf.images import image_files
 
 
@@ -29,7 +29,7 @@ def write_folder(folder, count=5):
 def write_prepared(images, folder, tile_size=8, shards=2):
   """Prepares a folder of images; with tiles of 8, 40x50 pixels are cut up, with 16 they stay whole."""
   folder.mkdir()
-  return tiled_records.write_shards(
+  return tiled_records.write_tiled_records(
     FolderSource(str(images)), str(folder), {"source": "folder"}, tile_size, shards, BadImages(fail=True), lambda: None
   )
 

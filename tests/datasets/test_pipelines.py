@@ -14,8 +14,11 @@ from tests.datasets import stand_ins
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import python_calls
 from z2i_tf.datasets import sources
-from z2i_tf.datasets.bad_images import BadImages
-from z2i_tf.datasets.mask_files import MaskFiles
+from z2i_tf.datasets.examples import ExampleConfig
+from z2i_tf.datasets.folder_source import FolderSource
+from z2i_tf.datasets.open_source import open_source
+from z2i_tf.datasets.sources import BadImages
+from z2i_tf.datasets.training_masks import TrainingMasks
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
@@ -40,7 +43,7 @@ def _data_dir(tmp_path_factory):
 
 @pytest.fixture(name="source", scope="module")
 def _source(data_dir):
-  return sources.open_source("folder", str(data_dir / "images"), "train", 2)
+  return open_source("folder", str(data_dir / "images"), "train", 2)
 
 
 # Name -> arguments of open_source.
@@ -56,7 +59,7 @@ _EVERY_SOURCE = {
 
 def _config(seed=0, **changes):
   settings = {"crop_size": 16, "scale": 2, "masks": MaskMixture.parse("small", 64), "seed": seed}
-  return pipelines.ExampleConfig(**{**settings, **changes})
+  return ExampleConfig(**{**settings, **changes})
 
 
 def _take(dataset, count):
@@ -116,7 +119,7 @@ def test_an_epoch_has_every_image_once_in_an_order_of_its_own(source):
 def test_starting_later_gives_what_would_have_come_from_every_source(data_dir, kind, crops_per_image):
   """With 32 crops per image a block has 8 * 32 = 256 examples, so that batch 17 is in the second."""
   name, path = _EVERY_SOURCE[kind]
-  source = sources.open_source(name, str(data_dir / path), "train", 2)
+  source = open_source(name, str(data_dir / path), "train", 2)
   config = _config(crops_per_image=crops_per_image, masks=MaskMixture.parse("rect"))
   whole = _training(source, config, count=19, batch_size=16 if crops_per_image > 1 else 3)
   for start in (1, 17):
@@ -128,7 +131,7 @@ def test_files_as_a_folder_a_list_and_prepared_are_the_same_examples(data_dir):
   expected = None
   for kind in ("folder", "list", "tiles", "whole files"):
     name, path = _EVERY_SOURCE[kind]
-    batches = _training(sources.open_source(name, str(data_dir / path), "train", 2), _config(flips="both"))
+    batches = _training(open_source(name, str(data_dir / path), "train", 2), _config(flips="both"))
     _assert_equal(batches, expected or batches)
     expected = batches
 
@@ -159,7 +162,7 @@ def test_many_images_are_visited_once_per_epoch_with_several_crops_too(tmp_path)
   (tmp_path / "images").mkdir()
   for number in range(12):
     image_files.write_rgb(str(tmp_path / "images" / f"{number:02d}.png"), stand_ins.coded_image(number, 40, 40))
-  source = sources.FolderSource(str(tmp_path / "images"))
+  source = FolderSource(str(tmp_path / "images"))
   # Blocks of 256 // 32 = 8 images, of which an epoch is one and a half.
   numbers = _numbers(_training(source, _config(crops_per_image=32), count=4, batch_size=256))
   epochs = [set(numbers[:256]) | set(numbers[256:512]), set(numbers[256:512]) | set(numbers[512:768])]
@@ -203,7 +206,7 @@ def test_crops_are_cut_at_several_scales_from_every_source(data_dir):
   expected = None
   for kind in ("folder", "tiles", "whole files"):
     name, path = _EVERY_SOURCE[kind]
-    source = sources.open_source(name, str(data_dir / path), "train", 2)
+    source = open_source(name, str(data_dir / path), "train", 2)
     batches = _training(source, config, count=4, batch_size=50)
     _assert_equal(batches, expected or batches)
     expected = batches
@@ -215,7 +218,7 @@ def test_crops_are_cut_at_several_scales_from_every_source(data_dir):
 def test_larger_crops_are_reduced_by_averages(tmp_path):
   image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
   image_files.write_rgb(str(tmp_path / "a.png"), image)
-  source = sources.FolderSource(str(tmp_path))
+  source = FolderSource(str(tmp_path))
   (batch,) = _training(source, _config(crop_size=8, crop_scales=(3,)), count=1, batch_size=1)
   means = image.reshape(16, 3, 16, 3, 3).mean(axis=(1, 3))
   np.testing.assert_allclose(batch["image_hr"][0] * 255, means, atol=0.501)
@@ -305,7 +308,7 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
     gray[0, 0] = 90
     (tmp_path / "below").mkdir(exist_ok=True)
     Image.fromarray(gray).save(tmp_path / ("below" if number else ".") / f"{number}.png")
-  files = MaskFiles(str(tmp_path), 16)
+  files = TrainingMasks(str(tmp_path), 16)
   assert [mask.shape for mask in files] == [(16, 37), (16, 36), (16, 35)]
   masks = MaskMixture.parse("folder", own_masks=OwnMasks(files))
   batches = _training(source, _config(masks=masks))
@@ -316,7 +319,7 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
   assert len({mask.tobytes() for mask in drawn}) == 3
   shutil.rmtree(tmp_path / "below")  # They are kept in memory.
   _assert_equal(_training(source, _config(masks=masks)), batches)
-  assert "3 masks" in files.content() and files.content() != MaskFiles(str(tmp_path), 16).content()
+  assert "3 masks" in files.fingerprint() and files.fingerprint() != TrainingMasks(str(tmp_path), 16).fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -332,7 +335,7 @@ def test_own_masks_without_use_are_refused(tmp_path, hole, message):
   image_files.write_mask(str(tmp_path / "a.png"), np.eye(9))
   image_files.write_mask(str(tmp_path / "b.png"), hole)
   with pytest.raises(InputError, match=f"b.png: {message}"):
-    MaskFiles(str(tmp_path), 16)
+    TrainingMasks(str(tmp_path), 16)
 
 
 @pytest.mark.parametrize(
@@ -355,7 +358,7 @@ def test_unusable_configurations_are_refused(changes, message):
 
 def test_masks_that_leave_nothing_known_end_with_an_error(source):
   config = _config(masks=MaskMixture.parse("folder", own_masks=OwnMasks([np.ones((9, 9), np.uint8)])))
-  with pytest.raises(InputError, match="No usable mask of 16x16 .*--mask_reference_size"):
+  with pytest.raises(InputError, match="No usable mask of 16x16 .*`mask_reference_size`"):
     with python_calls.reading_errors():
       _training(source, config, count=1)
 
@@ -372,7 +375,7 @@ def _spoilt(data_dir, tmp_path_factory):
   noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
   image_files.write_rgb(str(folder / "d_cut.png"), noise)
   (folder / "d_cut.png").write_bytes((folder / "d_cut.png").read_bytes()[:2000])
-  return sources.FolderSource(str(folder))
+  return FolderSource(str(folder))
 
 
 def test_unusable_images_are_skipped_named_once_and_counted(spoilt, capsys):
@@ -419,9 +422,9 @@ def test_few_usable_images_among_many_are_enough(tmp_path):
   image_files.write_rgb(str(tmp_path / "good.png"), stand_ins.coded_image(3, 40, 40))
   for number in range(300):
     (tmp_path / f"{number}.png").write_bytes(b"")
-  source, bad_images = sources.FolderSource(str(tmp_path)), BadImages()
+  source, bad_images = FolderSource(str(tmp_path)), BadImages()
   opened = []
-  source.open = lambda index: opened.append(index) or sources.FolderSource.open(source, index)
+  source.open = lambda index: opened.append(index) or FolderSource.open(source, index)
   sources.check_source(source, 32)
   assert set(_numbers(_training(source, _config(), count=20, bad_images=bad_images, parallel_calls=1))) == {3}
   assert bad_images.count > 100 and len(opened) < bad_images.count + 60  # 40 visits, and some ahead.
@@ -431,10 +434,10 @@ def test_an_image_damaged_half_way_takes_no_random_number(data_dir, tmp_path):
   """A tile that some crops need is damaged: the example that comes instead must not depend on when that was noticed."""
   shutil.copytree(data_dir / "tiles", tmp_path / "tiles")
   for index in range(4):
-    picture = sources.open_source("tfrecord", str(tmp_path / "tiles"), None, 2).open(index)
+    picture = open_source("tfrecord", str(tmp_path / "tiles"), None, 2).open(index)
     tiles = [b"damaged" if number % 9 == 4 else tile for number, tile in enumerate(picture._tiles)]
     stand_ins.replace_tiles(tmp_path / "tiles", index, tiles)
-  source = sources.open_source("tfrecord", str(tmp_path / "tiles"), None, 2)
+  source = open_source("tfrecord", str(tmp_path / "tiles"), None, 2)
   config = _config(crops_per_image=4)
   whole = _training(source, config, count=40, bad_images=BadImages())
   for start in (3, 17, 33):
@@ -447,14 +450,14 @@ def test_errors_with_names_that_are_not_utf_8(tmp_path):
     file.write(b"nothing")
   with pytest.raises(InputError, match=r"\\udcff.png: not an image"):
     with python_calls.reading_errors():
-      _training(sources.FolderSource(str(tmp_path)), _config(), count=1)
+      _training(FolderSource(str(tmp_path)), _config(), count=1)
 
 
 def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
   def broken(*_):
     raise KeyError("a bug")
 
-  monkeypatch.setattr(sources.FolderSource, "open", broken)
+  monkeypatch.setattr(FolderSource, "open", broken)
   with pytest.raises(RuntimeError, match="(?s)Traceback.*a bug"):
     with python_calls.reading_errors():
       _training(source, _config(), count=1)
@@ -463,10 +466,12 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
 def test_a_process_ends_although_a_pipeline_is_running(data_dir):
   script = (
     "import sys\n"
-    "from z2i_tf.datasets import pipelines, sources\n"
+    "from z2i_tf.datasets import pipelines\n"
+    "from z2i_tf.datasets.examples import ExampleConfig\n"
+    "from z2i_tf.datasets.folder_source import FolderSource\n"
     "from z2i_tf.masks.mixture import MaskMixture\n"
-    "config = pipelines.ExampleConfig(16, 2, MaskMixture.parse('small'), 0)\n"
-    "batches = iter(pipelines.training_dataset(sources.FolderSource(sys.argv[1]), config, 400))\n"
+    "config = ExampleConfig(16, 2, MaskMixture.parse('small'), 0)\n"
+    "batches = iter(pipelines.training_dataset(FolderSource(sys.argv[1]), config, 400))\n"
     "next(batches)\n"
   )
   done = subprocess.run(
@@ -482,4 +487,4 @@ def test_many_bad_images_are_counted_but_not_all_named(capsys):
       bad_images.report(f"{number}.png", InputError(f"{number}.png: broken"))
   assert bad_images.count == 30
   lines = capsys.readouterr().err.splitlines()
-  assert len(lines) == 21 and "check-data --verbose names them all" in lines[-1]
+  assert len(lines) == 21 and "check-data --verbose names all" in lines[-1]

@@ -16,18 +16,20 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tests.datasets import stand_ins
-from z2i_tf.datasets import parallel
 from z2i_tf.datasets import sources
 from z2i_tf.datasets import survey
 from z2i_tf.datasets import tiled_records
-from z2i_tf.datasets.bad_images import BadImages
+from z2i_tf.datasets.folder_source import FolderSource
+from z2i_tf.datasets.open_source import open_source
 from z2i_tf.datasets.pictures import encode_tiles
 from z2i_tf.datasets.pictures import TiledPicture
-from z2i_tf.datasets.record_files import RecordFile
-from z2i_tf.datasets.record_files import RecordShards
+from z2i_tf.datasets.sources import BadImages
+from z2i_tf.datasets.tfrecord import RecordFile
+from z2i_tf.datasets.tfrecord import RecordShards
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.system import folder_lock
+from z2i_tf.system import parallel
 
 _NOISE = np.random.default_rng(0).integers(0, 256, (45, 61, 3), np.uint8)
 
@@ -46,12 +48,12 @@ def _images(tmp_path_factory):
 
 
 def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
-  folder = sources.FolderSource(str(images))
+  folder = FolderSource(str(images))
   (tmp_path / "list.txt").write_text(f"# the last and the first\n{images / 'more' / '4.png'}\n\n../images/0.png\n")
   (tmp_path / "images").symlink_to(images)
   (tmp_path / "lists").mkdir()
   shutil.move(tmp_path / "list.txt", tmp_path / "lists" / "list.txt")
-  listed = sources.FolderSource(str(tmp_path / "lists" / "list.txt"))
+  listed = FolderSource(str(tmp_path / "lists" / "list.txt"))
   assert len(folder) == 5 and len(listed) == 2
   assert [_whole(listed, index)[0, 0, 0] for index in range(2)] == [80, 0]
   assert folder.name(4).endswith("4.png") and folder.header(4) == image_files.Header(44, 50, "RGB", False)
@@ -61,14 +63,14 @@ def test_a_folder_is_searched_recursively_a_list_names_files(images, tmp_path):
   "content, message",
   [
     ("\n# nothing\n", "list.txt: no files in this list"),
-    (b"\xff\xfe", "list.txt: not a list"),
+    (b"\xff\xfe", "list.txt: cannot be read as a list"),
     ("gone.png", "gone.png: no such file"),
   ],
 )
 def test_unusable_lists(tmp_path, content, message):
   (tmp_path / "list.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
   with pytest.raises(InputError, match=message):
-    sources.FolderSource(str(tmp_path / "list.txt")).open(0)
+    FolderSource(str(tmp_path / "list.txt")).open(0)
 
 
 def test_links_are_followed_and_may_go_round(tmp_path):
@@ -77,19 +79,19 @@ def test_links_are_followed_and_may_go_round(tmp_path):
   (tmp_path / "linked").mkdir()
   (tmp_path / "linked" / "there").symlink_to(tmp_path / "real")
   (tmp_path / "real" / "back").symlink_to(tmp_path / "linked")
-  assert len(sources.FolderSource(str(tmp_path / "linked"))) == 1
+  assert len(FolderSource(str(tmp_path / "linked"))) == 1
 
 
 def test_a_source_without_usable_image_is_refused(images, tmp_path):
-  sources.check_source(sources.FolderSource(str(images)), 40)
+  sources.check_source(FolderSource(str(images)), 40)
   with pytest.raises(
     InputError, match="none of 5 images is usable .*0.png: 40x50 pixels, smaller than the crop of 45x45"
   ):
-    sources.check_source(sources.FolderSource(str(images)), 45)
+    sources.check_source(FolderSource(str(images)), 45)
   with pytest.raises(InputError, match="no images in it"):
-    sources.open_source("folder", str(tmp_path), "train", 2)
+    open_source("folder", str(tmp_path), "train", 2)
   with pytest.raises(InputError, match="nowhere: no such folder"):
-    sources.open_source("folder", str(tmp_path / "nowhere"), "train", 2)
+    open_source("folder", str(tmp_path / "nowhere"), "train", 2)
 
 
 @pytest.mark.parametrize("tile_size", [8, 16])
@@ -120,7 +122,7 @@ def test_crops_of_tiles_are_crops_of_the_image(tile_size):
 def test_prepared_images_are_the_images(images, tmp_path, tile_size, shards):
   manifest = stand_ins.write_prepared(images, tmp_path / "records", tile_size, shards)
   assert len(manifest["shards"]) == min(shards, 5)
-  plain, source = sources.FolderSource(str(images)), sources.open_source("tfrecord", str(tmp_path / "records"), "", 2)
+  plain, source = FolderSource(str(images)), open_source("tfrecord", str(tmp_path / "records"), "", 2)
   assert len(source) == 5
   for index in range(5):
     np.testing.assert_array_equal(_whole(source, index), _whole(plain, index))
@@ -135,8 +137,8 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
   class Interrupted(Exception):
     pass
 
-  def prepare(progress=lambda: None, tile_size=8, source=sources.FolderSource(str(images))):
-    return tiled_records.write_shards(
+  def prepare(progress=lambda: None, tile_size=8, source=FolderSource(str(images))):
+    return tiled_records.write_tiled_records(
       source, str(tmp_path), {"source": "folder"}, tile_size, 3, BadImages(fail=True), progress
     )
 
@@ -155,18 +157,18 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
   assert done == ["images-00000-of-00003.tfrecord", "images-00001-of-00003.tfrecord"]
   times = [(tmp_path / name).stat().st_mtime_ns for name in done]
   with pytest.raises(InputError, match="was interrupted here"):
-    sources.open_source("tfrecord", str(tmp_path), "", 2)
+    open_source("tfrecord", str(tmp_path), "", 2)
   with pytest.raises(InputError, match="prepared otherwise .tile_size differ"):
     prepare(tile_size=16)
   with pytest.raises(InputError, match="prepared otherwise .content"):
-    prepare(source=sources.FolderSource(str(images / "more")))
+    prepare(source=FolderSource(str(images / "more")))
   with folder_lock.locked_folder(str(tmp_path), "prepare.lock", ""):
     with pytest.raises(InputError, match="another z2i prepare is writing here"):
       prepare()
   prepare()
   assert [(tmp_path / name).stat().st_mtime_ns for name in done] == times
   assert [path.name for path in tmp_path.glob("*.tmp")] == ["mine.tmp"]
-  assert len(sources.open_source("tfrecord", str(tmp_path), "", 2)) == 5
+  assert len(open_source("tfrecord", str(tmp_path), "", 2)) == 5
 
 
 def test_damaged_files_are_left_out_when_preparing_or_refused(images, tmp_path, capsys):
@@ -175,27 +177,27 @@ def test_damaged_files_are_left_out_when_preparing_or_refused(images, tmp_path, 
   cut.write_bytes(cut.read_bytes()[:60])
   for folder in ("skipped", "failed"):
     (tmp_path / folder).mkdir()
-  source = sources.FolderSource(str(tmp_path / "images"))
+  source = FolderSource(str(tmp_path / "images"))
   arguments = ({}, 8, 2)
-  manifest = tiled_records.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(), lambda: None)
+  manifest = tiled_records.write_tiled_records(source, str(tmp_path / "skipped"), *arguments, BadImages(), lambda: None)
   assert len(manifest["skipped"]) == 1 and "1.png: not an image" in capsys.readouterr().err
   with pytest.raises(InputError, match="1.png: not an image"):  # What an earlier call skipped is refused as well.
-    tiled_records.write_shards(source, str(tmp_path / "skipped"), *arguments, BadImages(fail=True), lambda: None)
-  assert len(tiled_records.PreparedSource(str(tmp_path / "skipped"))) == 4
+    tiled_records.write_tiled_records(source, str(tmp_path / "skipped"), *arguments, BadImages(fail=True), lambda: None)
+  assert len(tiled_records.TiledRecordsSource(str(tmp_path / "skipped"))) == 4
   with pytest.raises(InputError, match="1.png: not an image"):
-    tiled_records.write_shards(source, str(tmp_path / "failed"), *arguments, BadImages(fail=True), lambda: None)
+    tiled_records.write_tiled_records(source, str(tmp_path / "failed"), *arguments, BadImages(fail=True), lambda: None)
   assert not list((tmp_path / "failed").iterdir())
 
 
 def test_damaged_prepared_folders(images, tmp_path):
   with pytest.raises(InputError, match="no dataset.json in it; z2i prepare makes such folders"):
-    tiled_records.PreparedSource(str(images))
+    tiled_records.TiledRecordsSource(str(images))
   stand_ins.write_prepared(images, tmp_path / "records", shards=1)
   shard = tmp_path / "records" / "images-00000-of-00001.tfrecord"
   whole = shard.read_bytes()
 
   def opened(index=4):
-    return tiled_records.PreparedSource(str(tmp_path / "records")).open(index)
+    return tiled_records.TiledRecordsSource(str(tmp_path / "records")).open(index)
 
   for damaged, message in ((whole[:-7], f"{len(whole) - 7} bytes, not {len(whole)}"), (whole + whole, "bytes, not")):
     shard.write_bytes(damaged)
@@ -231,7 +233,7 @@ def test_damaged_prepared_folders(images, tmp_path):
     ),
   ):
     manifest.write_text(content)
-    with pytest.raises(InputError, match="not a list of prepared images"):
+    with pytest.raises(InputError, match="cannot be read as a list of prepared images"):
       opened()
 
 
@@ -259,7 +261,7 @@ def test_a_tile_that_claims_another_size_is_damaged(encode):
 def test_sixteen_bits_of_which_few_are_used_are_said(tmp_path, capsys):
   levels = np.tile(np.arange(64, dtype=np.uint16) * 65, (64, 1))  # 12 bits: up to 4095.
   Image.fromarray(levels).save(tmp_path / "dark.png")
-  source = sources.FolderSource(str(tmp_path))
+  source = FolderSource(str(tmp_path))
   sources.check_source(source, 32)
   assert "warning: " in capsys.readouterr().err
   (warning,) = survey.survey(source, 32, True, lambda: None).dark
@@ -278,9 +280,9 @@ def test_a_list_may_spell_names_otherwise(tmp_path):
   composed, decomposed = (unicodedata.normalize(form, "Grüße.png") for form in ("NFC", "NFD"))
   os.rename(next(images.glob("*.png")), images / decomposed)
   (images / "list.txt").write_text(composed + "\n", encoding="utf-8")
-  source = sources.FolderSource(str(images / "list.txt"))
+  source = FolderSource(str(images / "list.txt"))
   assert source.header(0).width == 50
-  assert not source.left_out and "left out 1 file" in sources.FolderSource(str(images)).left_out
+  assert not source.left_out and "left out 1 file" in FolderSource(str(images)).left_out
 
 
 def test_records_are_those_that_tensorflow_reads(tmp_path):
@@ -323,7 +325,7 @@ def _tfds_dir(tmp_path_factory):
   ],
 )
 def test_tensorflow_datasets_are_read_as_tfds_reads_them(tfds_dir, name, builder_name, feature, scale, split, count):
-  source = sources.open_source(name, tfds_dir, split, scale)
+  source = open_source(name, tfds_dir, split, scale)
   expected = list(tfds.builder(builder_name, data_dir=tfds_dir).as_dataset(split).as_numpy_iterator())
   assert len(source) == len(expected) == count
   for index, example in enumerate(expected):
@@ -336,7 +338,7 @@ def test_array_records_are_read_too_and_any_version_of_div2k_serves(tfds_dir):
   """The high-resolution images are the same in all of them; x3 is here an ArrayRecord, x4 is not prepared."""
   codes = []
   for scale in (2, 3, 4):
-    source = sources.open_source("div2k", tfds_dir, "train[:90%]", scale)
+    source = open_source("div2k", tfds_dir, "train[:90%]", scale)
     assert f"bicubic_x{min(scale, 3) if scale < 4 else 2}" in source.name(0)
     codes.append(sorted(_whole(source, index)[0, 0, 0] for index in range(len(source))))
   assert codes[0] == codes[1] == codes[2] and len(codes[0]) == 5
@@ -344,15 +346,15 @@ def test_array_records_are_read_too_and_any_version_of_div2k_serves(tfds_dir):
 
 def test_a_data_set_that_is_not_prepared_names_the_command(tmp_path, tfds_dir, monkeypatch):
   with pytest.raises(InputError, match=rf'tfds.builder\("div2k/bicubic_x4", data_dir="{tmp_path}"\)'):
-    sources.open_source("div2k", str(tmp_path), "train", 4)
+    open_source("div2k", str(tmp_path), "train", 4)
   monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "kept"))
   with pytest.raises(InputError, match=rf'tfds.builder\("places365_small", data_dir="{tmp_path}/kept'):
-    sources.open_source("places365_small", None, "train", 1)
+    open_source("places365_small", None, "train", 1)
   for split in ("test", "train[oops]"):
     with pytest.raises(InputError, match="div2k/bicubic_x2/2.0.0 has train, validation"):
-      sources.open_source("div2k", tfds_dir, split, 2)
+      open_source("div2k", tfds_dir, split, 2)
   with pytest.raises(InputError, match="no images in it"):
-    sources.open_source("div2k", tfds_dir, "train[:0]", 2)
+    open_source("div2k", tfds_dir, "train[:0]", 2)
 
 
 def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
@@ -360,7 +362,7 @@ def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
   path = next((tmp_path / "tfds" / "div2k" / "bicubic_x2").glob("*/*train*tfrecord*"))
 
   def source():
-    return sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
+    return open_source("div2k", str(tmp_path / "tfds"), "train", 2)
 
   whole = path.read_bytes()
 
@@ -394,9 +396,9 @@ def test_damaged_tensorflow_datasets(tfds_dir, tmp_path):
 
 def test_a_missing_file_of_a_tensorflow_dataset(tfds_dir, tmp_path):
   shutil.copytree(tfds_dir, tmp_path / "tfds")
-  source = sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)
+  source = open_source("div2k", str(tmp_path / "tfds"), "train", 2)
   next((tmp_path / "tfds" / "div2k" / "bicubic_x2").glob("*/*train*tfrecord*")).unlink()
-  for read in (source.content, lambda: source.open(0)):
+  for read in (source.fingerprint, lambda: source.open(0)):
     with pytest.raises(InputError, match="tfrecord.*: cannot be read: No such file"):
       read()
 
@@ -408,7 +410,7 @@ def test_the_newest_version_is_read(tfds_dir, tmp_path):
   for version in ("2.0.0", "not a version"):
     (folder / version).mkdir(exist_ok=True)
     (folder / version / "dataset_info.json").write_text("{")
-  assert len(sources.open_source("div2k", str(tmp_path / "tfds"), "train", 2)) == 6
+  assert len(open_source("div2k", str(tmp_path / "tfds"), "train", 2)) == 6
 
 
 def test_work_in_order_is_not_far_ahead_of_its_consumer():
@@ -421,7 +423,7 @@ def test_work_in_order_is_not_far_ahead_of_its_consumer():
 
 
 def test_content_tells_data_sets_apart(images, tmp_path):
-  first = sources.FolderSource(str(images)).content()
+  first = FolderSource(str(images)).fingerprint()
   assert first.startswith("5 images, ")
   shutil.copytree(images, tmp_path / "images")  # The same, elsewhere and written otherwise.
   for path in (
@@ -429,21 +431,21 @@ def test_content_tells_data_sets_apart(images, tmp_path):
     str(tmp_path / "images" / "more" / "..") + "/",
     os.path.relpath(tmp_path / "images"),
   ):
-    assert sources.FolderSource(path).content() == first
+    assert FolderSource(path).fingerprint() == first
   (tmp_path / "images" / "0.png").rename(tmp_path / "images" / "9.png")
-  other = sources.FolderSource(str(tmp_path / "images"))
-  assert other.content() != first
+  other = FolderSource(str(tmp_path / "images"))
+  assert other.fingerprint() != first
   contents = []
   for number, source in enumerate((images, images, tmp_path / "images")):
     stand_ins.write_prepared(source, tmp_path / f"records{number}")
-    contents.append(sources.open_source("tfrecord", str(tmp_path / f"records{number}"), None, 2).content())
+    contents.append(open_source("tfrecord", str(tmp_path / f"records{number}"), None, 2).fingerprint())
   assert contents[0] == contents[1] != contents[2]
 
 
 def test_content_of_tensorflow_datasets(tfds_dir):
   contents = {
-    split: sources.open_source("div2k", tfds_dir, split, 2).content()
+    split: open_source("div2k", tfds_dir, split, 2).fingerprint()
     for split in ("train", "validation", "train[:3]", "train[3:]")
   }
   assert len(set(contents.values())) == 4 and contents["train"].startswith("6 images")
-  assert sources.open_source("div2k", tfds_dir + "/", "train", 2).content() == contents["train"]
+  assert open_source("div2k", tfds_dir + "/", "train", 2).fingerprint() == contents["train"]

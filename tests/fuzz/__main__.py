@@ -135,7 +135,7 @@ def _read_shard(name, content, folder, rng) -> int:
       f'"bytes": {size}'.encode(), f'"bytes": {len(content)}'.encode()
     )
     _put(folder, tiled_records.MANIFEST_FILE, manifest)
-  source, size = tiled_records.PreparedSource(folder), 0
+  source, size = tiled_records.TiledRecordsSource(folder), 0
   for index in range(min(len(source), 4)):
     source.header(index, decode=True)
     picture = source.open(index)

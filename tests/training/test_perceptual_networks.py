@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.evaluation.test_st_lpips import random_weights
+from tests.metrics.test_st_lpips import random_weights
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import shift_tolerant
 from z2i_tf.images import image_files
 from z2i_tf.keras_api import keras
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
+from z2i_tf.metrics import shift_tolerant
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.training import precision
 from z2i_tf.training.perceptual_networks import perceptual_network

@@ -18,7 +18,7 @@ import numpy as np
 
 from z2i_tf.analyses import score_tables
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import statistics
+from z2i_tf.metrics import statistics
 from z2i_tf.system.atomic_files import atomic_write
 
 _WIDTH_INCHES, _DPI = 8.0, 110

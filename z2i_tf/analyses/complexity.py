@@ -15,9 +15,9 @@ from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation.evaluate import without_hole
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.metrics.scoring import without_hole
 
 # Original (H, W, 3) uint8 and mask (H, W) uint8, 1 = hole.
 Example = tuple[np.ndarray, np.ndarray]

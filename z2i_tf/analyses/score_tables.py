@@ -13,7 +13,7 @@ from z2i_tf.analyses import records
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import statistics
+from z2i_tf.metrics import statistics
 
 # Metric -> the paper's decimal places, in the order of the tables.
 METRICS = {

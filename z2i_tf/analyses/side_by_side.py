@@ -18,10 +18,10 @@ from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import statistics
-from z2i_tf.evaluation.image_scores import HOLE_PSNR
-from z2i_tf.evaluation.image_scores import PSNR
 from z2i_tf.images import image_files
+from z2i_tf.metrics import statistics
+from z2i_tf.metrics.image_scores import HOLE_PSNR
+from z2i_tf.metrics.image_scores import PSNR
 
 SIDE_BY_SIDE, FAILURES = "side_by_side", "failures"
 # Folder with the results of each method, and the folders of originals and masks beside them.

@@ -7,7 +7,6 @@ those of a trained one. Writes a chart of the times, tables.md and complexity.js
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference.bundled_models import DEFAULT
 
@@ -40,7 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_size_flag(values)
   flag_groups.define_mask_kind_flag(values)
   flag_groups.define_seed_flag(values)
-  analysis_flags.define_analysis_folder_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -55,8 +54,8 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.analyses import complexity
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
-  from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
+  from z2i_tf.inference import pairs
 
   charts.require_matplotlib()
   pairs.check_is_apart(values.output_dir, values.image_dir)

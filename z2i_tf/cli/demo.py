@@ -8,6 +8,7 @@ import os
 
 from absl import flags
 
+from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
@@ -26,17 +27,17 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a photograph failed."""
-  from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
   from z2i_tf.images import photo_files
+  from z2i_tf.inference import pairs
 
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   image_files.create_folder(values.output_dir)
 
   from z2i_tf.analyses import picture_sheets
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  inpainter = PhotoInpainter.load(values.model)
+  inpainter = Inpainter.load(values.model)
   print(f"{'PSNR, dB':<16}" + "".join(f"{title:>9}" for title in _TITLES[1:4]))
   rows, failures = [], []
   for path in folder.images:
@@ -51,18 +52,19 @@ def run(values: flags.FlagValues) -> bool:
     sheet = os.path.join(values.output_dir, _SHEET)
     image_files.write_rgb(sheet, picture_sheets.draw_sheet(_TITLES, rows))
     print(sheet)
-  return pairs.report(failures, len(folder.images), left_out=folder.left_out)
+  return messages.print_outcome(failures, len(folder.images), left_out=folder.left_out)
 
 
 def _row(inpainter, path, image, mask):
   """Fills one photograph in three ways; prints their PSNR; returns the pictures in the order of the titles."""
   from z2i_tf.analyses import picture_sheets
-  from z2i_tf.cli import pairs
   from z2i_tf.evaluation import baselines
-  from z2i_tf.evaluation import image_scores
+  from z2i_tf.images import image_files
+  from z2i_tf.metrics import image_scores
+  from z2i_tf.metrics import scoring
 
-  masked = image * (1 - mask[..., None])
+  masked = scoring.without_hole(image, mask)
   fills = [baselines.telea(masked, mask), inpainter(masked, mask, native=True), inpainter(masked, mask)]
   scores = [image_scores.score_image(fill, image, mask)[image_scores.PSNR] for fill in fills]
-  print(f"{pairs.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
+  print(f"{image_files.stem(path):<16}" + "".join(f"{score:9.2f}" for score in scores))
   return [picture_sheets.paint_hole(image, mask), *fills, image]

@@ -6,16 +6,18 @@ measured (its bytes repeat), scores.csv with a row per image, tables.md, charts,
 two records, z2i report gathers many.
 """
 
+import dataclasses
+import sys
+
 from absl import flags
 
+from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
-from z2i_tf.errors import InputError
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
-# Of `evaluation.weight_files` and `evaluation.st_lpips`, which must not be imported to print help.
+# As `metrics.weight_files.DEFAULT`, which is too heavy to import for help.
 _DOWNLOAD = "default"
-_ST_LPIPS_NETS = ("alex", "vgg")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -122,46 +124,27 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> bool:
-  """Returns whether a metric had to be left out."""
+  """Returns whether a metric was left out."""
   flag_groups.require(values, "output_dir")
-  models = flag_groups.named_paths(values, "model", names_needed=False)
-  folders = flag_groups.named_paths(values, "result_dir")
-  names = [*models, *folders, *values.baseline]
-  from z2i_tf.analyses import side_by_side
+  named = {
+    "mask_dir": flag_groups.named_paths(values, "mask_dir", names_needed=False),
+    "model": flag_groups.named_paths(values, "model", names_needed=False),
+    "result_dir": flag_groups.named_paths(values, "result_dir"),
+    "detail": values.detail if values["detail"].present else None,
+  }
+  from z2i_tf.analyses import tables
+  from z2i_tf.cli.progress import progress
+  from z2i_tf.evaluation import evaluation
 
-  for name in names:
-    if names.count(name) > 1 or name in (side_by_side.ORIGINAL, side_by_side.MASK):
-      raise InputError(
-        f"--model, --result_dir, --baseline: {name} is "
-        + ("there twice" if names.count(name) > 1 else "kept for other pictures")
-        + "; give it a name of its own (NAME=PATH)"
-      )
-  if not names:
-    raise InputError("nothing to evaluate: give --model, --result_dir or --baseline")
-  for name in ("lpips_features", "lpips_linear"):
-    if values[name].present and values.lpips_net == _NO_LPIPS:
-      raise InputError(f"--{name}={values[name].value}: only with --lpips_net=alex or vgg")
-  for name in values.st_lpips:
-    if name not in _ST_LPIPS_NETS or values.st_lpips.count(name) > 1:
-      raise InputError(f"--st_lpips={','.join(values.st_lpips)}: expected {', '.join(_ST_LPIPS_NETS)}, each once")
-  if values.st_lpips_weights is not None and not values.st_lpips:
-    raise InputError(f"--st_lpips_weights={values.st_lpips_weights}: only with --st_lpips")
-  if values["detail"].present and values.filling != "photograph":
-    raise InputError(f"--detail={values.detail}: only with --filling=photograph")
-  from z2i_tf.analyses import charts
-  from z2i_tf.cli import evaluation_inputs as inputs
-  from z2i_tf.cli import evaluation_run
-
-  charts.require_matplotlib()
-  sets = inputs.open_sets(values)
-  evaluation_run.check_output(
-    values.output_dir, values.analysis, [path for each in sets for path in each.folders] + list(folders.values())
+  config = evaluation.EvaluationConfig(
+    **{
+      field.name: named.get(field.name, values[field.name].value)
+      for field in dataclasses.fields(evaluation.EvaluationConfig)
+    }
   )
-  methods = {name: inputs.baseline_method(name) for name in values.baseline}
-  methods.update(
-    {name: inputs.result_method(name, folder, sets, values.blend_results) for name, folder in folders.items()}
-  )
-  test_sets = {each.name: each.describe() for each in sets}
-  made_as = inputs.check_is_unchanged(values.testset, test_sets) if values.testset else None
-  methods.update({name: inputs.model_method(model, values) for name, model in models.items()})
-  return evaluation_run.run(values, sets, test_sets, made_as, {name: methods[name] for name in names})
+  outcome = evaluation.evaluate(config, progress, print)
+  print("\n\n".join(map(tables.to_text, outcome.tables)))
+  print(values.output_dir)
+  for line in outcome.left_out:
+    print(f"left out: {messages.with_flags(line)}", file=sys.stderr)
+  return bool(outcome.left_out)

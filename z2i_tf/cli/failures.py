@@ -7,12 +7,11 @@ set. Writes also tables.md and failures.json.
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  analysis_flags.define_run_flags(values)
+  flag_groups.define_run_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:

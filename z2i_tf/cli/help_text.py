@@ -26,7 +26,6 @@ _HEADINGS = {
   "data_flags": "Data",
   "training_flags": "Training",
   "flag_groups": "Model and masks",
-  "analysis_flags": "Output",
   "model_import": "Output",
 }
 _HEADINGS_OF_PREFIXES = {"init_": "Initial weights", "weight_": "Losses", "discriminator_": "Losses"}

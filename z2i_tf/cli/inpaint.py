@@ -14,7 +14,9 @@ import time
 
 from absl import flags
 
+from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.progress import progress
 from z2i_tf.errors import InputError
 
 OPTIONAL_ARGUMENTS = ("IMAGE", "MASK")
@@ -83,21 +85,23 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, image: str | None = None, mask: str | None = None) -> bool:
-  """Returns whether a file of a folder run failed; `image` and `mask` are files or folders."""
-  _take_arguments(values, image, mask)
-  given = {name for name in _PATHS if values[name].value}
+  """Returns whether a file of a folder failed; `image` and `mask` are files or folders."""
+  paths = _paths(values, image, mask)
+  given = {name for name, path in paths.items() if path}
   if given == _ONE:
     for name in _FOLDER_ONLY:
       if values[name].present:
         raise InputError(f"--{name} is for folders (--image_dir); leave it out")
     if values.dump_dir and not values.native:
       raise InputError("--dump_dir shows the networks at the image's own resolution: give --native too")
-    _inpaint_one(values)
+    _inpaint_one(paths, values.dump_dir, flag_groups.fill_config(values))
     return False
   if given in _FOLDERS:
     if values.dump_dir:
       raise InputError("--dump_dir is for one image (--image); leave it out")
-    return _inpaint_folder(values)
+    if values.mask_suffix and not paths["mask_dir"]:
+      raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
+    return _inpaint_folder(paths, values.mask_suffix, values.resume, values.workers, flag_groups.fill_config(values))
   raise InputError(
     "give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "
     "--output; --image_dir, --mask_dir or --mask, --output_dir); given: "
@@ -105,148 +109,83 @@ def run(values: flags.FlagValues, image: str | None = None, mask: str | None = N
   )
 
 
-def _take_arguments(values, image, mask):
-  """Sets the flags that IMAGE, MASK and a folder's --output stand for; raises InputError if these are given too."""
+def _paths(values, image, mask) -> dict[str, str | None]:
+  """Returns the path flags, with IMAGE, MASK and a folder's --output in the flags they replace.
+
+  Raises: InputError if a path is given twice, or one image with a folder of masks.
+  """
+  paths = {name: values[name].value for name in _PATHS}
   for name, path in (("image", image), ("mask", mask)):
     if path is None:
       continue
     for other in (name, f"{name}_dir"):
-      if values[other].value is not None:
-        raise InputError(
-          f"{path} and --{other}={values[other].value}: the {name} is given twice; leave one of them out"
-        )
-    values[f"{name}_dir" if os.path.isdir(path) else name].value = path
-  if values.image and values.mask_dir:
+      if paths[other] is not None:
+        raise InputError(f"{path} and --{other}={paths[other]}: the {name} is given twice; leave one of them out")
+    paths[f"{name}_dir" if os.path.isdir(path) else name] = path
+  if paths["image"] and paths["mask_dir"]:
     raise InputError(
-      f"{values.image} is one image, {values.mask_dir} a folder of masks; give the image's own mask, or "
+      f"{paths['image']} is one image, {paths['mask_dir']} a folder of masks; give the image's own mask, or "
       "a folder of images"
     )
-  if values.image_dir and values.output and not values.output_dir:
-    values["output_dir"].value, values["output"].value = values.output, None
+  if paths["image_dir"] and paths["output"] and not paths["output_dir"]:
+    paths["output_dir"], paths["output"] = paths["output"], None
+  return paths
 
 
-def _inpaint_one(values):
-  from z2i_tf.cli import filling
-  from z2i_tf.cli.progress import progress
-  from z2i_tf.images import image_files
+def _inpaint_one(paths, dump_dir, config):
+  from z2i_tf.inference import inpaint_files
 
-  image_files.check_writable_file(values.output)
-  if os.path.realpath(values.output) in map(os.path.realpath, (values.image, values.mask)):
-    raise InputError(f"--output={values.output} would overwrite its input; give another name")
-  arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
-  task = filling.read(values.image, values.mask, reading)
-  if values.dump_dir:
-    _check_dump(values)
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
-
-  inpainter = PhotoInpainter.load(values.model, values.precision)
-  plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
-  if values.verbose:
-    print(_description(task, plan), flush=True)
-  with progress(inpainter.count_steps(plan), "step") as advance:
-    filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan, advance=advance)
-  image_files.create_folder_of(values.output)
-  remark = _joined(filling.write(values.output, task, filled), _texture_remark(inpainter, task, plan, values))
-  print(_joined(values.output, remark))
-  if values.dump_dir:
+  if dump_dir:
+    _check_dump(dump_dir, paths)
+  done = inpaint_files.inpaint_file(
+    paths["image"], paths["mask"], paths["output"], config, progress, messages.print_now
+  )
+  print(inpaint_files.joined(paths["output"], done.remark))
+  if dump_dir:
     from z2i_tf.analyses import intermediate
+    from z2i_tf.images import image_files
     from z2i_tf.images import photo_files
 
-    intermediate.write_dump(values.dump_dir, inpainter, photo_files.to_8_bits(task.photo.rgb), task.hole)
-    print(values.dump_dir)
+    image_files.create_folder(dump_dir)
+    intermediate.write_dump(dump_dir, done.inpainter, photo_files.to_8_bits(done.task.photo.rgb), done.task.hole)
+    print(dump_dir)
 
 
-def _texture_remark(inpainter, task, plan, values):
-  return inpainter.remark(task.hole, plan) if plan and values.detail != "none" else ""
-
-
-def _joined(*texts):
-  return ": ".join(filter(None, texts))
-
-
-def _description(task, plan):
-  from z2i_tf.inference import pieces
-
-  return f"{task.name}: {task.mask_text}; {pieces.describe(plan) if plan else 'the networks see the whole image'}"
-
-
-def _check_dump(values):
-  """Creates the dump's folder; raises InputError if that would fail later, or overwrite what is given."""
+def _check_dump(dump_dir, paths):
+  """Raises InputError if the dump's folder cannot be made, or the dump would overwrite a given file."""
   from z2i_tf.analyses import intermediate
   from z2i_tf.images import image_files
 
-  files = {os.path.realpath(os.path.join(values.dump_dir, name)) for name in intermediate.DUMP_FILES}
+  files = {os.path.realpath(os.path.join(dump_dir, name)) for name in intermediate.DUMP_FILES}
   for name in _ONE:
-    if os.path.realpath(values[name].value) in files:
-      raise InputError(
-        f"--dump_dir={values.dump_dir} has a file for --{name}={values[name].value}, which the dump "
-        "would overwrite; give a folder of its own"
-      )
-  image_files.create_folder(values.dump_dir)
+    if os.path.realpath(paths[name]) in files:
+      raise InputError(f"--dump_dir={dump_dir}: the dump would overwrite --{name}={paths[name]}; give another folder")
+  image_files.check_creatable_folder(dump_dir)
 
 
-def _inpaint_folder(values):
-  from z2i_tf.cli import filling
-  from z2i_tf.cli import folder_run
-  from z2i_tf.cli import pairs
-  from z2i_tf.cli.progress import progress
-  from z2i_tf.images import image_files
-  from z2i_tf.system import atomic_files
+def _inpaint_folder(paths, mask_suffix, resume, workers, config):
+  from z2i_tf.inference import inpaint_files
+  from z2i_tf.inference import pairs
 
   started = time.monotonic()
-  if values.mask_suffix and not values.mask_dir:
-    raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
   folder = pairs.FolderPairs(
-    values.image_dir,
-    values.mask_dir,
-    values.output_dir,
-    values.mask,
+    paths["image_dir"],
+    paths["mask_dir"],
+    paths["output_dir"],
+    paths["mask"],
     result_extension=None,
-    mask_suffix=values.mask_suffix,
-    are_own_masks=values.mask_from == "alpha",
+    mask_suffix=mask_suffix,
+    are_own_masks=config.reading.mask_from == "alpha",
   )
-  output = image_files.create_folder(values.output_dir)
-  arguments, reading = flag_groups.filling(values), flag_groups.mask_reading(values)
-  if values.mask:  # Said once, before every image fails.
-    from z2i_tf.images import mask_files
-
-    mask_files.read_mask(values.mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
-  items = [folder_run.Item(path, folder.result_path(path)) for path in folder.images]
-  atomic_files.remove_leftovers(values.output_dir, [os.path.basename(item.output) for item in items])
-  to_do = folder_run.left_to_do(items) if values.resume else items
-  outcome = folder_run.Outcome()
-  if to_do:
-    from z2i_tf.inference.photo_inpainter import PhotoInpainter
-
-    inpainter = PhotoInpainter.load(values.model, values.precision)
-
-    def fill(task):
-      plan = None if values.native else inpainter.plan(task.photo.rgb, task.hole)
-      if values.verbose:
-        print(_description(task, plan), flush=True)
-      filled = inpainter(task.photo.rgb, task.hole, **arguments, plan=plan)
-      return filled, _texture_remark(inpainter, task, plan, values)
-
-    def write(item, task, result):
-      filled, texture_remark = result
-      remark = _joined(filling.write(item.output, task, filled), texture_remark)
-      return _joined(item.output, remark) if remark or values.verbose else ""
-
-    parts = folder_run.Parts(lambda item: filling.read(item.image, folder.mask_path(item.image), reading), fill, write)
-    with progress(len(to_do), "image") as advance:
-      outcome = folder_run.fill_all(to_do, parts, values.workers, advance)
+  output, images, already_there, outcome = inpaint_files.inpaint_folder(
+    folder, paths["output_dir"], paths["mask"], config, resume, workers, progress, messages.print_now
+  )
   notes = []
   if outcome.filled:
     seconds = time.monotonic() - started
     notes.append(f"{seconds:.1f} s, {seconds / outcome.filled:.2f} s per image")
-  if outcome.remarks and not values.verbose:
+  if outcome.remarks and not config.verbose:
     notes.append(f"remarks on {len(outcome.remarks)} of them, such as {outcome.remarks[0]} (--verbose prints all)")
-  return pairs.report(
-    outcome.failures,
-    len(items),
-    len(items) - len(to_do),
-    outcome.remarks if values.verbose else (),
-    folder.left_out,
-    output,
-    notes,
+  return messages.print_outcome(
+    outcome.failures, images, already_there, outcome.remarks if config.verbose else (), folder.left_out, output, notes
   )

@@ -10,7 +10,6 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
 
 
@@ -18,19 +17,19 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
   flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
-  analysis_flags.define_zoom_crop_flag(values)
+  flag_groups.define_zoom_crop_flag(values)
   flag_groups.define_model_choice_flag(values)
   flag_groups.define_precision_flag(values)
-  analysis_flags.define_analysis_folder_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "image_dir", "mask_dir", "output_dir")
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
-  from z2i_tf.cli import pairs
   from z2i_tf.images import image_files
   from z2i_tf.images import photo_files
+  from z2i_tf.inference import pairs
 
   folder = pairs.FolderPairs(values.image_dir, values.mask_dir, values.output_dir)
   paths = folder.images[: values.count]
@@ -39,13 +38,13 @@ def run(values: flags.FlagValues) -> None:
 
   from z2i_tf.analyses import intermediate
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
   records.check_folder_is_free(values.output_dir, intermediate.ANALYSIS)
   predictor = model_store.load_predictor(values.model, values.precision)
-  inpainter = PhotoInpainter(predictor)
+  inpainter = Inpainter(predictor)
   examples = [
-    intermediate.fill_example(inpainter, pairs.stem(path), photo_files.to_8_bits(photo.rgb), mask)
+    intermediate.fill_example(inpainter, image_files.stem(path), photo_files.to_8_bits(photo.rgb), mask)
     for path, (photo, mask, _) in zip(paths, read)
   ]
   settings = {

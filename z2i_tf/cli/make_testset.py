@@ -6,14 +6,10 @@ images/, masks/KIND/ and testset.json (where every image is from, hashes of the 
 files.
 """
 
-import os
-
 from absl import flags
 
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
-from z2i_tf.errors import InputError
-from z2i_tf.system.atomic_files import atomic_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -33,9 +29,7 @@ def define_flags(values: flags.FlagValues) -> None:
     lower_bound=1,
     flag_values=values,
   )
-  flags.DEFINE_list(
-    "kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.", flag_values=values
-  )
+  flag_groups.define_kinds_flag(values)
   flag_groups.define_seed_flag(values)
   data_flags.define_bad_image_flag(values)
   flags.DEFINE_string("output_dir", None, "New folder for the test set.", flag_values=values)
@@ -44,57 +38,23 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir", "kinds")
   folder = flag_groups.new_folder(values, "output_dir")
-  if len(set(values.kinds)) < len(values.kinds):
-    raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
-  from z2i_tf.masks.specs import SPECS
-
-  for kind in values.kinds:
-    if kind not in SPECS:
-      raise InputError(f"--kinds={kind}: unknown kind of mask; known are {', '.join(SPECS)}")
-  kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in values.kinds}
+  kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in flag_groups.mask_kinds(values)}
   sources = data_flags.open_sources(values, flag_groups.DEFAULT_SCALE)
-  from z2i_tf.analyses import records
   from z2i_tf.cli.progress import progress
-  from z2i_tf.datasets import testset
+  from z2i_tf.evaluation import test_sets
 
-  total = sum(values.count or len(source) for source in sources)
-  with atomic_folder(folder) as new, progress(total, "image") as advance:
-    images = testset.write_testset(
+  with progress(sum(values.count or len(source) for source in sources), "image") as advance:
+    images = test_sets.write_test_set(
       sources,
-      new,
+      folder,
       kinds,
       values.count,
       values.crop_size,
       values.shrink,
       values.seed,
       data_flags.bad_images(values),
+      {"source": values.source, "split": data_flags.split(values)},
       advance,
-    )
-    for image in images:
-      image["sha256"] = records.sha256(os.path.join(new, testset.IMAGES, image["name"]))
-      image["masks_sha256"] = {
-        kind: records.sha256(os.path.join(new, testset.MASKS, kind, image["name"])) for kind in kinds
-      }
-    records.write_record(
-      new,
-      records.TESTSET,
-      {
-        "images": images,
-        "manifest": {
-          "versions": records.versions(),
-          "sources": [source.content() for source in sources],
-          "resize": _resize(values),
-          "settings": {
-            "source": values.source,
-            "split": data_flags.split(values),
-            "count": values.count,
-            "images": len(images),
-            "crop_size": values.crop_size,
-            "kinds": values.kinds,
-            "seed": values.seed,
-          },
-        },
-      },
     )
   for kind in kinds:
     ratios = [image["hole_ratios"][kind] for image in images]
@@ -103,7 +63,3 @@ def run(values: flags.FlagValues) -> None:
     f"{len(images)} images of {values.crop_size}x{values.crop_size} in {values.output_dir}; "
     f"z2i evaluate --testset={values.output_dir}"
   )
-
-
-def _resize(values) -> str:
-  return f"bicubic, antialiased, by {values.shrink}" if values.shrink > 1 else "none"

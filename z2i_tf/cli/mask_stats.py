@@ -6,40 +6,31 @@ i of z2i masks with the same kind, size and seed.
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
-from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_list(
-    "kinds", ["small", "large"], "Kinds of masks: small, large (the paper's), rect, object.", flag_values=values
-  )
+  flag_groups.define_kinds_flag(values)
   flags.DEFINE_integer("count", 10_000, "How many masks of each kind.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
-  analysis_flags.define_analysis_folder_flag(values)
+  flag_groups.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  flag_groups.require(values, "kinds", "output_dir")
+  flag_groups.require(values, "output_dir")
+  kinds = flag_groups.mask_kinds(values)
   height, width = flag_groups.size(values)
   from z2i_tf.analyses import charts
   from z2i_tf.analyses import mask_statistics
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.images import image_files
-  from z2i_tf.masks.specs import SPECS
 
-  if len(set(values.kinds)) < len(values.kinds):
-    raise InputError(f"--kinds={','.join(values.kinds)}: a kind is there twice")
-  for kind in values.kinds:
-    if kind not in SPECS:
-      raise InputError(f"--kinds: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
   charts.require_matplotlib()
   image_files.create_folder(values.output_dir)
   records.check_folder_is_free(values.output_dir, mask_statistics.ANALYSIS)
-  drawn = {kind: mask_statistics.draw(kind, values.count, height, width, values.seed) for kind in values.kinds}
+  drawn = {kind: mask_statistics.draw(kind, values.count, height, width, values.seed) for kind in kinds}
   for table in mask_statistics.write(values.output_dir, drawn, height, width, values.seed):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)

@@ -43,7 +43,7 @@ def run(values: flags.FlagValues) -> None:
     "data_dir": values.data_dir and os.path.realpath(values.data_dir),
   }
   with progress(len(source), "image") as advance:
-    manifest = tiled_records.write_shards(
+    manifest = tiled_records.write_tiled_records(
       source, values.output_dir, origin, values.tile_size, values.shards, data_flags.bad_images(values), advance
     )
   count = sum(shard["records"] for shard in manifest["shards"])

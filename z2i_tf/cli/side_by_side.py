@@ -7,14 +7,13 @@ also tables.md and side_by_side.json.
 
 from absl import flags
 
-from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list("names", [], "Names of images, without extension. Default: --count at random.", flag_values=values)
-  analysis_flags.define_run_flags(values)
+  flag_groups.define_run_flags(values)
   flag_groups.define_seed_flag(values)
 
 

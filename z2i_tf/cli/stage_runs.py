@@ -18,7 +18,7 @@ from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
-  from z2i_tf.datasets.pipelines import ExampleConfig
+  from z2i_tf.datasets.examples import ExampleConfig
   from z2i_tf.datasets.sources import ImageSource
   from z2i_tf.training.loop import LoopConfig
 

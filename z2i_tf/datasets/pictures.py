@@ -1,7 +1,7 @@
-"""A picture of which crops are taken: whole in memory, or as tiles that are decoded where they are needed.
+"""Pictures that give crops: whole in memory, or as tiles that a crop decodes on demand.
 
-Tiles (our own decision) make large images cheap: a 512x512 crop of a 2040x1356 image touches at most 25 of its
-176 tiles. They are lossless WebP files: smaller than PNG, quicker to decode, and readable by everybody.
+Tiles, our own addition, make crops of large images cheap: a 512x512 crop of a 2040x1356 image touches at most 25 of
+its 176 tiles. They are lossless WebP files, which are smaller than PNG and decode faster.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from PIL import Image
 
 from z2i_tf.errors import InputError
 
-# The least effort: ten times faster than OpenCV's default, and hardly larger.
+# Least effort: ten times faster than OpenCV's default, and hardly larger.
 _LOSSLESS_FAST = {"lossless": True, "quality": 0, "method": 0, "exact": True}
 
 
@@ -28,7 +28,7 @@ class Picture(Protocol):
   shape: tuple[int, int]
 
   def crop(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """Returns that part, which lies within the picture, as (height, width, 3) uint8."""
+    """Returns a part that lies within the picture, (height, width, 3) uint8."""
 
 
 class DecodedPicture:
@@ -44,12 +44,17 @@ class DecodedPicture:
 
 
 class TiledPicture:
-  """A picture in encoded tiles, row by row; each is decoded at most once."""
+  """A picture in encoded tiles, row by row; decodes each at most once."""
 
   def __init__(self, name: str, shape: tuple[int, int], tile_size: int, tiles: Sequence[bytes]):
-    """Takes what `encode_tiles` made of an image of (H, W) = `shape`; `name` is for errors.
+    """Stores the tiles.
 
-    Raises: InputError if the number of tiles does not fit.
+    Args:
+      name: of the image, for errors.
+      shape: (H, W) of the image, pixels.
+      tile_size: side of a tile, pixels.
+      tiles: of `encode_tiles`.
+    Raises: InputError if the number of tiles does not fit the shape.
     """
     self.shape = shape
     self._name, self._tile_size, self._tiles = name, tile_size, tiles
@@ -92,7 +97,7 @@ class TiledPicture:
 def encode_tiles(rgb: np.ndarray, tile_size: int) -> list[bytes]:
   """Cuts an (H, W, 3) uint8 image into tiles, row by row, each a lossless WebP file.
 
-  Those at the right and at the bottom are as small as what is left.
+  The last tiles of rows and columns are smaller if the sides are not multiples of `tile_size`.
   """
   return [
     _encode(rgb[top : top + tile_size, left : left + tile_size])

@@ -1,8 +1,7 @@
-"""Python functions inside tf.data pipelines: their errors, and the end of the process.
+"""Python functions inside tf.data pipelines: unwraps their errors and lets the process end.
 
-TensorFlow wraps an exception of such a function in its own, with the traceback as text, and keeps threads alive that a
-process then waits for. And a process that ends while a function runs waits for ever: the pipeline for the function,
-the function for the interpreter.
+TensorFlow turns an exception of such a function into its own, which quotes the traceback and keeps threads alive. A
+process that ends while a function runs deadlocks: the pipeline waits for the function, the function for Python.
 """
 
 import atexit
@@ -18,18 +17,18 @@ import tensorflow as tf
 
 from z2i_tf.errors import InputError
 
-# How TensorFlow quotes an exception of a Python function in a pipeline.
+# TensorFlow's quotation of an exception of a Python function.
 _QUOTED_ERROR = re.compile(r"InputError: (.+)")
 _QUOTED_TRACEBACK = "Traceback (most recent call last)"
-# A pipeline is at rest when it has not called Python for so long; a process ends after so long at the latest.
+# Time without a call after which a pipeline counts as idle; longest time that the end of the process is delayed.
 _QUIET_SECONDS, _SECONDS_TO_END = 0.1, 10.0
 
 
 @contextlib.contextmanager
 def reading_errors() -> Iterator[None]:
-  """Raises the InputError of an unreadable image as itself; goes around whatever iterates over a pipeline.
+  """Unwraps errors of a pipeline that the block iterates over.
 
-  Other exceptions of Python functions become a RuntimeError that quotes them.
+  An InputError of a Python function is raised as itself. Other exceptions become a RuntimeError that quotes them.
   """
   try:
     yield
@@ -39,12 +38,12 @@ def reading_errors() -> Iterator[None]:
     quoted = _QUOTED_ERROR.search(message)
     if quoted is None and _QUOTED_TRACEBACK not in message:
       raise
-  # Outside of `except`, so that nothing refers to TensorFlow's error: its traceback would keep the pipeline alive.
+  # Outside of `except`: a reference to TensorFlow's error, and so to its traceback, would keep the pipeline alive.
   raise InputError(quoted[1]) if quoted else RuntimeError(message)
 
 
 def wrap(function: Callable) -> Callable:
-  """Returns the function as a pipeline (tf.numpy_function) may call it."""
+  """Wraps a function for tf.numpy_function: messages become valid UTF-8, and the end of the process waits for it."""
   calls = _calls()
 
   @functools.wraps(function)
@@ -53,14 +52,14 @@ def wrap(function: Callable) -> Callable:
       try:
         return function(*arguments)
       except InputError as error:
-        # TensorFlow dies of messages that are not UTF-8, as file names may not be.
+        # TensorFlow crashes on messages that are not UTF-8; file names need not be UTF-8.
         raise InputError(str(error).encode(errors="backslashreplace").decode()) from None
 
   return wrapped
 
 
 class _Calls:
-  """Which functions are running; before the process ends, further ones are refused and these waited for."""
+  """Counts running functions; when the process ends, refuses new ones and waits for the running ones."""
 
   def __init__(self):
     self._lock = threading.Lock()
@@ -92,5 +91,5 @@ class _Calls:
 
 @functools.lru_cache(maxsize=None)
 def _calls():
-  """One for the process, from the first pipeline on."""
+  """Returns the one counter of the process."""
   return _Calls()

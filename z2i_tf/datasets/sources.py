@@ -1,27 +1,26 @@
-"""Where images come from: one interface, by index, so that a run can start anywhere.
-
-Nothing decoded is kept. `open_source` opens any kind by its name.
-"""
+"""Interface of image sources: access by index, so that a run can start at any example. Keeps nothing decoded."""
 
 import abc
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import hashlib
-import os
 import sys
-import unicodedata
+import threading
 
 from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 
-# Levels of 255 that 16-bit images should reach; those that do not, 12-bit data in 16 bits, are black to the networks.
-_LEAST_BRIGHTEST_LEVEL = 64
-# So many images, spread over a data set, are looked at before it is given up: wrong crop size, or wrong folder.
-_PROBED_IMAGES = 1000
+# Of 255: a 16-bit image whose brightest level is lower holds 12-bit data, which look black to the networks.
+_MIN_BRIGHTEST_LEVEL = 64
+# Maximum number of images probed before giving up.
+_MAX_PROBED = 1000
+# Maximum number of unusable images reported by name.
+_MAX_NAMED = 20
 
 
 class ImageSource(abc.ABC):
@@ -29,39 +28,40 @@ class ImageSource(abc.ABC):
 
   @abc.abstractmethod
   def __len__(self) -> int:
-    """Number of images, usable or not."""
+    """Returns the number of images, usable or not."""
 
   @abc.abstractmethod
   def name(self, index: int) -> str:
-    """What to call image `index` in messages: its path, if it is a file."""
+    """Returns the name of image `index` for messages: its path if it is a file."""
 
   @abc.abstractmethod
-  def content(self) -> str:
-    """Returns a line that tells this data set from others, wherever it lies, without reading its images."""
+  def fingerprint(self) -> str:
+    """Returns a one-line fingerprint of the data set, independent of its path; reads no image."""
 
   @abc.abstractmethod
   def open(self, index: int) -> Picture:
-    """Returns image `index`, upright, as 8-bit RGB (see `image_files.read_rgb` for what is converted how).
+    """Returns image `index`, upright, as 8-bit RGB (`image_files.read_rgb` documents the conversions).
 
     Raises: InputError naming the image if it is damaged.
     """
 
   @abc.abstractmethod
   def header(self, index: int, decode: bool = False) -> image_files.Header:
-    """Returns what image `index` says of itself before its pixels; raises as `open`.
+    """Returns the header of image `index`: size, pixel format, orientation.
 
     Args:
       index: of the image.
-      decode: whether to decode all pixels too, which tells whether they are damaged.
+      decode: whether to decode all pixels too, which finds damaged files.
+    Raises: InputError naming the image if it is damaged.
     """
 
 
 class EncodedSource(ImageSource):
-  """Images that are files, or the content of files."""
+  """Images that are encoded files, on disk or in records."""
 
   @abc.abstractmethod
   def encoded(self, index: int) -> bytes:
-    """Returns the content of file `index`; raises InputError if it cannot be read."""
+    """Returns the bytes of file `index`; raises InputError if it cannot be read."""
 
   def open(self, index: int) -> Picture:
     return DecodedPicture(image_files.read_rgb(self.name(index), self.encoded(index)))
@@ -73,62 +73,37 @@ class EncodedSource(ImageSource):
     return image_files.read_header(name, encoded)
 
 
-class FolderSource(EncodedSource):
-  """The images of a folder and its subfolders, or of a list of files."""
+class BadImages:
+  """Skips and counts unusable images, or raises the error of the first. Safe to share between threads."""
 
-  def __init__(self, path: str):
-    """Lists the files; `left_out` is a line on those that are no images, or "".
+  def __init__(self, fail: bool = False, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)):
+    """Creates a count of zero.
 
     Args:
-      path: a folder of JPEG, PNG, WebP, BMP or TIFF files, searched recursively; or a text file with one path
-        per line, seen from the list's own folder (empty lines and those that begin with # are left out).
-    Raises: InputError if there is no such folder or list, or no image in it.
+      fail: whether to raise instead of skip.
+      say: receives one line for each skipped image, up to a limit.
     """
-    is_list = os.path.isfile(path)
-    self._root = os.path.dirname(path) if is_list else path
-    self.left_out = "" if is_list else image_files.left_out(path, recursive=True)
-    self.paths: Sequence[str] = _read_list(path) if is_list else image_files.list_images(path, recursive=True)
+    self._fail, self._say = fail, say
+    self._names: set[str] = set()
+    self._lock = threading.Lock()
 
-  def __len__(self) -> int:
-    return len(self.paths)
+  def report(self, name: str, error: InputError) -> None:
+    """Counts an unusable image and reports it once; raises its error instead if `fail` was set."""
+    if self._fail:
+      raise error
+    with self._lock:
+      if name in self._names:
+        return
+      self._names.add(name)
+      if len(self._names) <= _MAX_NAMED:
+        self._say(f"skipped: {error}")
+      if len(self._names) == _MAX_NAMED:
+        self._say("further unusable images are skipped and counted without a line; z2i check-data --verbose names all")
 
-  def name(self, index: int) -> str:
-    return self.paths[index]
-
-  def content(self) -> str:
-    """The number of files and a hash of their names below the folder (or that of the list)."""
-    names = (os.path.relpath(path, self._root) for path in self.paths)
-    return summary(len(self), (name.encode(errors="surrogateescape") for name in names))
-
-  def encoded(self, index: int) -> bytes:
-    return image_files.read_bytes(self.paths[index])
-
-  def header(self, index: int, decode: bool = False) -> image_files.Header:
-    if decode:
-      return super().header(index, decode)
-    return image_files.read_header(self.paths[index])  # Without reading all of the file.
-
-
-def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) -> ImageSource:
-  """Opens a source.
-
-  Args:
-    kind: "folder", "tfrecord" (what `z2i prepare` wrote), or a TensorFlow Dataset: "places365_small" or "div2k".
-    data_dir: the folder (or list of files), or where TensorFlow Datasets are kept; None is their own default.
-    split: of a TensorFlow Dataset, such as "train" or "train[:90%]"; not looked at for other kinds.
-    scale: zoom factor; there is a version of DIV2K for each.
-  Raises: InputError if it is not there; for a TensorFlow Dataset with the command that prepares it.
-  """
-  # TensorFlow and its data sets are loaded only where they are asked for.
-  if kind == "folder":
-    return FolderSource(data_dir)
-  if kind == "tfrecord":
-    from z2i_tf.datasets.tiled_records import PreparedSource
-
-    return PreparedSource(data_dir)
-  from z2i_tf.datasets.tfds_source import TfdsSource
-
-  return TfdsSource(kind, data_dir, split, scale)
+  @property
+  def count(self) -> int:
+    """Number of different images skipped so far."""
+    return len(self._names)
 
 
 def check_size(name: str, shape: Sequence[int], side: int) -> None:
@@ -136,19 +111,25 @@ def check_size(name: str, shape: Sequence[int], side: int) -> None:
   if min(shape) < side:
     raise InputError(
       f"{name}: {shape[0]}x{shape[1]} pixels, smaller than the crop of {side}x{side}; leave it out, "
-      "or take smaller crops (--crop_size)"
+      "or take smaller crops (`crop_size`)"
     )
 
 
 def unused_range(source: ImageSource, index: int, header: image_files.Header) -> str:
-  """Returns a warning if a 16-bit image uses a small part of its range, of which training sees the upper 8 bits; or "".
+  """Returns a warning if a 16-bit image uses a small part of its range; "" otherwise.
 
+  Training reads the upper 8 bits of each level, so such an image looks black to the networks.
+
+  Args:
+    source: of the image.
+    index: of the image.
+    header: of the image.
   Raises: InputError naming the image if it is damaged.
   """
   if not header.mode.endswith("16-bit"):
     return ""
   brightest = int(source.open(index).crop(0, 0, header.height, header.width).max())
-  if brightest >= _LEAST_BRIGHTEST_LEVEL:
+  if brightest >= _MIN_BRIGHTEST_LEVEL:
     return ""
   return (
     f"{source.name(index)}: 16 bits, but no level beyond {256 * brightest + 255} of 65535: training sees "
@@ -157,12 +138,12 @@ def unused_range(source: ImageSource, index: int, header: image_files.Header) ->
 
 
 def check_source(source: ImageSource, side: int) -> None:
-  """Raises InputError unless there is a usable image: one that can be decoded, with a crop of `side` x `side` pixels.
+  """Raises InputError unless an image can be decoded and has a crop of `side` x `side` pixels.
 
-  Of a large data set, a thousand images spread over it are looked at until one is usable. If that one uses a small part
-  of its range, stderr gets a warning.
+  Probes images spread evenly over the data set until one is usable. Prints a warning if that one uses a small part of
+  its 16-bit range.
   """
-  indices = range(0, len(source), -(-len(source) // _PROBED_IMAGES))
+  indices = range(0, len(source), -(-len(source) // _MAX_PROBED))
   unusable = None
   for index in indices:
     try:
@@ -180,9 +161,9 @@ def check_source(source: ImageSource, side: int) -> None:
 
 @contextlib.contextmanager
 def naming(name: str) -> Iterator[None]:
-  """Turns whatever reading a record raises into an InputError that names the image.
+  """Turns any exception raised while a record is read into an InputError that names the image.
 
-  Protocol buffers and ArrayRecord have errors of their own, without a common, public class.
+  Protocol buffers and ArrayRecord raise errors of their own, which share no public class.
   """
   try:
     yield
@@ -192,31 +173,9 @@ def naming(name: str) -> Iterator[None]:
     raise InputError(f"{name}: damaged: {error}") from error
 
 
-def summary(count: int, parts: Iterable[bytes]) -> str:
-  """Returns an `ImageSource.content`: the number of images and a hash of what tells them from others."""
+def fingerprint(count: int, parts: Iterable[bytes]) -> str:
+  """Returns an `ImageSource.fingerprint`: the number of images and a hash of the parts that identify them."""
   digest = hashlib.sha256()
   for part in parts:
     digest.update(part + b"\n")
   return f"{count} images, {digest.hexdigest()[:16]}"
-
-
-def _read_list(path):
-  try:
-    with open(path, encoding="utf-8-sig") as file:
-      lines = [line.strip() for line in file]
-  except (OSError, UnicodeDecodeError) as error:
-    raise InputError(f"{path}: not a list of files that can be read: {error}") from error
-  paths = [
-    _in_either_spelling(os.path.join(os.path.dirname(path), line))
-    for line in lines
-    if line and not line.startswith("#")
-  ]
-  if not paths:
-    raise InputError(f"{path}: no files in this list")
-  return paths
-
-
-def _in_either_spelling(path):
-  """Returns a path as it is, or, if only that exists, with its letters composed or decomposed (as macOS does)."""
-  others = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
-  return path if os.path.exists(path) else next(filter(os.path.exists, others), path)

@@ -1,30 +1,30 @@
-"""What is in a data set, and whether it can be trained on: decodes every image."""
+"""Checks every image of a data set: damage, size, pixel format, orientation."""
 
 import collections
 from collections import Counter
 from collections.abc import Callable
 import dataclasses
 
-from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.datasets.sources import check_size
 from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.datasets.sources import unused_range
 from z2i_tf.errors import InputError
+from z2i_tf.system.parallel import map_in_order
 
 
 @dataclasses.dataclass
 class Survey:
-  """What was found.
+  """Findings about a data set.
 
   Attributes:
-    images: number of images looked at.
-    usable: number of those that can be read and are large enough.
-    modes: pixel format (see `image_io.Header.mode`) -> number of readable images.
-    turned: number of readable images that their EXIF orientation turns.
+    images: number of images checked.
+    usable: number of images that are undamaged and large enough.
+    modes: pixel format (see `image_files.Header.mode`) -> number of readable images.
+    turned: number of readable images with an EXIF orientation.
     sizes: (height, width) in pixels -> number of readable images.
-    bad: name of each image that cannot be read, and why.
-    too_small: name, and height and width in pixels, of each that the crop does not fit into.
-    dark: a warning on each that uses a small part of its 16 bits.
+    bad: name and error of each unreadable image.
+    too_small: name, and (height, width) in pixels, of each image smaller than the crop.
+    dark: a warning for each image that uses a small part of its 16 bits.
   """
 
   images: int = 0
@@ -37,14 +37,14 @@ class Survey:
   dark: list[str] = dataclasses.field(default_factory=list)
 
 
-def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], None]) -> Survey:
-  """Looks at every image, on all cores.
+def survey(source: ImageSource, side: int, decode: bool, advance: Callable[[], None]) -> Survey:
+  """Checks every image, on all cores.
 
   Args:
     source: of the images.
-    side: of the crop that has to fit, pixels.
-    decode: whether to decode all pixels; otherwise headers only, which do not tell a damaged file.
-    progress: called once per image.
+    side: of the crop, pixels.
+    decode: whether to decode all pixels, which finds damaged files; otherwise reads headers only.
+    advance: called once per image.
   """
 
   def look(index):
@@ -56,7 +56,7 @@ def survey(source: ImageSource, side: int, decode: bool, progress: Callable[[], 
 
   found = Survey()
   for index, (header, wrong, warning) in enumerate(map_in_order(look, range(len(source)))):
-    progress()
+    advance()
     found.images += 1
     if wrong is not None:
       name = source.name(index)

@@ -1,7 +1,7 @@
 """TensorFlow Datasets: Places2 (places365_small) and DIV2K.
 
-Read by TFDS' own metadata and features; images stay encoded until they are asked for. Random access comes with
-the ArrayRecord format; in the default TFRecord format, records are found by `RecordFile`.
+TFDS reads metadata and features; images stay encoded until they are opened. The ArrayRecord format has random access;
+`tfrecord.RecordFile` adds it to the default TFRecord format.
 """
 
 import glob
@@ -12,24 +12,22 @@ import shlex
 
 import tensorflow_datasets as tfds
 
-from z2i_tf.datasets.record_files import file_size
-from z2i_tf.datasets.record_files import RecordFile
-from z2i_tf.datasets.record_files import RecordShards
-from z2i_tf.datasets.sources import EncodedSource
-from z2i_tf.datasets.sources import naming
-from z2i_tf.datasets.sources import summary
+from z2i_tf.datasets import sources
+from z2i_tf.datasets.tfrecord import file_size
+from z2i_tf.datasets.tfrecord import RecordFile
+from z2i_tf.datasets.tfrecord import RecordShards
 from z2i_tf.errors import InputError
 
-# Name -> (feature with the image, its versions for scales, or None).
+# Name -> (feature with the image; scale -> version, or None).
 _DATASETS = {"places365_small": ("image", None), "div2k": ("hr", {2: "bicubic_x2", 3: "bicubic_x3", 4: "bicubic_x4"})}
 _DEFAULT_DATA_DIR = os.path.join("~", "tensorflow_datasets")
 
 
-class TfdsSource(EncodedSource):
-  """One split of a data set, already prepared.
+class TfdsSource(sources.EncodedSource):
+  """One split of a prepared data set.
 
-  Of DIV2K the high-resolution images are read; the low-resolution input is made from the crop. They are the same
-  for every scale, so that any prepared version serves when the one of the scale is not there.
+  Reads the high-resolution images of DIV2K; the pipeline makes the low-resolution input from the crop. These images
+  are equal in all versions, so another version replaces a missing one.
   """
 
   def __init__(self, name: str, data_dir: str | None, split: str, scale: int):
@@ -37,10 +35,10 @@ class TfdsSource(EncodedSource):
 
     Args:
       name: "places365_small" or "div2k".
-      data_dir: where data sets are kept; None: $TFDS_DATA_DIR, or ~/tensorflow_datasets as TFDS itself.
+      data_dir: folder of all data sets; None for $TFDS_DATA_DIR, or else ~/tensorflow_datasets, as TFDS itself.
       split: "train", "validation", or a part such as "train[:90%]".
       scale: zoom factor.
-    Raises: InputError with the command that prepares it if it is not there, or for an unknown split.
+    Raises: InputError for an unknown split, or if the data set is missing, with the command that prepares it.
     """
     self._feature, versions = _DATASETS[name]
     data_dir = os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR", _DEFAULT_DATA_DIR))
@@ -69,7 +67,7 @@ class TfdsSource(EncodedSource):
       instructions = self._parts = builder.info.splits[split].file_instructions
     except (KeyError, ValueError) as error:
       raise InputError(
-        f"--split={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts such as train[:90%]"
+        f"`split`={split}: {builder.info.full_name} has {', '.join(builder.info.splits)}, and parts such as train[:90%]"
       ) from error
     if builder.info.file_format is tfds.core.FileFormat.TFRECORD:
       self._examples = _Examples(
@@ -88,7 +86,7 @@ class TfdsSource(EncodedSource):
           "prepare it as tfrecord or array_record"
         ) from error
     if not len(self._examples):
-      raise InputError(f"--split={split}: no images in it")
+      raise InputError(f"`split`={split}: no images in it")
 
   def __len__(self) -> int:
     return len(self._examples)
@@ -96,16 +94,16 @@ class TfdsSource(EncodedSource):
   def name(self, index: int) -> str:
     return f"{self._name}, number {index}"
 
-  def content(self) -> str:
-    """The number of images and a hash of the version, the split and its files' sizes."""
+  def fingerprint(self) -> str:
+    """Returns the number of images and a hash of version, split and file sizes."""
     parts = [
       f"{os.path.basename(part.filename)} {part.skip} {part.take} {file_size(str(part.filename))}"
       for part in self._parts
     ]
-    return summary(len(self), (text.encode() for text in [self._name, *parts]))
+    return sources.fingerprint(len(self), (text.encode() for text in [self._name, *parts]))
 
   def encoded(self, index: int) -> bytes:
-    with naming(self.name(index)):
+    with sources.naming(self.name(index)):
       return self._examples[index][self._feature]
 
 
@@ -123,7 +121,7 @@ class _Examples:
 
 
 def _build_command(name, data_dir):
-  """Not `tfds build`: from TFDS 4.9.6 on that needs apache_beam, which TFDS does not install."""
+  """Returns a command without `tfds build`, which needs apache_beam from TFDS 4.9.6 on and does not install it."""
   builder = f"tfds.builder({json.dumps(name)}, data_dir={json.dumps(data_dir)})"
   return "python -c " + shlex.quote(f"import tensorflow_datasets as tfds; {builder}.download_and_prepare()")
 

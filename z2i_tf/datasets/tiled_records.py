@@ -1,8 +1,8 @@
-"""Images encoded once so that crops are cheap: TFRecord shards that `z2i prepare` writes (our own format).
+"""Images in lossless tiles, so that a crop decodes only the tiles it touches: TFRecord shards of `z2i prepare`.
 
-A record is a tf.train.Example: "name"; "height" and "width" of the upright image; "tile_size"; "tiles", the
-tiles of `pictures.encode_tiles`, or, where "tile_size" is 0, one file as it was: small images, such as those of
-Places2, are quick to decode anyway. `dataset.json` lists the shards, and says what they were made of and whether
+The format is our own. A record is a tf.train.Example with "name", "height" and "width" of the upright image,
+"tile_size", and "tiles", the tiles of `pictures.encode_tiles`. Small images, such as those of Places2, decode quickly:
+their "tile_size" is 0, and "tiles" holds the original file. `dataset.json` lists the shards, their origin, and whether
 they are complete.
 """
 
@@ -15,39 +15,40 @@ from typing import Any
 
 import tensorflow as tf
 
-from z2i_tf.datasets.bad_images import BadImages
-from z2i_tf.datasets.parallel import map_in_order
 from z2i_tf.datasets.pictures import DecodedPicture
 from z2i_tf.datasets.pictures import encode_tiles
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.pictures import TiledPicture
-from z2i_tf.datasets.record_files import file_size
-from z2i_tf.datasets.record_files import RecordFile
-from z2i_tf.datasets.record_files import RecordShards
+from z2i_tf.datasets.sources import BadImages
 from z2i_tf.datasets.sources import EncodedSource
+from z2i_tf.datasets.sources import fingerprint
 from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.datasets.sources import naming
-from z2i_tf.datasets.sources import summary
+from z2i_tf.datasets.tfrecord import file_size
+from z2i_tf.datasets.tfrecord import RecordFile
+from z2i_tf.datasets.tfrecord import RecordShards
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.system import input_files
 from z2i_tf.system.atomic_files import atomic_write
 from z2i_tf.system.atomic_files import TEMPORARY_SUFFIX
 from z2i_tf.system.folder_lock import locked_folder
+from z2i_tf.system.parallel import map_in_order
 
 MANIFEST_FILE = "dataset.json"
 _LOCK_FILE = "prepare.lock"
 _VERSION = 1
-_MOST = 2**40  # Of records, in one file.
-# Images of at most so many tiles stay as they are.
-_MAX_TILES_OF_WHOLE_IMAGES = 16
+# Maximum number of records in one file.
+_MAX_RECORDS = 2**40
+# Maximum number of tiles of an image that keeps its original file.
+_MAX_TILES_KEPT_WHOLE = 16
 
 
-class PreparedSource(ImageSource):
-  """The images of a folder that `write_shards` filled."""
+class TiledRecordsSource(ImageSource):
+  """Images of a folder that `write_tiled_records` filled."""
 
   def __init__(self, folder: str):
-    """Opens the folder; raises InputError if it was not filled, or not to the end, or lacks a part."""
+    """Opens the folder; raises InputError if it is no such folder, is incomplete, or lacks a file."""
     manifest = _read_manifest(folder)
     if manifest is None:
       raise InputError(f"{folder}: no {MANIFEST_FILE} in it; z2i prepare makes such folders")
@@ -72,9 +73,9 @@ class PreparedSource(ImageSource):
   def name(self, index: int) -> str:
     return f"{self._folder}, record {index}"
 
-  def content(self) -> str:
-    """The number of images and a hash of what they were made of and of the shards' sizes."""
-    return summary(len(self), [json.dumps(self._manifest, sort_keys=True).encode()])
+  def fingerprint(self) -> str:
+    """Returns the number of images and a hash of their origin and of the shards' sizes."""
+    return fingerprint(len(self), [json.dumps(self._manifest, sort_keys=True).encode()])
 
   def header(self, index: int, decode: bool = False) -> image_files.Header:
     parts = name, (height, width), tile_size, tiles = self._parts(index)
@@ -94,7 +95,7 @@ class PreparedSource(ImageSource):
       tiles = feature["tiles"].bytes_list.value
       name = f"{self.name(index)} ({feature['name'].bytes_list.value[0].decode(errors='backslashreplace')})"
       if min(integers[:2]) < 1 or integers[2] < 0 or not tiles:
-        raise ValueError("nonsense in it")
+        raise ValueError("impossible sizes")
       return name, tuple(integers[:2]), integers[2], tiles
 
 
@@ -104,39 +105,38 @@ def _picture(name, shape, tile_size, tiles):
   return TiledPicture(name, shape, tile_size, tiles)
 
 
-def write_shards(
+def write_tiled_records(
   source: EncodedSource,
   folder: str,
   origin: Mapping[str, Any],
   tile_size: int,
   shard_count: int,
   bad_images: BadImages,
-  progress: Callable[[], None],
+  advance: Callable[[], None],
 ) -> dict[str, Any]:
-  """Fills a folder with the images of a source; continues where an earlier call was interrupted.
+  """Fills a folder with the images of a source; continues an interrupted call.
 
-  Every image is decoded, on all cores; those that cannot be go to `bad_images`. A shard is under its name when
-  it is whole.
+  Decodes every image, on all cores, and reports unusable ones to `bad_images`. Writes each shard atomically.
 
   Args:
     source: of the images.
-    folder: where to; exists.
-    origin: what the source is, JSON-compatible; a folder filled from another one is refused.
+    folder: exists.
+    origin: description of the source, JSON-compatible; a folder with another origin raises.
     tile_size: side of the tiles, pixels.
     shard_count: number of files, at most the number of images.
-    bad_images: decides about unusable images.
-    progress: called once per image.
+    bad_images: skips unusable images, or raises.
+    advance: called once per image.
   Returns: the content of `dataset.json`.
-  Raises: InputError if the folder holds something else, cannot be written, another process is filling it, or images
-    were skipped earlier that `bad_images` does not let pass.
+  Raises: InputError if the folder holds other images, cannot be written or is locked by another process, or if
+    `bad_images` raises for an image that an earlier call skipped.
   """
   with locked_folder(folder, _LOCK_FILE, "another z2i prepare is writing here; wait for it"):
-    return _fill(source, folder, origin, tile_size, shard_count, bad_images, progress)
+    return _fill(source, folder, origin, tile_size, shard_count, bad_images, advance)
 
 
-def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
+def _fill(source, folder, origin, tile_size, shard_count, bad_images, advance):
   shard_count = min(shard_count, len(source))
-  settings = {**origin, "content": source.content(), "tile_size": tile_size, "shards": shard_count}
+  settings = {**origin, "content": source.fingerprint(), "tile_size": tile_size, "shards": shard_count}
   manifest = _read_manifest(folder) or {
     "version": _VERSION,
     "settings": settings,
@@ -146,24 +146,22 @@ def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
   }
   changed = sorted(key for key in settings if manifest["settings"].get(key) != settings[key])
   if changed:
-    raise InputError(
-      f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another --output_dir"
-    )
+    raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another folder")
   for message in manifest["skipped"]:
     bad_images.report(message, InputError(message))
   try:
-    for name in ("images-*.tfrecord", MANIFEST_FILE):  # What a killed process left.
+    for name in ("images-*.tfrecord", MANIFEST_FILE):  # Leftovers of a killed process.
       for leftover in glob.glob(os.path.join(glob.escape(folder), f"{name}.*{TEMPORARY_SUFFIX}")):
         os.unlink(leftover)
     for number in range(shard_count):
       bounds = [len(source) * end // shard_count for end in (number, number + 1)]
       if number < len(manifest["shards"]):
         for _ in range(*bounds):
-          progress()
+          advance()
         continue
       file_name = f"images-{number:05d}-of-{shard_count:05d}.tfrecord"
       path = os.path.join(folder, file_name)
-      records, skipped = _write_shard(source, range(*bounds), path, tile_size, bad_images, progress)
+      records, skipped = _write_shard(source, range(*bounds), path, tile_size, bad_images, advance)
       manifest["shards"].append({"file": file_name, "records": records, "bytes": os.path.getsize(path)})
       manifest["skipped"] += skipped
       manifest["complete"] = number + 1 == shard_count
@@ -174,8 +172,8 @@ def _fill(source, folder, origin, tile_size, shard_count, bad_images, progress):
   return manifest
 
 
-def _write_shard(source, indices, path, tile_size, bad_images, progress):
-  """Returns the number of records, and what was wrong with the images that are not among them."""
+def _write_shard(source, indices, path, tile_size, bad_images, advance):
+  """Writes one shard; returns its number of records, and the error of each skipped image."""
 
   def record(index):
     try:
@@ -188,7 +186,7 @@ def _write_shard(source, indices, path, tile_size, bad_images, progress):
   with atomic_write(path) as file:
     with tf.io.TFRecordWriter(file.name) as writer:
       for serialized, wrong in map_in_order(record, indices):
-        progress()
+        advance()
         if wrong is None:
           writer.write(serialized)
           count += 1
@@ -201,7 +199,7 @@ def _record(source, index, tile_size) -> bytes:
   encoded = source.encoded(index)
   rgb = image_files.read_rgb(source.name(index), encoded)
   height, width = rgb.shape[:2]
-  is_small = height * width <= _MAX_TILES_OF_WHOLE_IMAGES * tile_size**2
+  is_small = height * width <= _MAX_TILES_KEPT_WHOLE * tile_size**2
   features = {
     "name": source.name(index).encode(errors="backslashreplace"),
     "height": height,
@@ -236,10 +234,12 @@ def _read_manifest(folder: str) -> dict[str, Any] | None:
       for shard in manifest["shards"]
     ]
     if any(
-      not 0 <= shard["records"] <= _MOST or shard["bytes"] < 0 or shard["file"] != os.path.basename(shard["file"])
+      not 0 <= shard["records"] <= _MAX_RECORDS
+      or shard["bytes"] < 0
+      or shard["file"] != os.path.basename(shard["file"])
       for shard in shards
     ):
-      raise ValueError("nonsense in its shards")
+      raise ValueError("impossible shards")
     return {
       "version": _VERSION,
       "settings": dict(manifest["settings"]),
@@ -248,4 +248,4 @@ def _read_manifest(folder: str) -> dict[str, Any] | None:
       "complete": bool(manifest["complete"]),
     }
   except (OSError, TypeError, ValueError, KeyError, OverflowError) as error:
-    raise InputError(f"{path}: not a list of prepared images that can be read ({error})") from error
+    raise InputError(f"{path}: cannot be read as a list of prepared images ({error})") from error

@@ -1,4 +1,4 @@
-"""Simple inpainting to compare with: the mean colour; OpenCV's Telea (2004), Navier-Stokes (Bertalmio et al. 2001)."""
+"""Baselines: mean colour, OpenCV's Telea (2004) and Navier-Stokes (Bertalmio et al. 2001)."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ RADIUS_PX = 5
 
 
 def telea(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-  """Fills the hole by Telea's fast marching: (H, W, 3) uint8, (H, W) uint8 1 = hole -> (H, W, 3) uint8."""
+  """Fills the hole by Telea's fast marching: (H, W, 3) uint8 and (H, W) uint8, 1 = hole -> (H, W, 3) uint8."""
   return cv2.inpaint(image, mask, RADIUS_PX, cv2.INPAINT_TELEA)
 
 
@@ -17,9 +17,9 @@ def navier_stokes(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def mean_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-  """Gives the hole the mean colour of the known pixels; arguments and result as `telea`.
+  """Fills the hole with the mean colour of the known pixels; arguments and result as `telea`.
 
-  An image without known pixels stays as it is.
+  Returns an image without known pixels unchanged.
   """
   known = mask == 0
   if not known.any():
@@ -28,5 +28,5 @@ def mean_fill(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 METHODS = {"mean": mean_fill, "telea": telea, "navier_stokes": navier_stokes}
-# Those that look `RADIUS_PX` far.
+# Methods that use `RADIUS_PX`.
 WITH_RADIUS = ("telea", "navier_stokes")

@@ -1,8 +1,8 @@
 """Builds the network whose features the perceptual losses compare."""
 
-from z2i_tf.evaluation import shift_tolerant
 from z2i_tf.keras_api import Model
 from z2i_tf.losses import perceptual
+from z2i_tf.metrics import shift_tolerant
 from z2i_tf.training.precision import networks_in
 
 VGG19, VGG16_ANTIALIASED = PERCEPTUAL_NETWORKS = ("vgg19", "vgg16_antialiased")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.evaluation import metrics
+from z2i_tf.metrics import batch_metrics
 
 Tensors = Mapping[str, tf.Tensor]
 
@@ -23,7 +23,7 @@ def training_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensors)
   Returns: "psnr/STAGE" in dB, at most 100, and "hole_ratio", each (B,).
   """
   quality = {
-    f"psnr/{stage}": tf.minimum(metrics.psnr(_clipped(stages[stage]), batch[label]), _HIGHEST_PSNR)
+    f"psnr/{stage}": tf.minimum(batch_metrics.psnr(_clipped(stages[stage]), batch[label]), _HIGHEST_PSNR)
     for stage, label in labels.items()
   }
   if conventions.ZOOMED not in labels:
@@ -41,13 +41,13 @@ def validation_quality(labels: Mapping[str, str], stages: Tensors, batch: Tensor
   quality = training_quality(labels, stages, batch)
   for stage, label in labels.items():
     image, target = _clipped(stages[stage]), batch[label]
-    if min(target.shape[1:3]) >= metrics.SSIM_WINDOW:
-      quality[f"ssim/{stage}"] = metrics.ssim(image, target)
-    quality[f"l1/{stage}"] = metrics.l1_error(image, target)
+    if min(target.shape[1:3]) >= batch_metrics.SSIM_WINDOW:
+      quality[f"ssim/{stage}"] = batch_metrics.ssim(image, target)
+    quality[f"l1/{stage}"] = batch_metrics.l1_error(image, target)
     if label == conventions.IMAGE_LR:
       mask = batch[conventions.MASK_LR]
-      quality[f"hole_psnr/{stage}"] = tf.minimum(metrics.hole_psnr(image, target, mask), _HIGHEST_PSNR)
-      quality[f"hole_l1/{stage}"] = metrics.hole_l1_error(image, target, mask)
+      quality[f"hole_psnr/{stage}"] = tf.minimum(batch_metrics.hole_psnr(image, target, mask), _HIGHEST_PSNR)
+      quality[f"hole_l1/{stage}"] = batch_metrics.hole_l1_error(image, target, mask)
   return quality
 
 

@@ -4,24 +4,23 @@ from typing import Optional, TYPE_CHECKING
 
 from absl import flags
 
+from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.datasets import open_source as kinds_of_sources
+from z2i_tf.datasets.open_source import TENSORFLOW_DATASETS
+from z2i_tf.datasets.open_source import TILED_RECORDS
 from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
   from z2i_tf.datasets.sources import ImageSource
 
-# Those of `datasets.sources.open_source`, which must not be imported to print help.
-_PREPARED = "tfrecord"
-_FILE_SOURCES = ("folder", _PREPARED)
-_TENSORFLOW_DATASETS = ("places365_small", "div2k")
-SOURCES = (*_FILE_SOURCES, *_TENSORFLOW_DATASETS)
 _DEFAULT_SPLIT = "train"
 
 
 def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) -> None:
   """Where the images are; `with_prepared`: whether they may be what z2i prepare wrote."""
-  kinds = [kind for kind in SOURCES if with_prepared or kind != _PREPARED]
-  prepared_help = f"{_PREPARED}: a folder that z2i prepare filled; " if with_prepared else ""
+  kinds = [kind for kind in kinds_of_sources.KINDS if with_prepared or kind != TILED_RECORDS]
+  prepared_help = f"{TILED_RECORDS}: a folder that z2i prepare filled; " if with_prepared else ""
   flags.DEFINE_enum(
     "source",
     "folder",
@@ -49,7 +48,7 @@ def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) ->
 def check_source_flags(values: flags.FlagValues) -> None:
   """Raises InputError if a flag of the source, or of what is measured on, is missing or does not apply to it."""
   with_validation = "validation_dir" in values
-  if values.source in _FILE_SOURCES:
+  if values.source not in TENSORFLOW_DATASETS:
     flag_groups.require(values, "data_dir")
     for name in ("split", "validation_split") if with_validation else ("split",):
       if values[name].value:
@@ -65,23 +64,19 @@ def check_source_flags(values: flags.FlagValues) -> None:
 def open_source(values: flags.FlagValues, scale: int):
   """Opens the ImageSource of the source flags; raises InputError if it is not there, or a flag does not apply."""
   check_source_flags(values)
-  from z2i_tf.datasets import sources
-
-  return sources.open_source(values.source, values.data_dir, split(values), scale)
+  return kinds_of_sources.open_source(values.source, values.data_dir, split(values), scale)
 
 
 def open_sources(values: flags.FlagValues, scale: int) -> list["ImageSource"]:
   """As `open_source`, for --split with several splits between commas: one source for each."""
   check_source_flags(values)
-  from z2i_tf.datasets import sources
-
   splits = [part.strip() for part in split(values).split(",")] if split(values) else [None]
-  return [sources.open_source(values.source, values.data_dir, part, scale) for part in splits]
+  return [kinds_of_sources.open_source(values.source, values.data_dir, part, scale) for part in splits]
 
 
 def split(values: flags.FlagValues) -> str | None:
   """Returns the split to read, None where there are none."""
-  return (values.split or _DEFAULT_SPLIT) if values.source in _TENSORFLOW_DATASETS else None
+  return (values.split or _DEFAULT_SPLIT) if values.source in TENSORFLOW_DATASETS else None
 
 
 def define_bad_image_flag(values: flags.FlagValues) -> None:
@@ -97,9 +92,9 @@ def define_bad_image_flag(values: flags.FlagValues) -> None:
 
 def bad_images(values: flags.FlagValues):
   """Returns the BadImages of the flag."""
-  from z2i_tf.datasets.bad_images import BadImages
+  from z2i_tf.datasets.sources import BadImages
 
-  return BadImages(fail=values.on_bad_image == "fail")
+  return BadImages(values.on_bad_image == "fail", messages.warn)
 
 
 def define_crop_size_flag(values: flags.FlagValues) -> None:
@@ -181,7 +176,7 @@ def example_config(values: flags.FlagValues, scale: int, with_masks: bool = True
   for name in () if with_masks else ("mask_kind", "train_mask_dir", "mask_reference_size"):
     if values[name].present:
       raise InputError(f"--{name}={values[name].value}: there are no masks here")
-  from z2i_tf.datasets.pipelines import ExampleConfig
+  from z2i_tf.datasets.examples import ExampleConfig
 
   with flag_groups.usage_errors():
     return ExampleConfig(
@@ -205,17 +200,20 @@ def _scales(values):
 def _masks(values):
   own_masks = None
   if values.train_mask_dir:
-    from z2i_tf.datasets.mask_files import MaskFiles
+    from z2i_tf.datasets.training_masks import TrainingMasks
     from z2i_tf.masks.specs import OwnMasks
 
-    own_masks = OwnMasks(MaskFiles(values.train_mask_dir, values.mask_reference_size or values.crop_size))
+    own_masks = OwnMasks(TrainingMasks(values.train_mask_dir, values.mask_reference_size or values.crop_size))
   return flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
 
 
 def content(source, config) -> dict[str, str | None]:
   """Returns what tells an ImageSource and the own masks of an ExampleConfig from others, to be recorded."""
   own_masks = config.masks.own_masks if config.masks else None
-  return {"data_dir content": source.content(), "train_mask_dir content": own_masks and own_masks.masks.content()}
+  return {
+    "data_dir content": source.fingerprint(),
+    "train_mask_dir content": own_masks and own_masks.masks.fingerprint(),
+  }
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:
@@ -238,6 +236,6 @@ def open_validation_source(values: flags.FlagValues, scale: int) -> Optional["Im
   """Opens the ImageSource of the validation flags, None without them; raises as `open_source`."""
   if not (values.validation_dir or values.validation_split):
     return None
-  from z2i_tf.datasets import sources
-
-  return sources.open_source(values.source, values.validation_dir or values.data_dir, values.validation_split, scale)
+  return kinds_of_sources.open_source(
+    values.source, values.validation_dir or values.data_dir, values.validation_split, scale
+  )

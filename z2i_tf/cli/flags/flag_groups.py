@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 import contextlib
-import dataclasses
 import os
 import re
-from typing import Any
 
 from absl import flags
 
@@ -96,7 +94,7 @@ def define_model_flags(values: flags.FlagValues) -> None:
 
 def model_config(values: flags.FlagValues):
   """Returns the ModelConfig of the model flags."""
-  from z2i_tf.models.zoom_inpainter import ModelConfig
+  from z2i_tf.models.architecture import ModelConfig
 
   scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else DEFAULT_SCALE)
   with usage_errors():
@@ -167,13 +165,6 @@ def define_detail_flag(values: flags.FlagValues) -> None:
   )
 
 
-def filling(values: flags.FlagValues) -> dict[str, Any]:
-  """Returns the arguments for `PhotoInpainter`; raises InputError if they do not go together."""
-  if values.native and values["detail"].present:
-    raise InputError("--detail has no effect with --native; leave one of them out")
-  return {"native": values.native, "detail": values.detail}
-
-
 def define_precision_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_enum(
     "precision",
@@ -194,27 +185,6 @@ def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None)
     return MaskMixture.parse(text, reference_size, own_masks)
   except ValueError as error:
     raise InputError(f"--{flag_name}={text}: {error}") from error
-
-
-@dataclasses.dataclass(frozen=True)
-class MaskReading:
-  """How masks of photographs are read and used.
-
-  Attributes:
-    invert: whether black, or transparent, is the hole.
-    mask_from: "auto", "luma" or "alpha".
-    threshold: level of 255 from which on a pixel is hole; None: half, with the whole of soft strokes.
-    max_pixels: largest size of an image or mask file; None: Pillow's limit.
-    dilate_px: by how many pixels the hole is grown.
-    feather_px: over how many of these the fill fades in; at most `dilate_px`.
-  """
-
-  invert: bool = False
-  mask_from: str = "auto"
-  max_pixels: int | None = None
-  dilate_px: int = 0
-  feather_px: int = 0
-  threshold: int | None = None
 
 
 def define_mask_reading_flags(values: flags.FlagValues) -> None:
@@ -263,13 +233,71 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   )
 
 
-def mask_reading(values: flags.FlagValues) -> MaskReading:
-  """Returns the MaskReading of its flags; raises InputError if they do not go together."""
-  if values.feather > values.dilate:
-    raise InputError(
-      f"--feather={values.feather} with --dilate={values.dilate}: only what --dilate adds can blend; "
-      "feather no wider than that"
-    )
+def fill_config(values: flags.FlagValues):
+  """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict."""
+  if values.native and values["detail"].present:
+    raise InputError("--detail has no effect with --native; leave one of them out")
+  from z2i_tf.inference.inpaint_files import FillConfig
+
+  return FillConfig(values.model, values.precision, values.native, values.detail, mask_reading(values), values.verbose)
+
+
+def mask_reading(values: flags.FlagValues):
+  """Returns the MaskReading of the flags of masks; raises InputError if they contradict each other."""
+  from z2i_tf.inference.pairs import MaskReading
+
   return MaskReading(
     values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather, values.mask_threshold
   )
+
+
+def define_analysis_folder_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string(
+    "output_dir", None, "Folder for the record (JSON), tables.md and pictures; created if missing.", flag_values=values
+  )
+
+
+def define_zoom_crop_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_enum(
+    "zoom_crop",
+    "auto",
+    ["auto", "none"],
+    "auto: draw below each image an enlarged crop around its largest hole.",
+    flag_values=values,
+  )
+
+
+def define_run_flags(values: flags.FlagValues) -> None:
+  """Defines which part of an evaluation to draw, and where."""
+  flags.DEFINE_string(
+    "run", None, "Folder of z2i evaluate, with its pictures; or the record in it.", flag_values=values
+  )
+  flags.DEFINE_list(
+    "methods", [], "Methods of the evaluation, in the order of the columns. Default: all.", flag_values=values
+  )
+  flags.DEFINE_list("test_sets", [], "Test sets of the evaluation. Default: all.", flag_values=values)
+  flags.DEFINE_integer("count", 8, "Number of images of each test set.", lower_bound=1, flag_values=values)
+  define_zoom_crop_flag(values)
+  define_analysis_folder_flag(values)
+
+
+def define_kinds_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_list(
+    "kinds",
+    ["small", "large"],
+    "Kinds of masks: small and large (the paper's), rect (a rectangle), object (blobs).",
+    flag_values=values,
+  )
+
+
+def mask_kinds(values: flags.FlagValues) -> list[str]:
+  """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is there twice."""
+  require(values, "kinds")
+  from z2i_tf.masks.specs import SPECS
+
+  for kind in values.kinds:
+    if values.kinds.count(kind) > 1:
+      raise InputError(f"--kinds={','.join(values.kinds)}: {kind} is there twice")
+    if kind not in SPECS:
+      raise InputError(f"--kinds={','.join(values.kinds)}: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
+  return values.kinds

@@ -1,0 +1,35 @@
+"""Opens a data set of any kind by name. Imports nothing heavy: the command line needs the names for its help."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  from z2i_tf.datasets.sources import ImageSource
+
+# Names of kinds: image files, files of `z2i prepare`, and TensorFlow Datasets, which alone have splits.
+FOLDER, TILED_RECORDS = "folder", "tfrecord"
+TENSORFLOW_DATASETS = ("places365_small", "div2k")
+KINDS = (FOLDER, TILED_RECORDS, *TENSORFLOW_DATASETS)
+
+
+def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) -> "ImageSource":
+  """Opens a data set.
+
+  Args:
+    kind: one of `KINDS`.
+    data_dir: the folder, or the list of files; of a TensorFlow Dataset the folder of all data sets, None for TFDS'
+      default.
+    split: of a TensorFlow Dataset, such as "train" or "train[:90%]"; ignored for other kinds.
+    scale: zoom factor; chooses the version of DIV2K.
+  Raises: InputError if the data set is missing; for a TensorFlow Dataset with the command that prepares it.
+  """
+  if kind == FOLDER:
+    from z2i_tf.datasets.folder_source import FolderSource
+
+    return FolderSource(data_dir or "")
+  if kind == TILED_RECORDS:
+    from z2i_tf.datasets.tiled_records import TiledRecordsSource
+
+    return TiledRecordsSource(data_dir or "")
+  from z2i_tf.datasets.tfds_source import TfdsSource
+
+  return TfdsSource(kind, data_dir, split or "train", scale)

@@ -1,0 +1,309 @@
+"""Evaluates inpainting methods on test sets: scores, record, tables, charts and pictures in one folder."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import contextlib
+import dataclasses
+import functools
+import os
+from typing import Any, NamedTuple
+
+from z2i_tf.analyses import charts
+from z2i_tf.analyses import records
+from z2i_tf.analyses import score_tables
+from z2i_tf.analyses import tables
+from z2i_tf.analyses.records import TABLES_FILE
+from z2i_tf.analyses.side_by_side import MASK
+from z2i_tf.analyses.side_by_side import ORIGINAL
+from z2i_tf.analyses.side_by_side import RESULTS
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation import methods as evaluated
+from z2i_tf.evaluation import test_sets
+from z2i_tf.evaluation.test_sets import PairedSet
+from z2i_tf.images import image_files
+from z2i_tf.metrics import fid
+from z2i_tf.metrics import lpips
+from z2i_tf.metrics import scoring
+from z2i_tf.metrics import st_lpips
+from z2i_tf.metrics.weight_files import DEFAULT
+from z2i_tf.system.atomic_files import atomic_folder
+
+_SCORES = "scores.csv"
+_NO_LPIPS = "none"
+# (total, unit) -> context of a function called once per unit.
+Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], None]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+  """Settings of an evaluation.
+
+  Attributes:
+    output_dir: new or empty folder, or one of an earlier evaluation of the same analysis, which is replaced.
+    testset: folder of `test_sets.write_test_set`; None to use `image_dir` and `mask_dir`.
+    image_dir: folder of images.
+    mask_dir: name of a test set -> folder of its masks, which have the names of the images.
+    model: name -> model, as of `model_store.load_predictor`.
+    result_dir: name -> folder of another method's results.
+    baseline: names in `baselines.METHODS`.
+    analysis: layout of tables and charts: "comparison", "ablation", "frequency" or "scale_study".
+    blend_results: whether to replace known pixels of `result_dir` by the originals', as the paper does.
+    lpips_net: network of LPIPS, a name in `lpips.NETS`, or "none".
+    lpips_features: weights of that network, as of `lpips.Lpips`.
+    lpips_linear: channel weights, as of `lpips.Lpips`.
+    st_lpips: networks of ST-LPIPS, names in `st_lpips.NETS`; each is a metric.
+    st_lpips_weights: folder of their weights, as of `st_lpips.StLpips`.
+    inception_graph: frozen Inception for FID, as of `fid.InceptionFeatures`; None omits FID.
+    save_results: whether to keep results, originals and masks as pictures.
+    filling: "networks" evaluates the networks' own result of a model, "photograph" that of `z2i inpaint`.
+    detail: texture of "photograph", as of `Inpainter`; None for the default.
+    precision: of the networks; None for the model's default.
+  """
+
+  output_dir: str
+  testset: str | None = None
+  image_dir: str | None = None
+  mask_dir: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  model: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  result_dir: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  baseline: Sequence[str] = ()
+  analysis: str = "comparison"
+  blend_results: bool = True
+  lpips_net: str = _NO_LPIPS
+  lpips_features: str = DEFAULT
+  lpips_linear: str = DEFAULT
+  st_lpips: Sequence[str] = ()
+  st_lpips_weights: str | None = None
+  inception_graph: str | None = None
+  save_results: bool = True
+  filling: str = "networks"
+  detail: str | None = None
+  precision: str | None = None
+
+
+class Evaluation(NamedTuple):
+  """Outcome of an evaluation: its tables, and one line for each metric that could not be computed."""
+
+  tables: Sequence[tables.Table]
+  left_out: Sequence[str]
+
+
+def evaluate(
+  config: EvaluationConfig,
+  progress: Progress = lambda total, unit: contextlib.nullcontext(lambda: None),
+  say: Callable[[str], None] = lambda text: None,
+) -> Evaluation:
+  """Evaluates methods and writes the folder, which replaces an earlier one when it is complete.
+
+  Checks all inputs before the first model is loaded.
+
+  Args:
+    config: settings.
+    progress: shows progress.
+    say: receives one line that summarizes the evaluation before it begins.
+  Raises: InputError for unusable settings or files.
+  """
+  names = _check(config)
+  charts.require_matplotlib()
+  sets = _open_sets(config)
+  inputs = [path for each in sets for path in each.folders]
+  _check_output(config.output_dir, config.analysis, [*inputs, *config.result_dir.values()])
+  methods = {name: evaluated.baseline_method(name) for name in config.baseline}
+  for name, folder in config.result_dir.items():
+    methods[name] = evaluated.result_method(name, folder, sets, config.blend_results)
+  entries = {each.name: each.describe() for each in sets}
+  manifest = test_sets.check_is_unchanged(config.testset, entries) if config.testset else None
+  for name, model in config.model.items():
+    methods[name] = evaluated.model_method(
+      model, config.precision, config.filling == "photograph", config.detail or "auto"
+    )
+  return _run(config, sets, entries, manifest, {name: methods[name] for name in names}, progress, say)
+
+
+def _check(config) -> list[str]:
+  """Returns the names of the methods in order; raises InputError for settings that contradict each other."""
+  names = [*config.model, *config.result_dir, *config.baseline]
+  for name in names:
+    if names.count(name) > 1 or name in (ORIGINAL, MASK):
+      raise InputError(
+        f"`model`, `result_dir`, `baseline`: {name} is "
+        + ("there twice" if names.count(name) > 1 else "kept for other pictures")
+        + "; give it a name of its own (NAME=PATH)"
+      )
+  if not names:
+    raise InputError("nothing to evaluate: give `model`, `result_dir` or `baseline`")
+  for name in ("lpips_features", "lpips_linear"):
+    if getattr(config, name) != DEFAULT and config.lpips_net == _NO_LPIPS:
+      raise InputError(f"`{name}`={getattr(config, name)}: only with `lpips_net`=alex or vgg")
+  for name in config.st_lpips:
+    if name not in st_lpips.NETS or list(config.st_lpips).count(name) > 1:
+      raise InputError(f"`st_lpips`={','.join(config.st_lpips)}: expected {', '.join(st_lpips.NETS)}, each once")
+  if config.st_lpips_weights is not None and not config.st_lpips:
+    raise InputError(f"`st_lpips_weights`={config.st_lpips_weights}: only with `st_lpips`")
+  if config.detail is not None and config.filling != "photograph":
+    raise InputError(f"`detail`={config.detail}: only with `filling`=photograph")
+  return names
+
+
+def _open_sets(config) -> list[PairedSet]:
+  if config.testset:
+    if config.image_dir or config.mask_dir:
+      raise InputError("`testset` holds images and masks; leave out `image_dir` and `mask_dir`")
+    return test_sets.open_test_set(config.testset)
+  if not (config.image_dir and config.mask_dir):
+    raise InputError("`testset` is missing, a folder of z2i make-testset; or give `image_dir` and `mask_dir`")
+  return [PairedSet(name, config.image_dir, folder) for name, folder in config.mask_dir.items()]
+
+
+def _run(config, sets, entries, manifest, methods, progress, say) -> Evaluation:
+  distances, inception, notes, left_out = _weighted_metrics(config)
+  count = sum(len(entry["images"]) for entry in entries.values())
+  say(
+    f"{len(methods)} methods, "
+    + ", ".join(f"{len(entries[each.name]['images'])} images with {each.name} masks" for each in sets)
+  )
+  with atomic_folder(config.output_dir) as folder:
+    keep = (
+      (lambda *_: None)
+      if not config.save_results
+      else _PictureWriter(os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
+    )
+    with progress(count, "image") as advance:
+      scores = scoring.score_methods(
+        {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distances, inception, keep
+      )
+    for method in methods.values():
+      notes.extend(method.remarks())
+    for each in sets:
+      images = len(entries[each.name]["images"])
+      if inception and images < 2:
+        notes.append(f"FID of the {each.name} masks is left out: it needs at least 2 images")
+        left_out.append(notes[-1])
+      elif inception:
+        notes.extend(filter(None, [fid.remark_on_count(images, inception.dimensions)]))
+    shown = _write(
+      folder,
+      config.analysis,
+      {
+        "manifest": {
+          "versions": records.versions(),
+          "settings": _settings(config),
+          "metrics": {
+            name: metric.description for name, metric in (*distances.items(), (scoring.FID, inception)) if metric
+          },
+          "resize": "none",
+          "test_set": manifest,
+        },
+        "test_sets": entries,
+        "methods": {name: method.entry for name, method in methods.items()},
+        "scores": scores.per_image,
+        "set_scores": scores.per_set,
+        "notes": notes,
+      },
+    )
+  return Evaluation(shown, left_out)
+
+
+def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
+  """Raises InputError unless the folder is new, empty, or holds only an earlier evaluation of the same analysis.
+
+  Args:
+    folder: for the evaluation.
+    analysis: of the evaluation.
+    inputs: folders that are read; none may contain the folder, or lie in it.
+  """
+  real = os.path.realpath(folder)
+  for path in map(os.path.realpath, inputs):
+    if os.path.commonpath([real, path]) in (real, path):
+      raise InputError(
+        f"`output_dir`={folder}: it must neither hold nor lie in an evaluated folder ({path}); give another one"
+      )
+  image_files.check_writable_folder(os.path.dirname(real))
+  if not os.path.exists(real):
+    return
+  image_files.check_writable_folder(real)
+  found = set(os.listdir(real))
+  try:
+    record = records.read_record(os.path.join(real, f"{analysis}.json")) if found else {}
+    ours = {f"{analysis}.json", RESULTS, _SCORES, TABLES_FILE, *record.get("pictures", ())}
+  except InputError:
+    ours = set()
+  if found - ours:
+    raise InputError(
+      f"`output_dir`={folder}: {min(found - ours)} in it does not belong to a z2i evaluate --analysis={analysis} "
+      "and would be replaced; give a new folder"
+    )
+
+
+def _examples(sets, advance):
+  for each in sets:
+    for example in each.examples():
+      yield example
+      advance()
+
+
+def _settings(config) -> dict[str, Any]:
+  """Returns the settings that change the record and are not in its other entries."""
+  return {
+    "analysis": config.analysis,
+    "blend_results": config.blend_results,
+    "lpips_net": config.lpips_net,
+    "st_lpips": list(config.st_lpips),
+    "with_fid": bool(config.inception_graph),
+    "save_results": config.save_results,
+  }
+
+
+def _weighted_metrics(config):
+  """Returns distances by name, FID's features or None, notes, and a line for each metric whose weights are missing."""
+  wanted: dict[str, Callable[[], Any]] = {}
+  if config.lpips_net != _NO_LPIPS:
+    wanted[scoring.LPIPS] = lambda: lpips.Lpips(config.lpips_net, config.lpips_features, config.lpips_linear)
+  for net in config.st_lpips:
+    wanted[f"ST-LPIPS {net}"] = functools.partial(st_lpips.StLpips, net, config.st_lpips_weights)
+  if config.inception_graph:
+    wanted[scoring.FID] = lambda: fid.InceptionFeatures(config.inception_graph)
+  found: dict[str, Any] = {}
+  notes: list[str] = []
+  left_out: list[str] = []
+  for name, load in wanted.items():
+    try:
+      found[name] = load()
+      notes.append(f"{name}: {found[name].description}")
+    except InputError as error:  # Names files of this machine, which a record does not.
+      left_out.append(f"{name}: {error}")
+      notes.append(f"{name} is left out: its weights could not be had")
+  return found, found.pop(scoring.FID, None), notes, left_out
+
+
+class _PictureWriter:
+  """Writes results, originals and masks as NAME/TEST_SET/IMAGE.png."""
+
+  def __init__(self, folder, names, sets):
+    self._folder, self._last = folder, None
+    for name in names:
+      for test_set in sets:
+        os.makedirs(os.path.join(folder, name, test_set))
+
+  def __call__(self, example, method, result):
+    def path(name):
+      return os.path.join(self._folder, name, example.test_set, f"{example.name}.png")
+
+    image_files.write_rgb(path(method), result)
+    if self._last != (example.test_set, example.name):
+      image_files.write_rgb(path(ORIGINAL), example.original)
+      image_files.write_mask(path(MASK), example.mask)
+      self._last = (example.test_set, example.name)
+
+
+def _write(folder: str, analysis: str, record: dict[str, Any]) -> Sequence[tables.Table]:
+  """Writes scores, tables, charts and record; returns the tables."""
+  shown = score_tables.tables_of(analysis, record)
+  with open(os.path.join(folder, _SCORES), "wb") as file:
+    file.write(score_tables.scores_csv(record).encode("utf-8", "backslashreplace"))
+  records.write_tables(folder, shown)
+  record["pictures"] = charts.score_charts(analysis, record, folder)
+  records.write_record(folder, analysis, record)
+  return shown

@@ -1,0 +1,230 @@
+"""Scores one 8-bit image against its original with OpenCV; used in evaluation.
+
+Training scores batches in its graph (`batch_metrics`). For single images OpenCV's separable float32 filters are several
+times faster, and one set of filtered moments serves SSIM, the SSIM of the hole and the first scale of MS-SSIM.
+`tests/metrics/test_image_scores.py` compares the two.
+"""
+
+from collections.abc import Iterator
+import math
+import threading
+
+import cv2
+import numpy as np
+
+PSNR, SSIM, MS_SSIM, L1 = "PSNR", "SSIM", "MS-SSIM", "L1"
+HOLE_PSNR, HOLE_L1, HOLE_SSIM = "hole PSNR", "hole L1", "hole SSIM"
+SSIM_HIGH, SSIM_MID, SSIM_LOW = "SSIM high", "SSIM mid", "SSIM low"
+IMAGE_METRICS = (PSNR, SSIM, MS_SSIM, L1, HOLE_PSNR, HOLE_L1, HOLE_SSIM, SSIM_HIGH, SSIM_MID, SSIM_LOW)
+
+# Wang et al. 2004: the side of SSIM's window in pixels, its sigma, and what keeps the quotients finite.
+SSIM_WINDOW = 11
+_SIGMA = 1.5
+_K1, _K2 = 0.01, 0.03
+# Wang et al. 2003, finest scale first.
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+# Shorter sides have no window at the coarsest scale.
+MS_SSIM_SIDE = SSIM_WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
+
+_LEVELS = 255.0
+_C1, _C2 = (_K1 * _LEVELS) ** 2, (_K2 * _LEVELS) ** 2
+_WINDOW = cv2.getGaussianKernel(SSIM_WINDOW, _SIGMA, cv2.CV_32F)
+_MARGIN = SSIM_WINDOW // 2
+# SSIM's maps are made of tiles with so many valid positions along a side: any image takes the same few MiB.
+_TILE = 256
+
+# Sum and difference of two images, (H, W, 3) float32, in levels. Whatever SSIM needs of two images follows from the
+# windowed means of these and of their squares: four filters instead of five. So that the squares keep their digits in
+# float32, 255 is taken off the sum; `_ssim_maps` puts it back.
+_Pair = tuple[np.ndarray, np.ndarray]
+
+
+def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+  """Returns each of `IMAGE_METRICS` for one image; what is undefined for its size or its mask is NaN.
+
+  PSNR is in dB, infinite where no level differs; L1 is the mean absolute difference of values in [0, 1]; SSIM is that
+  of Wang et al. 2004 (Gaussian window, valid positions only, population covariance, mean over RGB) and needs sides of
+  `SSIM_WINDOW` pixels; MS-SSIM is that of `tf.image.ssim_multiscale` and needs `MS_SSIM_SIDE`. Nothing is resized.
+  "hole PSNR" and "hole L1" are of the hole's pixels, "hole SSIM" is the mean of SSIM's map over the windows whose
+  centre is in the hole.
+
+  "SSIM high", "mid" and "low" are of the levels of a Laplacian pyramid (Burt and Adelson 1983; kernel
+  [1 4 6 4 1] / 16): two bands and the rest, a quarter as wide and high. The bands have signs, values in [-1, 1] where
+  the image's are in [0, 1]. They are compared as they are, neither shifted nor stretched, with the image's constants
+  (k1 0.01, k2 0.03, range 1), so that a difference counts alike in every level.
+
+  Args:
+    result: (H, W, 3) uint8.
+    original: (H, W, 3) uint8.
+    mask: (H, W) uint8, 1 = hole.
+  Raises: ValueError if a shape or a type is another.
+  """
+  _check(result, original, mask)
+  scores = dict.fromkeys(IMAGE_METRICS, float("nan"))
+  scores[PSNR], scores[L1] = _pixel_scores(result, original, None)
+  scores[HOLE_PSNR], scores[HOLE_L1] = _pixel_scores(result, original, mask)
+  if not _has_windows(mask):
+    return scores
+  total = cv2.add(result, original, dtype=cv2.CV_32F)
+  total -= np.float32(_LEVELS)
+  pair = total, cv2.subtract(result, original, dtype=cv2.CV_32F)
+  structure, ssim, scores[HOLE_SSIM] = _ssim_means(pair, _LEVELS, mask)
+  scores[SSIM] = float(ssim.mean())
+  if min(mask.shape) >= MS_SSIM_SIDE:
+    scores[MS_SSIM] = _ms_ssim(structure, pair)
+  for name, (band, taken_off) in zip((SSIM_HIGH, SSIM_MID, SSIM_LOW), _laplacian_levels(pair)):
+    if _has_windows(band[0]):
+      scores[name] = float(_ssim_means(band, taken_off)[1].mean())
+  return scores
+
+
+def psnr(result: np.ndarray, original: np.ndarray) -> float:
+  """Returns the PSNR alone, as `score_image`; no other score is computed."""
+  _check(result, original, np.empty(original.shape[:2], np.uint8))
+  return _pixel_scores(result, original, None)[0]
+
+
+def _check(result, original, mask):
+  if (
+    result.shape != original.shape
+    or result.shape != mask.shape + (3,)
+    or any(array.dtype != np.uint8 for array in (result, original, mask))
+  ):
+    raise ValueError(
+      "expected two (H, W, 3) uint8 images and an (H, W) uint8 mask; received "
+      + ", ".join(f"{array.shape} {array.dtype}" for array in (result, original, mask))
+    )
+
+
+def _has_windows(image):
+  return min(image.shape[:2]) >= SSIM_WINDOW
+
+
+def _pixel_scores(result, original, mask: np.ndarray | None) -> tuple[float, float]:
+  """Returns PSNR and L1 over the mask's pixels (None: all); NaN if there are none."""
+  values = 3 * (cv2.countNonZero(mask) if mask is not None else result.shape[0] * result.shape[1])
+  if not values:
+    return float("nan"), float("nan")
+  square_error = cv2.norm(result, original, cv2.NORM_L2SQR, mask) / (values * _LEVELS**2)
+  psnr = -10.0 * math.log10(square_error) if square_error else float("inf")
+  return psnr, cv2.norm(result, original, cv2.NORM_L1, mask) / (values * _LEVELS)
+
+
+class _Workspace(threading.local):
+  """Arrays that SSIM's maps are computed in, a set per thread: fresh ones would take longer than the arithmetic."""
+
+  def __init__(self):
+    super().__init__()
+    self._values = np.empty((5, 3 * (_TILE + 2 * _MARGIN) ** 2), np.float32)
+
+  def arrays(self, shape: tuple[int, int, int]) -> list[np.ndarray]:
+    """Returns five arrays of a shape up to a tile's; what was in them is lost."""
+    return [values[: math.prod(shape)].reshape(shape) for values in self._values]
+
+
+_workspace = _Workspace()
+
+
+def _ssim_means(pair: _Pair, taken_off: float, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, float]:
+  """Returns means of SSIM's maps over all valid positions.
+
+  Args:
+    pair: sum and difference, (H, W, 3).
+    taken_off: what the sum's values lack.
+    mask: (H, W) uint8, 1 = hole.
+  Returns: SSIM's contrast-and-structure term and SSIM, (3,) each, and SSIM over the hole's positions and RGB (NaN if
+    there are none).
+  """
+  height, width = (side - 2 * _MARGIN for side in pair[0].shape[:2])
+  sums, hole_sum, hole_positions = np.zeros((2, 3)), 0.0, 0
+  for top in range(0, height, _TILE):
+    for left in range(0, width, _TILE):
+      rows, columns = slice(top, top + _TILE + 2 * _MARGIN), slice(left, left + _TILE + 2 * _MARGIN)
+      maps = [_valid(values) for values in _ssim_maps(*(image[rows, columns] for image in pair), taken_off)]
+      sums += [cv2.sumElems(values)[:3] for values in maps]
+      if mask is not None:
+        centres = _valid(mask[rows, columns])
+        positions = cv2.countNonZero(centres)
+        hole_sum += positions * float(np.mean(cv2.mean(maps[1], centres)[:3]))
+        hole_positions += positions
+  structure, ssim = sums / (height * width)
+  return structure, ssim, hole_sum / hole_positions if hole_positions else float("nan")
+
+
+def _valid(values):
+  """Leaves out the positions whose window does not lie within the image."""
+  return values[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+
+
+def _ssim_maps(total: np.ndarray, difference: np.ndarray, taken_off: float) -> tuple[np.ndarray, np.ndarray]:
+  """Returns SSIM's contrast-and-structure term and SSIM at every position; overwritten by the thread's next call.
+
+  Args:
+    total: sum of two images without `taken_off`, (H, W, 3) float32 of at most a tile.
+    difference: theirs, of the same shape.
+  """
+  mean_total, variance_total, mean_difference, variance_difference, spare = _workspace.arrays(total.shape)
+  for image, mean, variance in (
+    (total, mean_total, variance_total),
+    (difference, mean_difference, variance_difference),
+  ):
+    _filter(image, mean)
+    _filter(np.multiply(image, image, out=spare), variance)
+    variance -= np.multiply(mean, mean, out=spare)
+  # (a + b)^2 - (a - b)^2 = 4 a b, (a + b)^2 + (a - b)^2 = 2 (a^2 + b^2): of means, and so of variance and covariance.
+  structure = _similarity(variance_total, variance_difference, _C2, out=spare)
+  mean_total += np.float32(taken_off)
+  mean_total *= mean_total
+  mean_difference *= mean_difference
+  ssim = _similarity(mean_total, mean_difference, _C1, out=variance_difference)
+  ssim *= structure
+  return structure, ssim
+
+
+def _filter(image, out):
+  cv2.sepFilter2D(image, cv2.CV_32F, _WINDOW, _WINDOW, dst=out)
+
+
+def _similarity(of_total, of_difference, constant, out):
+  """Returns (total - difference + c) / (total + difference + c), in `out`; overwrites `of_total`."""
+  constant = np.float32(2.0 * constant)
+  np.subtract(of_total, of_difference, out=out)
+  out += constant
+  of_total += of_difference
+  of_total += constant
+  out /= of_total
+  return out
+
+
+def _ms_ssim(structure: np.ndarray, pair: _Pair) -> float:
+  """Returns MS-SSIM, given the finest scale's mean term of contrast and structure (3,)."""
+  terms = [structure]
+  for _ in _SCALE_WEIGHTS[1:]:
+    pair = tuple(map(_halved, pair))
+    structure, ssim, _ = _ssim_means(pair, _LEVELS)
+    terms.append(structure)
+  terms[-1] = ssim  # The coarsest scale has the luminance, too.
+  # Negative terms have no such power: they are 0, as TensorFlow has them.
+  return float(np.mean(np.prod(np.maximum(terms, 0.0) ** np.array(_SCALE_WEIGHTS)[:, np.newaxis], axis=0)))
+
+
+def _halved(image):
+  """Averages blocks of 2x2; a missing last row or column is the one beside it, as in `tf.image.ssim_multiscale`."""
+  height, width = image.shape[:2]
+  if height % 2 or width % 2:
+    image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+  return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+def _laplacian_levels(pair: _Pair) -> Iterator[tuple[_Pair, float]]:
+  """Yields the pyramid's two bands and its rest, each with what its sum's values lack."""
+  for _ in range(2):
+    lower = tuple(map(cv2.pyrDown, pair))
+    yield tuple(map(_without, pair, lower)), 0.0
+    pair = lower
+  yield pair, _LEVELS
+
+
+def _without(image, lower):
+  enlarged = cv2.pyrUp(lower, dstsize=image.shape[1::-1])
+  return np.subtract(image, enlarged, out=enlarged)

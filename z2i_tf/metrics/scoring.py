@@ -1,0 +1,108 @@
+"""Scores inpainting methods on test sets of images with masks."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+import dataclasses
+import types
+from typing import Any
+
+import numpy as np
+
+from z2i_tf.metrics import fid
+from z2i_tf.metrics.image_scores import score_image
+
+LPIPS, FID = "LPIPS", "FID"
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """An image with a hole.
+
+  Attributes:
+    test_set: name of its test set.
+    name: of the image.
+    original: (H, W, 3) uint8.
+    mask: (H, W) uint8, 1 = hole.
+  """
+
+  test_set: str
+  name: str
+  original: np.ndarray
+  mask: np.ndarray
+
+  @property
+  def masked(self) -> np.ndarray:
+    """The image with its hole set to 0: the input of a method."""
+    return without_hole(self.original, self.mask)
+
+
+def without_hole(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Returns the (H, W, 3) uint8 image with its hole, where the (H, W) uint8 mask is 1, set to 0."""
+  return image * (1 - mask[..., np.newaxis])
+
+
+# Example -> result, (H, W, 3) uint8. A method that computes its result may read only `masked` and `mask`.
+Method = Callable[[Example], np.ndarray]
+# Two (1, H, W, 3) uint8 -> (1,).
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# (H, W, 3) uint8 -> (N,).
+Features = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+  """Scores of methods.
+
+  Attributes:
+    per_image: test set -> method -> metric -> one value per image, in the order of the examples; NaN where the metric
+      is undefined.
+    per_set: test set -> method -> metric -> value.
+  """
+
+  per_image: dict[str, dict[str, dict[str, list[float]]]]
+  per_set: dict[str, dict[str, dict[str, float]]]
+
+
+def score_methods(
+  methods: Mapping[str, Method],
+  examples: Iterable[Example],
+  distances: Mapping[str, Distance] = types.MappingProxyType({}),
+  inception: Features | None = None,
+  keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None,
+) -> Scores:
+  """Runs every method on every example and scores its 8-bit result.
+
+  Args:
+    methods: by name.
+    examples: ordered by test set.
+    distances: metric name (LPIPS, ST-LPIPS) -> distance of a result and its original.
+    inception: features of an image for FID, which compares the results of a set with its originals. None omits FID;
+      sets of fewer than two images have none.
+    keep: called with each example, method name and result.
+  """
+  per_image: dict[str, Any] = {}
+  features: dict[str, Any] = {}
+  for example in examples:
+    rows = per_image.setdefault(example.test_set, {name: {} for name in methods})
+    if inception:
+      seen = features.setdefault(example.test_set, {name: [] for name in (None, *methods)})
+      seen[None].append(inception(example.original))
+    for name, method in methods.items():
+      result = method(example)
+      scores = score_image(result, example.original, example.mask)
+      for metric, distance in distances.items():
+        scores[metric] = float(distance(result[np.newaxis], example.original[np.newaxis])[0])
+      for metric, value in scores.items():
+        rows[name].setdefault(metric, []).append(value)
+      if inception:
+        seen[name].append(inception(result))
+      keep(example, name, result)
+  return Scores(
+    per_image,
+    {
+      test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in methods}
+      for test_set, seen in features.items()
+      if len(seen[None]) > 1
+    },
+  )
