@@ -13,8 +13,8 @@ from z2i_tf.system import quiet_tensorflow
 __version__ = "0.1.0"
 
 _PUBLIC = {
-  "ExampleConfig": "z2i_tf.datasets.pipelines",
-  "FolderSource": "z2i_tf.datasets.sources",
+  "ExampleConfig": "z2i_tf.datasets.examples",
+  "FolderSource": "z2i_tf.datasets.folder_source",
   "Inpainter": "z2i_tf.inference.inpainter",
   "InputError": "z2i_tf.errors",
   "LossWeights": "z2i_tf.training.config",
