@@ -1,6 +1,6 @@
 """Means, hole-size buckets and bootstrap confidence intervals of scores."""
 
-from typing import NamedTuple
+import dataclasses
 
 import numpy as np
 
@@ -10,7 +10,8 @@ BUCKET_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _DRAWS_AT_ONCE = 2**20
 
 
-class Mean(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Mean:
   """A mean over finite values.
 
   Attributes:
