@@ -55,11 +55,11 @@ def test_exif_orientation_is_applied(tmp_path, extension, orientation):
 
 @pytest.mark.parametrize("error", [struct.error("of EXIF"), TypeError("of TIFF"), MemoryError("of sizes"), EOFError()])
 def test_whatever_pillow_raises_is_said_in_one_line(tmp_path, monkeypatch, error):
-  def broken(_):
+  def broken(*_):
     raise error
 
   image_files.write_rgb(str(tmp_path / "a.png"), _RGB)
-  monkeypatch.setattr(image_files, "_upright", broken)
+  monkeypatch.setattr(image_files.pixels, "turn_upright", broken)
   with pytest.raises(InputError, match="a.png: not an image that can be read"):
     image_files.read_rgb(str(tmp_path / "a.png"))
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from z2i_tf.app.filling import MaskReading
 from z2i_tf.errors import InputError
-from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
+from z2i_tf.system import input_files
 
 _LONGEST_NAME_BYTES = 100
 _DEFAULT_NAME = "photograph"
@@ -91,7 +91,7 @@ class PhotoFiles:
       path = os.path.join(folder, f"result{extension}")
       with _without_folder(folder):
         remarks = photo_files.write_photo(path, photo)
-      return image_files.read_bytes(path), remarks
+      return input_files.read_bytes(path), remarks
 
   @contextlib.contextmanager
   def _received(self, stream: BinaryIO, name: str) -> Iterator[str]:

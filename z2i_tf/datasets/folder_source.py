@@ -7,6 +7,7 @@ import unicodedata
 from z2i_tf.datasets import sources
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.system import input_files
 
 
 class FolderSource(sources.EncodedSource):
@@ -42,7 +43,7 @@ class FolderSource(sources.EncodedSource):
     return sources.fingerprint(len(self), (name.encode(errors="surrogateescape") for name in names))
 
   def encoded(self, index: int) -> bytes:
-    return image_files.read_bytes(self.paths[index])
+    return input_files.read_bytes(self.paths[index])
 
   def header(self, index: int, decode: bool = False) -> image_files.Header:
     if decode:

@@ -1,7 +1,7 @@
-"""Images and masks as callers have them, as photographs, and results as the kind that was given.
+"""Accepts images and masks of any Python type, and returns results of the same type.
 
-Taken are paths, PIL images and arrays: (H, W), (H, W, 1), (H, W, 3) and, with alpha, (H, W, 2) and (H, W, 4); uint8,
-uint16, or floats in [0, 1].
+Accepted are paths, PIL images and arrays: (H, W), (H, W, 1), (H, W, 3) and, with alpha, (H, W, 2) and (H, W, 4), as
+uint8, uint16, or floats in [0, 1].
 """
 
 from collections.abc import Callable
@@ -15,26 +15,26 @@ from PIL import Image
 from z2i_tf.errors import InputError
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
-from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import pixels
 
 AnyImage = str | os.PathLike | Image.Image | np.ndarray
 
 _DEEP_LEVELS = 65535
-# Floats may be beyond [0, 1] by this much: resizing and colour conversion round.
+# Floats may exceed [0, 1] by this much, because resizing and colour conversion round.
 _FLOAT_TOLERANCE = 1e-3
-_PIL_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "F", *opening.SIXTEEN_BIT_GRAY_MODES)
-_PIL_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "F", *opening.SIXTEEN_BIT_GRAY_MODES)
+_PIL_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "F", *codecs.SIXTEEN_BIT_GRAY_MODES)
+_PIL_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "F", *codecs.SIXTEEN_BIT_GRAY_MODES)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GivenImage:
-  """An image and how it was given.
+  """An image that a caller passed.
 
   Attributes:
     photo: its pixels.
-    given_back: (filled (H, W, 3) of `photo.rgb`'s type, hole (H, W) bool, is_own_mask) -> the result as the kind that
-      was given; `is_own_mask` as of `mask_files.was_erased`.
+    given_back: takes the filled image, (H, W, 3) of `photo.rgb`'s type, the hole, (H, W) bool, and `is_own_mask` as of
+      `mask_files.was_erased`; returns the result in the caller's type.
   """
 
   photo: photo_files.Photo
@@ -43,12 +43,12 @@ class GivenImage:
 
 @dataclasses.dataclass(frozen=True)
 class MaskReading:
-  """How masks become holes, see `mask_files.read_mask`; an array of two values, 0 and another one, needs none of it.
+  """Options for reading masks, see `mask_files.read_mask`; an array of 0 and one other value needs none of them.
 
   Attributes:
-    invert: whether the hole is what is black, or transparent.
-    mask_from: "auto", "luma" or "alpha".
-    threshold: level of 255 from which on a pixel is hole; None: soft strokes are taken in whole.
+    invert: whether black, or transparent, is the hole.
+    mask_from: the channel: "auto", "luma" or "alpha".
+    threshold: the level of 255 from which on a pixel is hole; None to include soft strokes as a whole.
   """
 
   invert: bool = False
@@ -57,13 +57,15 @@ class MaskReading:
 
 
 def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> GivenImage:
-  """Takes an image of any kind; a float NaN or beyond [0, 1] counts as 0 or 1, so that holes may be marked by it.
+  """Reads an image of any type; clips floats to [0, 1] and takes NaN as 0, because callers may mark holes by them.
 
   Args:
     image: a path, a PIL image or an array.
-    name: what errors call it.
-    max_pixels: of files, as `photo_files.read_photo`.
-  Raises: InputError if it cannot be read, or its shape, type or mode is another.
+    name: the image's name in errors.
+    max_pixels: as for `photo_files.read_photo`; for files only.
+
+  Raises:
+    InputError: the image cannot be read, or has an unsupported shape, type or mode.
   """
   if isinstance(image, (str, os.PathLike)):
     photo = photo_files.read_photo(os.fspath(image), max_pixels)
@@ -78,17 +80,21 @@ def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> Giv
 def read_hole(
   mask: AnyImage, image: GivenImage, reading: MaskReading, name: str, max_pixels: int | None = None
 ) -> np.ndarray:
-  """Returns the hole of a mask of any kind.
+  """Reads a mask of any type.
 
   Args:
-    mask: a path, a PIL image or an array. An array (H, W) or (H, W, 1) that is bool or has two values, 0 and another
-      one, is taken exactly; anything else is read as a mask file is.
-    image: what it belongs to; a mask that fits only the picture as its file stores it is turned like the picture.
-    reading: how to read it.
-    name: what errors call it.
-    max_pixels: as `read_image`.
-  Returns: (H, W) bool, True = hole; it may have no hole, or no known pixel.
-  Raises: InputError if it cannot be read, is ambiguous, or has another size than the image.
+    mask: a path, a PIL image or an array. An array (H, W) or (H, W, 1) of bool, or of 0 and one other value, is taken
+      exactly. Everything else is read like a mask file.
+    image: the image that the mask belongs to. A mask that fits only the stored picture is turned like the picture.
+    reading: options for reading the mask.
+    name: the mask's name in errors.
+    max_pixels: as for `read_image`.
+
+  Returns:
+    (H, W) bool, True = hole. All or none of the pixels may be hole.
+
+  Raises:
+    InputError: the mask cannot be read, is ambiguous, or differs from the image in size.
   """
   if isinstance(mask, (str, os.PathLike)):
     photo, name = photo_files.read_photo(os.fspath(mask), max_pixels), os.fspath(mask)
@@ -112,7 +118,7 @@ def read_hole(
 
 
 def check_known_floats(image: AnyImage, hole: np.ndarray, name: str) -> None:
-  """Raises InputError if an image of floats has others than numbers in [0, 1] where the hole (H, W) is False."""
+  """Raises InputError if a float image has values outside [0, 1], or NaN, where the hole, (H, W) bool, is False."""
   if isinstance(image, Image.Image) and image.mode != "F" or isinstance(image, (str, os.PathLike)):
     return
   array = np.asarray(image)
@@ -120,7 +126,7 @@ def check_known_floats(image: AnyImage, hole: np.ndarray, name: str) -> None:
     _check_floats(array[~hole], name)
 
 
-def _check_floats(values, name):
+def _check_floats(values: np.ndarray, name: str) -> None:
   if not values.size:
     return
   least, greatest = values.min(), values.max()  # Both are NaN if any value is.
@@ -130,15 +136,15 @@ def _check_floats(values, name):
     )
 
 
-def _as_array(values: Any, name) -> np.ndarray:
+def _as_array(values: Any, name: str) -> np.ndarray:
   try:
     return np.asarray(values)
   except (ValueError, TypeError, RuntimeError) as error:  # Ragged lists; tensors of other libraries on a GPU.
     raise InputError(f"{name}: not an array, a PIL image or a path ({' '.join(str(error).split())[:100]})") from error
 
 
-def _photo(array, name) -> photo_files.Photo:
-  """Returns an array's pixels; floats get 16 bits."""
+def _photo(array: np.ndarray, name: str) -> photo_files.Photo:
+  """Returns the pixels of an array; converts floats to 16 bits."""
   if array.dtype.kind == "f":
     levels = np.clip(np.nan_to_num(array, posinf=1.0, neginf=0.0), 0.0, 1.0)
     levels = np.rint(levels.astype(np.float64) * _DEEP_LEVELS).astype(np.uint16)
@@ -160,7 +166,7 @@ def _photo(array, name) -> photo_files.Photo:
   return photo_files.Photo(rgb, levels[..., -1] if has_alpha else None, is_gray)
 
 
-def _pil_image(image, name) -> GivenImage:
+def _pil_image(image: Image.Image, name: str) -> GivenImage:
   if image.mode not in _PIL_MODES:
     raise InputError(f"{name}: a PIL image of mode {image.mode}; convert it to RGB")
   info: dict[str, Any] = dict(image.info)
@@ -169,7 +175,7 @@ def _pil_image(image, name) -> GivenImage:
     array = np.asarray(converted)
   except (OSError, ValueError, SyntaxError) as error:
     raise InputError(f"{name}: a PIL image that cannot be decoded: {error}") from error
-  if converted.mode in opening.SIXTEEN_BIT_GRAY_MODES:
+  if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
     if array.size and (array.min() < 0 or array.max() > _DEEP_LEVELS):
       raise InputError(f"{name}: a PIL image of mode {image.mode} with levels beyond 16 bits; scale them")
     array = array.astype(np.uint16)
@@ -177,7 +183,7 @@ def _pil_image(image, name) -> GivenImage:
 
   def given_back(filled, hole, is_own_mask):
     result = _as_given(array, photo, filled, hole, is_own_mask)
-    if converted.mode in opening.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between them by way of 32 bits only.
+    if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between these modes only by way of 32 bits.
       result = Image.fromarray(result.astype(np.int32)).convert(converted.mode)
     else:
       result = Image.fromarray(result)
@@ -187,13 +193,13 @@ def _pil_image(image, name) -> GivenImage:
   return GivenImage(photo, given_back)
 
 
-def _in_kept_mode(image, info):
-  """Returns a PIL image in a mode whose pixels are given back as they are; changes `info` as the pixels change."""
+def _in_kept_mode(image: Image.Image, info: dict[str, Any]) -> Image.Image:
+  """Converts a PIL image to a mode in which the result can be returned; updates `info` to match."""
   if image.mode in _PIL_KEPT_MODES and (image.mode not in ("L", "RGB") or "transparency" not in info):
     return image
   info.pop("transparency", None)
   if image.mode == "CMYK":
-    remarks = []
+    remarks: list[str] = []
     converted = pixels.cmyk_to_rgb(image, remarks)
     if info.pop("icc_profile", None) and pixels.is_srgb(remarks):
       info["icc_profile"] = pixels.srgb_profile()
@@ -203,8 +209,8 @@ def _in_kept_mode(image, info):
   return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _channels(photo, filled, hole, is_own_mask):
-  """Returns the filled photograph with the channels that its `Photo` has: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
+def _channels(photo: photo_files.Photo, filled: np.ndarray, hole: np.ndarray, is_own_mask: bool) -> np.ndarray:
+  """Returns the filled image with the channels of its photograph: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
   colours = photo_files.to_gray(filled)[..., np.newaxis] if photo.is_gray else filled
   if photo.alpha is None:
     return colours[..., 0] if photo.is_gray else colours
@@ -214,8 +220,10 @@ def _channels(photo, filled, hole, is_own_mask):
   return np.concatenate([colours, alpha[..., np.newaxis]], axis=2)
 
 
-def _as_given(array, photo, filled, hole, is_own_mask):
-  """Returns the filled photograph in an array's shape and type; known pixels are the array's, bit for bit."""
+def _as_given(
+  array: np.ndarray, photo: photo_files.Photo, filled: np.ndarray, hole: np.ndarray, is_own_mask: bool
+) -> np.ndarray:
+  """Returns the filled image in the array's shape and type; known pixels equal the array's, bit for bit."""
   channels = _channels(photo, filled, hole, is_own_mask).reshape(array.shape)
   if array.dtype.kind != "f":
     return channels

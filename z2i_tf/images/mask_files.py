@@ -1,7 +1,7 @@
-"""Masks as files of any kind: read, matched to their photograph, grown and softened.
+"""Reads mask files of any kind, fits them to their photograph, dilates and feathers them.
 
-Whatever channel is read, its high values are the hole: white, or opaque. A picture whose hole was erased to
-transparency therefore needs inverting, and a mask that could mean two things is refused, not guessed.
+High values are the hole, in whichever channel: white or opaque. A picture whose hole was erased to transparency
+therefore needs `invert`. An ambiguous mask is refused.
 """
 
 from typing import NamedTuple
@@ -11,22 +11,22 @@ import numpy as np
 
 from z2i_tf.errors import InputError
 from z2i_tf.images import photo_files
-from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import pixels
 
-# Levels of 255. Below and above, a level is near black and near white; a mask has few between.
+# Levels of 255: below the first is near black, above the second near white. A mask has few levels between.
 _DARK, _BRIGHT = 64, 191
-_BLACK = 13  # Noise that JPEG leaves on black.
+_BLACK = 13  # JPEG leaves noise up to this level on black.
 _HOLE = 128
-# Levels, above that of the ground, that belong to a stroke: those joined to it, or within as many pixels (JPEG tears
-# thin ones), and those of its outermost edge, within so many.
+# Levels above the background's that belong to a stroke: connected to it or within a distance, because JPEG tears thin
+# strokes; and the fainter ones of its edge, within a shorter distance.
 _STROKE, _TORN_PX, _STROKE_EDGE, _STROKE_EDGE_PX = 38, 8, 13, 2
-# More of the pixels than this at levels between is a photograph, no mask: of areas, at least three pixels wide, and
-# of all, to which edges belong that are soft or that JPEG has blurred.
+# A larger share of pixels at levels between means a photograph instead of a mask: of pixels in areas at least three
+# pixels wide, and of all pixels, which include soft edges and those that JPEG has blurred.
 _MAX_UNCLEAR_AREAS, _MAX_UNCLEAR = 0.05, 0.25
 _EDGE = np.ones((3, 3), np.uint8)
-_ROUNDING = 1e-3  # Of distances in single precision.
-# Share of a hole's pixels without any opacity from which on it was erased (its edge may be soft).
+_ROUNDING = 1e-3  # Rounding error of distances in single precision.
+# A hole was erased if a larger share of its pixels is fully transparent (its edge may be soft).
 _MOSTLY = 0.5
 NOW_OPAQUE = "what was transparent in the hole is opaque now"
 _WHAT_IS_NEEDED = (
@@ -35,11 +35,11 @@ _WHAT_IS_NEEDED = (
 
 
 class Mask(NamedTuple):
-  """A mask as read.
+  """A mask and its source.
 
   Attributes:
     hole: (H, W) uint8, 1 = hole.
-    is_from_alpha: whether alpha was read.
+    is_from_alpha: whether it comes from the alpha channel.
   """
 
   hole: np.ndarray
@@ -51,20 +51,24 @@ def read_mask(
 ) -> tuple[np.ndarray, str]:
   """Reads a mask file of any kind: 1-bit, gray, colour, palette, with alpha, 8 or 16 bits, 0/1 or full range, JPEG.
 
-  A pixel is hole from half of full brightness on; so is the rest of a soft or JPEG-compressed stroke. Of "auto", alpha
-  is read if it varies while the colours do not; luma if alpha says the same (but for edges) or nothing.
+  A pixel is hole from half of full brightness on, together with the rest of its soft or JPEG-compressed stroke.
+
   Args:
-    path: of the file.
-    invert: whether the hole is what is black, or transparent.
-    mask_from: "auto", "luma" or "alpha".
-    max_pixels: as `photo_files.read_photo`.
-    threshold: level of 255 (inverted, if `invert`) from which on a pixel is hole, and no other; nothing is ambiguous
-      then. None: as above.
+    path: the file.
+    invert: whether black, or transparent, is the hole.
+    mask_from: the channel: "luma", "alpha" or "auto". The latter takes alpha if it varies while the colours do not,
+      and luma if alpha is constant or shows the same mask except for edges.
+    max_pixels: as for `photo_files.read_photo`.
+    threshold: the level of 255 (after inversion) from which on a pixel is hole; makes every mask unambiguous. None for
+      the rule above.
+
   Returns:
-    (H, W) uint8, 1 = hole, turned upright by the file's own EXIF orientation;
-    what was read, such as "hole 7.3% of the image, 3 regions, from alpha".
-  Raises: InputError as `photo_files.read_photo`, if the mask is ambiguous, has no alpha where it is asked for, or,
-    without a threshold, areas of its own that are painted below half of full brightness.
+    The mask, (H, W) uint8, 1 = hole, turned upright by the file's own EXIF orientation, and a description such as
+    "hole 7.3% of the image, 3 regions, from alpha".
+
+  Raises:
+    InputError: as `photo_files.read_photo`; or the mask is ambiguous, or lacks the alpha asked for, or, without a
+      threshold, has separate areas painted below half of full brightness.
   """
   mask = mask_of(photo_files.read_photo(path, max_pixels), path, invert, mask_from, threshold)
   is_from_alpha = mask.is_from_alpha
@@ -74,13 +78,13 @@ def read_mask(
 def mask_of(
   photo: photo_files.Photo, name: str, invert: bool = False, mask_from: str = "auto", threshold: int | None = None
 ) -> Mask:
-  """Returns the mask that an image shows; arguments and errors as `read_mask`, `name` being what errors call it."""
+  """Returns the mask that an image shows; arguments and errors as `read_mask`, with `name` for the path in errors."""
   luma, alpha = (
     None if levels is None else _brightness(levels) for levels in (photo_files.to_gray(photo.rgb), photo.alpha)
   )
   if mask_from == "alpha" and alpha is None:
     raise InputError(f"{name}: --mask_from=alpha, but there is no alpha channel; leave it out")
-  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _says_more(name, alpha, luma)
+  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(name, alpha, luma)
   levels = alpha if is_from_alpha else luma
   unclear = _unclear(levels) if threshold is None else ""
   if unclear:
@@ -90,34 +94,37 @@ def mask_of(
 
 
 def describe(mask: np.ndarray) -> str:
-  """Returns size and number of an (H, W) mask's holes as text; touching corners make one region."""
-  regions = cv2.connectedComponents(mask, connectivity=8)[0] - 1  # The first is the background.
+  """Describes the size and the number of regions of an (H, W) mask; regions that touch at a corner count as one."""
+  regions = cv2.connectedComponents(mask, connectivity=8)[0] - 1  # Without the background.
   share = 100 * mask.mean()
   percentage = f"{share:.1f}" if share >= 0.05 or not regions else "less than 0.1"
   return f"hole {percentage}% of the image, {regions} region{'s' * (regions != 1)}"
 
 
 def match_to_photo(mask: np.ndarray, photo: photo_files.Photo) -> np.ndarray:
-  """Returns a mask as it lies on the upright photograph.
+  """Returns the mask in the orientation of the upright photograph.
 
-  A mask of the photograph's size is taken as drawn on the upright picture: that is what editors show, so it also holds
-  for squares and for pictures that are upside down or mirrored. A mask that fits only the picture as it is stored is
-  turned like the picture.
+  A mask of the photograph's size is assumed to be drawn on the upright picture, because editors show that one; this
+  includes squares and pictures stored upside down or mirrored. A mask that fits only the stored picture is turned like
+  the picture.
+
   Args:
-    mask: (H, W) uint8.
-    photo: what it belongs to.
-  Raises: InputError if neither size fits.
+    mask: (H, W) uint8 or bool.
+    photo: the photograph that the mask belongs to.
+
+  Raises:
+    InputError: neither size fits.
   """
   size = photo.rgb.shape[:2]
   if mask.shape == size:
     return mask
-  if mask.shape == size[::-1] and photo.orientation in opening.TURNED_BY_90_DEGREES:
+  if mask.shape == size[::-1] and codecs.is_swapped(photo.orientation):
     return pixels.turn_upright(mask, photo.orientation)
   raise InputError(different_sizes(size, mask.shape))
 
 
 def different_sizes(image: tuple[int, int], mask: tuple[int, int]) -> str:
-  """Returns what to say of an image and a mask whose sizes (height, width) differ."""
+  """Returns the error text for an image and a mask of different sizes (height, width)."""
   return (
     f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be equal"
   )
@@ -127,20 +134,22 @@ def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:
   """Returns an (H, W) uint8 mask grown by every pixel at most `radius_px` from its hole (centre to centre)."""
   if not radius_px or not mask.any():
     return mask
-  # Distances cost the same for every radius; a structuring element costs its area.
+  # A distance transform costs the same for every radius, dilation by a kernel its area.
   distances = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
   return (distances <= radius_px + _ROUNDING).astype(np.uint8)
 
 
 def feather_weights(mask: np.ndarray, dilated: np.ndarray, feather_px: int) -> np.ndarray:
-  """Returns how much of the fill each pixel shows.
+  """Returns the weight of the fill at each pixel.
 
   Args:
     mask: (H, W) uint8, the hole as given.
-    dilated: (H, W) uint8, the hole that is filled; contains `mask`.
-    feather_px: width of the transition, pixels; inside the ring between the two, at its outer edge.
-  Returns: (H, W) float32: 1 in `mask`, 0 outside `dilated`; between them rising linearly from 0 at the edge of
-    `dilated` (half a pixel outside its last pixels' centres) to 1 at `feather_px` inside it.
+    dilated: (H, W) uint8, the filled hole, which contains `mask`.
+    feather_px: width of the transition in pixels, inwards from the edge of `dilated`.
+
+  Returns:
+    (H, W) float32: 1 in `mask`, 0 outside `dilated`. In between it rises linearly from 0 at the edge of `dilated` (half
+    a pixel outside its outermost centres) to 1 at `feather_px` inside it.
   """
   if not feather_px or dilated.all():
     return dilated.astype(np.float32)
@@ -151,10 +160,10 @@ def feather_weights(mask: np.ndarray, dilated: np.ndarray, feather_px: int) -> n
 
 
 def feathered(filled: np.ndarray, photo: np.ndarray, weights: np.ndarray) -> np.ndarray:
-  """Returns the fill where weights of `feather_weights` are 1, and a mixture with the photograph where they are less.
+  """Blends the fill with the photograph by the weights of `feather_weights`.
 
   Args:
-    filled: (H, W, 3) uint8 or uint16; outside the hole it is the photograph.
+    filled: (H, W, 3) uint8 or uint16; equals the photograph outside the hole.
     photo: (H, W, 3) of the same type.
     weights: (H, W) float32.
   """
@@ -166,13 +175,13 @@ def feathered(filled: np.ndarray, photo: np.ndarray, weights: np.ndarray) -> np.
 
 
 def was_erased(alpha: np.ndarray | None, mask: np.ndarray, is_own_mask: bool = False) -> bool:
-  """Whether a hole is where the photograph was made transparent, so that its fill should become opaque.
+  """Returns whether the hole was erased to transparency, so that its fill should become opaque.
 
   Args:
-    alpha: (H, W) uint8 or uint16, or None.
-    mask: (H, W), the hole as given; anything but 0 is hole.
-    is_own_mask: whether the mask was read from the photograph's own transparency; else all of the hole but its edge
-      must be transparent.
+    alpha: of the photograph, (H, W) uint8 or uint16, or None.
+    mask: (H, W), the hole as given; not 0 = hole.
+    is_own_mask: whether the mask was read from the photograph's own transparency. If not, all of the hole except its
+      edge must be transparent.
   """
   if alpha is None or not (alpha[mask != 0] < np.iinfo(alpha.dtype).max).any():
     return False
@@ -181,20 +190,20 @@ def was_erased(alpha: np.ndarray | None, mask: np.ndarray, is_own_mask: bool = F
 
 
 def made_opaque(alpha: np.ndarray, hole: np.ndarray) -> np.ndarray:
-  """Returns alpha, (H, W) uint8 or uint16, with the greatest value in a hole, (H, W) anything but 0."""
+  """Returns alpha, (H, W) uint8 or uint16, made opaque in the hole, (H, W), not 0 = hole."""
   return np.where(hole != 0, np.iinfo(alpha.dtype).max, alpha).astype(alpha.dtype)
 
 
-def _brightness(levels):
-  """Returns levels as uint8; what holds only 0 and 1, or 8 bits in 16, is stretched."""
+def _brightness(levels: np.ndarray) -> np.ndarray:
+  """Returns levels as uint8; stretches levels of only 0 and 1, and keeps those of 8 bits in 16."""
   greatest = levels.max()
   if greatest <= 1:
     return levels.astype(np.uint8) * np.uint8(255)
   return levels.astype(np.uint8) if greatest <= 255 else photo_files.to_8_bits(levels)
 
 
-def _strokes(path, levels):
-  """Returns the mask of all strokes that are bright somewhere; raises InputError if others are not."""
+def _strokes(path: str, levels: np.ndarray) -> np.ndarray:
+  """Returns the mask of all strokes that reach half brightness; raises InputError if a stroke does not."""
   ground = levels[levels < _DARK]
   ground = int(np.median(ground)) if ground.size else 0
   painted = (levels >= min(ground + _STROKE, _HOLE)).astype(np.uint8)
@@ -215,24 +224,24 @@ def _strokes(path, levels):
   return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, _HOLE)))
 
 
-def _around(mask, distance_px):
+def _around(mask: np.ndarray, distance_px: int) -> np.ndarray:
   return cv2.dilate(mask, np.ones((2 * distance_px + 1,) * 2, np.uint8))
 
 
-def _unclear(levels):
-  """Returns why levels cannot be a mask, or ""."""
+def _unclear(levels: np.ndarray) -> str:
+  """Returns the reason why levels cannot be a mask, or ""."""
   if _BLACK < levels.max() < _BRIGHT:
     return f"its brightest level is {levels.max() / 255:.0%} of white"
   between = (levels > _DARK) & (levels < _BRIGHT)
-  # (Outside the image counts as between.)
+  # Erosion counts pixels outside the image as between.
   areas = cv2.erode(between.astype(np.uint8), _EDGE).mean()
   if areas > _MAX_UNCLEAR_AREAS or between.mean() > _MAX_UNCLEAR:
     return f"{between.mean():.0%} of its pixels are neither black nor white, as in a photograph"
   return ""
 
 
-def _says_more(path, alpha, luma):
-  """Whether to read alpha; raises InputError if alpha and luma disagree."""
+def _prefers_alpha(path: str, alpha: np.ndarray | None, luma: np.ndarray) -> bool:
+  """Returns whether to read alpha; raises InputError if alpha and luma show different masks."""
   if alpha is None or alpha.min() == alpha.max():
     return False
   if luma.min() == luma.max():

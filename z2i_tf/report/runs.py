@@ -13,6 +13,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.report.document import Picture
 from z2i_tf.report.document import Run
+from z2i_tf.system import input_files
 
 # First bytes of a file -> media type.
 _MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -69,7 +70,7 @@ def _read_picture(folder: str, name: str) -> tuple[Picture | None, str]:
     return None, "is not the name of a file beside it"
   path = os.path.join(folder, name)
   try:
-    encoded = image_files.read_bytes(path)
+    encoded = input_files.read_bytes(path)
     media_type = next((kind for start, kind in _MEDIA_TYPES.items() if encoded.startswith(start)), None)
     if media_type is None:
       return None, "is neither PNG nor JPEG"

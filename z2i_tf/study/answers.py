@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 from z2i_tf.errors import InputError
-from z2i_tf.images import image_files
 from z2i_tf.study import preparation
 from z2i_tf.study import store as stores
+from z2i_tf.system import input_files
 from z2i_tf.web.application import Refusal
 
 # Address -> file of the page, and what it is.
@@ -64,7 +64,7 @@ class Answers:
       raise Refusal(404, "There is no such pair.") from error
     file_hash = self._store.record.file_hash(showing.pair, ours=showing.ours_is_a == (side == "a"))
     try:
-      return image_files.read_bytes(preparation.picture_path(self._study_dir, file_hash)), "image/png"
+      return input_files.read_bytes(preparation.picture_path(self._study_dir, file_hash)), "image/png"
     except InputError as error:
       print(f"z2i study: {error}", file=sys.stderr)
       raise Refusal(500, "This picture cannot be read; please tell the person in charge.") from error

@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any, BinaryIO
 
+from z2i_tf.errors import InputError
+
 _BLOCK_BYTES = 2**20
 
 
@@ -18,6 +20,24 @@ def open_regular(path: str) -> BinaryIO:
   if not os.path.isfile(path):
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
   return open(path, "rb")
+
+
+def check_regular(path: str) -> None:
+  """Raises InputError, which says what is wrong, unless `path` is a regular file."""
+  if os.path.isdir(path):
+    raise InputError(f"{path}: a folder where a file is needed")
+  if not os.path.isfile(path):
+    raise InputError(f"{path}: no such file")
+
+
+def read_bytes(path: str) -> bytes:
+  """Returns the content of a file that the user named; raises InputError as `check_regular`, or if reading fails."""
+  check_regular(path)
+  try:
+    with open(path, "rb") as file:
+      return file.read()
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def sha256(path: str) -> str:

@@ -1,21 +1,37 @@
-"""Opens HEIC files, the format of many telephones, with the optional package pillow-heif."""
+"""Reads HEIC files, with the optional package pillow-heif, and AVIF files, which share the container."""
 
 import functools
 import importlib.util
 
-from z2i_tf.errors import InputError
+from PIL import Image
 
-EXTENSIONS = (".heic", ".heif", ".hif")
+from z2i_tf.errors import InputError
+from z2i_tf.images.formats import codec
+
 REMEDY = "HEIC needs pillow-heif: pip install 'z2i_tf[heif]'"
+_MAX_HEADER_BYTES = 256
+_AV1_CONFIGURATION, _AV1_DEPTH_OFFSET, _HIGH_DEPTH, _TWELVE_BITS = b"av1C", 6, 0x40, 0x20
 
 
 def is_installed() -> bool:
-  """Whether pillow-heif is there."""
+  """Returns whether pillow-heif is installed."""
   return importlib.util.find_spec("pillow_heif") is not None
 
 
-def registered(encoded: bytes) -> tuple[bytes, list[str]]:
-  """Returns the file, and no remarks, once Pillow can read it; raises InputError without pillow-heif."""
+def _brands(encoded: bytes) -> set[bytes]:
+  """Returns the four-letter codes by which a container names its formats; none if it is no such container."""
+  if encoded[4:8] != b"ftyp":
+    return set()
+  end = min(int.from_bytes(encoded[:4], "big"), _MAX_HEADER_BYTES)
+  return {encoded[8:12]} | {encoded[start : start + 4] for start in range(16, end - 3, 4)}
+
+
+def _is_avif(start: bytes) -> bool:
+  return bool(_brands(start) & {b"avif", b"avis"})
+
+
+def _register_opener(encoded: bytes) -> tuple[bytes, list[str]]:
+  """Makes Pillow read HEIC; raises InputError without pillow-heif."""
   if not is_installed():
     raise InputError(REMEDY)
   _register()
@@ -23,18 +39,39 @@ def registered(encoded: bytes) -> tuple[bytes, list[str]]:
 
 
 @functools.lru_cache(maxsize=None)
-def _register():
+def _register() -> None:
   import pillow_heif
 
   pillow_heif.register_heif_opener(thumbnails=False)
 
 
-def named_avif(encoded: bytes) -> tuple[bytes, list[str]]:
-  """Returns an AVIF file whose first name is that of AVIF, and no remarks: Pillow looks at no other."""
-  return encoded[:8] + b"avif" + encoded[12:], []
+def _heic_bits(image: Image.Image, encoded: bytes) -> int:
+  del encoded
+  bits = image.info.get("bit_depth")
+  return bits if isinstance(bits, int) else 8
 
 
-def brands(encoded: bytes) -> set[bytes]:
-  """Returns the four-letter names that a file of boxes (HEIC, AVIF) gives to its kind."""
-  end = min(int.from_bytes(encoded[:4], "big"), 256)
-  return {encoded[8:12]} | {encoded[start : start + 4] for start in range(16, end - 3, 4)}
+def _avif_bits(image: Image.Image, encoded: bytes) -> int:
+  del image
+  position = encoded.find(_AV1_CONFIGURATION) + _AV1_DEPTH_OFFSET
+  flags = encoded[position] if _AV1_DEPTH_OFFSET <= position < len(encoded) else 0
+  return (12 if flags & _TWELVE_BITS else 10) if flags & _HIGH_DEPTH else 8
+
+
+AVIF = codec.Codec(
+  name="AVIF",
+  pillow_names=("AVIF",),
+  extensions=(".avif",),
+  is_start=_is_avif,
+  prepare=lambda encoded: (encoded[:8] + b"avif" + encoded[12:], []),  # Pillow looks at the first code only.
+  bits_per_sample=_avif_bits,
+)
+HEIC = codec.Codec(
+  name="HEIF",
+  pillow_names=("HEIF",),
+  extensions=(".heic", ".heif", ".hif"),
+  is_start=lambda start: start[4:8] == b"ftyp" and not _is_avif(start),
+  is_available=lambda: is_installed(),
+  prepare=_register_opener,
+  bits_per_sample=_heic_bits,
+)

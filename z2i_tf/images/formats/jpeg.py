@@ -1,16 +1,20 @@
-"""JPEG files: how one was encoded, and encoding at no lower quality."""
+"""Reads JPEG files with the settings of their encoder, and writes them at no lower quality."""
 
-import io
+from collections.abc import Iterator
 import re
 import struct
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL import JpegImagePlugin
 
-from z2i_tf.images.formats import metadata as metadata_lib
+from z2i_tf.images.formats import codec
+from z2i_tf.images.formats.metadata import JpegSettings
+from z2i_tf.images.formats.metadata import Metadata
+from z2i_tf.images.formats.metadata import without_thumbnails
 
-# What a file that was none before gets.
+# For images that were no JPEG before.
 _QUALITY = 95
 _NO_SUBSAMPLING = "4:4:4"
 _SAMPLINGS = {0: _NO_SUBSAMPLING, 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers.
@@ -18,26 +22,26 @@ _MAX_SEGMENT_BYTES = 65533
 _EXIF_HEADER = b"Exif\0\0"
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
-# Application segments that are kept apart (EXIF, XMP, ICC), that describe the encoding (JFIF, Adobe), other pictures in
-# the file (MPF), or that sign the pixels that are changed now (JUMBF, APP11).
+# Application segments that are not copied: EXIF, XMP and ICC have attributes of their own, JFIF and Adobe describe the
+# encoding, MPF lists further pictures, and JUMBF (APP11) signs the former pixels.
 _DROPPED_SEGMENTS = ("APP0", "APP1", "APP2", "APP11", "APP14")
 _RGB_COMPONENTS = (ord("R"), ord("G"), ord("B"))
-# Of a progressive file. Encoders write some ten; each takes time for all pixels, with hardly a byte in it.
-_MAX_SCANS, _MAX_PIXELS_OF_SCANS = 24, 2**31
+# Scans of a progressive file: encoders write about ten. Decoding each costs time for all pixels, even if it is empty.
+_MAX_SCANS, _MAX_SCANNED_PIXELS = 24, 2**31
 _SOS, _EOI, _WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD9))
 _MARKER_BEHIND_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
-def check_declared(image: Image.Image, encoded: bytes | None) -> None:
-  """Raises ValueError for a file with so many scans that decoding would take very long."""
+def _check(image: Image.Image, encoded: bytes | None) -> None:
+  """Raises ValueError if decoding would take long because of the number of scans."""
   if encoded is None:
     return
   scans = _count_scans(encoded)
-  if scans > _MAX_SCANS and scans * image.width * image.height > _MAX_PIXELS_OF_SCANS:
+  if scans > _MAX_SCANS and scans * image.width * image.height > _MAX_SCANNED_PIXELS:
     raise ValueError(f"a progressive JPEG with {scans} scans; save it again")
 
 
-def _count_scans(encoded) -> int:
+def _count_scans(encoded: bytes) -> int:
   """Returns the number of scans of the first picture, as far as the file goes."""
   scans, position = 0, 2
   while position + 4 <= len(encoded):
@@ -58,34 +62,30 @@ def _count_scans(encoded) -> int:
   return scans
 
 
-def settings(image: JpegImagePlugin.JpegImageFile, is_swapped: bool) -> metadata_lib.JpegSettings:
-  """Returns how a JPEG file was encoded.
-
-  Args:
-    image: the opened file.
-    is_swapped: whether the pixels are turned by 90 degrees, which turns the tables, too.
-  """
-  # An entry of `layer`: number of the component, its two sampling factors, number of its table.
+def _read_own(image: JpegImagePlugin.JpegImageFile, encoded: bytes, is_swapped: bool) -> dict[str, Any]:
+  """Returns the comment and the encoding; a turn by 90 degrees turns the quantization tables too."""
+  del encoded
+  # Each entry of `layer` holds a component's number, its two sampling factors, and the number of its table.
   tables = [np.reshape(image.quantization[layer[3]], (8, 8)) for layer in image.layer]
   subsampling = _SAMPLINGS.get(JpegImagePlugin.get_sampling(image), "")
   is_colour = len(tables) == 3
-  return metadata_lib.JpegSettings(
+  settings = JpegSettings(
     tables=tuple(tuple((table.T if is_swapped else table).ravel().tolist()) for table in tables),
-    # 4:2:2 on its side cannot be written.
+    # Pillow cannot write 4:2:2 turned by 90 degrees.
     subsampling="" if is_swapped and subsampling == "4:2:2" else subsampling,
     progressive=bool(image.info.get("progressive")),
     is_rgb=is_colour
     and (image.info.get("adobe_transform") == 0 or tuple(layer[0] for layer in image.layer) == _RGB_COMPONENTS),
     segments=b"".join(_segments(image.applist)),
   )
+  return {"comment": image.info.get("comment") or None, "jpeg": settings}
 
 
-def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, list[str]]:
-  """Encodes (H, W, 1) or (H, W, 3) uint8; returns the file and remarks.
+def _encode(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
+  """Encodes pixels; see `codec.Codec.encode`.
 
-  Of an image that was JPEG, every coefficient is rounded to steps no coarser than the file's, and colours are
-  subsampled no more.
-  Raises: ValueError or OSError if the image is too large for the format.
+  If the image was a JPEG, every coefficient is rounded to steps no coarser than the file's, and the colours are
+  subsampled no more than there.
   """
   options, remark = _options(metadata.jpeg, pixels.shape[2])
   remarks = [remark]
@@ -95,42 +95,23 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, 
       remarks.append(f"{name.upper()} left out: too long for JPEG")
     elif content:
       options[name] = _EXIF_HEADER + content if name == "exif" else content
-  if metadata.comment:
-    options["comment"] = metadata.comment
-  if metadata.icc_profile:
-    options["icc_profile"] = metadata.icc_profile
-  if metadata.dpi:
-    options["dpi"] = metadata.dpi
-  image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-  return _saved(image, options), remarks + metadata_lib.left_out(
-    metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "jpeg"), "JPEG"
-  )
-
-
-def _saved(image, options):
-  """Returns the file; progressive or not as the options say, but the other way where Pillow's buffer is too small."""
-  is_progressive = options.pop("progressive", False)
+  options |= {name: getattr(metadata, name) for name in ("comment", "icc_profile", "dpi") if getattr(metadata, name)}
+  image, is_progressive = codec.as_pillow(pixels), options.pop("progressive", False)
   try:
-    return _save(image, progressive=is_progressive, **options)
-  except OSError:
-    return _save(image, progressive=not is_progressive, **options)
+    return codec.saved(image, "JPEG", progressive=is_progressive, **options), remarks
+  except OSError:  # Pillow's buffer is too small for one way of storing, and may be large enough for the other.
+    return codec.saved(image, "JPEG", progressive=not is_progressive, **options), remarks
 
 
-def _save(image, **options):
-  file = io.BytesIO()
-  image.save(file, format="JPEG", **options)
-  return file.getvalue()
-
-
-def _options(source, channels):
-  """Returns Pillow's options for the pixels, and the remark on them."""
+def _options(source: JpegSettings | None, channels: int) -> tuple[dict[str, Any], str]:
+  """Returns Pillow's options and the remark on them."""
   if source is None:
     return {"quality": _QUALITY, "subsampling": 0}, f"JPEG encoded at quality {_QUALITY}, {_NO_SUBSAMPLING}"
   tables = np.array(source.tables)
   if channels == 1:
     tables = tables[:1]
   elif len(tables) != 3:
-    # Ink was rounded along other axes than the luma and colours that are written: half the finest step of any.
+    # CMYK was rounded along other axes than the luma and chroma written now, so take half the finest step of any ink.
     tables = np.repeat(np.maximum(tables.min(axis=0, keepdims=True) // 2, 1), 3, axis=0)
   subsampling = source.subsampling or _NO_SUBSAMPLING
   options = {
@@ -146,14 +127,27 @@ def _options(source, channels):
   return options, f"JPEG encoded with {finer}the input's quantization tables, {kind}"
 
 
-def _segments(applist):
-  """Yields the application segments that are kept, as they stand in a file."""
+def _segments(applist: list[tuple[str, bytes]]) -> Iterator[bytes]:
+  """Yields the application segments to copy, each with its marker and length."""
   for name, content in applist:
     if not name.startswith("APP") or name in _DROPPED_SEGMENTS:
       continue
     if content.startswith(_PHOTOSHOP_HEADER):
-      resources = metadata_lib.without_thumbnails(content[len(_PHOTOSHOP_HEADER) :])
+      resources = without_thumbnails(content[len(_PHOTOSHOP_HEADER) :])
       if not resources:
         continue
       content = _PHOTOSHOP_HEADER + resources
     yield struct.pack(">BBH", 0xFF, 0xE0 + int(name[3:]), len(content) + 2) + content
+
+
+CODEC = codec.Codec(
+  name="JPEG",
+  pillow_names=("JPEG", "MPO"),  # MPO holds several pictures and begins with a JPEG.
+  extensions=(".jpg", ".jpeg", ".jpe", ".jfif"),
+  is_start=codec.starts_with(b"\xff\xd8\xff"),
+  check=_check,
+  read_own=_read_own,
+  encode=_encode,
+  channels=(1, 3),
+  keeps=("icc_profile", "exif", "xmp", "dpi", "comment", "jpeg"),
+)

@@ -1,4 +1,4 @@
-"""Pixels of any depth and kind, as RGB and alpha."""
+"""Decodes pixels of any depth and kind to RGB and alpha."""
 
 import dataclasses
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 from PIL import ImageCms
 
 from z2i_tf.errors import InputError
-from z2i_tf.images.formats import opening
+from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import png
 from z2i_tf.images.formats import tiff_fields
 
@@ -19,15 +19,15 @@ _PHOTOMETRIC = 262
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pixels:
-  """A decoded image, upright.
+  """A decoded upright image.
 
   Attributes:
     rgb: (H, W, 3) uint8 or uint16.
     alpha: (H, W) of the same type, or None.
-    is_gray: whether there is one colour channel.
-    orientation: by EXIF, 1 to 8; applied already.
-    has_damaged_exif: whether EXIF could not be read; the orientation is then taken as 1.
-    remarks: what was changed.
+    is_gray: whether the file has one colour channel; `rgb` then repeats it.
+    orientation: EXIF orientation of the file, 1 to 8; applied already.
+    has_damaged_exif: whether EXIF could not be read; the orientation is then 1.
+    remarks: what decoding changed, for the user.
   """
 
   rgb: np.ndarray
@@ -46,25 +46,28 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
   """Decodes an opened image.
 
   Args:
-    path: what errors call it.
+    path: name of the file in errors.
     encoded: the file.
     image: the file as Pillow opened it, not decoded.
-  Raises: InputError for pixels that are not read here; whatever Pillow raises for damaged files.
+
+  Raises:
+    InputError: the pixels are of a kind that is not read here.
+    Exception: Pillow raises errors of every kind on damaged files.
   """
-  remarks = []
-  # Decoding makes Pillow forget how the samples were stored, and, of TIFF, the orientation, which it then applies.
-  is_deep, samples = opening.is_deep(image), str(image.tile)
+  remarks: list[str] = []
+  # Decoding makes Pillow forget how the samples were stored; it also applies and forgets a TIFF's orientation.
+  is_deep, samples = codecs.is_deep(image), str(image.tile)
   is_tiff = image.format == "TIFF"
   orientation = image.tag_v2.get(tiff_fields.ORIENTATION) if is_tiff else None
   image.load()
   has_damaged_exif = False
   if not is_tiff:
-    orientation = opening.orientation(image)
+    orientation = codecs.orientation(image)
     has_damaged_exif = orientation is None
   orientation = orientation if orientation in range(1, 9) else 1
 
-  is_gray = image.mode in ("1", "L", "LA", *opening.SIXTEEN_BIT_GRAY_MODES)
-  if image.mode in opening.SIXTEEN_BIT_GRAY_MODES:
+  is_gray = image.mode in ("1", "L", "LA", *codecs.SIXTEEN_BIT_GRAY_MODES)
+  if image.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
     rgb, alpha = _deep_gray(path, image, is_white_zero=is_tiff and image.tag_v2.get(_PHOTOMETRIC) == 0)
   elif is_deep and image.mode != "CMYK":
     rgb, alpha = _deep_colour(path, encoded, image)
@@ -80,7 +83,7 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
 
 def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
   """Turns an array (H, W, ...) stored with an EXIF orientation (1 to 8) upright."""
-  if orientation in opening.TURNED_BY_90_DEGREES:
+  if codecs.is_swapped(orientation):
     array = array.swapaxes(0, 1)
   if orientation in (3, 4, 7, 8):
     array = array[::-1]
@@ -89,7 +92,7 @@ def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
   return np.ascontiguousarray(array)
 
 
-def _deep_gray(path, image, is_white_zero):
+def _deep_gray(path: str, image: Image.Image, is_white_zero: bool) -> tuple[np.ndarray, np.ndarray | None]:
   """Returns ((H, W, 3) uint16, alpha or None) of a decoded gray image."""
   levels = np.asarray(image)
   if levels.min() < 0 or levels.max() >= 2**16:
@@ -100,21 +103,21 @@ def _deep_gray(path, image, is_white_zero):
   return np.repeat(levels[..., np.newaxis], 3, axis=2), _alpha_of_colour(levels, image.info.get("transparency"))
 
 
-def _deep_colour(path, encoded, image):
-  """Returns ((H, W, 3) uint16, alpha or None); `image`: the same by Pillow, decoded, which has the upper bytes only."""
+def _deep_colour(path: str, encoded: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+  """Returns ((H, W, 3) uint16, alpha or None); `image` is decoded by Pillow, which keeps the upper bytes only."""
   if image.format == "PNG":
     encoded = png.only_pixels(encoded)
   pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
   if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] >= 3:
     rgb = np.ascontiguousarray(pixels[..., 2::-1])
-    # Two decoders must agree on turning, order of channels and meaning of alpha.
+    # OpenCV and Pillow must agree on the orientation, the order of channels and the meaning of alpha.
     if np.array_equal(rgb >> 8, np.asarray(image)[..., :3]):
       has_alpha = image.mode == "RGBA" or "transparency" in image.info
       return rgb, np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
   raise InputError(f"{path}: 16-bit pixels stored in a way that is not read here; convert the file to PNG")
 
 
-def _eight_bits(image, encoded, remarks):
+def _eight_bits(image: Image.Image, encoded: bytes, remarks: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
   """Returns ((H, W, 3) uint8, alpha or None); adds to the remarks."""
   key = image.info.get("transparency")
   if image.mode in ("P", "PA"):
@@ -128,13 +131,13 @@ def _eight_bits(image, encoded, remarks):
     return np.asarray(image.convert("RGB")), np.asarray(image.getchannel("A"))
   rgb = np.asarray(image.convert("RGB"))
   if image.mode in ("1", "L") and key is not None:
-    # The key is a sample as stored; Pillow has stretched samples of less than 8 bits.
+    # The key is a stored sample, but Pillow has stretched samples of less than 8 bits.
     return rgb, _alpha_of_colour(rgb[..., 0], key * 255 // (2 ** min(8, png.bit_depth(encoded)) - 1))
   return rgb, _alpha_of_colour(rgb, key) if image.mode == "RGB" else None
 
 
-def _alpha_of_colour(levels, key):
-  """Returns the alpha of an image with one transparent colour; None without one (`key` is None)."""
+def _alpha_of_colour(levels: np.ndarray, key: int | tuple[int, ...] | None) -> np.ndarray | None:
+  """Returns the alpha of an image in which the colour `key` is transparent, or None if `key` is None."""
   if key is None:
     return None
   differs = levels != np.array(key, levels.dtype)
@@ -142,7 +145,7 @@ def _alpha_of_colour(levels, key):
 
 
 def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
-  """Returns a CMYK image as RGB, sRGB if it has a profile that can be used; adds to the remarks what was done."""
+  """Converts CMYK to sRGB by its ICC profile, or to RGB by plain complement if it has no usable one; adds a remark."""
   profile = image.info.get("icc_profile")
   if profile:
     try:
@@ -165,7 +168,7 @@ def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
 
 
 def is_srgb(remarks: list[str]) -> bool:
-  """Returns whether remarks of `cmyk_to_rgb` say that the colours became sRGB."""
+  """Returns whether the remarks of `cmyk_to_rgb` say that it converted to sRGB."""
   return _BY_PROFILE in remarks
 
 

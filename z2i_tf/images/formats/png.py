@@ -1,35 +1,41 @@
-"""PNG files: their chunks, and pixels of 8 and 16 bits."""
+"""Reads and writes PNG files of 8 and 16 bits with all their metadata.
+
+OpenCV filters and compresses the pixels; the chunks around them are written here, because OpenCV has no metadata.
+"""
 
 from collections.abc import Iterator
 import struct
 import zlib
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from z2i_tf.images.formats import metadata as metadata_lib
+from z2i_tf.images.formats import codec
+from z2i_tf.images.formats.metadata import Chunk
+from z2i_tf.images.formats.metadata import Metadata
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # Number of channels -> PNG's number.
-_SUB, _UP, _PAETH = 1, 2, 4
-_LEVEL = 4  # Two per cent larger than 6, in two thirds of the time.
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # Number of channels -> PNG's colour type.
+_CHANNELS_OF_COLOUR_TYPE = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_COMPRESSION_LEVEL = 4  # About 5% larger than level 6, in half of the time.
 _MAX_CHUNK_BYTES = 2**20  # Readers refuse, or warn of, chunks of several MiB.
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
-# ImageMagick's way to store EXIF; orientation included, so it must not survive as text.
+# ImageMagick stores EXIF as text. It holds the orientation, so the text must not be copied.
 _EXIF_TEXT_KEYWORD = b"Raw profile type exif\0"
-# What is kept of a file as it stands. Others describe a palette or a depth that is no more, or animate.
+# Chunks that are copied unchanged. Others describe a palette or a bit depth that is gone, or an animation.
 _KEPT = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs", b"tEXt", b"zTXt", b"iTXt")
 _METERS_PER_INCH = 0.0254
-# What shows the pixels; without one of these, unharmed, there is no picture.
+# Chunks that decoding the pixels requires.
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9, b"tIME": 7}
-_MAX_TEXT_BYTES, _MAX_TEXTS_BYTES = 2**20, 2**26  # Pillow refuses pictures with longer texts.
+_MAX_TEXT_BYTES, _MAX_TEXTS_BYTES = 2**20, 2**26  # Pillow refuses longer texts.
 _MAX_PROFILE_BYTES = 2**26
-_MAX_EXPANSION = 1032  # By deflate.
+_MAX_DEFLATE_EXPANSION = 1032
 
 
-def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
-  """Returns a PNG file without damaged chunks that pixels do not need, and without animation; and remarks."""
+def _prepare(encoded: bytes) -> tuple[bytes, list[str]]:
+  """Returns the file without damaged chunks that the pixels do not need, and without animation; and remarks."""
   kept, wrong, position, texts = [encoded[:8]], [], len(_SIGNATURE), 0
   while position + 12 <= len(encoded):
     length, kind = struct.unpack_from(">L4s", encoded, position)
@@ -41,7 +47,7 @@ def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
       problem, size = _unusable(kind, content, encoded[end - 4 : end])
       texts += size
       if problem or texts > _MAX_TEXTS_BYTES:
-        wrong.append(kind.decode("latin-1") if kind.isalpha() else "a chunk without name")
+        wrong.append(kind.decode("latin-1") if kind.isalpha() else "a chunk without a name")
       else:
         kept.append(encoded[position:end])
     position = end
@@ -52,8 +58,8 @@ def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
   return b"".join(kept), [f"damaged {', '.join(dict.fromkeys(wrong))} left out"]
 
 
-def _unusable(kind, content, checksum) -> tuple[bool, int]:
-  """Returns whether a chunk that pixels do not need cannot be used, and how long its text is."""
+def _unusable(kind: bytes, content: bytes, checksum: bytes) -> tuple[bool, int]:
+  """Returns whether a chunk that the pixels do not need is damaged, and the length of its text in bytes."""
   if not kind.isalpha() or struct.pack(">L", zlib.crc32(kind + content)) != checksum:
     return True, 0
   if len(content) != _LENGTHS.get(kind, len(content)):
@@ -62,23 +68,23 @@ def _unusable(kind, content, checksum) -> tuple[bool, int]:
     if kind == b"tEXt":
       return len(content) > _MAX_TEXT_BYTES, len(content)
     if kind == b"iCCP":
-      _inflated(content, _MAX_PROFILE_BYTES)
+      _inflated_length(content, _MAX_PROFILE_BYTES)
     elif kind == b"zTXt":
-      return False, _inflated(content, _MAX_TEXT_BYTES)
+      return False, _inflated_length(content, _MAX_TEXT_BYTES)
     elif kind == b"iTXt":
       name, rest = content.split(b"\0", 1)
       is_compressed, method = rest[:2]
       text = rest[2:].split(b"\0", 2)[2]
       if not is_compressed:
         return len(text) > _MAX_TEXT_BYTES, len(name) + len(text)
-      return bool(method), _inflated(b"\0\0" + text, _MAX_TEXT_BYTES)
+      return bool(method), _inflated_length(b"\0\0" + text, _MAX_TEXT_BYTES)
   except (ValueError, IndexError, zlib.error):
     return True, 0
   return False, 0
 
 
-def _inflated(content, limit) -> int:
-  """Returns how long the text behind a name and a method is; raises ValueError beyond the limit."""
+def _inflated_length(content: bytes, limit: int) -> int:
+  """Returns the length of the compressed text after a keyword and a method; raises ValueError beyond the limit."""
   _, rest = content.split(b"\0", 1)
   if rest[:1] != b"\0":
     raise ValueError("an unknown compression")
@@ -89,18 +95,18 @@ def _inflated(content, limit) -> int:
   return size
 
 
-def check_declared(image: Image.Image, encoded: bytes | None) -> None:
-  """Raises ValueError if so much pixel data as the header declares cannot be in the file."""
+def _check(image: Image.Image, encoded: bytes | None) -> None:
+  """Raises ValueError if the compressed data cannot hold as many pixels as the header declares."""
   if encoded is None:
     return
   compressed = sum(len(content) for kind, content in chunks(encoded) if kind == b"IDAT")
-  bits = image.width * bit_depth(encoded) * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(encoded[25], 1)
-  if image.height * (bits // 8) > _MAX_EXPANSION * (compressed + 1):
+  bits = image.width * bit_depth(encoded) * _CHANNELS_OF_COLOUR_TYPE.get(encoded[25], 1)
+  if image.height * (bits // 8) > _MAX_DEFLATE_EXPANSION * (compressed + 1):
     raise ValueError("cut short: its data cannot hold so many pixels as it declares")
 
 
-def chunks(encoded: bytes) -> Iterator[metadata_lib.Chunk]:
-  """Yields type and content of a PNG file's chunks, as far as it goes."""
+def chunks(encoded: bytes) -> Iterator[Chunk]:
+  """Yields type and content of a PNG file's chunks, as far as the file goes."""
   position = len(_SIGNATURE)
   while position + 8 <= len(encoded):
     length, kind = struct.unpack_from(">L4s", encoded, position)
@@ -108,47 +114,50 @@ def chunks(encoded: bytes) -> Iterator[metadata_lib.Chunk]:
     position += length + 12
 
 
-def kept_chunks(encoded: bytes, is_swapped: bool) -> tuple[metadata_lib.Chunk, ...]:
-  """Returns the text, colour and size chunks to be written again, without those that repeat EXIF or XMP.
-
-  Args:
-    encoded: the file.
-    is_swapped: whether the image was turned by 90 degrees, which swaps pixels per unit across and down.
-  """
+def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> dict[str, tuple[Chunk, ...]]:
+  """Returns the text, colour and size chunks to copy, without those that repeat EXIF or XMP."""
+  del image
   kept = [
     (kind, content)
     for kind, content in chunks(encoded)
     if kind in _KEPT and not content.startswith((_XMP_KEYWORD, _EXIF_TEXT_KEYWORD))
   ]
-  return tuple(
-    (kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
-    for kind, content in kept
-  )
+  return {
+    "png_chunks": tuple(  # A turn by 90 degrees swaps pixels per unit across and down.
+      (kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
+      for kind, content in kept
+    )
+  }
+
+
+def _read_exif(image: Image.Image, encoded: bytes) -> object:
+  """Returns EXIF; also from ImageMagick's text: a name, a length, and hexadecimal digits."""
+  del encoded
+  text = image.info.get("Raw profile type exif")
+  return image.info.get("exif") or (bytes.fromhex("".join(text.split("\n")[3:])) if text else None)
 
 
 def bit_depth(encoded: bytes) -> int:
-  """Returns the bits per sample that a PNG file's header names."""
+  """Returns the bits per sample that a PNG file's header states."""
   return encoded[24]
 
 
 def only_pixels(encoded: bytes) -> bytes:
-  """Returns a PNG file without anything that a decoder could warn of, animate, or turn and colour pixels by."""
+  """Returns a PNG file with its pixels and transparency only: nothing to warn about, to animate or to convert."""
   compressed = b"".join(content for kind, content in chunks(encoded) if kind == b"IDAT")
   kept = [(kind, content) for kind, content in chunks(encoded) if kind in (b"IHDR", b"tRNS")]
   return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in [*kept, *_pixel_chunks(compressed), (b"IEND", b"")])
 
 
-def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, list[str]]:
-  """Encodes (H, W, C) uint8 or uint16, C = 1, 2 (gray, alpha), 3 or 4; returns the file and remarks."""
+def encode(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
+  """Encodes (H, W, C) uint8 or uint16, C = 1, 2 (gray, alpha), 3 or 4; returns the file and no remarks."""
   height, width, channels = pixels.shape
   head = struct.pack(">LLBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
   body = [(b"IHDR", head), *_metadata_chunks(metadata), *_pixel_chunks(_compressed(pixels)), (b"IEND", b"")]
-  return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in body), metadata_lib.left_out(
-    metadata, ("icc_profile", "exif", "xmp", "dpi", "comment", "png_chunks"), "PNG"
-  )
+  return _SIGNATURE + b"".join(_chunk(*chunk) for chunk in body), []
 
 
-def _metadata_chunks(metadata):
+def _metadata_chunks(metadata: Metadata) -> Iterator[Chunk]:
   kinds = {kind for kind, _ in metadata.png_chunks}
   if metadata.icc_profile:
     yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc_profile)
@@ -163,38 +172,43 @@ def _metadata_chunks(metadata):
     yield b"tEXt", b"Comment\0" + metadata.comment.replace(b"\0", b"")
 
 
-def _chunk(kind, content):
+def _chunk(kind: bytes, content: bytes) -> bytes:
   return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
 
 
-def _pixel_chunks(compressed):
+def _pixel_chunks(compressed: bytes) -> Iterator[Chunk]:
   for start in range(0, len(compressed), _MAX_CHUNK_BYTES):
     yield b"IDAT", compressed[start : start + _MAX_CHUNK_BYTES]
 
 
-def _compressed(pixels) -> bytes:
-  """Filters and compresses; each row with the filter whose differences are smallest (PNG specification, 12.7)."""
-  height, width, channels = pixels.shape
-  step = channels * pixels.itemsize  # Bytes to the pixel on the left.
-  rows = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
-  above = np.zeros(step + width * step, np.int16)
-  row = above.copy()  # Both with a pixel of zeros before the first.
-  compressor = zlib.compressobj(_LEVEL)
-  parts = []
-  for number in range(height):
-    row[step:] = rows[number]
-    here, left, up, corner = row[step:], row[:-step], above[step:], above[:-step]
-    candidates = [(_SUB, here - left), (_UP, here - up), (_PAETH, here - _paeth(left, up, corner))]
-    kind, filtered = min(
-      ((kind, difference.astype(np.uint8)) for kind, difference in candidates),
-      key=lambda candidate: np.abs(candidate[1].view(np.int8).astype(np.int16)).sum(),
-    )
-    parts.append(compressor.compress(bytes([kind]) + filtered.tobytes()))
-    row, above = above, row
-  return b"".join(parts) + compressor.flush()
+def _compressed(pixels: np.ndarray) -> bytes:
+  """Filters and compresses the rows.
+
+  OpenCV writes no gray with alpha. Gray of 16 bits and RGBA of 8 bits have pixels of the same length, which is all that
+  filters look at.
+  """
+  if pixels.shape[2] == 2:
+    rows = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">"))
+    pixels = rows.view(">u2").astype(np.uint16) if pixels.itemsize == 1 else rows.view(np.uint8)
+  if pixels.shape[2] >= 3:
+    pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+  is_written, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION_LEVEL])
+  if not is_written:
+    raise ValueError("too large for PNG")
+  return b"".join(content for kind, content in chunks(encoded.tobytes()) if kind == b"IDAT")
 
 
-def _paeth(left, up, corner):
-  """Of the three neighbours, the one closest to left + up - corner."""
-  to_left, to_up, to_corner = np.abs(up - corner), np.abs(left - corner), np.abs(left + up - 2 * corner)
-  return np.where((to_left <= to_up) & (to_left <= to_corner), left, np.where(to_up <= to_corner, up, corner))
+CODEC = codec.Codec(
+  name="PNG",
+  pillow_names=("PNG",),
+  extensions=(".png",),
+  is_start=codec.starts_with(_SIGNATURE),
+  prepare=_prepare,
+  check=_check,
+  read_exif=_read_exif,
+  read_own=_read_own,
+  encode=encode,
+  channels=(1, 2, 3, 4),
+  holds_16_bits=True,
+  keeps=("icc_profile", "exif", "xmp", "dpi", "comment", "png_chunks"),
+)

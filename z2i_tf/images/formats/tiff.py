@@ -1,6 +1,6 @@
-"""TIFF files: their metadata, and pixels of 8 and 16 bits.
+"""Reads and writes TIFF files of 8 and 16 bits with all their metadata.
 
-Written here because Pillow has no pixels of three times 16 bits, and OpenCV no place for metadata.
+Pillow writes no RGB of 16 bits, OpenCV no metadata, and tifffile no EXIF directory.
 """
 
 import sys
@@ -10,26 +10,28 @@ import numpy as np
 from PIL import Image
 
 from z2i_tf.errors import InputError
-from z2i_tf.images.formats import metadata as metadata_lib
+from z2i_tf.images.formats import codec
 from z2i_tf.images.formats import tiff_fields as fields
+from z2i_tf.images.formats.metadata import Metadata
+from z2i_tf.images.formats.metadata import without_thumbnails
 
 _ORDER = "<" if sys.byteorder == "little" else ">"
 _STRIP_BYTES = 2**20
-_LEVEL = 4  # As of PNG.
+_COMPRESSION_LEVEL = 4  # As for PNG.
 _ADOBE_DEFLATE, _HORIZONTAL_DIFFERENCES, _UNASSOCIATED_ALPHA = 8, 2, 2
 _GRAY, _RGB = 1, 2
 _INCH = 2
-X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_Y_RESOLUTION, _RESOLUTION_UNIT = 283, 296
 _PHOTOSHOP = 34377
 _DPI_DENOMINATOR = 10_000
-# Fields of a TIFF file that do not describe how its pixels are stored: names, resolution, dates, artist, IPTC,
+# Fields that are copied, as they do not describe how the pixels are stored: names, resolution, dates, artist, IPTC,
 # GeoTIFF, Photoshop, copyright, EXIF, GPS.
 _KEPT = (
   269,
   270,
   271,
   272,
-  X_RESOLUTION,
+  fields.X_RESOLUTION,
   _Y_RESOLUTION,
   285,
   _RESOLUTION_UNIT,
@@ -50,25 +52,24 @@ _KEPT = (
 )
 _MAX_BYTES = 2**32 - 2**20  # Offsets have 32 bits.
 
-
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _PLANAR_CONFIGURATION, _PLANES_APART = 258, 277, 284, 2
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
-# Types of fields that Pillow looks at and that pixels do not need; it stumbles over others.
+# Types of fields that Pillow reads and the pixels do not need; Pillow fails on other types.
 _NUMBERS = (fields.SHORT, fields.LONG, fields.RATIONAL, 11, 12)
 _TYPES = {
-  X_RESOLUTION: ("resolution", _NUMBERS),
+  fields.X_RESOLUTION: ("resolution", _NUMBERS),
   _Y_RESOLUTION: ("resolution", _NUMBERS),
   _RESOLUTION_UNIT: ("resolution", (fields.SHORT,)),
   fields.ORIENTATION: ("orientation", (fields.SHORT,)),
   fields.XMP: ("XMP", (fields.BYTE, fields.UNDEFINED)),
   fields.ICC_PROFILE: ("ICC profile", (fields.BYTE, fields.UNDEFINED)),
 }
-# Pixels that a tile may have, whatever the image's size; larger ones at most twice as many as the image.
+# Pixels that a tile may have whatever the size of the image; larger tiles may have twice as many as the image.
 _MAX_TILE_PIXELS = 2**22
 
 
-def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
-  """Returns a TIFF file without fields of a wrong type, and remarks; one that is not parsed here (BigTIFF) as it is."""
+def _prepare(encoded: bytes) -> tuple[bytes, list[str]]:
+  """Returns the file without fields of a wrong type, and remarks; returns BigTIFF and damaged directories unchanged."""
   try:
     order, directory = fields.parse(encoded, with_subdirectories=False)
   except ValueError:
@@ -84,8 +85,8 @@ def repaired(encoded: bytes) -> tuple[bytes, list[str]]:
   return encoded, [f"{name} of a wrong type left out" for name in dict.fromkeys(wrong.values())]
 
 
-def check_declared(image: Image.Image, encoded: bytes | None) -> None:
-  """Raises ValueError for tiles far larger than the image, InputError for pixels that Pillow would misread."""
+def _check(image: Image.Image, encoded: bytes | None) -> None:
+  """Raises ValueError if tiles are far larger than the image, InputError if Pillow would misread the pixels."""
   del encoded
   tags = image.tag_v2
   tile = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
@@ -98,7 +99,7 @@ def check_declared(image: Image.Image, encoded: bytes | None) -> None:
         f"its tiles of {sides[0]}x{sides[1]} pixels are far larger than the image ({image.width}x{image.height})"
       )
   if bits_per_sample(image) > 8 and len(image.getbands()) > 1 and tags.get(_PLANAR_CONFIGURATION) == _PLANES_APART:
-    raise InputError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow takes them for 8-bit ones.
+    raise InputError("channels of 16 bits in separate planes; convert it to PNG")  # Pillow reads them as 8 bits.
 
 
 def bits_per_sample(image: Image.Image) -> int:
@@ -107,20 +108,22 @@ def bits_per_sample(image: Image.Image) -> int:
   return max(bits) if isinstance(bits, tuple) else bits
 
 
-def metadata_fields(encoded: bytes) -> bytes | None:
-  """Returns what a TIFF file says beside its pixels, as EXIF without header; raises ValueError as `fields.parse`."""
+def _read_exif(image: Image.Image, encoded: bytes) -> bytes | None:
+  """Returns the fields to copy as EXIF; raises ValueError as `fields.parse`."""
+  del image
   order, directory = fields.parse(encoded)
   kept = {tag: field for tag, field in directory.items() if tag in _KEPT}
   if _PHOTOSHOP in kept:
-    resources = metadata_lib.without_thumbnails(kept.pop(_PHOTOSHOP).data)
+    resources = without_thumbnails(kept.pop(_PHOTOSHOP).data)
     kept.update({_PHOTOSHOP: fields.Field(fields.BYTE, resources)} if resources else {})
   return fields.exif_of(order, kept)
 
 
-def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, list[str]]:
-  """Encodes (H, W, C) uint8 or uint16, C = 1, 2 (gray, alpha), 3 or 4; returns the file and remarks.
+def encode(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
+  """Encodes (H, W, C) uint8 or uint16, C = 1, 2 (gray, alpha), 3 or 4; returns the file and no remarks.
 
-  Raises: ValueError if the file would be too large for the format.
+  Raises:
+    ValueError: the file would be too large for the format.
   """
   if pixels.shape[2] == 2 and pixels.dtype == np.uint16:
     pixels = pixels[..., [0, 0, 0, 1]]  # Pillow does not read 16-bit gray with alpha.
@@ -131,7 +134,7 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, 
     if content:
       directory[tag] = fields.Field(fields.BYTE if tag == fields.XMP else fields.UNDEFINED, content)
   if metadata.dpi:
-    for tag, number in zip((X_RESOLUTION, _Y_RESOLUTION), metadata.dpi):
+    for tag, number in zip((fields.X_RESOLUTION, _Y_RESOLUTION), metadata.dpi):
       directory[tag] = fields.numbers_field(order, fields.RATIONAL, round(number * _DPI_DENOMINATOR), _DPI_DENOMINATOR)
     directory[_RESOLUTION_UNIT] = fields.numbers_field(order, fields.SHORT, _INCH)
   rows_per_strip = max(1, _STRIP_BYTES // (width * channels * pixels.itemsize))
@@ -157,13 +160,27 @@ def encode(pixels: np.ndarray, metadata: metadata_lib.Metadata) -> tuple[bytes, 
   if channels in (2, 4):
     directory[338] = fields.numbers_field(order, fields.SHORT, _UNASSOCIATED_ALPHA)
   end = int(offsets[-1])
-  encoded = fields.header(order, end) + b"".join(strips) + fields.serialize(order, directory, end)
-  return encoded, metadata_lib.left_out(metadata, ("icc_profile", "exif", "xmp", "dpi"), "TIFF")
+  return fields.header(order, end) + b"".join(strips) + fields.serialize(order, directory, end), []
 
 
-def _strip(rows, order):
-  """Compresses rows as differences to the pixel on the left, modulo the range of the type; of even length."""
+def _strip(rows: np.ndarray, order: str) -> bytes:
+  """Compresses rows as differences to the pixel on the left, modulo the range of the type; pads to even length."""
   differences = rows.copy()
   differences[:, 1:] -= rows[:, :-1]
-  encoded = zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes(), _LEVEL)
+  encoded = zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes(), _COMPRESSION_LEVEL)
   return encoded + bytes(len(encoded) % 2)
+
+
+CODEC = codec.Codec(
+  name="TIFF",
+  pillow_names=("TIFF",),
+  extensions=(".tif", ".tiff"),
+  is_start=codec.starts_with(b"II*\0", b"MM\0*", *fields.BIG_TIFF_STARTS),
+  prepare=_prepare,
+  check=_check,
+  read_exif=_read_exif,
+  encode=encode,
+  channels=(1, 2, 3, 4),
+  holds_16_bits=True,
+  keeps=("icc_profile", "exif", "xmp", "dpi"),
+)

@@ -1,7 +1,7 @@
-"""The fields of TIFF files and of EXIF, which is a small TIFF file: read, set upright, written.
+"""Reads and writes the fields of TIFF files and of EXIF, which is a small TIFF file, without loss.
 
-A directory is a dict: tag -> `Field`, or -> a directory of its own. Values stay the bytes they were, so that nothing
-is lost between reading and writing; Pillow's own round trip changes types and drops what it does not know.
+A directory maps each tag to a `Field` or to another directory. Values stay bytes; Pillow's own round trip changes types
+and drops unknown fields.
 """
 
 import contextlib
@@ -13,15 +13,16 @@ import numpy as np
 # Bytes per value of each field type (TIFF 6.0, section 2; 13 is IFD).
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 SHORT, LONG, RATIONAL, UNDEFINED, BYTE = 3, 4, 5, 7, 1
-ORIENTATION, XMP, ICC_PROFILE, EXIF_DIRECTORY = 0x0112, 700, 34675, 0x8769
+ORIENTATION, XMP, ICC_PROFILE, EXIF_DIRECTORY, X_RESOLUTION = 0x0112, 700, 34675, 0x8769, 282
 _DIRECTORIES = (EXIF_DIRECTORY, 0x8825, 0xA005)  # EXIF, GPS, interoperability.
 _WIDTH_AND_HEIGHT = (0xA002, 0xA003)  # In the EXIF directory.
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 513, 514
 _MAX_FIELDS = 4096
+BIG_TIFF_STARTS = (b"II+\0", b"MM\0+")
 
 
 class Field(NamedTuple):
-  """Values of one tag: their type (TIFF's number), the bytes, and where these stood."""
+  """Values of one tag: TIFF's number of their type, their bytes, and the bytes' position in the file."""
 
   type: int
   data: bytes
@@ -32,9 +33,17 @@ Directory = dict[int, Union[Field, "Directory"]]
 
 
 def parse(blob: bytes, with_subdirectories: bool = True) -> tuple[str, Directory]:
-  """Returns the byte order ("<" or ">") and the first directory; the directories in it, or where these are.
+  """Reads the first directory.
 
-  Raises: ValueError if it is not TIFF (BigTIFF is not), or damaged.
+  Args:
+    blob: a TIFF file, or EXIF without its "Exif" header.
+    with_subdirectories: whether to read directories inside; else their fields hold only the positions.
+
+  Returns:
+    The byte order, "<" or ">", and the directory. Fields that do not lie inside the file are left out.
+
+  Raises:
+    ValueError: not a TIFF file (BigTIFF is not read), or damaged.
   """
   try:
     order = {b"II*\0": "<", b"MM\0*": ">"}[blob[:4]]
@@ -46,7 +55,7 @@ def parse(blob: bytes, with_subdirectories: bool = True) -> tuple[str, Directory
 
 
 def _read_directory(blob, order, offset, depth=0):
-  """Returns a directory and where the offset of the next one stands; of depth None, without subdirectories."""
+  """Returns a directory and the position of the next one's offset; reads no subdirectories if `depth` is None."""
   (count,) = struct.unpack_from(order + "H", blob, offset)
   if count > _MAX_FIELDS or (depth or 0) > len(_DIRECTORIES):
     raise ValueError("damaged: too many fields")
@@ -56,7 +65,7 @@ def _read_directory(blob, order, offset, depth=0):
     size = _SIZES.get(kind, 0) * length
     position = start + 8 if size <= 4 else struct.unpack_from(order + "L", blob, start + 8)[0]
     if not size or position + size > len(blob):
-      continue  # One unusable field does not spoil the others; it is not written again.
+      continue  # One unusable field does not spoil the others.
     total += size
     if total > len(blob):
       raise ValueError("damaged: fields lie upon each other")
@@ -68,13 +77,18 @@ def _read_directory(blob, order, offset, depth=0):
 
 
 def upright_exif(blob: bytes, height: int, width: int) -> bytes:
-  """Returns EXIF of an image that was turned upright and whose content changed.
+  """Returns EXIF for the upright image with its new content.
 
-  The orientation becomes 1, a size becomes that of the upright image, and the thumbnail, which shows what was there
-  before, is blanked and unlinked. All else stays where it is: makers' own notes hold offsets into the file.
+  Sets the orientation to 1 and the size to the upright image's. Blanks and unlinks the thumbnail, because it shows the
+  former content. Everything else keeps its position: makers' notes hold offsets into the file.
+
   Args:
     blob: EXIF without its "Exif" header.
-  Raises: ValueError as `parse`.
+    height: of the upright image, in pixels.
+    width: of the upright image, in pixels.
+
+  Raises:
+    ValueError: as `parse`.
   """
   order, directory = parse(blob)
   patched = bytearray(blob)
@@ -91,28 +105,28 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
   next_directory = struct.unpack_from(order + "L", blob, link)[0] if link + 4 <= len(blob) else 0
   if next_directory:
     struct.pack_into(order + "L", patched, link, 0)
-    with contextlib.suppress(ValueError, struct.error):  # A link to nowhere, which is gone now.
+    with contextlib.suppress(ValueError, struct.error):  # The link led nowhere, and is gone now.
       thumbnail = _read_directory(blob, order, next_directory)[0]
       offset, length = (_number(order, thumbnail.get(tag)) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH))
       if offset + length <= len(blob):
         patched[offset : offset + length] = bytes(length)
-  parse(bytes(patched))  # What overlapped the directories was damage.
+  parse(bytes(patched))  # Raises if the thumbnail overlapped the directories.
   return bytes(patched)
 
 
-def _number(order, field):
-  """Returns a SHORT or LONG field's first number; 0 of any other."""
+def _number(order: str, field: Field | None) -> int:
+  """Returns the first number of a SHORT or LONG field, 0 for any other field."""
   kind = {SHORT: "H", LONG: "L"}.get(field.type) if field else None
   return struct.unpack_from(order + kind, field.data)[0] if kind else 0
 
 
 def numbers_field(order: str, kind: int, *numbers: int) -> Field:
-  """Returns a field of SHORT or LONG numbers; of RATIONAL ones, numerators and denominators by turns."""
+  """Returns a field of SHORT, LONG or RATIONAL numbers; the latter alternate numerators and denominators."""
   return Field(kind, np.array(numbers, order + ("u2" if kind == SHORT else "u4")).tobytes())
 
 
 def serialize(order: str, directory: Directory, start: int = 8) -> bytes:
-  """Returns a directory as bytes, to stand at `start` in its file; subdirectories follow it."""
+  """Returns a directory as bytes for the position `start` of its file; its subdirectories follow it."""
   entries, tail = [], b""
   tail_start = start + 2 + 12 * len(directory) + 4
   for tag, field in sorted(directory.items()):
@@ -128,10 +142,10 @@ def serialize(order: str, directory: Directory, start: int = 8) -> bytes:
 
 
 def header(order: str, first_directory: int = 8) -> bytes:
-  """Returns the eight bytes that a TIFF file begins with."""
+  """Returns the first eight bytes of a TIFF file."""
   return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "L", first_directory)
 
 
 def exif_of(order: str, directory: Directory) -> bytes | None:
-  """Returns a directory as EXIF without its "Exif" header; None for an empty one."""
+  """Returns a directory as EXIF without its "Exif" header, or None if it is empty."""
   return header(order) + serialize(order, directory) if directory else None

@@ -19,12 +19,12 @@ from tests.fuzz import seeds
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import photo_files
+from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import heif
-from z2i_tf.images.formats import opening
 from z2i_tf.images.formats import png
-from z2i_tf.images.formats import read_only
 from z2i_tf.images.formats import tiff_fields
 from z2i_tf.images.formats.metadata import Metadata
+from z2i_tf.system import input_files
 
 _RGB = np.random.default_rng(0).integers(0, 256, (21, 27, 3), np.uint8)
 
@@ -311,8 +311,8 @@ def test_bits_that_are_not_kept_are_said(tmp_path):
   encoded = bytearray((tmp_path / "a.avif").read_bytes())
   encoded[encoded.index(b"av1C") + 6] |= 0x60  # As of 12 bits.
   with Image.open(tmp_path / "a.avif") as image:
-    assert read_only.bits_per_sample(image, bytes(encoded)) == 12
-    assert read_only.bits_per_sample(image, (tmp_path / "a.avif").read_bytes()) == 8
+    assert heif.AVIF.bits_per_sample(image, bytes(encoded)) == 12
+    assert heif.AVIF.bits_per_sample(image, (tmp_path / "a.avif").read_bytes()) == 8
 
 
 def test_avif_in_a_file_that_calls_itself_heic(tmp_path):
@@ -325,7 +325,7 @@ def test_avif_in_a_file_that_calls_itself_heic(tmp_path):
 
 def test_heic_without_its_package_is_named(tmp_path, monkeypatch):
   monkeypatch.setattr(heif, "is_installed", lambda: False)
-  monkeypatch.setattr(image_files, "IMAGE_EXTENSIONS", opening.extensions())
+  monkeypatch.setattr(image_files, "IMAGE_EXTENSIONS", codecs.extensions())
   path = _write(tmp_path / "IMG_2.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
   with pytest.raises(InputError, match=r"IMG_2.HEIC: HEIC needs pillow-heif: pip install 'z2i_tf\[heif\]'"):
     photo_files.read_photo(path)
@@ -351,6 +351,6 @@ def test_a_cmyk_profile_that_is_none(tmp_path):
 
 def test_pipes_are_no_files(tmp_path):
   os.mkfifo(tmp_path / "a.png")
-  for read in (photo_files.read_photo, image_files.read_rgb, image_files.read_header, image_files.read_bytes):
+  for read in (photo_files.read_photo, image_files.read_rgb, image_files.read_header, input_files.read_bytes):
     with pytest.raises(InputError, match="a.png: no such file"):
       read(str(tmp_path / "a.png"))
