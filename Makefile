@@ -42,7 +42,7 @@ QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py test
   tests/models/test_complexity.py tests/report/test_runs.py tests/study/test_store.py tests/study/test_summary.py \
   tests/system tests/training/test_config_and_schedules.py tests/training/test_checkpoints.py
 quick: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK) --ignore=tests/system/test_quiet_tensorflow.py
 
 smoke: demo
 	$(BIN)/python -m pytest tests/layers tests/models

@@ -1,6 +1,6 @@
 """Means, hole-size buckets and bootstrap confidence intervals of scores."""
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ BUCKET_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _DRAWS_AT_ONCE = 2**20
 
 
-@dataclasses.dataclass(frozen=True)
-class Mean:
+class Mean(NamedTuple):
   """A mean over finite values.
 
   Attributes:
@@ -22,7 +21,7 @@ class Mean:
   """
 
   value: float
-  count: int
+  count: int  # type: ignore[assignment]  # Shadows tuple.count.
   infinite: int
   undefined: int
 
