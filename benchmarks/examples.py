@@ -12,7 +12,7 @@ import numpy as np
 
 from z2i_tf.evaluation import baselines
 from z2i_tf.images import image_files
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.system import memory
 
@@ -90,7 +90,7 @@ def disc(thickness: int, shape: tuple[int, int]) -> np.ndarray:
   return cv2.circle(np.zeros(shape, np.uint8), (shape[1] // 2, shape[0] // 2), thickness // 2, 1, cv2.FILLED)
 
 
-def methods(inpainter: PhotoInpainter, max_pixels: float = float("inf")) -> dict[str, Callable]:
+def methods(inpainter: Inpainter, max_pixels: float = float("inf")) -> dict[str, Callable]:
   """Returns name -> (image (H, W, 3) uint8, mask (H, W) uint8, 1 = hole) -> filled image.
 
   Args:
@@ -120,10 +120,10 @@ def fill_in_child(model: str, precision: str, shape: tuple[int, int], native: bo
   """Fills the middle blob of a sample in a process of its own.
 
   Args:
-    model: as of `PhotoInpainter.load`.
-    precision: as of `PhotoInpainter.load`.
+    model: as of `Inpainter.load`.
+    precision: as of `Inpainter.load`.
     shape: height and width of the image.
-    native: as of `PhotoInpainter`.
+    native: as of `Inpainter`.
   Returns: peak memory of the process before the fill and after it, bytes; seconds of the fill, its first.
   """
   with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -131,7 +131,7 @@ def fill_in_child(model: str, precision: str, shape: tuple[int, int], native: bo
 
 
 def _fill(model, precision, shape, native):
-  inpainter, image, mask = PhotoInpainter.load(model, precision), sample(shape), middle_blob(shape)
+  inpainter, image, mask = Inpainter.load(model, precision), sample(shape), middle_blob(shape)
   before = memory.peak_resident_bytes()
   start = time.perf_counter()
   inpainter(image, mask, native)

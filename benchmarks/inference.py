@@ -3,22 +3,20 @@
   python benchmarks/inference.py [--parts=speed,saved_model,startup] [--width=64] [--masks=20] [--rounds=1]
                                  [--model=compact] [--precision=float32]
 
-speed: photographs of 256x256 with the paper's masks. The plain path is three separate calls of networks of ordinary
-  layers in float32, attention having the scores of every position; "Keras" is the package's Keras model, in one call;
-  the others are the package's inference. All have the same weights and fill the same hole one after the other, so that
-  whatever else the machine does hits all of them. Seconds are means over masks (and rounds), of wall time and of
-  processor time of this process. Differences are from the plain path, in gray levels of 8 bits, over the hole; PSNR is
-  that of bfloat16 beside our float32, over the hole and over the image, the lowest of any mask.
-saved_model: peak and time of an exported model that sees the whole of a large image with a hole of 5%.
+speed: photographs of 256x256 with the paper's masks. "Keras" is the Keras model that training uses, in one call; the
+  others are the package's inference. All have the same weights and fill the same hole one after the other, so the load
+  of the machine affects all of them alike. Seconds are means over masks and rounds, of wall time and of processor time
+  of this process. Differences are from the Keras model, in gray levels of 8 bits, over the hole. PSNR compares bfloat16
+  with our float32, over the hole and over the image: the lowest of all masks.
+saved_model: peak memory and time of an exported model on a whole large image with a hole of 5%.
 startup: wall time of commands from the shell, medians.
 
 Weights are random (see `inference_paths.random_weights`), or those of --model, a bundled model's name or a model
-folder; --width is then the model's. --precision is that of saved_model. What a photograph takes, filled
-piece by piece, is measured by `photographs.py`.
+folder; --width is then the model's. --precision is that of saved_model. `photographs.py` measures photographs filled
+piece by piece.
 """
 
 import argparse
-import dataclasses
 import os
 import statistics
 import subprocess
@@ -39,8 +37,10 @@ from z2i_tf import image_ops
 from z2i_tf.export import saved_model
 from z2i_tf.inference import model_store
 from z2i_tf.inference.bundled_models import model_folder
+from z2i_tf.models import architecture
+from z2i_tf.models import complexity
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.system import memory
 from z2i_tf.system import processor
 
@@ -48,7 +48,7 @@ _DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _KINDS = ("small", "large")
 _SAVED_MODEL_SIZES = ((256, 256), (1080, 1920))  # Height, width.
 _STARTS = 5
-_PLAIN, _KERAS, _FLOAT32, _BFLOAT16 = "plain", "Keras", "ours, float32", "ours, bfloat16"
+_KERAS, _FLOAT32, _BFLOAT16 = "Keras", "ours, float32", "ours, bfloat16"
 
 
 def _photographs():
@@ -72,7 +72,6 @@ def _weights(arguments):
 
 def _measure_speed(config, arrays, arguments):
   paths = {
-    _PLAIN: inference_paths.PlainPath(config, arrays, (SIDE, SIDE)),
     _KERAS: inference_paths.KerasPath(config, arrays),
     _FLOAT32: inference_paths.OurPath(config, arrays, "float32"),
   }
@@ -80,37 +79,37 @@ def _measure_speed(config, arrays, arguments):
   if instructions:
     paths[_BFLOAT16] = inference_paths.OurPath(config, arrays, "bfloat16")
   photos = _photographs()
-  flops = sum(map(arithmetic.count_flops, paths[_PLAIN].concrete_functions))
+  flops = sum(complexity.count_flops(config, SIDE, SIDE).values())
   rates = [arithmetic.product_rate()]
-  plain_seconds = []
+  keras_seconds = []
   print(
     f"\n{SIDE}x{SIDE}, width {config.width}, {arguments.masks} masks of a kind, {arguments.rounds} round(s), "
     f"{processor.usable_cores()} cores of {processor.model_name()} "
     f"(bfloat16: {', '.join(instructions or ()) or 'no instructions'})\n"
   )
   print(
-    "| masks | path | seconds | x plain | processor seconds | x plain | largest difference | PSNR of bfloat16, dB: "
+    "| masks | path | seconds | x Keras | processor seconds | x Keras | largest difference | PSNR of bfloat16, dB: "
     "hole, image |\n|" + "---|" * 8
   )
   for kind in _KINDS:
     seconds, results = _fill_all(paths, photos, _holes(kind, arguments.masks), arguments.rounds)
-    plain_seconds += [wall for wall, _ in seconds[_PLAIN]]
+    keras_seconds += [wall for wall, _ in seconds[_KERAS]]
     for name in paths:
-      (wall, cpu), (plain_wall, plain_cpu) = (np.mean(seconds[path], axis=0) for path in (name, _PLAIN))
+      (wall, cpu), (keras_wall, keras_cpu) = (np.mean(seconds[path], axis=0) for path in (name, _KERAS))
       difference = max(
-        np.abs(image_ops.to_levels(result).astype(int) - image_ops.to_levels(plain)).max()
-        for result, plain in zip(results[name], results[_PLAIN])
+        np.abs(image_ops.to_levels(result).astype(int) - image_ops.to_levels(expected)).max()
+        for result, expected in zip(results[name], results[_KERAS])
       )
       psnr = "{:.1f}, {:.1f}".format(*_psnr(results[name], results[_FLOAT32])) if name == _BFLOAT16 else ""
       print(
-        f"| {kind} | {name} | {wall:.2f} | {plain_wall / wall:.2f} | {cpu:.2f} | {plain_cpu / cpu:.2f} | "
+        f"| {kind} | {name} | {wall:.2f} | {keras_wall / wall:.2f} | {cpu:.2f} | {keras_cpu / cpu:.2f} | "
         f"{difference} | {psnr} |",
         flush=True,
       )
   rates.append(arithmetic.product_rate())
-  achieved, rate = flops / statistics.mean(plain_seconds), statistics.mean(rates)
+  achieved, rate = flops / statistics.mean(keras_seconds), statistics.mean(rates)
   print(
-    f"\nplain: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix "
+    f"\nKeras: {flops / 1e9:.0f} GFLOP, {achieved / 1e9:.0f} GFLOP/s, {100 * achieved / rate:.0f}% of a matrix "
     f"product's {rate / 1e9:.0f} GFLOP/s (before {rates[0] / 1e9:.0f}, after {rates[1] / 1e9:.0f})"
   )
 
@@ -188,7 +187,7 @@ def main():
     if set(chosen) - {"startup"}:
       config, arrays = _weights(arguments)
       model = os.path.join(folder, "model")
-      model_weights.write_model_file(model, arrays, {"model": dataclasses.asdict(config)})
+      model_weights.write_model_file(model, arrays, architecture.describe(config))
     if "speed" in chosen:
       _measure_speed(config, arrays, arguments)
     if "saved_model" in chosen:

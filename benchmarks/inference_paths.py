@@ -1,17 +1,16 @@
-"""The ways from a photograph to its filled one that `inference.py` compares, and the weights they share."""
+"""The implementations of the networks that `inference.py` compares, and the weights they share."""
 
 import numpy as np
 import tensorflow as tf
 
-import plain_networks
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.predictor import Predictor
+from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import layers
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 # Deviation, over all pixels and channels, of what the networks' last convolutions give; about that of trained ones.
@@ -60,39 +59,8 @@ def _set_range(network, values, deviation, mean):
   bias.assign((bias - values.mean(axis=0)) * scale + mean)
 
 
-class PlainPath:
-  """Three calls of networks of ordinary layers, float32; what is between them is done outside of them."""
-
-  def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray], shape: tuple[int, int]):
-    """Traces the networks for images (H, W) of one shape, multiples of 8."""
-    networks = plain_networks.generator(config.width, config.scale)
-    model_weights.assign_arrays(networks, arrays, "the benchmark's weights")
-    self._scale = config.scale
-    low, high = [1, *shape], [1, *(config.scale * side for side in shape)]
-    inputs = {conventions.COARSE_NET: [*low, 4], conventions.SR_NET: [*low, 3], conventions.REFINE_NET: [*high, 4]}
-    self._calls = {
-      name: tf.function(network, autograph=False).get_concrete_function(tf.TensorSpec(inputs[name], tf.float32))
-      for name, network in networks.items()
-    }
-
-  def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Returns the filled image: (H, W, 3) float32 in [0, 1], of one in the same range and (H, W) bool, True = hole."""
-    image, mask = image[np.newaxis], hole[np.newaxis, ..., np.newaxis].astype(np.float32)
-    coarse = self._calls[conventions.COARSE_NET](tf.concat([image * (1.0 - mask), mask], axis=-1))
-    zoomed = self._calls[conventions.SR_NET](coarse)
-    mask_hr = np.repeat(np.repeat(mask, self._scale, axis=1), self._scale, axis=2)
-    refined = self._calls[conventions.REFINE_NET](tf.concat([zoomed, mask_hr], axis=-1))
-    zoomed_out = tf.image.resize(refined, image.shape[1:3], "bicubic", antialias=True).numpy()
-    return np.clip(zoomed_out * mask + image * (1.0 - mask), 0.0, 1.0)[0]
-
-  @property
-  def concrete_functions(self):
-    """The traced networks."""
-    return list(self._calls.values())
-
-
 class KerasPath:
-  """The package's Keras model, which training uses, in one call; float32."""
+  """The Keras model that training uses, in one call; float32."""
 
   def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray]):
     model = ZoomInpainter(config)
@@ -100,7 +68,12 @@ class KerasPath:
     self._call = tf.function(model, autograph=False)
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """As `PlainPath`."""
+    """Returns the filled image: (H, W, 3) float32 in [0, 1].
+
+    Args:
+      image: (H, W, 3) float32 in [0, 1]; H and W multiples of 8.
+      hole: (H, W) bool, True = hole.
+    """
     return self._call(
       {
         conventions.IMAGE_LR: tf.constant(image[np.newaxis]),
@@ -110,11 +83,11 @@ class KerasPath:
 
 
 class OurPath:
-  """What the networks do in the package's inference, with an image seen whole."""
+  """The package's inference of a whole image."""
 
   def __init__(self, config: ModelConfig, arrays: dict[str, np.ndarray], precision: str):
-    self._predictor = Predictor(Generator(config, arrays, precision))
+    self._predictor = GeneratorPredictor(Generator(config, arrays, precision))
 
   def __call__(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """As `PlainPath`."""
+    """As `KerasPath`."""
     return self._predictor.fill(image[np.newaxis], hole[np.newaxis])[0]

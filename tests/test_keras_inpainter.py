@@ -11,7 +11,7 @@ import tensorflow as tf
 import z2i_tf
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.training.joint_step import JointStep
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -178,5 +178,5 @@ def test_unusable_arguments_are_refused():
   model.compile(run_eagerly=True)
   with pytest.raises(ValueError, match="Batches are dicts"):
     model.train_on_batch(np.zeros((1, 16, 16, 3), np.float32), np.zeros((1, 16, 16, 3), np.float32))
-  with pytest.raises(InputError, match="^model=fancy: no such folder, and not a bundled model"):
+  with pytest.raises(InputError, match="^`model`=fancy: no such folder, and not a bundled model"):
     z2i_tf.load_model("fancy")

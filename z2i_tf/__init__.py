@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
   "ExampleConfig": "z2i_tf.datasets.pipelines",
-  "FolderSource": "z2i_tf.datasets.sources",
+  "FolderSource": "z2i_tf.datasets.folder_source",
   "Inpainter": "z2i_tf.inference.inpainter",
   "InputError": "z2i_tf.errors",
   "LossWeights": "z2i_tf.training.config",

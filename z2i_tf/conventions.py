@@ -1,4 +1,4 @@
-"""Conventions shared by every part: value range, mask polarity, names of batches and stages.
+"""Conventions shared by every part: value range, mask polarity, names of batches and outputs.
 
 * Images are RGB, (B, H, W, 3), float32 in [0, 1] inside the library and uint8 at its borders.
 * Masks are (B, H, W, 1), float32, exactly 0 or 1. 1 marks the hole, 0 the known pixels.
@@ -13,14 +13,14 @@ IMAGE_LR = "image_lr"
 IMAGE_HR = "image_hr"
 MASK_LR = "mask_lr"
 
-# Names of the stages, in order; the same in model outputs, TensorBoard, dumps and reports.
+# Names of the outputs of the networks, in order; the same in TensorBoard, dumps and reports.
 COARSE = "coarse"
 ZOOMED = "zoomed"
 REFINED = "refined"
 COMPOSED_HR = "composed_hr"  # Training only: it needs the high-resolution label.
 ZOOMED_OUT = "zoomed_out"
 RESULT = "result"
-STAGES = (COARSE, ZOOMED, REFINED, COMPOSED_HR, ZOOMED_OUT, RESULT)
+OUTPUTS = (COARSE, ZOOMED, REFINED, COMPOSED_HR, ZOOMED_OUT, RESULT)
 
 # Names of the networks, as in weight files and checkpoints.
 COARSE_NET = "coarse"

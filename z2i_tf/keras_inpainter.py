@@ -14,15 +14,17 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
+from z2i_tf.inference import bundled_models
 from z2i_tf.inference import model_store
-from z2i_tf.inference.generator import DEFAULT_MAX_THICKNESS_PX
-from z2i_tf.inference.generator import with_max_thickness
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Mean
 from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import register_serializable
+from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
 from z2i_tf.models import zoom_inpainter
+from z2i_tf.models.architecture import DEFAULT_MAX_THICKNESS_PX
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.training.config import check_l1_normalization
 from z2i_tf.training.config import LossWeights
@@ -50,17 +52,14 @@ _REPORTED = (
 )
 
 
-def load_model(model: str | os.PathLike = model_store.DEFAULT) -> "ZoomInpainter":
+def load_model(model: str | os.PathLike = bundled_models.DEFAULT) -> "ZoomInpainter":
   """Loads a trained generator as a Keras model.
 
   Args:
     model: name of a bundled model, or a folder with `model.npz`.
   Raises: InputError if there is no such model, or its file is damaged.
   """
-  try:
-    return model_store.load_model(os.fspath(model), lambda config, thickness: ZoomInpainter(config, thickness))
-  except InputError as error:
-    raise InputError(str(error).replace("--model=", "model=")) from error
+  return model_store.load_model(os.fspath(model), lambda config, thickness: ZoomInpainter(config, thickness))
 
 
 @register_serializable(package="z2i_tf")
@@ -75,12 +74,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     gradient_norm_*: of each network while training, before clipping.
   """
 
-  def __init__(
-    self,
-    config: zoom_inpainter.ModelConfig = zoom_inpainter.ModelConfig(),
-    max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX,
-    **kwargs,
-  ):
+  def __init__(self, config: ModelConfig = ModelConfig(), max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX, **kwargs):
     """Builds networks with random weights.
 
     Args:
@@ -187,9 +181,8 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
       os.makedirs(folder, exist_ok=True)
     except OSError as error:
       raise InputError(f"{folder}: cannot write the model: {error.strerror or error}") from error
-    description = {"model": dataclasses.asdict(self.model_config)}
     return model_weights.write_model_file(
-      folder, model_weights.read_arrays(self.networks), with_max_thickness(description, self.max_thickness_px)
+      folder, model_weights.read_arrays(self.networks), architecture.describe(self.model_config, self.max_thickness_px)
     )
 
   @property

@@ -9,7 +9,7 @@ from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 
 
 def test_methods_are_timed_one_after_the_other_and_never_see_the_hole():
@@ -72,7 +72,7 @@ def test_a_configuration_is_measured_with_random_weights(tmp_path, capsys, monke
     predictors.append(predictor)
     return lambda image, mask, native: image
 
-  monkeypatch.setattr("z2i_tf.analyses.measured_models.PhotoInpainter", inpainter)  # Making its graph takes seconds.
+  monkeypatch.setattr("z2i_tf.analyses.measured_models.Inpainter", inpainter)  # Making its graph takes seconds.
   (tmp_path / "images").mkdir()
   for name in "ab":
     image_files.write_rgb(str(tmp_path / "images" / f"{name}.png"), np.full((20, 24, 3), 99, np.uint8))

@@ -7,7 +7,7 @@ from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
 from z2i_tf.inference import model_store
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 
 
 class _Predictor:
@@ -16,7 +16,7 @@ class _Predictor:
   model_config, precision, max_thickness_px = ModelConfig(width=2), "float32", 56.0
   levels = {"coarse": 50, "zoomed": 100, "refined": 150, "result": 200}
 
-  def stages(self, images, holes):
+  def outputs(self, images, holes):
     assert not images[holes].any()
     _, height, width, _ = images.shape
     factors = {"zoomed": 2, "refined": 2}

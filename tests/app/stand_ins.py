@@ -10,7 +10,7 @@ import numpy as np
 
 import z2i_tf
 from z2i_tf.app.server import AppServer
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.web.server import Server
 
 JSON = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ from z2i_tf.app.filler import Job
 from z2i_tf.app.photo_transfer import PhotoFile
 from z2i_tf.app.shapes import BoxMask
 from z2i_tf.images import photo_files
-from z2i_tf.inference.photo_inpainter import Patch
+from z2i_tf.inference.inpainter import Patch
 from z2i_tf.web.application import Refusal
 
 

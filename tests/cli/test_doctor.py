@@ -12,24 +12,24 @@ import pytest
 import z2i_tf
 from z2i_tf.cli.main import main
 from z2i_tf.inference import bundled_models
-from z2i_tf.inference import device_check
+from z2i_tf.system import devices
 from z2i_tf.system import memory
 
-_GPU = device_check.Device("GPU:0", "Example 9", 8 * 10**9)
+_GPU = devices.Device("GPU:0", "Example 9", 8 * 10**9)
 _KERAS_PACKAGE = "tensorflow_addons" if sys.version_info < (3, 12) else "tf_keras"
 
 
 @pytest.fixture(name="quick")
 def _quick(monkeypatch):
   """Nothing is timed, and there is enough memory."""
-  monkeypatch.setattr(device_check, "convolution_rate", lambda device: 5e9)
+  monkeypatch.setattr(devices, "convolution_rate", lambda device: 5e9)
   monkeypatch.setattr(memory, "machine_available_bytes", lambda: 4 * 10**9)
   monkeypatch.setattr(memory, "group_memory", lambda: None)
 
 
 @pytest.fixture(name="with_gpu")
 def _with_gpu(monkeypatch, quick):
-  monkeypatch.setattr(device_check, "list_devices", lambda: [device_check.Device("CPU:0", "", None), _GPU])
+  monkeypatch.setattr(devices, "list_devices", lambda: [devices.Device("CPU:0", "", None), _GPU])
 
 
 def _not_ready(capsys, *arguments):
@@ -63,7 +63,7 @@ def test_it_says_what_there_is_and_that_it_will_do(capsys):
 
 
 def test_a_missing_gpu_matters_only_where_it_is_required(capsys, monkeypatch, quick):
-  monkeypatch.setattr(device_check, "list_devices", lambda: [device_check.Device("CPU:0", "", None)])
+  monkeypatch.setattr(devices, "list_devices", lambda: [devices.Device("CPU:0", "", None)])
   monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
   assert main(["doctor"]) == 0
   assert capsys.readouterr().out.endswith("\nready: z2i computes on the CPU\n")
@@ -83,7 +83,7 @@ def test_a_gpu_is_described_and_must_compute(capsys, monkeypatch, with_gpu):
       raise RuntimeError("no cuDNN\nhere")
     return 5e9
 
-  monkeypatch.setattr(device_check, "convolution_rate", rate)
+  monkeypatch.setattr(devices, "convolution_rate", rate)
   output, verdict = _not_ready(capsys)
   assert "GPU:0 Example 9, memory 8.0 GB: cannot compute: no cuDNN here" in output
   assert "GPU:0 cannot compute a convolution (no cuDNN here): pip install 'tensorflow[and-cuda]==2." in verdict
@@ -93,7 +93,7 @@ def test_devices_that_cannot_be_listed_and_packages_that_cannot_be_imported(caps
   def fail():
     raise RuntimeError("driver")
 
-  monkeypatch.setattr(device_check, "list_devices", fail)
+  monkeypatch.setattr(devices, "list_devices", fail)
   output, verdict = _not_ready(capsys)
   assert "devices    unknown: driver" in output and "cannot list its devices (driver): mend" in verdict
   monkeypatch.setitem(sys.modules, "tensorflow", None)

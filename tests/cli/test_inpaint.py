@@ -33,10 +33,10 @@ def _model(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="module")
 def _models_are_loaded_once():
   """What takes long about a run is tracing its graph; here that is done once for every model."""
-  from z2i_tf.inference import photo_inpainter
+  from z2i_tf.inference import model_store
 
   with pytest.MonkeyPatch.context() as patch:
-    store = photo_inpainter.model_store
+    store = model_store
     patch.setattr(store, "load_predictor", functools.lru_cache(store.load_predictor))
     yield
 
@@ -172,9 +172,7 @@ def test_too_little_context_for_texture_is_said(pairs, model, capsys):
 @pytest.mark.parametrize("command", [_one, _folder])
 def test_signals_during_a_fill_leave_nothing(pairs, model, capsys, monkeypatch, number, message, command):
   handler = signal.getsignal(signal.SIGTERM)
-  monkeypatch.setattr(
-    "z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", lambda *_, **__: signal.raise_signal(number)
-  )
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda *_, **__: signal.raise_signal(number))
   assert main(command(pairs, model)) == 128 + number
   assert capsys.readouterr().err == f"z2i inpaint: {message}\n"
   assert not os.listdir(pairs / "out")
@@ -190,13 +188,13 @@ def test_a_signal_is_not_swallowed_by_what_goes_on_after_any_exception(pairs, mo
       pass
     return image
 
-  monkeypatch.setattr("z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", fill)
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", fill)
   assert main(_folder(pairs, model)) == 128 + number
   assert capsys.readouterr().err == "z2i inpaint: terminated\n" and not os.listdir(pairs / "out")
 
 
 def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs, model, monkeypatch):
-  monkeypatch.setattr("z2i_tf.inference.photo_inpainter.PhotoInpainter.__call__", lambda self, image, *_, **__: image)
+  monkeypatch.setattr("z2i_tf.inference.inpainter.Inpainter.__call__", lambda self, image, *_, **__: image)
   os.rmdir(pairs / "out")
   assert main(_folder(pairs, model)) == 0 and sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp"]
   for name in ("a.png.ab12_xyz.tmp", "mine.png.ab12_xyz.tmp"):
@@ -206,15 +204,15 @@ def test_a_folder_run_makes_its_folder_and_removes_what_a_killed_one_left(pairs,
 
 
 def test_values_that_are_no_numbers_are_refused(pairs, model, capsys, monkeypatch):
-  from z2i_tf.inference import photo_inpainter
+  from z2i_tf.inference import model_store
 
-  predictor = photo_inpainter.model_store.load_predictor(str(model), None)
+  predictor = model_store.load_predictor(str(model), None)
   for name in ("fill", "refine"):
     method = getattr(predictor, name)
     monkeypatch.setattr(predictor, name, lambda *arrays, method=method: method(*arrays) * np.float32(np.nan))
   for changes in ({}, {"native": "true"}):
     assert main(_one(pairs, model, **changes)) == 2
-    assert "the model gives values that are not numbers" in capsys.readouterr().err
+    assert "the model returns values that are not finite" in capsys.readouterr().err
   assert not os.listdir(pairs / "out")
 
 
@@ -232,7 +230,7 @@ def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
     read(str(pairs / folder / "a.png"))
     for read, folder in ((image_files.read_rgb, "images"), (image_files.read_mask, "masks"))
   )
-  native = z2i_tf.Inpainter.load(str(model)).stages(image, mask)["result"]
+  native = z2i_tf.Inpainter.load(str(model)).outputs(image, mask)["result"]
   np.testing.assert_array_equal(results["native"], image_ops.fill_hole(image, mask, native))
   assert (results["none"] != results["native"]).any() and (results["patches"] != results["none"]).any()
   np.testing.assert_array_equal(results["auto"], results["patches"])  # Six pixels thick: not thin.

@@ -22,7 +22,7 @@ from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.training import devices
 from z2i_tf.training.config import LossWeights
 

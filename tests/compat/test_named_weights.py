@@ -46,7 +46,7 @@ def test_scale_of_the_zoom_is_inferred(weights, tmp_path):
 def test_without_sr_network_the_zoom_is_said(weights, tmp_path, capsys):
   generator = {name: array for name, array in weights.items() if name.startswith(("coarse/", "refine/"))}
   assert _import(tmp_path, generator) == 2
-  assert "no SR network: say with --zoom" in capsys.readouterr().err
+  assert "no SR network: give the zoom of its training, --zoom" in capsys.readouterr().err
   assert _import(tmp_path, generator, "--zoom=none") == 0
 
 

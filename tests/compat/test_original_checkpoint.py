@@ -59,7 +59,7 @@ def test_a_checkpoint_without_sr_network_needs_to_be_told_its_zoom(tmp_path, cap
   prefix = _write_part(tmp_path / "ckpt", ("model", "model_refine"))
   command = ["convert-checkpoint", f"--original={prefix}", f"--output={tmp_path / 'model'}"]
   assert main(command) == 2
-  assert "no SR network: say with --zoom" in capsys.readouterr().err
+  assert "no SR network: give the zoom of its training, --zoom" in capsys.readouterr().err
   assert main(command + ["--zoom=bicubic", "--scale=3"]) == 0
   arrays, config = model_weights.read_model_file(str(tmp_path / "model"))
   assert config["model"] == {"zoom": "bicubic", "scale": 3, "width": 8, "sr_width": 8}

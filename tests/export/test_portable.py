@@ -13,9 +13,9 @@ from z2i_tf.export import portable
 from z2i_tf.export import verification
 from z2i_tf.export.pixel_graph import fill_pixels
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.predictor import Predictor
+from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 _FIXED = (2, 24, 37)  # Padded to 24x40.
@@ -29,7 +29,7 @@ def _model():
 
 @pytest.fixture(name="inpainter", scope="module")
 def _inpainter(model):
-  return z2i_tf.Inpainter(Predictor(Generator(model.model_config, model_weights.read_arrays(model.networks))))
+  return z2i_tf.Inpainter(GeneratorPredictor(Generator(model.model_config, model_weights.read_arrays(model.networks))))
 
 
 def _batch(count, height, width):

@@ -96,7 +96,7 @@ def test_the_signatures(predictor):
   assert shapes == {
     "serving_default": (["image", "mask"], ["image"]),
     "encoded": (["image", "mask"], ["image_bytes"]),
-    "stages": (["image", "mask"], sorted(set(conventions.STAGES) - {conventions.COMPOSED_HR})),
+    "outputs": (["image", "mask"], sorted(set(conventions.OUTPUTS) - {conventions.COMPOSED_HR})),
   }
 
 
@@ -144,7 +144,7 @@ def test_encoded_files(predictor, inpainter):
     (np.dstack([np.full_like(mask, 255)] * 3 + [mask]), None),  # Its alpha is the mask.
     (np.dstack([mask] * 3 + [np.full_like(mask, 255)]), None),
     (np.dstack([mask] * 3 + [mask]), None),
-    (np.dstack([mask] * 3 + [255 - mask]), "say different things"),
+    (np.dstack([mask] * 3 + [255 - mask]), "mark different holes"),
     (np.dstack([mask * 0] * 4), "mask is empty"),
     (np.dstack([mask * 0 + 255] * 4), "mask covers everything"),
   ):
@@ -158,7 +158,7 @@ def test_encoded_files(predictor, inpainter):
     signature(image=tf.constant([b"no picture"]), mask=tf.constant([files[1][0]]))
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "stages"])
+@pytest.mark.parametrize("signature", ["serving_default", "outputs"])
 @pytest.mark.parametrize(
   "change, message",
   [
@@ -192,9 +192,9 @@ def test_warm_up_requests_are_answered(exported, predictor):
 
 def test_stages_are_those_of_the_python_path(predictor, inpainter):
   image, mask = _example(18, 25)
-  expected = inpainter.stages(image, mask)
-  stages = z2i_tf.Inpainter(predictor).stages(image, mask)
-  assert set(stages) == set(conventions.STAGES) - {conventions.COMPOSED_HR}
+  expected = inpainter.outputs(image, mask)
+  stages = z2i_tf.Inpainter(predictor).outputs(image, mask)
+  assert set(stages) == set(conventions.OUTPUTS) - {conventions.COMPOSED_HR}
   for name, stage in stages.items():
     np.testing.assert_allclose(stage, expected[name], atol=1e-4 * max(1, np.abs(expected[name]).max()))
 
@@ -202,7 +202,7 @@ def test_stages_are_those_of_the_python_path(predictor, inpainter):
 def test_the_folder_serves_as_a_model(exported, predictor, inpainter):
   image, mask = _example(20, 30)
   _assert_filled(z2i_tf.Inpainter(predictor)(image, mask, native=True), image, mask, inpainter)
-  with pytest.raises(InputError, match="exported with --precision=float32, not bfloat16"):
+  with pytest.raises(InputError, match="exported with `precision`=float32, not bfloat16"):
     model_store.load_predictor(exported, "bfloat16")
 
 

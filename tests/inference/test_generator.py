@@ -9,20 +9,20 @@ from tests import recordings
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.inference.fast import sparse
-from z2i_tf.inference.fast.layer_reader import LayerReader
 from z2i_tf.inference.fast.networks import GatedNet
 from z2i_tf.inference.fast.networks import Limits
+from z2i_tf.inference.fast.networks import weights_in_order
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
 from z2i_tf.keras_api import keras
 from z2i_tf.models import model_weights
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.super_resolution_net import super_resolution_net
-from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 _FREE = Limits(None, 2**24)
 _TIGHT = Limits(tf.constant(6000), tf.constant(20_000))
-_STAGES = (conventions.COARSE, conventions.ZOOMED, conventions.REFINED, conventions.ZOOMED_OUT, conventions.RESULT)
+_OUTPUTS = (conventions.COARSE, conventions.ZOOMED, conventions.REFINED, conventions.ZOOMED_OUT, conventions.RESULT)
 _ALWAYS = (conventions.COARSE, conventions.ZOOMED, conventions.RESULT)
 
 
@@ -142,14 +142,14 @@ def test_the_smallest_tiles_have_the_halo_that_each_piece_needs(model, generator
   """So narrow an image that all levels, down to the bottleneck, have several tiles."""
   image, mask = _image(16, 160), _mask(16, 160, np.s_[4:11, 30:90])
   _assert_equal(
-    _numpy(generator(image, mask, Limits(tf.constant(1), 2**24), whole=True)), _keras(model, image, mask), _STAGES
+    _numpy(generator(image, mask, Limits(tf.constant(1), 2**24), whole=True)), _keras(model, image, mask), _OUTPUTS
   )
 
 
 def test_nothing_that_a_needed_pixel_depends_on_is_left_out():
   """Far ends of what a pixel depends on change it very little; so the tolerance is that of rounding."""
-  reader = LayerReader(recordings.load("inference"), conventions.REFINE_NET, tf.float32, "recording")
-  net = GatedNet(reader, 8, tf.float32, with_attention=True)
+  weights = weights_in_order(recordings.load("inference"), conventions.REFINE_NET, ModelConfig(width=8))
+  net = GatedNet(weights, 8, tf.float32, with_attention=True)
   mask = _mask(96, 96, np.s_[44:54, 40:50])
   inputs = np.concatenate([_image(96, 96), mask], axis=-1)
   everywhere = net(inputs, mask, None, _FREE)[0].numpy()[0]
@@ -206,7 +206,7 @@ def test_every_zoom_and_scale(model, zoom, scale, monkeypatch):
   image, mask = _image(32, 40), _mask(32, 40, np.s_[30:, 36:], np.s_[4, 11])
   expected = _keras(model, image, mask)
   generator = Generator(config, arrays)
-  _assert_equal(_numpy(generator(image, mask, _FREE, whole=True)), expected, _STAGES)
+  _assert_equal(_numpy(generator(image, mask, _FREE, whole=True)), expected, _OUTPUTS)
   _assert_equal(_numpy(generator(image, mask, _TIGHT, whole=False)), expected, _ALWAYS)
 
 
@@ -216,7 +216,7 @@ def test_any_size_is_padded_by_reflection(model, generator, around_hole, height,
   expected = _cropped(_keras(model, *_padded(image, mask)), height, width)
   _assert_equal(around_hole(image, mask), expected, _ALWAYS)
   if height == 19:
-    _assert_equal(_numpy(generator(image, mask, _FREE, whole=True)), expected, _STAGES)
+    _assert_equal(_numpy(generator(image, mask, _FREE, whole=True)), expected, _OUTPUTS)
 
 
 @pytest.mark.parametrize("max_scores", [2**24, 1])

@@ -1,4 +1,4 @@
-"""Images and masks of every kind; what the networks make of arrays is tested in tests/inference."""
+"""Images and masks of every kind; test_photographs.py tests the fills."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 import z2i_tf
 from z2i_tf.errors import InputError
-from z2i_tf.inference import photo_inpainter as inference
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.inference import crop_fill
+from z2i_tf.models.architecture import ModelConfig
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -28,7 +28,7 @@ class _Mean:
     colour = images[0][~holes[0]].mean(axis=0)
     return np.broadcast_to(colour, (1, zoom * images.shape[1], zoom * images.shape[2], 3))
 
-  def stages(self, images, holes):
+  def outputs(self, images, holes):
     return {"result": self.fill(images, holes)}
 
   def refine(self, images, holes):
@@ -42,22 +42,20 @@ def _inpainter():
 
 @pytest.fixture(name="case", scope="module")
 def _case():
-  """An image (40, 48, 3) uint8, its mask (40, 48) bool, and what the array path of inference makes of them."""
+  """An image (40, 48, 3) uint8, its mask (40, 48) bool, and the filled image."""
   image = np.random.default_rng(0).integers(30, 220, (40, 48, 3), np.uint8)
   mask = np.zeros((40, 48), bool)
   mask[10:22, 12:30] = True
-  return image, mask, inference.PhotoInpainter(_Mean())(image, mask)
+  return image, mask, z2i_tf.Inpainter(_Mean())(image, mask)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_the_path_of_arrays_is_the_same_bit_for_bit(inpainter, case, dtype):
+def test_masks_of_every_kind_give_the_same_bit_for_bit(inpainter, case, dtype):
   image, mask = case[0].astype(dtype) * dtype(np.iinfo(dtype).max // 255), case[1]
-  expected = inference.PhotoInpainter(_Mean())(image, mask)
-  for same in (mask, mask.astype(np.uint8), mask * np.uint8(255), mask.astype(float), mask[..., np.newaxis] * 7):
+  expected = inpainter(image, mask)
+  for same in (mask.astype(np.uint8), mask * np.uint8(255), mask.astype(float), mask[..., np.newaxis] * 7):
     np.testing.assert_array_equal(inpainter(image, same), expected)
   assert inpainter(image, mask).dtype == dtype
-  native = inference.PhotoInpainter(_Mean())(image, mask, native=True)
-  np.testing.assert_array_equal(inpainter(image, mask, native=True), native)
 
 
 def test_paths_pil_images_and_arrays_give_the_same(inpainter, case, tmp_path):
@@ -202,7 +200,7 @@ def test_a_batch_is_filled_image_by_image(inpainter, case):
 
 def test_a_batch_is_checked_before_anything_is_filled(inpainter, case, monkeypatch):
   image, mask, _ = case
-  monkeypatch.setattr(inference.PhotoInpainter, "__call__", lambda *_: pytest.fail("filled"))
+  monkeypatch.setattr(crop_fill, "fill_pieces", lambda *_: pytest.fail("filled"))
   for images, masks, message in (
     ([image, image], [mask], "images and masks: 2 and 1"),
     ("photo.png", "mask.png", "images: one image"),
@@ -247,9 +245,9 @@ def test_errors_name_arguments_not_flags(inpainter, case, tmp_path):
     inpainter(case[0], Image.fromarray(case[1]), mask_from="alpha")
   with pytest.raises(ValueError, match="mask_from must be one of auto, luma, alpha. Received: red"):
     inpainter(*case[:2], mask_from="red")
-  with pytest.raises(InputError, match="^precision=half: it is one of float32, bfloat16, fp32, bf16$"):
+  with pytest.raises(InputError, match="^`precision`=half: expected one of float32, bfloat16, fp32, bf16$"):
     z2i_tf.Inpainter.load(precision="half")
-  with pytest.raises(InputError, match="^model=fancy: no such folder"):
+  with pytest.raises(InputError, match="^`model`=fancy: no such folder"):
     z2i_tf.Inpainter.load("fancy")
   with pytest.raises(TypeError, match="max_memory"):
     inpainter(*case[:2], max_memory="3GB")
@@ -263,7 +261,7 @@ def test_other_methods_take_the_same_kinds(inpainter, case, tmp_path):
     assert len(plan) == 1 and inpainter.remark(mask, plan) == ""
     (patch,) = inpainter.patches(given, Image.fromarray(mask), plan=plan)
     np.testing.assert_array_equal(patch.pixels, expected[patch.box])
-    assert inpainter.stages(given, mask)["result"].shape == (40, 48, 3)
+    assert inpainter.outputs(given, mask)["result"].shape == (40, 48, 3)
 
 
 def test_short_names_of_precisions_and_what_an_inpainter_is_called():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from z2i_tf.inference import pyramid
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 
 
 class _Networks:

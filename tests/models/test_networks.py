@@ -6,11 +6,11 @@ import pytest
 from tests import battery
 from tests import recordings
 from z2i_tf.models import model_weights
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
-from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tests import recordings
 from z2i_tf import conventions
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
 
@@ -63,7 +63,7 @@ def test_zooms_and_scales_on_a_rectangle(zoom, scale, sr_width):
   mask[0, 2:9, 3:10] = 1
   mask[1, 8:, 20:] = 1
   stages = {name: stage.numpy() for name, stage in model({"image_lr": image, "mask_lr": mask}).items()}
-  assert set(stages) == set(conventions.STAGES) - {conventions.COMPOSED_HR}
+  assert set(stages) == set(conventions.OUTPUTS) - {conventions.COMPOSED_HR}
   for name, stage in stages.items():
     side = scale if name in ("zoomed", "refined") else 1
     assert stage.shape == (2, 16 * side, 24 * side, 3)

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.models import model_weights
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.patch_discriminator import patch_discriminator
-from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.joint_step import JointStep
 

@@ -9,7 +9,7 @@ from z2i_tf.keras_api import layers
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.layers.gated_conv import GatedConv2D
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.training import precision
 from z2i_tf.training.checkpoints import RunCheckpoints
 from z2i_tf.training.checkpoints import RunRecord

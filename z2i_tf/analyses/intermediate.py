@@ -15,7 +15,7 @@ from z2i_tf.analyses.records import AnalysisResult
 from z2i_tf.analyses.tables import Table
 from z2i_tf.images import image_files
 from z2i_tf.inference.generator import ATTENTION_SOURCES
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.metrics import image_scores
 from z2i_tf.metrics.scoring import without_hole
 
@@ -30,7 +30,7 @@ _REFINED_NOTE = (
 )
 _INPUT, _MASK, _POSITIONS, _COPIES, _SHEET = "input", "mask", "attention_positions", "attention_copies", "contact_sheet"
 # Every file that a dump may contain.
-DUMP_FILES = tuple(f"{name}.png" for name in (_INPUT, _MASK, *conventions.STAGES, _POSITIONS, _COPIES, _SHEET))
+DUMP_FILES = tuple(f"{name}.png" for name in (_INPUT, _MASK, *conventions.OUTPUTS, _POSITIONS, _COPIES, _SHEET))
 # Share of the photograph in the known pixels of the picture of positions.
 _PHOTO_SHARE = 0.5
 _KEY_PX = 8  # Side of an attention key in pixels of the high resolution.
@@ -53,7 +53,7 @@ class Example:
   outputs: Mapping[str, np.ndarray]
 
 
-def fill_example(inpainter: PhotoInpainter, name: str, image: np.ndarray, mask: np.ndarray) -> Example:
+def fill_example(inpainter: Inpainter, name: str, image: np.ndarray, mask: np.ndarray) -> Example:
   """Runs the networks on a photograph; the model never sees the hole's pixels.
 
   Args:
@@ -63,7 +63,7 @@ def fill_example(inpainter: PhotoInpainter, name: str, image: np.ndarray, mask: 
     mask: (H, W) uint8, 1 = hole.
   """
   masked = without_hole(image, mask)
-  outputs = inpainter.stages(masked, mask)
+  outputs = inpainter.outputs(masked, mask)
   pictures = {output: image_ops.to_levels(outputs[output]) for output in OUTPUTS}
   for output in _COMPARED:  # Known pixels stay exact, as in the files that users get.
     pictures[output] = image_ops.fill_hole(masked, mask, outputs[output])
@@ -134,7 +134,7 @@ def _psnr(example: Example) -> dict[str, float]:
   return {output: image_scores.psnr(example.outputs[output], example.original) for output in _COMPARED}
 
 
-def write_dump(folder: str, inpainter: PhotoInpainter, image: np.ndarray, mask: np.ndarray) -> None:
+def write_dump(folder: str, inpainter: Inpainter, image: np.ndarray, mask: np.ndarray) -> None:
   """Writes PNG files of input, mask, every output and attention, and a contact sheet of them.
 
   `attention_positions` colours pixels by position: known pixels by their own, mixed with the photograph, and pixels of
@@ -148,9 +148,9 @@ def write_dump(folder: str, inpainter: PhotoInpainter, image: np.ndarray, mask: 
     mask: (H, W) uint8, 1 = hole.
   Raises: InputError if memory is short or a file cannot be written.
   """
-  outputs = inpainter.stages(image, mask)
+  outputs = inpainter.outputs(image, mask)
   pictures = {_INPUT: picture_sheets.paint_hole(image, mask), _MASK: picture_sheets.mask_picture(mask)}
-  pictures.update((name, image_ops.to_levels(outputs[name])) for name in conventions.STAGES if name in outputs)
+  pictures.update((name, image_ops.to_levels(outputs[name])) for name in conventions.OUTPUTS if name in outputs)
   if ATTENTION_SOURCES in outputs:
     scale = pictures[conventions.ZOOMED].shape[0] // image.shape[0]
     pictures.update(_attention_pictures(pictures[_INPUT], mask, outputs[ATTENTION_SOURCES], scale))

@@ -12,17 +12,18 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf.analyses.complexity import Method
-from z2i_tf.inference import device_check
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
-from z2i_tf.inference.predictor import Predictor
-from z2i_tf.inference.saved_model_predictor import SAVED_MODEL_FILE
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.predictors import GeneratorPredictor
+from z2i_tf.inference.predictors import Predictor
+from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.keras_api import keras
 from z2i_tf.models import complexity
 from z2i_tf.models import model_weights
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.system import devices
 from z2i_tf.system import processor
 
 _FLOAT32 = "float32"
@@ -50,8 +51,7 @@ def add_trained(
   is_saved = os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
   precisions = [None] if is_saved else _precisions(precision)
   predictors = [model_store.load_predictor(model, chosen) for chosen in precisions]
-  keras_model = ZoomInpainter(predictors[0].model_config)
-  models[name] = {"hash": model_store.content_hash(model), **_describe(keras_model, size)}
+  models[name] = {"hash": model_store.content_hash(model), **_describe(predictors[0].model_config, size)}
   _add_methods(name, predictors, methods)
 
 
@@ -72,10 +72,10 @@ def add_random(
   if config.scale not in (1, 2):
     name += f", scale {config.scale}"
   keras.utils.set_random_seed(seed)
-  keras_model = ZoomInpainter(config)
-  arrays = model_weights.read_arrays(keras_model.networks)
-  models[name] = {"seed": seed, **_describe(keras_model, size)}
-  _add_methods(name, [Predictor(Generator(config, arrays, chosen)) for chosen in _precisions(precision)], methods)
+  arrays = model_weights.read_arrays(ZoomInpainter(config).networks)
+  models[name] = {"seed": seed, **_describe(config, size)}
+  generators = [Generator(config, arrays, chosen) for chosen in _precisions(precision)]
+  _add_methods(name, [GeneratorPredictor(generator) for generator in generators], methods)
 
 
 def measured_on() -> dict[str, str]:
@@ -83,9 +83,7 @@ def measured_on() -> dict[str, str]:
 
   Call it before TensorFlow takes a GPU's memory.
   """
-  gpus = [
-    f"{device.name} {device.model}".strip() for device in device_check.list_devices() if device.name.startswith("GPU")
-  ]
+  gpus = [f"{device.name} {device.model}".strip() for device in devices.list_devices() if device.name.startswith("GPU")]
   threads = tf.config.threading.get_intra_op_parallelism_threads() or os.environ.get("TF_NUM_INTRAOP_THREADS")
   return {
     "device of the models": ", ".join(gpus[:1]) or "CPU",
@@ -100,12 +98,12 @@ def _precisions(precision: str) -> list[str]:
   return [_FLOAT32] if precision == _FLOAT32 else [_FLOAT32, precision]
 
 
-def _describe(keras_model: ZoomInpainter, size: tuple[int, int]) -> dict[str, Any]:
+def _describe(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
   padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in size]
   return {
-    **dataclasses.asdict(keras_model.model_config),
-    "parameters": _with_total(complexity.count_parameters(keras_model)),
-    "flops": _with_total(complexity.count_flops(keras_model, *padded)),
+    **dataclasses.asdict(config),
+    "parameters": _with_total(complexity.count_parameters(config)),
+    "flops": _with_total(complexity.count_flops(config, *padded)),
   }
 
 
@@ -115,4 +113,4 @@ def _with_total(counts: Mapping[str, float]) -> dict[str, float]:
 
 def _add_methods(name: str, predictors: Iterable[Predictor], methods: dict[str, Method]) -> None:
   for predictor in predictors:
-    methods[f"{name}, {predictor.precision}"] = functools.partial(PhotoInpainter(predictor), native=True)
+    methods[f"{name}, {predictor.precision}"] = functools.partial(Inpainter(predictor), native=True)

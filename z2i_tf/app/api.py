@@ -25,9 +25,9 @@ from z2i_tf.app.photo_transfer import PhotoFiles
 from z2i_tf.app.sessions import Session
 from z2i_tf.app.sessions import Sessions
 from z2i_tf.images import photo_files
-from z2i_tf.inference.checks import check_hole
-from z2i_tf.inference.photo_inpainter import Patch
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.inpainter import Patch
+from z2i_tf.inference.pieces import check_hole
 from z2i_tf.web.application import json_object
 from z2i_tf.web.application import Refusal
 
@@ -46,7 +46,7 @@ _REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
 class Api:
   """The answers, whatever serves them."""
 
-  def __init__(self, inpainter: PhotoInpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
+  def __init__(self, inpainter: Inpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
     """Takes what they work with; `model`: its name, for `health`."""
     self._inpainter, self._model = inpainter, model
     self._files, self._sessions, self._filler = files, sessions, filler

@@ -10,9 +10,9 @@ from z2i_tf.app import shapes
 from z2i_tf.app.filler import Job
 from z2i_tf.app.shapes import BoxMask
 from z2i_tf.images import mask_files
-from z2i_tf.inference.photo_inpainter import DETAILS
-from z2i_tf.inference.photo_inpainter import Patch
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.crop_fill import DETAILS
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.inpainter import Patch
 from z2i_tf.web.application import Refusal
 
 MAX_DILATE_PX = 1000
@@ -27,7 +27,7 @@ class Options:
   """How a hole is filled, as by the flags of `z2i inpaint`.
 
   Attributes:
-    detail: of `PhotoInpainter`.
+    detail: of `Inpainter`.
     dilate_px: by how much the mask is grown.
     feather_px: over how many of these pixels the fill fades in.
   """
@@ -71,7 +71,7 @@ class MaskReading:
 
 
 def fill(
-  inpainter: PhotoInpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job, is_own_mask: bool = False
+  inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job, is_own_mask: bool = False
 ) -> tuple[list[Patch], str]:
   """Fills what was painted.
 
@@ -109,7 +109,7 @@ def fill(
   return patches, "; ".join(filter(None, remarks))
 
 
-def warm(inpainter: PhotoInpainter) -> None:
+def warm(inpainter: Inpainter) -> None:
   """Fills two holes of a made-up picture, so that the first user need not wait for TensorFlow to build its graphs."""
   picture = np.random.default_rng(0).integers(0, 256, (_WARM_SIDE_PX, _WARM_SIDE_PX, 3), np.uint8)
   for side in _WARM_HOLES_PX:

@@ -5,7 +5,7 @@ from z2i_tf.app.api import Api
 from z2i_tf.app.filler import Filler
 from z2i_tf.app.photo_transfer import PhotoFiles
 from z2i_tf.app.sessions import Sessions
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
+from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.web import application as web
 from z2i_tf.web.server import Server
 
@@ -24,7 +24,7 @@ _SPARE_THREADS = 8  # For the page and the API, while every photograph waits for
 class AppServer:
   """The application with its model, from warm to closed."""
 
-  def __init__(self, inpainter: PhotoInpainter, model: str, max_pixels: int | None, max_sessions: int, max_bytes: int):
+  def __init__(self, inpainter: Inpainter, model: str, max_pixels: int | None, max_sessions: int, max_bytes: int):
     """Warms the model.
 
     Args:

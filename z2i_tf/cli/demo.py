@@ -35,9 +35,9 @@ def run(values: flags.FlagValues) -> bool:
   image_files.create_folder(values.output_dir)
 
   from z2i_tf.analyses import picture_sheets
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  inpainter = PhotoInpainter.load(values.model)
+  inpainter = Inpainter.load(values.model)
   print(f"{'PSNR, dB':<16}" + "".join(f"{title:>9}" for title in _TITLES[1:4]))
   rows, failures = [], []
   for path in folder.images:

@@ -126,9 +126,9 @@ def _report_devices(tensorflow, require_gpu):
       if tensorflow.test.is_built_with_cuda()
       else "TensorFlow is built without CUDA",
     )
-    from z2i_tf.inference import device_check
+    from z2i_tf.system import devices as system_devices
 
-    devices = device_check.list_devices()
+    devices = system_devices.list_devices()
   except Exception as error:  # Drivers fail in any way. pylint: disable=broad-except
     _print("devices", f"unknown: {_reason(error)}")
     return [], [
@@ -142,11 +142,11 @@ def _report_devices(tensorflow, require_gpu):
     if is_gpu:
       description += ", memory " + ("unknown" if device.memory is None else memory.format_size(device.memory))
     try:
-      rate = device_check.convolution_rate(device.name)
+      rate = system_devices.convolution_rate(device.name)
       _print(
         "device",
-        f"{description}: {rate / 1e9:.0f} GFLOP/s (3x3 convolution of {device_check.SIDE}x"
-        f"{device_check.SIDE} pixels, {device_check.CHANNELS} channels, float32)",
+        f"{description}: {rate / 1e9:.0f} GFLOP/s (3x3 convolution of {system_devices.SIDE}x"
+        f"{system_devices.SIDE} pixels, {system_devices.CHANNELS} channels, float32)",
       )
       computing.append(device.name)
     except Exception as error:  # pylint: disable=broad-except

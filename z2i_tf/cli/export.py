@@ -1,7 +1,8 @@
 """Writes a model for other programs: a SavedModel (which needs TensorFlow alone), a TFLite or an ONNX file.
 
 A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files
-(encoded), or gives every stage (stages). A TFLite or ONNX file has the size of --height and --width.
+(encoded), or returns every output of the networks (outputs). A TFLite or ONNX file has the size of --height and
+--width.
 """
 
 import os
@@ -132,9 +133,9 @@ def _export_file(values):
 def _compared(values, fill, examples):
   """Returns the report of a comparison with the Python path, and says what was found; InputError if they differ."""
   from z2i_tf.export import verification
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  report = verification.compare(fill, PhotoInpainter.load(values.model, values.precision), examples)
+  report = verification.compare(fill, Inpainter.load(values.model, values.precision), examples)
   if not report["is_equal"]:
     worst = max(report["examples"], key=lambda entry: entry["largest_difference"])
     raise InputError(

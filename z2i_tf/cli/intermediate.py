@@ -38,11 +38,11 @@ def run(values: flags.FlagValues) -> None:
 
   from z2i_tf.analyses import intermediate
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
   records.check_folder_is_free(values.output_dir, intermediate.ANALYSIS)
   predictor = model_store.load_predictor(values.model, values.precision)
-  inpainter = PhotoInpainter(predictor)
+  inpainter = Inpainter(predictor)
   examples = [
     intermediate.fill_example(inpainter, image_files.stem(path), photo_files.to_8_bits(photo.rgb), mask)
     for path, (photo, mask, _) in zip(paths, read)

@@ -13,7 +13,7 @@ from z2i_tf.errors import InputError
 if TYPE_CHECKING:
   import numpy as np
 
-  from z2i_tf.models.zoom_inpainter import ModelConfig
+  from z2i_tf.models.architecture import ModelConfig
 
 
 def define_output_flags(values: flags.FlagValues) -> None:

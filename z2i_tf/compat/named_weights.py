@@ -1,7 +1,4 @@
-"""Weights by the names of a model file, from elsewhere: what networks they are of, read off their shapes.
-
-The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta,mean,var}`, NN in order of application.
-"""
+"""Reads weights from elsewhere that have the names of model.npz, and infers the networks from their shapes."""
 
 from collections.abc import Mapping
 import math
@@ -10,19 +7,22 @@ import numpy as np
 
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
-from z2i_tf.models.blocks import check_width
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models import architecture
+from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.system import array_files
 
 _NETWORKS = (conventions.COARSE_NET, conventions.SR_NET, conventions.REFINE_NET, conventions.DISCRIMINATOR)
-# Index of the SR network's convolution before the pixel shuffle.
-_SHUFFLE_KERNEL = f"{conventions.SR_NET}/conv09/kernel"
-# Not a weight: what power iteration remembers beside `u`, and computes anew from it.
+# Not a weight: power iteration computes this vector from `u`.
 _SPECTRAL_NORM_V = "v"
 
 
 def read_named_weights(path: str) -> dict[str, np.ndarray]:
-  """Returns the arrays of an .npz file; raises InputError if it is none, or has an array that is of no network."""
+  """Returns the arrays of an .npz file, by name.
+
+  Raises: InputError if the file cannot be read, or contains an array of an unknown network, or values that are not
+    finite.
+  """
   try:
     arrays = array_files.read_npz(path)
   except FileNotFoundError as error:
@@ -46,15 +46,15 @@ def _is_v(name):
 def infer_config(
   arrays: Mapping[str, np.ndarray], source: str, zoom: str | None = None, scale: int | None = None
 ) -> tuple[ModelConfig, int | None]:
-  """Infers what the networks look like.
+  """Infers the configuration of networks from their weights.
 
   Args:
     arrays: by name.
     source: where they come from, for the error message.
-    zoom: "none" or "bicubic"; needed if, and only if, there is no SR network to infer it from.
-    scale: likewise.
+    zoom: "none" or "bicubic"; required if there is no SR network, otherwise not allowed.
+    scale: of the zoom; allowed only with `zoom`.
   Returns: the generator's configuration, and the discriminator's width (None if there is no discriminator).
-  Raises: InputError if coarse or refinement network are missing, or the shapes are of other networks.
+  Raises: InputError if the coarse or the refinement network is missing, or the shapes are those of other networks.
   """
   for network in (conventions.COARSE_NET, conventions.REFINE_NET):
     if f"{network}/conv00/kernel" not in arrays:
@@ -72,18 +72,18 @@ def _generator(arrays, source, zoom, scale):
   if f"{conventions.SR_NET}/conv00/kernel" not in arrays:
     if zoom is None:
       raise InputError(
-        f"{source} has no SR network: say with --zoom=none, or --zoom=bicubic and --scale, how it was trained"
+        f"{source} has no SR network: give the zoom of its training, `zoom`=none, or `zoom`=bicubic and `scale`"
       )
     scale = (1 if zoom == "none" else 2) if scale is None else scale
     try:
       return ModelConfig(zoom=zoom, scale=scale, width=width)
     except ValueError as error:
-      raise InputError(f"--zoom={zoom} --scale={scale}: {error}") from error
+      raise InputError(f"`zoom`={zoom} `scale`={scale}: {error}") from error
   if zoom is not None or scale is not None:
-    raise InputError(f"{source} has an SR network, which says the zoom and its scale; leave out --zoom and --scale")
-  if _SHUFFLE_KERNEL not in arrays:
+    raise InputError(f"{source} has an SR network, which determines zoom and scale; leave out `zoom` and `scale`")
+  if architecture.SHUFFLE_KERNEL not in arrays:
     raise ValueError("the SR network has fewer convolutions")
-  sr_width, shuffled = arrays[_SHUFFLE_KERNEL].shape[-2:]
+  sr_width, shuffled = arrays[architecture.SHUFFLE_KERNEL].shape[-2:]
   return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), width=width, sr_width=sr_width)
 
 

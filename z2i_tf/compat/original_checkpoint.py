@@ -1,7 +1,7 @@
-"""Reads checkpoints written by the authors' training code. The only file that knows their names.
+"""Reads checkpoints of the authors' training code. Only this file knows their names.
 
-Their checkpoint holds Keras models as `model`, `model_sr`, `model_refine` and `model_d`; layers with
-weights are numbered in order of application, which is the order of ours.
+Their checkpoint contains Keras models as `model`, `model_sr`, `model_refine` and `model_d`. Layers with weights are
+numbered in order of application, like ours.
 """
 
 import os
@@ -13,7 +13,7 @@ import tensorflow as tf
 from z2i_tf import conventions
 from z2i_tf.compat import named_weights
 from z2i_tf.errors import InputError
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.models.architecture import ModelConfig
 
 _NETWORKS = {
   "model": conventions.COARSE_NET,
@@ -21,7 +21,7 @@ _NETWORKS = {
   "model_refine": conventions.REFINE_NET,
   "model_d": conventions.DISCRIMINATOR,
 }
-# Variable in their layer -> kind of layer and name of ours; None: not needed.
+# Variable in their layer -> our kind of layer and name; None: not needed.
 _VARIABLES = {
   "kernel": ("conv", "kernel"),
   "bias": ("conv", "bias"),
@@ -39,15 +39,15 @@ _KEY = re.compile(r"([^/]+)/layer_with_weights-(\d+)/(.+)/\.ATTRIBUTES/VARIABLE_
 def read_original_checkpoint(
   prefix: str, zoom: str | None = None, scale: int | None = None
 ) -> tuple[dict[str, np.ndarray], ModelConfig, int | None]:
-  """Reads the weights of all networks in a checkpoint, and infers what the networks look like.
+  """Reads the weights of all networks in a checkpoint, and infers the networks' configuration.
 
   Args:
     prefix: path without `.index`, such as `folder/ckpt-1500`.
-    zoom: "none" or "bicubic"; needed if, and only if, there is no SR network to infer it from.
-    scale: likewise.
-  Returns: arrays named as in a model file, the generator's configuration, and the discriminator's width
-    (None if there is no discriminator).
-  Raises: InputError if files are missing or damaged, or the checkpoint is of other networks.
+    zoom: "none" or "bicubic"; required if there is no SR network, otherwise not allowed.
+    scale: of the zoom; allowed only with `zoom`.
+  Returns: arrays by their names in model.npz, the generator's configuration, and the discriminator's width (None if
+    there is no discriminator).
+  Raises: InputError if files are missing or damaged, or the checkpoint contains other networks.
   """
   arrays = _read_arrays(prefix)
   return (arrays, *named_weights.infer_config(arrays, prefix, zoom, scale))
@@ -56,7 +56,7 @@ def read_original_checkpoint(
 def _read_arrays(prefix):
   if not os.path.isfile(prefix + ".index"):
     raise InputError(
-      f"--original={prefix}: no checkpoint there ({os.path.basename(prefix)}.index is missing; "
+      f"`original`={prefix}: no checkpoint there ({os.path.basename(prefix)}.index is missing; "
       "give the path without an extension, as folder/ckpt-1500)"
     )
   layers = {}

@@ -43,16 +43,15 @@ def model_method(model: str, precision: str | None, is_photograph: bool, detail:
     precision: of the networks; None for the model's default.
     is_photograph: whether to evaluate the result of `z2i inpaint` (pyramid, texture, blending) in place of the
       networks' own.
-    detail: as of `PhotoInpainter`.
+    detail: as of `Inpainter`.
   Raises: InputError if the model cannot be loaded.
   """
   from z2i_tf.inference import model_store
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
   from z2i_tf.models import complexity
-  from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
   predictor = model_store.load_predictor(model, precision)
-  inpainter = PhotoInpainter(predictor)
+  inpainter = Inpainter(predictor)
   config = predictor.model_config
   entry = {
     "kind": "model",
@@ -60,7 +59,7 @@ def model_method(model: str, precision: str | None, is_photograph: bool, detail:
     "precision": predictor.precision,
     "filling": "photograph" if is_photograph else "networks",
     **({"detail": detail} if is_photograph else {}),
-    "parameters": sum(complexity.count_parameters(ZoomInpainter(config)).values()),
+    "parameters": sum(complexity.count_parameters(config).values()),
     **dataclasses.asdict(config),
   }
   return EvaluatedMethod(

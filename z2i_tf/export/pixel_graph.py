@@ -1,7 +1,7 @@
-"""Filling a hole from pixels to pixels inside one TensorFlow graph, for programs that run without this package.
+"""Fills holes from pixels to pixels inside one TensorFlow graph, for programs that run without this package.
 
-The same steps as `Inpainter` takes for an image it sees whole. Every operation also exists in TFLite and ONNX; what
-would not: choosing between uint8 tensors (TFLite), hence int32 arithmetic.
+It takes the steps of `Inpainter` with `native`. All operations also exist in TFLite and ONNX. TFLite cannot choose
+between uint8 tensors, hence the int32 arithmetic.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 _LEVELS = 255.0
-# A mask's gray level from which a pixel is hole; 1 in a mask of zeros and ones.
+# Lowest gray level of a mask's hole; 1 in a mask of zeros and ones.
 _HOLE_LEVEL = 128
 
 
@@ -17,10 +17,11 @@ def fill_pixels(fill: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], image: tf.Ten
   """Fills the holes of a batch.
 
   Args:
-    fill: image (B, H, W, 3) and mask (B, H, W, 1), as of `network_inputs` -> (B, H, W, 3) in [0, 1].
-    image: (B, H, W, 3) uint8, any size; what is under the hole is not looked at.
-    mask: (B, H, W, 1) uint8; hole from 128 on, or anything but 0 if the example's largest value is 1. An
-      example without hole comes back as it is.
+    fill: function of the image (B, H, W, 3) and the mask (B, H, W, 1) of `network_inputs`; returns (B, H, W, 3) in
+      [0, 1].
+    image: (B, H, W, 3) uint8, any size; pixels under the hole are ignored.
+    mask: (B, H, W, 1) uint8; levels from 128 on are hole, or all but 0 if the example's largest level is 1. An example
+      without a hole stays as it is.
   Returns: (B, H, W, 3) uint8; known pixels are those of `image`, bit for bit.
   """
   known, hole = tf.cast(image, tf.int32), _hole(mask)
@@ -29,12 +30,12 @@ def fill_pixels(fill: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], image: tf.Ten
 
 
 def network_inputs(image: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-  """Returns image and mask of `fill_pixels` as the networks want them: float32, in [0, 1], 1 = hole."""
+  """Converts image and mask of `fill_pixels` to the networks' inputs: float32 in [0, 1]; 1 = hole."""
   return tf.cast(image, tf.float32) / _LEVELS, tf.cast(_hole(mask), tf.float32)
 
 
 def _hole(mask):
-  """Gray levels (B, H, W, 1) uint8 -> int32, 1 = hole, 0 = known."""
+  """Converts gray levels (B, H, W, 1) uint8 to int32, 1 = hole, 0 = known."""
   levels = tf.cast(mask, tf.int32)
   largest = tf.reduce_max(levels, axis=[1, 2, 3], keepdims=True)
   return tf.cast(levels >= tf.where(largest <= 1, 1, _HOLE_LEVEL), tf.int32)

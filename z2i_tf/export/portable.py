@@ -1,4 +1,4 @@
-"""Models as one file for TensorFlow Lite's and ONNX' runtimes."""
+"""Writes models as one file for the runtimes of TensorFlow Lite and ONNX."""
 
 from collections.abc import Iterator
 import contextlib
@@ -20,7 +20,7 @@ IMAGE = "image"
 MASK = "mask"
 RESULT = "result"
 
-_ONNX_OPSET = 15  # What tf2onnx writes unless asked otherwise; in runtimes since 2021.
+_ONNX_OPSET = 15  # tf2onnx's default; runtimes support it since 2021.
 
 
 def export_tflite(
@@ -28,13 +28,13 @@ def export_tflite(
 ) -> None:
   """Writes a TFLite file with one signature: image, mask -> image, as `pixel_graph.fill_pixels`.
 
-  TFLite's own operations are enough: the file needs no TensorFlow where it runs.
+  It uses only TFLite's own operations, so the file runs without TensorFlow.
 
   Args:
     model: the generator with its weights.
     path: of the file.
-    height: of the images, pixels, any number. None: any size; the interpreter then gets it by
-      `resize_tensor_input` (a signature runner does that itself).
+    height: of the images in pixels, any number. None: any size; the interpreter then needs `resize_tensor_input` (a
+      signature runner calls it).
     width: as `height`.
     batch: images per call; None: any number.
   Raises: InputError if a size is not positive, or the file cannot be written.
@@ -50,9 +50,9 @@ def export_tflite(
 def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int | None, batch: int | None = 1) -> None:
   """Writes an ONNX file: image, mask -> result, as `pixel_graph.fill_pixels`.
 
-  The output has another name than in TFLite because names in an ONNX graph are unique.
+  Names in an ONNX graph are unique, so the output has another name than in TFLite.
 
-  Args: as `export_tflite`; None: any size or number, without more ado.
+  Args: as `export_tflite`; None needs no call before the first run.
   Raises: InputError if a size is not positive, tf2onnx is missing, or the file cannot be written.
   """
   check_onnx_is_installed()
@@ -61,7 +61,7 @@ def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int 
 
   function = _frozen(model, batch, height, width, RESULT)
   proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_ONNX_OPSET)
-  onnx.checker.check_model(proto)  # tf2onnx leaves in operations that ONNX does not have.
+  onnx.checker.check_model(proto)  # tf2onnx does not fail on operations that ONNX does not have.
   _write(path, proto.SerializeToString())
 
 
@@ -91,7 +91,7 @@ def _frozen(model, batch, height, width, output):
   )
   constant = convert_to_constants.convert_variables_to_constants_v2(traced.get_concrete_function())
   graph = constant.graph.as_graph_def()
-  # What is left of custom gradients makes TensorFlow warn that no gradient can be had of what is saved.
+  # Remains of custom gradients would make TensorFlow warn that the saved function has no gradient.
   del graph.library.function[:]
   for node in graph.node:
     node.attr.pop("_gradient_op_type", None)
@@ -115,13 +115,13 @@ def keras_result(model: ZoomInpainter, image: tf.Tensor, mask: tf.Tensor) -> tf.
   """
   height, width = tf.unstack(tf.shape(image)[1:3])
   padded = [image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask)]
-  stages = model(dict(zip((conventions.IMAGE_LR, conventions.MASK_LR), padded)), training=False)
-  return stages[conventions.RESULT][:, :height, :width]
+  outputs = model(dict(zip((conventions.IMAGE_LR, conventions.MASK_LR), padded)), training=False)
+  return outputs[conventions.RESULT][:, :height, :width]
 
 
 @contextlib.contextmanager
 def _without_statistics() -> Iterator[None]:
-  """Drops what is written to standard error: TFLite's converter prints counts there that read like a failure.
+  """Silences standard error: TFLite's converter prints counts there that look like failures.
 
   Real failures are exceptions.
   """

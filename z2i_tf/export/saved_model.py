@@ -1,10 +1,9 @@
-"""Writes models as SavedModels, which need TensorFlow alone.
+"""Writes models as SavedModels, which need only TensorFlow.
 
-The graph is that of `Generator`, with its memory bounded by tiles and chunks, so that it takes images of any size.
-Batch norms are one scale and one shift per channel.
+The graph is that of `Generator`: tiles and chunks bound its memory, so it takes images of any size. Batch norms are one
+scale and one shift per channel.
 """
 
-import dataclasses
 import json
 import os
 
@@ -17,11 +16,11 @@ from z2i_tf.export import pixel_graph
 from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import ATTENTION_SOURCES
 from z2i_tf.inference.generator import Generator
-from z2i_tf.inference.generator import with_max_thickness
-from z2i_tf.inference.saved_model_predictor import DESCRIPTION_FILE
-from z2i_tf.inference.saved_model_predictor import ENCODED
-from z2i_tf.inference.saved_model_predictor import FILL
-from z2i_tf.inference.saved_model_predictor import STAGES
+from z2i_tf.inference.predictors import DESCRIPTION_FILE
+from z2i_tf.inference.predictors import ENCODED
+from z2i_tf.inference.predictors import FILL
+from z2i_tf.inference.predictors import OUTPUTS
+from z2i_tf.models import architecture
 
 # Pixels at high resolution, and scores of attention, that the graph evaluates at once.
 _LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**26)
@@ -31,7 +30,7 @@ _MASK = tf.TensorSpec([None, None, None, 1], tf.uint8, "mask")
 
 
 class _Exported(tf.Module):
-  """What is saved."""
+  """The module that is saved."""
 
   def __init__(self, generator: Generator):
     super().__init__()
@@ -54,10 +53,10 @@ class _Exported(tf.Module):
     return {"image_bytes": tf.map_fn(tf.io.encode_png, filled, fn_output_signature=tf.string)}
 
   @tf.function(input_signature=[_IMAGE, _MASK], autograph=False)
-  def stages(self, image, mask):
-    """Signature `stages`."""
-    stages = self._generator(*pixel_graph.network_inputs(*_checked(image, mask)), _LIMITS, whole=True)
-    return {name: stage for name, stage in stages.items() if name != ATTENTION_SOURCES}
+  def outputs(self, image, mask):
+    """Signature `outputs`."""
+    outputs = self._generator(*pixel_graph.network_inputs(*_checked(image, mask)), _LIMITS, whole=True)
+    return {name: output for name, output in outputs.items() if name != ATTENTION_SOURCES}
 
   def _result(self, image, mask):
     return self._generator(image, mask, _LIMITS, whole=False)[conventions.RESULT]
@@ -67,39 +66,39 @@ def write_saved_model(generator: Generator, folder: str, name: str) -> None:
   """Writes a SavedModel.
 
   Signatures:
-    serving_default: image (n, h, w, 3) uint8, mask (n, h, w, 1) uint8 (hole from 128 on, or anything but 0 if an
-      example's largest value is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
-    encoded: image, mask: (n,) strings, PNG or JPEG files of one size. An image's alpha is left out; a mask's is read if
-      it varies while the colours do not. EXIF orientations are not applied -> image_bytes, PNG files.
-    stages: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
-    A batch that is empty, whose images and masks differ in number or size, or a mask without hole, with nothing but
-    hole, or whose colours and alpha disagree, is an InvalidArgument error that says so.
+    serving_default: image (n, h, w, 3) uint8, mask (n, h, w, 1) uint8 (levels from 128 on are hole, or all but 0 if
+      the example's largest level is 1) -> image, (n, h, w, 3) uint8, known pixels bit for bit.
+    encoded: image, mask: (n,) strings, PNG or JPEG files of one size. An image's alpha is ignored; a mask's is read if
+      it varies while the colours do not. EXIF orientations are ignored -> image_bytes, PNG files.
+    outputs: as serving_default -> coarse, zoomed, refined, zoomed_out, result, float32.
+    The signatures fail with an InvalidArgument error that names the cause if the batch is empty, images and masks
+    differ in number or size, a mask has no hole or no known pixel, or a mask's colours and alpha disagree.
 
   Args:
-    generator: to be saved.
+    generator: to save.
     folder: existing, empty.
     name: of the model, for people.
   Raises: OSError or tf.errors.OpError if it cannot be written.
   """
   exported = _Exported(generator)
   tf.saved_model.save(
-    exported, folder, signatures={FILL: exported.fill, ENCODED: exported.encoded, STAGES: exported.stages}
+    exported, folder, signatures={FILL: exported.fill, ENCODED: exported.encoded, OUTPUTS: exported.outputs}
   )
   path = os.path.join(folder, DESCRIPTION_FILE)
   os.makedirs(os.path.dirname(path), exist_ok=True)
   with open(path, "w", encoding="utf-8") as file:
     description = {
+      **architecture.describe(generator.model_config, generator.max_thickness_px),
       "name": name,
-      "model": dataclasses.asdict(generator.model_config),
       "precision": generator.precision,
       "z2i_tf": __version__,
       "tensorflow": tf.__version__,
     }
-    json.dump(with_max_thickness(description, generator.max_thickness_px), file, indent=2, sort_keys=True)
+    json.dump(description, file, indent=2, sort_keys=True)
 
 
 def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict[str, np.ndarray]]]:
-  """Returns a request for each signature that a server will be asked for: arrays of one image, and the same as files.
+  """Returns a warm-up request for each signature that clients use: arrays of one image, and the same as files.
 
   Args:
     image: (H, W, 3) uint8.
@@ -111,7 +110,7 @@ def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict
 
 
 def _checked(image, mask):
-  """Returns both, once it is clear that every image has a mask of its size, with a hole and a known pixel."""
+  """Returns both after checking that every image has a mask of its size with a hole and a known pixel."""
   with tf.control_dependencies(
     [
       tf.debugging.assert_positive(tf.shape(image)[:3], "the batch has no image, or one without pixels"),
@@ -131,7 +130,7 @@ def _checked(image, mask):
 
 
 def _decoded_mask(file):
-  """Decodes a mask: (h, w, 1) uint8, its alpha where that varies and its colours do not."""
+  """Decodes a mask to (h, w, 1) uint8: its alpha if that varies while the colours do not, else its luma."""
   levels = tf.io.decode_image(file, expand_animations=False)
   channels = tf.shape(levels)[-1]
   has_alpha = tf.equal(channels % 2, 0)
@@ -148,7 +147,7 @@ def _decoded_mask(file):
     [
       tf.debugging.Assert(
         ~varies(alpha) | ~varies(luma) | tf.reduce_all(tf.equal(hole(alpha), hole(luma))),
-        ["a mask's colours and its transparency say different things; give it without alpha"],
+        ["a mask's colours and its transparency mark different holes; give it without alpha"],
       )
     ]
   ):

@@ -1,7 +1,7 @@
-"""Requests that TensorFlow Serving runs when it loads a SavedModel, so that the first real one does not wait.
+"""Writes the requests that TensorFlow Serving runs when it loads a SavedModel, so that the first real one is fast.
 
-The server reads them, as serialised PredictionLogs, from `assets.extra/tf_serving_warmup_requests` in the SavedModel's
-folder, and does not serve a model on which one of them fails: hence the comparison with the signatures here.
+The server reads them as serialised PredictionLogs from `assets.extra/tf_serving_warmup_requests` in the SavedModel's
+folder. It does not serve a model if a request fails, so this module compares requests with signatures first.
 """
 
 from collections.abc import Iterable
@@ -19,21 +19,21 @@ from z2i_tf.system.atomic_files import atomic_write
 DEFAULT_MODEL_NAME = "z2i"
 _FOLDER = "assets.extra"
 _FILE = "tf_serving_warmup_requests"
-_MAX_REQUESTS = 1000  # What the server takes.
+_MAX_REQUESTS = 1000  # The server's limit.
 
 
 def write_warmup_requests(
   saved_model_dir: str, requests: Iterable[tuple[str, dict[str, Any]]], model_name: str = DEFAULT_MODEL_NAME
 ) -> None:
-  """Writes the requests into the folder of a SavedModel; a former file gives way.
+  """Writes warm-up requests into the folder of a SavedModel, replacing those it has.
 
   Args:
     saved_model_dir: the folder that holds saved_model.pb (of one version, on a server).
-    requests: pairs of a signature's name and its inputs by name: arrays, or, for strings, lists of bytes (a NumPy
-      array of fixed-length bytes would lose zeros at their end).
-    model_name: by which the server knows the model.
-  Raises: InputError if `tensorflow-serving-api` is missing, the folder holds no SavedModel, a request does not fit
-    its signature, there is none or more than the server takes, or the file cannot be written.
+    requests: pairs of a signature's name and its inputs by name: arrays, or, for strings, lists of bytes (a NumPy array
+      of fixed-length bytes would lose zeros at their end).
+    model_name: the model's name on the server.
+  Raises: InputError if `tensorflow-serving-api` is missing, the folder has no SavedModel, a request does not fit its
+    signature, their number is not 1 to 1000, or the file cannot be written.
   """
   messages = _messages()
   signatures = _signatures(saved_model_dir)
@@ -59,10 +59,10 @@ def write_warmup_requests(
 
 
 def read_warmup_requests(saved_model_dir: str) -> list[tuple[str, dict[str, np.ndarray]]]:
-  """Returns what `write_warmup_requests` wrote: signatures' names with their inputs, strings as arrays of objects.
+  """Reads warm-up requests: pairs of a signature's name and its inputs by name, strings as arrays of objects.
 
-  Raises: InputError if `tensorflow-serving-api` or the file is missing, or it is damaged, or holds requests that are
-    no predictions.
+  Raises: InputError if `tensorflow-serving-api` or the file is missing, or the file is damaged or contains requests
+    other than predictions.
   """
   messages = _messages()
   path = os.path.join(saved_model_dir, _FOLDER, _FILE)
@@ -73,7 +73,7 @@ def read_warmup_requests(saved_model_dir: str) -> list[tuple[str, dict[str, np.n
     for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
       log = messages.PredictionLog.FromString(record)
       if log.WhichOneof("log_type") != "predict_log":
-        raise InputError(f"{path}: a request that is no prediction ({log.WhichOneof('log_type')})")
+        raise InputError(f"{path}: a request other than a prediction ({log.WhichOneof('log_type')})")
       request = log.predict_log.request
       requests.append(
         (request.model_spec.signature_name, {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()})
@@ -89,7 +89,7 @@ def check_serving_is_installed() -> None:
 
 
 def _messages():
-  """The module with TensorFlow Serving's log messages, imported only where they are wanted: they are an extra."""
+  """Imports the module with TensorFlow Serving's log messages, which is an extra."""
   try:
     from tensorflow_serving.apis import prediction_log_pb2  # pylint: disable=import-outside-toplevel
   except ImportError as error:

@@ -1,4 +1,4 @@
-"""Compares an exported model with the Python path, in grey levels."""
+"""Compares an exported model with the Python path, in gray levels."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
-from z2i_tf.inference.saved_model_predictor import FILL
+from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.predictors import FILL
 from z2i_tf.keras_api import is_bundled_with_tensorflow
 from z2i_tf.system.atomic_files import atomic_write
 
 # (images (n, h, w, 3) uint8, masks (n, h, w, 1) uint8, 255 = hole) -> (n, h, w, 3) uint8.
 Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
-# Rounding goes either way where two runtimes add in another order.
+# Gray levels. Two runtimes add in different orders, so they may round differently.
 MAX_DIFFERENCE = 1
 
 
 def saved_model_fill(folder: str) -> Fill:
-  """Returns the first signature of a SavedModel."""
+  """Loads a SavedModel and returns its signature `serving_default`."""
   loaded = tf.saved_model.load(folder)
 
   def fill(images, masks):
@@ -32,40 +32,40 @@ def saved_model_fill(folder: str) -> Fill:
 
 
 def tflite_fill(path: str) -> Fill:
-  """Returns a TFLite file in its own runtime; raises InputError if that is not installed."""
+  """Loads a TFLite file in its own runtime; raises InputError if that is not installed."""
   runner = _tflite_interpreter()(path).get_signature_runner()
   return lambda images, masks: runner(image=images, mask=masks)["image"]
 
 
 def _tflite_interpreter():
-  """The class: TensorFlow 2.15's own; later ones announce that it moves to the package ai-edge-litert."""
+  """Returns the class of TensorFlow 2.15, or of the package ai-edge-litert, which replaces it in later versions."""
   if is_bundled_with_tensorflow:
     return tf.lite.Interpreter
   try:
     from ai_edge_litert.interpreter import Interpreter  # pylint: disable=import-outside-toplevel
   except ImportError as error:
-    raise InputError("--verify of a TFLite file needs ai-edge-litert: pip install 'z2i_tf[tflite]'") from error
+    raise InputError("`verify` of a TFLite file needs ai-edge-litert: pip install 'z2i_tf[tflite]'") from error
   return Interpreter
 
 
 def onnx_fill(path: str) -> Fill:
-  """Returns an ONNX file in its own runtime; raises InputError if that is not installed."""
+  """Loads an ONNX file in its own runtime; raises InputError if that is not installed."""
   try:
     import onnxruntime  # pylint: disable=import-outside-toplevel
   except ImportError as error:
-    raise InputError("--verify of an ONNX file needs onnxruntime: pip install 'z2i_tf[onnx]'") from error
+    raise InputError("`verify` of an ONNX file needs onnxruntime: pip install 'z2i_tf[onnx]'") from error
   session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
   return lambda images, masks: session.run(["result"], {"image": images, "mask": masks})[0]
 
 
-def compare(fill: Fill, inpainter: PhotoInpainter, examples: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def compare(fill: Fill, inpainter: Inpainter, examples: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
   """Runs an export and the Python path on the same examples.
 
   Args:
-    fill: the export.
-    inpainter: the Python path.
+    fill: runs the export.
+    inpainter: runs the Python path.
     examples: images (h, w, 3) uint8 with masks (h, w), 1 = hole.
-  Returns: JSON-compatible: "examples", one entry each; "largest_difference" in the holes, grey levels; "is_equal",
+  Returns: JSON-compatible: "examples", one entry each; "largest_difference" in the holes, gray levels; "is_equal",
     whether that is at most 1 and all known pixels are those of the images.
   """
   entries = []
@@ -91,7 +91,7 @@ def compare(fill: Fill, inpainter: PhotoInpainter, examples: Iterable[tuple[np.n
 
 
 def write_report(path: str, report: dict[str, Any]) -> None:
-  """Writes what `compare` returned as JSON; raises InputError if the file cannot be written."""
+  """Writes the result of `compare` as JSON; raises InputError if the file cannot be written."""
   try:
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with atomic_write(path) as file:

@@ -1,8 +1,8 @@
 """Blends a fill into a photograph in the gradient domain.
 
-The result has the fill's gradients inside the hole and the photograph's pixels around it, so there is no visible
-border (Perez et al., "Poisson Image Editing", SIGGRAPH 2003). The image's own border is free (Neumann). A small
-weight ties the result to given colours, which bounds how far a wrong pixel at the border reaches, and the time.
+The result has the fill's gradients inside the hole and the photograph's pixels around it, so no border is visible
+(Perez et al., "Poisson Image Editing", SIGGRAPH 2003). The image's own border is free (Neumann). A small weight ties
+the result to given colours; it bounds the influence of a wrong pixel at the border, and the time.
 """
 
 from concurrent import futures
@@ -15,7 +15,7 @@ from scipy.sparse import linalg
 ANCHOR_WEIGHT = 0.005
 # Root mean square of the equations' residual, in the image's range; a level of 8 bits is 4e-3.
 _TOLERANCE = 2e-5
-# The weight bounds the iterations that conjugate gradients need, whatever the size: 60 at 0.01.
+# The anchor's weight bounds the iterations of conjugate gradients, independent of the size: 60 at 0.01.
 _MAX_ITERATIONS = 1000
 _CHANNELS = 3
 
@@ -26,8 +26,8 @@ def blend(image: np.ndarray, hole: np.ndarray, fill: np.ndarray, colours: np.nda
   Args:
     image: (H, W, 3) float32 in [0, 1].
     hole: (H, W) bool, True = hole.
-    fill: (H, W, 3) float32; its gradients are taken.
-    colours: (H, W, 3) float32, to which the result is tied by `ANCHOR_WEIGHT`; None: the fill's own.
+    fill: (H, W, 3) float32, the source of the gradients.
+    colours: (H, W, 3) float32, colours that attract the result with `ANCHOR_WEIGHT`; None: the fill's own.
   Returns: (H, W, 3) float32 in [0, 1]; known pixels are those of `image`.
   """
   numbers = np.full(hole.shape, -1, np.int32)

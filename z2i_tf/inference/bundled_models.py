@@ -1,8 +1,7 @@
-"""The models that come with the package, and whether their files are as they were released. Needs no TensorFlow.
+"""Finds the models that come with the package and checks their files. Needs no TensorFlow, as `z2i doctor` uses it.
 
-assets/SHA256SUMS names them, with the expected SHA-256 of every file, in the format of `sha256sum`: in that folder,
-`sha256sum -c SHA256SUMS` checks the same, and `sha256sum */model.npz > SHA256SUMS` is how a new release makes it, or
-a new model joins.
+assets/SHA256SUMS lists them with the SHA-256 of every file, in the format of `sha256sum`. In that folder, `sha256sum -c
+SHA256SUMS` checks the same; `sha256sum */model.npz > SHA256SUMS` updates it for a new release or a new model.
 """
 
 import dataclasses
@@ -19,14 +18,14 @@ _MODEL_FILE = "model.npz"
 
 @dataclasses.dataclass(frozen=True)
 class CheckedModel:
-  """A bundled model's file beside what it should be.
+  """The result of checking a bundled model's file.
 
   Attributes:
     name: of the model.
     path: of its file.
     expected: SHA-256 of the released file, hexadecimal.
-    found: that of the file as it is; None if it cannot be read.
-    problem: what is wrong, in a few words; "" if nothing is.
+    found: SHA-256 of the present file; None if it cannot be read.
+    problem: description of a mismatch; "" if there is none.
   """
 
   name: str
@@ -37,7 +36,7 @@ class CheckedModel:
 
 
 def model_folder(model: str, assets: str = ASSETS) -> str:
-  """Returns the folder of a model: of a bundled one by its name, any other name is taken for a folder.
+  """Returns the folder of a bundled model by its name; takes any other name for a folder.
 
   Args:
     model: a bundled model's name, or a folder that need not exist.
@@ -81,7 +80,7 @@ def _check(name, expected, assets):
 
 
 def _read_sums(assets) -> dict[str, str]:
-  """Returns model -> SHA-256 of its file, of lines "<64 hexadecimal digits>  <model>/model.npz"."""
+  """Returns model -> SHA-256 of its file, from lines "<64 hexadecimal digits>  <model>/model.npz"."""
   path = os.path.join(assets, SUMS_FILE)
   try:
     with open(path, encoding="utf-8") as file:

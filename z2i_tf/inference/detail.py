@@ -28,26 +28,26 @@ from z2i_tf.system import processor
 
 _RADIUS_PX = 3  # Patches are 7x7.
 _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
-# Of the level with the exact search: thickness of the hole, and pairs of patches that are compared.
+# Of the level with the exact search: thickness of the hole, and maximum number of compared pairs of patches.
 _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**26
 _SEARCH_BLURS_PX = (3.0, 1.5, 0.0, 0.0)  # Gaussian sigma of both sides, one for each round.
-# A source that continues a neighbour's may be farther by this share.
+# A source that continues a neighbour's may have a distance larger by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
-# Of a patch's 147 values the search compares these; and of so many patches they are computed.
+# The search compares a patch's 147 values along this many directions, computed from at most this many patches.
 _PRINCIPAL_DIRECTIONS, _MAX_PRINCIPAL_PATCHES = 32, 4096
 _COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column of a patch is compared.
 # A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
 _VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
 _START_VOTE_RADIUS_PX = _LAST_VOTE_RADIUS_PX = 1  # At native resolution the inner 3x3 votes.
-# Patches fit if their blurred colours differ from the fill's by less than the first; above the second they do not fit.
+# Patches fit if their blurred colours differ from the fill's by less than the first; they do not above the second.
 _FIT_BLUR_PX, _FITS, _DOES_NOT_FIT = 2.0, 0.12, 0.2
-_SCORES_AT_ONCE = 2**20  # Of the exact search; they stay in the caches.
-_CHUNK = 2**15  # Pixels whose patches are compared at once; what belongs to them stays in the caches.
+_SCORES_AT_ONCE = 2**20  # Of the exact search, so that they stay in the caches.
+_CHUNK = 2**15  # Pixels whose patches are compared at once, so that their data stay in the caches.
 _PIXEL = np.complex128  # Any type of 16 bytes: one `take` moves four float32 channels.
 
 
 class _Sources(NamedTuple):
-  """Where patches copy from.
+  """The sources that patches copy from.
 
   Attributes:
     place: (n,) int32 flat indices of the patches' centres in the level's padded image.
@@ -99,7 +99,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
 
 
 def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-  """Image, hole and fill at every scale, the largest first."""
+  """Returns image, hole and fill at every scale, the largest first."""
   levels = [(image, hole, fill)]
   thickness = pieces.thickness_px(hole)
   while thickness > _SEARCH_THICKNESS_PX or _pairs(levels[-1][1]) > _MAX_SEARCH_PAIRS:
@@ -113,13 +113,13 @@ def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _pairs(hole):
-  """How many pairs of a patch that touches the hole and a known one there are."""
+  """Returns the number of pairs of a patch that touches the hole and a known patch."""
   queries = np.count_nonzero(cv2.dilate(hole.astype(np.uint8), _PATCH))
   return queries * (hole.size - queries)
 
 
 def _fit(picture, fill):
-  """(H, W) float32 in [0, 1]: how well the patches' colours agree with the fill's."""
+  """Rates how well the patches' colours agree with the fill's: (H, W) float32 in [0, 1]."""
   difference = np.abs(cv2.GaussianBlur(picture - fill, (0, 0), _FIT_BLUR_PX)).mean(axis=-1)
   return np.clip((_DOES_NOT_FIT - difference) / (_DOES_NOT_FIT - _FITS), 0.0, 1.0)
 
@@ -180,7 +180,7 @@ class _Level:
     return _Sources(place, self._distances(self.queries, place, stride=1))
 
   def _coherent(self, place, pixels):
-    """Replaces sources by those that continue more neighbours', as far as they are nearly as near in `pixels`."""
+    """Replaces sources by those that continue more neighbours', if their distances in `pixels` are nearly as small."""
     allowed = (1.0 + _COHERENCE) * self._distances(self.queries, place, 1, pixels) + 1e-6
     is_even = np.add(*np.divmod(self.queries, self._width)) % 2 == 0
     place = place.copy()

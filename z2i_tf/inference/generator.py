@@ -1,49 +1,40 @@
-"""The generator as inference runs it: the values of `ZoomInpainter`, computed where the hole needs them.
+"""Runs the generator for inference: the values of `ZoomInpainter`, computed only where the hole needs them.
 
-The hole's pixels depend on all of the image through the encoders, the super-resolution network and attention's keys.
-But of the decoders only what lies around the hole is needed, and of attention only the hole's queries. Everything large
-is evaluated in tiles (see `tiles`), so memory is bounded too. The tests hold it to `ZoomInpainter`, and to numbers
-recorded from the authors' networks.
+The hole's pixels depend on the whole image through the encoders, the super-resolution network and attention's keys.
+The decoders compute only the surroundings of the hole, and attention only the hole's queries. Tiles bound the memory of
+everything large (see `fast.tiles`). Tests compare the values with `ZoomInpainter`, and with numbers recorded from the
+authors' networks.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.inference.fast.layer_reader import LayerReader
 from z2i_tf.inference.fast.networks import GatedNet
 from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.fast.networks import SuperResolutionNet
-from z2i_tf.models.zoom_inpainter import ModelConfig
+from z2i_tf.inference.fast.networks import weights_in_order
+from z2i_tf.models import architecture
+from z2i_tf.models import model_weights
+from z2i_tf.models.architecture import ModelConfig
 
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 ATTENTION_SOURCES = "attention_sources"
-# Key of a `Generator`'s `max_thickness_px` in a model's description, and its value where there is none.
-_MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX = "max_thickness_px", 56.0
-
-
-def with_max_thickness(description: Mapping[str, Any], max_thickness_px: float) -> dict[str, Any]:
-  """Returns the description of a model with its `max_thickness_px`."""
-  return {**description, _MAX_THICKNESS_PX: float(max_thickness_px)}
-
-
-def max_thickness(description: Mapping[str, Any]) -> float:
-  """Returns the `max_thickness_px` of a model's description; raises ValueError or TypeError if it has a wrong one."""
-  value = float(description.get(_MAX_THICKNESS_PX, DEFAULT_MAX_THICKNESS_PX))
-  if not 1.0 <= value < np.inf:
-    raise ValueError(f"{_MAX_THICKNESS_PX} is {value}, not at least 1")
-  return value
 
 
 class Generator(tf.Module):
   """A trained generator for inference.
 
-  The networks compute in float32 or bfloat16; RGB images between them, attention's weights and the last convolution of
-  a network are float32 always.
+  The networks compute in float32 or bfloat16. RGB images between them, attention's weights and the last convolution of
+  each network are always float32.
+
+  Attributes:
+    model_config: of its networks.
+    precision: of its networks.
+    max_thickness_px: thickness of the holes that it can fill (twice the largest distance to a known pixel).
   """
 
   def __init__(
@@ -52,58 +43,58 @@ class Generator(tf.Module):
     arrays: Mapping[str, np.ndarray],
     precision: str = "float32",
     source: str = "the model",
-    max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX,
+    max_thickness_px: float = architecture.DEFAULT_MAX_THICKNESS_PX,
   ):
-    """Wraps weights.
+    """Takes a model's weights.
 
     Args:
-      config: what the networks look like.
-      arrays: as of a model file (see `checkpoints`); those of other networks are not looked at.
+      config: of the networks.
+      arrays: weights as `model_weights.read_model_file` returns them; those of other networks are ignored.
       precision: "float32" or "bfloat16".
       source: where the arrays come from, for errors.
-      max_thickness_px: up to which thickness the networks fill holes (twice the largest distance to a known pixel).
-    Raises: InputError naming the source and an array that is missing, left over or misshapen.
+      max_thickness_px: see the class.
+    Raises: InputError that names the source and an array that is missing, left over or of another shape.
     """
     super().__init__()
     self.model_config = config
     self.precision = precision
     self.max_thickness_px = max_thickness_px
     dtype = PRECISIONS[precision]
+    shapes = {}
+    for name in config.networks:
+      shapes.update(architecture.array_shapes(name, architecture.convolutions(name, config)))
+    model_weights.check_arrays(arrays, config.networks, shapes, source)
 
-    def layers_of(network):
-      readers.append(LayerReader(arrays, network, dtype, source))
-      return readers[-1]
+    def weights_of(network):
+      return weights_in_order(arrays, network, config)
 
-    readers = []
-    self._coarse = GatedNet(layers_of(conventions.COARSE_NET), config.width, dtype, with_attention=False)
+    self._coarse = GatedNet(weights_of(conventions.COARSE_NET), config.width, dtype, with_attention=False)
     self._sr = None
     if config.zoom == "sr":
-      self._sr = SuperResolutionNet(layers_of(conventions.SR_NET), config.sr_width, config.scale, dtype)
-    self._refine = GatedNet(layers_of(conventions.REFINE_NET), config.width, dtype, with_attention=True)
-    for reader in readers:
-      reader.check_all_are_read()
+      self._sr = SuperResolutionNet(weights_of(conventions.SR_NET), config.scale, dtype)
+    self._refine = GatedNet(weights_of(conventions.REFINE_NET), config.width, dtype, with_attention=True)
 
   def __call__(self, image: tf.Tensor, mask: tf.Tensor, limits: Limits, whole: bool) -> dict[str, tf.Tensor]:
-    """Returns every stage, and where attention copied from.
+    """Fills the hole.
 
     Args:
-      image: (B, H, W, 3) in [0, 1], of any size; what is under the hole is not looked at.
+      image: (B, H, W, 3) in [0, 1], of any size; pixels under the hole are ignored.
       mask: (B, H, W, 1), 1 = hole.
       limits: bounds of the memory.
-      whole: whether `refined` and `zoomed_out` are wanted everywhere; otherwise near the hole, which is quicker.
-    Returns: the stages of `ZoomInpainter`, and "attention_sources": (B, H'*scale/8, W'*scale/8) int32, as of
-      `attend_hole`, H' and W' being the sides rounded up to multiples of 8.
+      whole: whether to compute `refined` and `zoomed_out` everywhere; otherwise near the hole, which is faster.
+    Returns: the outputs of `ZoomInpainter`, and "attention_sources": (B, H'*scale/8, W'*scale/8) int32, the sources of
+      `attend_hole`. H' and W' are the sides rounded up to multiples of 8.
     """
     height, width = tf.unstack(tf.shape(image)[1:3])
     padded = (image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask))
-    stages = self._padded_stages(*padded, limits, whole)
-    for name, stage in stages.items():
+    outputs = self._padded_outputs(*padded, limits, whole)
+    for name, output in outputs.items():
       if name != ATTENTION_SOURCES:
         zoom = self.model_config.scale if name in (conventions.ZOOMED, conventions.REFINED) else 1
-        stages[name] = stage[:, : height * zoom, : width * zoom]
-    return stages
+        outputs[name] = output[:, : height * zoom, : width * zoom]
+    return outputs
 
-  def _padded_stages(self, image, mask, limits, whole):
+  def _padded_outputs(self, image, mask, limits, whole):
     scale = self.model_config.scale
     known = image * (1.0 - mask)
     filled, _ = self._coarse(tf.concat([known, mask], axis=-1), mask, mask, limits)

@@ -17,7 +17,7 @@ from z2i_tf.inference.photo_task import PhotoTask
 from z2i_tf.system import atomic_files
 
 if TYPE_CHECKING:  # It imports TensorFlow, which a folder without work does not need.
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
 # (total, unit) -> context of a function called once per unit.
 Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], None]]]
@@ -33,10 +33,10 @@ class FillConfig:
   """How to fill holes.
 
   Attributes:
-    model: as of `PhotoInpainter.load`.
+    model: as of `Inpainter.load`.
     precision: of the networks; None for the model's default.
     native: whether to return the networks' own result at full resolution, without pyramid, texture and blending.
-    detail: texture, as of `PhotoInpainter`.
+    detail: texture, as of `Inpainter`.
     reading: how to read masks.
     verbose: whether to describe how each mask was read and each hole is filled.
   """
@@ -53,7 +53,7 @@ class InpaintedFile(NamedTuple):
   """A written photograph: its task, the inpainter that filled it, and a remark on the result, or ""."""
 
   task: PhotoTask
-  inpainter: "PhotoInpainter"
+  inpainter: "Inpainter"
   remark: str
 
 
@@ -96,9 +96,9 @@ def inpaint_file(
   if os.path.realpath(output) in map(os.path.realpath, (image, mask)):
     raise InputError(f"`output`={output} would overwrite its input; give another name")
   task = photo_task.read(image, mask, config.reading)
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  inpainter = PhotoInpainter.load(config.model, config.precision)
+  inpainter = Inpainter.load(config.model, config.precision)
   plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
   if config.verbose:
     say(_description(task, plan))
@@ -143,9 +143,9 @@ def inpaint_folder(
   to_do = folder_run.left_to_do(items) if resume else items
   if not to_do:
     return InpaintedFolder(folder, len(items), len(items), folder_run.Outcome())
-  from z2i_tf.inference.photo_inpainter import PhotoInpainter
+  from z2i_tf.inference.inpainter import Inpainter
 
-  inpainter = PhotoInpainter.load(config.model, config.precision)
+  inpainter = Inpainter.load(config.model, config.precision)
 
   def fill(task):
     plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)

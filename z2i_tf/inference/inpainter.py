@@ -1,70 +1,87 @@
-"""What fills holes, for Python: takes images and masks as people have them, and returns the kind that it was given."""
+"""Fills holes in photographs: the public `z2i_tf.Inpainter`."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 import contextlib
+import dataclasses
 import os
 import re
 
+import cv2
 import numpy as np
 from PIL import Image
+import tensorflow as tf
 
+from z2i_tf import image_ops
 from z2i_tf.errors import InputError
 from z2i_tf.images import given_images
 from z2i_tf.images.given_images import AnyImage
 from z2i_tf.images.given_images import MaskReading
+from z2i_tf.inference import bundled_models
+from z2i_tf.inference import crop_fill
+from z2i_tf.inference import detail as texture
 from z2i_tf.inference import model_store
-from z2i_tf.inference.checks import check_hole
+from z2i_tf.inference import pieces
 from z2i_tf.inference.generator import PRECISIONS
-from z2i_tf.inference.photo_inpainter import Patch
-from z2i_tf.inference.photo_inpainter import PhotoInpainter
 from z2i_tf.inference.pieces import Piece
+from z2i_tf.inference.predictors import Predictor
 
 Result = Image.Image | np.ndarray
 
 _SHORT_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
-# The library's messages speak of flags; the arguments here have the same names.
+# Errors about files name flags of the command line; the arguments here have the same names.
 _FLAG = re.compile(r"--([a-z]\w*)")
 
 
-class Inpainter(PhotoInpainter):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Patch:
+  """A rectangle of a photograph with its hole filled.
+
+  Attributes:
+    box: its rows and columns in the photograph.
+    pixels: (h, w, 3) of the photograph's type; known pixels are the photograph's.
+  """
+
+  box: tuple[slice, slice]
+  pixels: np.ndarray
+
+
+class Inpainter:
   """Fills holes with a trained model.
 
   Images are paths, PIL images or arrays: (H, W), (H, W, 1), (H, W, 3) and, with alpha, (H, W, 2) and (H, W, 4); uint8,
-  uint16, or floats in [0, 1], which are filled in 16 bits. PIL images are returned for PIL images (palettes become RGB
-  or RGBA, CMYK becomes RGB), otherwise arrays: of an array's shape and type, or with a file's channels. Alpha
-  stays, but where a hole was erased to transparency: there it becomes opaque. Known pixels are those of the image, bit
-  for bit.
+  uint16, or floats in [0, 1], which are filled in 16 bits. A PIL image returns a PIL image (palettes become RGB or
+  RGBA, CMYK becomes RGB). An array returns an array of its shape and type, a path an array with the file's channels.
+  Alpha stays, except where the hole was erased to transparency: there it becomes opaque. Known pixels stay bit for bit.
 
-  Masks are of the same kinds, and masks of bool or of two values, 0 = known. White, or opaque, is the hole; what could
-  mean two things is refused.
+  Masks are of the same kinds, or arrays of bool or of two values, 0 = known. White, or opaque, is the hole. Ambiguous
+  masks are refused.
 
-  There is no limit of memory to set: a photograph is filled in crops around its holes, and what the networks compute of
-  a crop in tiles of bounded size.
+  A photograph is filled piece by piece (see `crop_fill`), and the networks compute large crops in tiles, so memory is
+  bounded without a setting.
   """
 
-  def __init__(self, predictor, model: str | None = None):
-    """Wraps a `Predictor`, or anything with its methods and attributes; `model` is its name, for people."""
-    super().__init__(predictor)
+  def __init__(self, predictor: Predictor, model: str | None = None):
+    """Wraps a predictor; `model` is the model's name for `repr`."""
+    self._predictor = predictor
     self._model = model
 
   @classmethod
-  def load(cls, model: str | os.PathLike = model_store.DEFAULT, precision: str | None = None) -> "Inpainter":
+  def load(cls, model: str | os.PathLike = bundled_models.DEFAULT, precision: str | None = None) -> "Inpainter":
     """Loads a model.
 
     Args:
       model: a bundled model's name, or a folder with `model.npz` or a SavedModel of `z2i export`.
-      precision: "float32" ("fp32") or "bfloat16" ("bf16"; faster on processors that have it); None: float32, or a
+      precision: "float32" ("fp32") or "bfloat16" ("bf16"; faster on processors that support it); None: float32, or a
         SavedModel's own.
-    Raises: InputError if it cannot.
+    Raises: InputError if the model cannot be loaded, or the precision is unknown or not the SavedModel's.
     """
     model = os.fspath(model)
-    with _arguments_named():
-      full_name = _SHORT_PRECISIONS.get(precision, precision)
-      if full_name is not None and full_name not in PRECISIONS:
-        raise InputError(f"precision={precision}: it is one of {', '.join([*PRECISIONS, *_SHORT_PRECISIONS])}")
-      return cls(model_store.load_predictor(model, full_name), model)
+    full_name = _SHORT_PRECISIONS.get(precision, precision)
+    if full_name is not None and full_name not in PRECISIONS:
+      raise InputError(f"`precision`={precision}: expected one of {', '.join([*PRECISIONS, *_SHORT_PRECISIONS])}")
+    return cls(model_store.load_predictor(model, full_name), model)
 
   def __repr__(self) -> str:
     config = self._predictor.model_config
@@ -99,22 +116,20 @@ class Inpainter(PhotoInpainter):
       mask: see the class; of the image's size.
       native: whether to return the networks' own result at the image's own resolution.
       detail: "auto" copies texture into all but thin holes, "patches" into all, "none" into none.
-      plan: what `plan` returned for them, if it was called.
-      advance: called after each step, on progress.
-      mask_from: channel of the mask that is read: "luma", "alpha", or "auto", the one that says more.
-      invert_mask: whether the hole is what is black, or transparent.
-      mask_threshold: level of 255 from which on a pixel of the mask is hole; None: soft strokes are taken in whole.
-      max_pixels: largest number of pixels of a file; None: Pillow's limit (89,478,485).
-    Returns: the image with its hole filled, as the kind that was given.
+      plan: the result of `plan` for the same image and mask; None: computed here.
+      advance: called after each step (see `count_steps`).
+      mask_from: channel of the mask that is read: "luma", "alpha", or "auto", which chooses the more informative one.
+      invert_mask: whether black, or transparent, marks the hole.
+      mask_threshold: lowest level of 255 that marks the hole; None: the whole of soft strokes.
+      max_pixels: maximum number of pixels of a file; None: Pillow's limit (89,478,485).
+    Returns: the filled image, of the kind that was given.
     Raises:
-      InputError: an image or a mask cannot be read, shapes or types are others, the sizes differ, the mask is ambiguous
-        or has no hole or no known pixel, or memory does not suffice.
-      ValueError: there is no such detail, or `mask_from`.
+      InputError: an image or a mask cannot be read, has an unsupported shape or type, the sizes differ, the mask is
+        ambiguous or has no hole or no known pixel, or memory does not suffice.
+      ValueError: `detail` or `mask_from` is unknown.
     """
     reading = _reading(mask_from, invert_mask, mask_threshold)
-    with _arguments_named():
-      fill = self._prepared(image, mask, reading, max_pixels, "image", "mask")
-      return fill(native, detail, plan, advance)
+    return self._prepared(image, mask, reading, max_pixels, "image", "mask")(native, detail, plan, advance)
 
   def fill_batch(
     self,
@@ -129,16 +144,17 @@ class Inpainter(PhotoInpainter):
     mask_threshold: int | None = None,
     max_pixels: int | None = None,
   ) -> list[Result]:
-    """Fills images of any sizes and kinds, one after the other.
+    """Fills images of any sizes and kinds one after the other.
 
-    All are read and checked before the first is filled, so all are in memory; of many files, call the inpainter itself.
+    Reads and checks all of them before it fills the first, so all are in memory. For many files, call the inpainter on
+    each.
 
     Args:
-      images: as of `__call__`, or an array (B, H, W, C).
-      masks: one for each image; or one for all: a path, a PIL image, or an array (H, W).
+      images: as `__call__`, or an array (B, H, W, C).
+      masks: one for each image, or one for all: a path, a PIL image, or an array (H, W).
       advance: called after each image.
-      native, detail, mask_from, invert_mask, mask_threshold, max_pixels: as of `__call__`.
-    Returns: a result for each image, as its kind.
+      native, detail, mask_from, invert_mask, mask_threshold, max_pixels: as `__call__`.
+    Returns: a result for each image, of its kind.
     Raises: as `__call__`, naming the image or mask by its number from 0.
     """
     if isinstance(images, (str, os.PathLike, Image.Image)):
@@ -152,25 +168,32 @@ class Inpainter(PhotoInpainter):
     if len(masks) != len(images):
       raise InputError(f"images and masks: {len(images)} and {len(masks)}; give a mask for each image, or one for all")
     reading = _reading(mask_from, invert_mask, mask_threshold)
+    prepared = [
+      self._prepared(image, mask, reading, max_pixels, f"images[{number}]", name)
+      for number, (image, mask, name) in enumerate(zip(images, masks, names))
+    ]
     results = []
-    with _arguments_named():
-      prepared = [
-        self._prepared(image, mask, reading, max_pixels, f"images[{number}]", name)
-        for number, (image, mask, name) in enumerate(zip(images, masks, names))
-      ]
-      for fill in prepared:
-        results.append(fill(native, detail, None, lambda: None))
-        advance()
+    for fill in prepared:
+      results.append(fill(native, detail, None, lambda: None))
+      advance()
     return results
 
   def plan(self, image: AnyImage, mask: AnyImage) -> list[Piece]:
     """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
-    with _arguments_named():
-      return super().plan(*_pixels(image, mask))
+    image, hole = _pixels(image, mask)
+    with _out_of_memory_reported(image):
+      return pieces.divide(hole, self._predictor.max_thickness_px)
 
-  def remark(self, mask: AnyImage, plan: list[Piece]) -> str:
+  def remark(self, mask: np.ndarray, plan: list[Piece]) -> str:
     """Returns a warning if a piece has too little context for texture, else ""; `mask`: (H, W), 0 = known."""
-    return super().remark(mask, plan)
+    hole = np.asarray(mask) != 0
+    if all(texture.is_possible(hole[piece.crop]) for piece in plan):
+      return ""
+    return "too little is known around the hole: filled without texture"
+
+  def count_steps(self, plan: list[Piece] | None) -> int:
+    """Returns how often `__call__` will call `advance`; `plan` is None for `native`."""
+    return crop_fill.STEPS_PER_PIECE * len(plan) if plan else 1
 
   def patches(
     self,
@@ -182,40 +205,71 @@ class Inpainter(PhotoInpainter):
   ) -> list[Patch]:
     """Fills the hole like `__call__`, but returns only the rectangles that contain it, (h, w, 3) uint8 or uint16.
 
-    The time depends on the hole: of a large photograph only the brightness range is read.
+    The time depends on the hole: only the brightness range of a large photograph is read. The patches, put into the
+    photograph, give the result of `__call__` bit for bit.
 
     Args, Raises: as `__call__`.
     """
-    with _arguments_named():
-      return super().patches(*_pixels(image, mask), detail, plan, advance)
+    _check_detail(detail)
+    image, hole = _pixels(image, mask)
+    with _out_of_memory_reported(image):
+      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
+      region = pieces.region(plan)
+      result = image[region].copy()
+      moved = [piece.relative_to(region) for piece in plan]
+      known_range = crop_fill.brightness_range(image, hole)
+      crop_fill.fill_pieces(self._predictor, result, hole[region].copy(), moved, known_range, detail, advance)
+      return [Patch(piece.core, result[inner.core].copy()) for piece, inner in zip(plan, moved)]
 
-  def stages(self, image: AnyImage, mask: AnyImage) -> dict[str, np.ndarray]:
-    """Returns every stage of the networks at the image's own resolution.
+  def outputs(self, image: AnyImage, mask: AnyImage) -> dict[str, np.ndarray]:
+    """Returns every output of the networks at the image's own resolution.
 
     Args, Raises: as `__call__`.
-    Returns: float32 arrays by stage name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and
-      "attention_sources" as of `Generator.stages`.
+    Returns: float32 arrays by name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and "attention_sources"
+      as `Generator` returns them.
     """
-    with _arguments_named():
-      return super().stages(*_pixels(image, mask))
+    image, hole = _pixels(image, mask)
+    with _out_of_memory_reported(image):
+      outputs = self._predictor.outputs(_as_float(image)[np.newaxis], hole[np.newaxis])
+    return {name: output[0] for name, output in outputs.items()}
 
   def _prepared(self, image, mask, reading, max_pixels, image_name, mask_name):
-    """Reads and checks an image and its mask; returns what fills it: (native, detail, plan, advance) -> result."""
+    """Reads and checks an image and its mask; returns a function (native, detail, plan, advance) -> result."""
     given, hole = _given(image, mask, reading, max_pixels, image_name, mask_name)
     is_own_mask = reading.mask_from == "alpha" and reading.invert and _are_same(image, mask)
-    fill = super().__call__
-    return lambda *options: given.given_back(fill(given.photo.rgb, hole, *options), hole, is_own_mask)
+    return lambda *options: given.given_back(self._fill(given.photo.rgb, hole, *options), hole, is_own_mask)
+
+  def _fill(self, image, hole, native, detail, plan, advance):
+    """Fills (H, W, 3) uint8 or uint16; `hole` is (H, W) bool."""
+    _check_detail(detail)
+    with _out_of_memory_reported(image):
+      if native:
+        filled = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis])[0]
+        advance()
+        crop_fill.check_finite(filled, hole)
+        return image_ops.fill_hole(image, hole, filled)
+      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
+      result = image.copy()
+      known_range = crop_fill.brightness_range(image, hole)
+      crop_fill.fill_pieces(self._predictor, result, hole.copy(), plan, known_range, detail, advance)
+      return result
+
+
+def _check_detail(detail):
+  if detail not in crop_fill.DETAILS:
+    raise ValueError(f"detail must be one of {', '.join(crop_fill.DETAILS)}. Received: {detail}")
 
 
 def _given(image, mask, reading, max_pixels, image_name, mask_name):
   """Returns a `GivenImage` and its hole, (H, W) bool; raises InputError naming one of them."""
-  given = given_images.read_image(image, image_name, max_pixels)
-  hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
-  try:
-    check_hole(hole)
-  except InputError as error:
-    raise InputError(f"{mask_name}: {error}") from error
-  given_images.check_known_floats(image, hole, image_name)
+  with _arguments_named():
+    given = given_images.read_image(image, image_name, max_pixels)
+    hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
+    try:
+      pieces.check_hole(hole)
+    except InputError as error:
+      raise InputError(f"{mask_name}: {error}") from error
+    given_images.check_known_floats(image, hole, image_name)
   return given, hole
 
 
@@ -231,16 +285,35 @@ def _reading(mask_from, invert_mask, mask_threshold) -> MaskReading:
 
 
 def _are_same(image, mask) -> bool:
-  """Whether an image is its own mask."""
+  """Returns whether an image is its own mask."""
   if isinstance(image, (str, os.PathLike)) and isinstance(mask, (str, os.PathLike)):
     return os.path.realpath(image) == os.path.realpath(mask)
   return image is mask
 
 
+def _as_float(image):
+  """Converts uint8 or uint16 of any shape to float32 in [0, 1]."""
+  return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+
+
 @contextlib.contextmanager
 def _arguments_named():
-  """Makes errors name arguments where they would name flags."""
+  """Makes errors name arguments instead of flags."""
   try:
     yield
   except InputError as error:
     raise InputError(_FLAG.sub(r"\1", str(error))) from error
+
+
+@contextlib.contextmanager
+def _out_of_memory_reported(image):
+  """Turns the errors of NumPy, TensorFlow and OpenCV without memory into one line for the user."""
+  try:
+    yield
+  except (MemoryError, tf.errors.ResourceExhaustedError, cv2.error) as error:
+    if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+      raise
+    height, width = np.shape(image)[:2]
+    raise InputError(
+      f"out of memory: an image of {height}x{width}; close other programs, or give a smaller one"
+    ) from error

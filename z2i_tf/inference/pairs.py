@@ -13,7 +13,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
-from z2i_tf.inference.checks import check_hole
+from z2i_tf.inference.pieces import check_hole
 
 # Names of masks: NAME_mask, NAME_mask001, NAME-mask.
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)

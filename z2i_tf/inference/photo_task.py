@@ -9,8 +9,8 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.inference import pairs
-from z2i_tf.inference.checks import check_hole
 from z2i_tf.inference.pairs import MaskReading
+from z2i_tf.inference.pieces import check_hole
 
 
 @dataclasses.dataclass(frozen=True)

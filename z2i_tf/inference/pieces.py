@@ -1,8 +1,8 @@
-"""Divides a hole into pieces: the crop that each is filled in, and how often that crop is halved.
+"""Divides a hole into pieces, each with a crop and the number of times to halve it.
 
-The networks fill holes up to a certain thickness (twice the largest distance to a known pixel). A piece therefore
-carries the number of halvings that brings its hole below that thickness. Pieces are bounded in size, so a scratch
-across a photograph is filled in small crops along it.
+The networks fill holes up to a certain thickness (twice the largest distance to a known pixel). The halvings of a piece
+bring its hole below that thickness. Pieces are bounded in size, so small crops along a scratch fill it across a
+photograph.
 """
 
 import dataclasses
@@ -10,13 +10,15 @@ import dataclasses
 import cv2
 import numpy as np
 
+from z2i_tf.errors import InputError
+
 # Sides and reaches below are pixels of the halved crop.
 _MAX_CORE_PX = 256  # Longest side of a piece. A thin hole is cut at the larger of these pixels and thicknesses:
 _MIN_SPLIT_PX, _SPLIT_THICKNESSES = 96, 8
 _MIN_CROP_PX = 128  # The networks were trained on crops of this size.
 _MAX_CONTEXT_PX = 96
 _MIN_CONTEXT_PX = 32
-# Context on each side, as a share of the hole's extent, but of at most so many thicknesses.
+# Context on each side, as a share of the hole's extent. The extent counts up to this many thicknesses.
 _CONTEXT_SHARE, _CONTEXT_THICKNESSES = 0.8, 4
 # Holes closer than two cells form one group.
 _CELL_PX = 16
@@ -29,7 +31,7 @@ class Piece:
   Attributes:
     crop: rows and columns that the networks and the search for texture see.
     core: rows and columns, inside the crop, whose hole pixels are filled.
-    halvings: how often the crop is halved before the networks see it.
+    halvings: number of times the crop is halved for the networks.
     thickness_px: twice the largest distance of the core's hole pixels to a known one.
   """
 
@@ -46,6 +48,16 @@ class Piece:
   def relative_to(self, region: tuple[slice, slice]) -> "Piece":
     """Returns the piece in pixels of a region of the image that contains its crop."""
     return dataclasses.replace(self, crop=_moved(self.crop, region), core=_moved(self.core, region))
+
+
+def check_hole(mask: np.ndarray) -> np.ndarray:
+  """Returns a mask (H, W), 0 = known, as bool; raises InputError if it has no hole or no known pixel."""
+  hole = mask if mask.dtype == bool else mask != 0
+  if not hole.any():
+    raise InputError("the mask is empty: there is nothing to fill; mark the hole in white")
+  if hole.all():
+    raise InputError("the mask covers everything: no known pixel to fill from")
+  return hole
 
 
 def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
@@ -92,7 +104,7 @@ def thickness_px(hole: np.ndarray) -> float:
 
 
 def describe(plan: list[Piece]) -> str:
-  """Returns what will be done, in a few words."""
+  """Describes a plan in a few words."""
   largest = max(plan, key=lambda piece: np.prod([part.stop - part.start for part in piece.crop]))
   height, width = (part.stop - part.start for part in largest.crop)
   halved = ("", ", halved once")[largest.halvings] if largest.halvings < 2 else f", halved {largest.halvings} times"
@@ -188,7 +200,7 @@ def _groups(hole):
 
 
 def _crops(boxes, thickness, halvings, start, shape):
-  """Boxes (n, 4) of holes of some thickness (n,) with context, in pixels of the image, aligned to the halved grid."""
+  """Adds context to boxes (n, 4) of holes of some thickness (n,); aligned to the halved grid, in the image's pixels."""
   unit, crops = 1 << halvings, []
   extent = (boxes[:, 1::2] - boxes[:, ::2]).max(axis=1)
   extent = np.minimum(extent, _CONTEXT_THICKNESSES * thickness)

@@ -2,13 +2,13 @@
 
 1. Image and hole are halved, averaging known pixels only, until the hole is thin enough.
 2. There the coarse network fills it. Its fill is zoomed in and refined, as in the paper: that is the next level up.
-3. Where the surroundings are smooth, so is the fill: it stays near an interpolation of the known pixels, within what
-   is usual around it. Networks alone leave mottled boxes in skies.
+3. The fill stays near an interpolation of the known pixels, within their usual deviation, so it is smooth where the
+   surroundings are. Networks alone leave mottled boxes in skies.
 4. Each colour of the fill moves to the mean of similar known colours (one step of mean shift). Far from the border,
    networks trained with L1 produce mixtures that do not occur nearby, such as gray between branches and a yellow sky.
 5. Further levels are bicubic: the refinement network would see ever larger images, and its gain was in the first step.
-6. At every level the known pixels are that level's own, and the fill is blended into them (see `blending`); at the
-   photograph's resolution this is left to the caller, who may add texture before.
+6. Every level has its own known pixels, and the fill is blended into them (see `blending`). At the photograph's
+   resolution the caller blends, after adding texture.
 """
 
 import cv2
@@ -16,8 +16,9 @@ import numpy as np
 
 from z2i_tf.inference import blending
 from z2i_tf.inference import pieces
+from z2i_tf.inference.predictors import Predictor
 
-# The fill may differ from the interpolated known pixels by so many standard deviations.
+# Maximum difference of the fill from the interpolated known pixels, in standard deviations.
 _USUAL_DEVIATIONS = 2.0
 # Standard deviation of the similarity's Gaussian, in a range of 0 to 1; maximum number of known colours compared.
 _COLOUR_BANDWIDTH, _MAX_COLOURS = 0.05, 500
@@ -25,14 +26,14 @@ _PIXELS_AT_ONCE = 4096
 _LEVEL_FACTOR = 2  # Between the sides of neighbouring levels.
 
 
-def fill(predictor, image: np.ndarray, hole: np.ndarray, halvings: int) -> np.ndarray:
+def fill(predictor: Predictor, image: np.ndarray, hole: np.ndarray, halvings: int) -> np.ndarray:
   """Fills a crop.
 
   Args:
-    predictor: as `Predictor`.
+    predictor: runs the networks.
     image: (H, W, 3) float32 in [0, 1]; pixels under the hole are ignored.
     hole: (H, W) bool, True = hole.
-    halvings: how often the crop is halved before the networks see it.
+    halvings: number of times the crop is halved for the networks.
   Returns: (H, W, 3) float32 in [0, 1]; known pixels are those of `image`.
   """
   levels = _levels(image, hole, halvings)
@@ -104,7 +105,7 @@ def _interpolated(image, hole):
 
 
 def _levels(image, hole, halvings) -> list[tuple[np.ndarray, np.ndarray]]:
-  """Image and hole at every scale, the largest first."""
+  """Returns image and hole at every scale, the largest first."""
   levels = [(image, hole)]
   for _ in range(halvings):
     smaller = halve(*levels[-1])

@@ -11,9 +11,9 @@ import numpy as np
 _RING_PX = 12
 # Largest distance of the ring from the polynomial: root mean square of means over windows, in a range of 0 to 1.
 _WINDOW_PX, _MAX_DEVIATION = 7, 1.0 / 255
-# How far beyond the ring's levels the polynomial may go in the hole, as a share of their range.
+# Maximum excess of the polynomial in the hole over the ring's levels, as a share of their range.
 _MAX_BEYOND = 0.25
-# Images with more holes are left as they are; of larger rings as many pixels are fitted.
+# Images with more holes stay as they are. The fit uses at most this many pixels of a ring.
 _MAX_HOLES, _MAX_PIXELS = 64, 20_000
 _MIN_PIXELS = 50
 
@@ -25,7 +25,7 @@ def fill(image: np.ndarray, hole: np.ndarray, filled: np.ndarray) -> np.ndarray:
     image: (H, W, 3) float32 in [0, 1].
     hole: (H, W) bool, True = hole.
     filled: (H, W, 3) float32, the image with its holes filled.
-  Returns: as `filled`; holes around which the image is not smooth, and known pixels, are as there.
+  Returns: (H, W, 3) float32; known pixels, and holes in ground that is not smooth, are those of `filled`.
   """
   count, labels, boxes, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
   if count - 1 > _MAX_HOLES:

@@ -1,4 +1,10 @@
-"""Contextual attention (Yu et al. 2018, arXiv:1801.07892), as the Zoom-to-Inpaint release computes it."""
+"""Contextual attention (Yu et al. 2018, arXiv:1801.07892), with the values of the Zoom-to-Inpaint release.
+
+It takes fewer operations than the textbook's form, which describes every position by a tensor of 3x3 patches and
+multiplies all patches with one another. Measured on 2 CPU cores with 128 channels, forward and backward, batch of 4:
+the textbook's form takes 2.8 times as long on features of 32x32 and 1.7 times as long on 64x64 (minima of 6 runs in
+turn).
+"""
 
 import tensorflow as tf
 
@@ -96,16 +102,16 @@ class ContextualAttention(layers.Layer):
 
 
 def _widened(features):
-  """Features of 16 bits as float32: their products are exponents later."""
+  """Converts features of 16 bits to float32: their products become exponents."""
   return tf.cast(features, tf.float32) if features.dtype.size < tf.float32.size else features
 
 
 def _patch_products(features):
-  """Dot products of the zero-padded 3x3 neighbourhoods of any two positions: (B, h, w, C) -> (B, h*w, h*w).
+  """Returns the dot products of all zero-padded 3x3 neighbourhoods: (B, h, w, C) -> (B, h*w, h*w).
 
-  The product of two patches is the sum, over their nine positions, of products of single positions. Those are
-  the same for many pairs of patches, so they are computed once and added up, first along columns, then along
-  rows: a ninth of the multiplications, and no (B, h*w, 9C) patches in memory.
+  The product of two patches is the sum, over their nine positions, of products of single positions. Many pairs of
+  patches share these, so they are computed once and added up, first along columns, then along rows. This takes a ninth
+  of the multiplications, and no (B, h*w, 9C) patches in memory.
   """
   height, width = tf.unstack(tf.shape(features)[1:3])
   count = height * width
@@ -117,12 +123,12 @@ def _patch_products(features):
 
 
 def known_keys(mask: tf.Tensor) -> tf.Tensor:
-  """1 where the 3x3 neighbourhood has no hole (mask 1), so that it may be copied: (B, h, w, 1) -> the same shape."""
+  """Returns 1 where the 3x3 neighbourhood has no hole, so that it may be copied; mask and result are (B, h, w, 1)."""
   return 1.0 - tf.nn.max_pool2d(mask, PATCH_SIDE, strides=1, padding="SAME")
 
 
 def inverse_patch_norms(features: tf.Tensor) -> tf.Tensor:
-  """1 / length of every zero-padded 3x3 neighbourhood, the length floored: (B, h, w, C) -> (B, h*w, 1)."""
+  """Returns 1 / length of every zero-padded 3x3 neighbourhood: (B, h, w, C) -> (B, h*w, 1); short ones are floored."""
   squares = tf.reduce_sum(tf.square(features), axis=-1, keepdims=True)
   padded = tf.pad(squares, [[0, 0], [1, 1], [1, 1], [0, 0]])
   squares = PATCH_SIDE**2 * tf.nn.avg_pool2d(padded, PATCH_SIDE, strides=1, padding="VALID")
@@ -146,10 +152,10 @@ def _propagate(scores, height, width):
 
 
 def _sum_of_joint_moves(tensor, axes):
-  """Adds to every element its two neighbours one step back and one step on along both axes together, 0 outside.
+  """Adds to every element its neighbours one step back and one step on along both axes together, 0 outside.
 
-  On (B, N, N) with both matrix axes it is the 'same' convolution with the 3x3 identity, without multiplying by
-  its zeros. It is its own gradient, which automatic differentiation would not see.
+  On (B, N, N) with both matrix axes it equals the 'same' convolution with the 3x3 identity, without multiplying by its
+  zeros. It is its own gradient; automatic differentiation would not find that.
   """
 
   def along(chosen, otherwise):

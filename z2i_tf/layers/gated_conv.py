@@ -1,4 +1,4 @@
-"""Gated convolution: features times a learned soft mask (Yu et al. 2019, arXiv:1806.03589)."""
+"""Gated convolution: multiplies features by a learned soft mask (Yu et al. 2019, arXiv:1806.03589)."""
 
 import tensorflow as tf
 
@@ -11,8 +11,8 @@ _KERNEL_SIZE = 3
 class GatedConv2D(layers.Layer):
   """A 'same' 3x3 convolution whose output channels are half features, half gates.
 
-  The convolution gives `filters` channels (a, g), split in halves; the result is elu(a) * sigmoid(g),
-  computed in float32 (our own decision) and returned in the layer's type.
+  The convolution returns `filters` channels, split in halves a and g. The result is elu(a) * sigmoid(g), computed in
+  float32 (our own decision) and returned in the layer's type.
 
   Call arguments:
     inputs: (B, H, W, C).
@@ -25,16 +25,16 @@ class GatedConv2D(layers.Layer):
     Args:
       filters: channels of the convolution *before* the split, even.
       dilation_rate: of the convolution.
-      upscaled: whether the convolution is that of the inputs enlarged twice (nearest).
-    Raises: ValueError if `filters` is odd, or inputs are to be enlarged for a dilated convolution.
+      upscaled: whether to upscale the inputs by 2 (nearest) before the convolution.
+    Raises: ValueError if `filters` is odd, or a dilated convolution is to be upscaled.
     """
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(
-        f"A gated convolution splits its filters in halves: an even number is needed. Received: filters={filters}"
+        f"A gated convolution splits its filters in halves, so their number must be even. Received: filters={filters}"
       )
     if upscaled and dilation_rate != 1:
-      raise ValueError(f"The convolution of enlarged inputs is not dilated. Received: dilation_rate={dilation_rate}")
+      raise ValueError(f"An upscaled convolution cannot be dilated. Received: dilation_rate={dilation_rate}")
     self.filters = filters
     self.dilation_rate = dilation_rate
     self.upscaled = upscaled
@@ -59,8 +59,8 @@ class GatedConv2D(layers.Layer):
       convolved = tf.nn.bias_add(conv_of_upscaled(inputs, tf.convert_to_tensor(self.conv.kernel)), self.conv.bias)
     else:
       convolved = self.conv(inputs)
-    # In float32 also where the layer computes in 16 bits: on CPUs TensorFlow takes several times as long for
-    # these two in bfloat16, more than the convolutions save.
+    # In float32 even if the layer computes in 16 bits: on CPUs TensorFlow takes several times as long for these two in
+    # bfloat16, more than the convolutions save.
     features, gates = tf.split(tf.cast(convolved, tf.float32), 2, axis=-1)
     return tf.cast(tf.nn.elu(features) * tf.sigmoid(gates), convolved.dtype)
 

@@ -1,9 +1,13 @@
-"""Contextual attention for the positions of a hole alone, in bounded memory: what inference computes.
+"""Contextual attention for the positions of a hole alone, in bounded memory, for inference.
 
-The values are those of `ContextualAttention` up to rounding. That layer has the scores of every position; but known
-positions pass through it unchanged, so only the rows of the score matrix that the hole needs are computed here, some at
-a time. A query is needed where its `rate` x `rate` block has a hole position. Its propagated scores take those of its
-neighbours in both orders: the rows of up to nine queries, most of them shared with other queries nearby.
+It returns the values of `ContextualAttention` up to rounding. Known positions pass through that layer unchanged, so
+this function computes only the rows of the score matrix that the hole needs, a chunk at a time. A query is needed where
+its `rate` x `rate` block has a hole position. Its propagated scores need those of its neighbours in both orders: the
+rows of up to nine queries, most of which nearby queries share.
+
+Measured on 2 CPU cores, features of 128x128 with 128 channels (a 256x256 image at scale 2), minima of 4 runs in turn:
+`ContextualAttention` takes 29 times as long for a hole of 5% and 2.0 times as long for 25%; the textbook's form with
+patches as tensors takes 34 and 4.1 times as long.
 """
 
 import tensorflow as tf
@@ -20,17 +24,19 @@ _BLOCK_SIDE = 8
 def attend_hole(
   features: tf.Tensor, mask: tf.Tensor, max_scores: tf.Tensor, rate: int = 2, softmax_scale: float = 10.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """Rebuilds the features inside the hole from those outside, as `ContextualAttention` does.
+  """Rebuilds the features inside the hole from those outside, like `ContextualAttention`.
 
   Args:
     features: (B, H, W, C), float32; H and W divisible by `rate`.
     mask: (B, H, W, 1), 1 = hole, 0 = known.
-    max_scores: int32 scalar; at most so many elements of the score matrix are in memory at once, or the rows that one
-      query needs.
-    rate: side of the blocks that are copied, and the factor by which features are shrunk for the scores.
+    max_scores: int32 scalar; maximum number of elements of the score matrix in memory at once, but at least the rows
+      of one query.
+    rate: side of the copied blocks, and the factor that shrinks the features for the scores.
     softmax_scale: sharpness.
-  Returns: the features, (B, H, W, C), and where the hole's were copied from: (B, H / rate, W / rate) int32, of each
-    needed query the key of the largest weight, counted row by row; -1 for queries that are not needed or find no key.
+  Returns:
+    (B, H, W, C), the features;
+    (B, H / rate, W / rate) int32, the sources: for each needed query the key with the largest weight, counted row by
+    row; -1 for other queries, and for those without a key.
   """
   blocks = tf.nn.space_to_depth(features, rate)
 
@@ -55,7 +61,7 @@ def attend_hole(
 
 
 def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
-  """One example, by positions: features (h, w, C), values (h, w, D), is_key (h, w, 1), needed queries (h, w) bool."""
+  """Attends one example: features (h, w, C), blocks (h, w, D), is_key (h, w, 1), needed queries (h, w) bool."""
   height, width = tf.unstack(tf.shape(features)[:2])
   count = height * width
   patches = _patches(features)
@@ -96,7 +102,7 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
 
 
 def _patches(features):
-  """(h, w, C) -> (h * w, 9C): the zero-padded 3x3 neighbourhood of every position, row by row."""
+  """Returns the zero-padded 3x3 neighbourhood of every position, row by row: (h, w, C) -> (h * w, 9C)."""
   height, width = tf.unstack(tf.shape(features)[:2])
   padded = tf.pad(features, [[1, 1], [1, 1], [0, 0]])
   side = contextual_attention.PATCH_SIDE
@@ -105,9 +111,9 @@ def _patches(features):
 
 
 def _block_by_block(index, width, count):
-  """Sorts positions (n,), below `count`, of an array of this width so that those of a square block follow each other.
+  """Sorts positions (n,) of an array of this width, all below `count`, by square blocks.
 
-  Queries of a chunk then share more of their neighbours' rows than those of a line of the image would.
+  The queries of a chunk then share more of their neighbours' rows than the queries of a line would.
   """
   rows, columns = index // width, index % width
   blocks = tf.cast(rows // _BLOCK_SIDE * (width // _BLOCK_SIDE + 1) + columns // _BLOCK_SIDE, tf.int64)
@@ -116,17 +122,17 @@ def _block_by_block(index, width, count):
 
 
 def _transposed_index(index, height, width):
-  """Where position `index` of a (height, width) array, counted row by row, is when counted column by column."""
+  """Converts positions of a (height, width) array, counted row by row, to positions counted column by column."""
   return index % width * height + index // width
 
 
 def _neighbours(index, count):
-  """Returns the distinct positions one back, at, and one on from the given ones, and in which row each of them is.
+  """Returns the distinct positions one before, at, and one after the given ones, and indices into them.
 
   Args:
     index: (n,) int32 positions.
-    count: of all positions; beyond its ends there is nothing.
-  Returns: distinct positions (m,), and (3, n) indices into them, m where there is nothing.
+    count: number of all positions.
+  Returns: distinct positions (m,), and (3, n) indices into them, m where a neighbour does not exist.
   """
   beside = index + tf.constant(_STEPS)[:, tf.newaxis]
   exists = tf.logical_and(beside >= 0, beside < count)
@@ -135,11 +141,11 @@ def _neighbours(index, count):
 
 
 def _sum_of_neighbours(scores, rows):
-  """Adds the scores of pairs moved together: sum over steps s of scores[rows[s], k + s], 0 outside.
+  """Adds the scores of pairs moved together: the sum over steps s of scores[rows[s], k + s], 0 outside.
 
   Args:
     scores: (m, N).
-    rows: (3, n), as `_neighbours` gives them.
+    rows: (3, n), as `_neighbours` returns them.
   Returns: (n, N).
   """
   count = tf.shape(scores)[1]

@@ -1,19 +1,18 @@
-"""A 3x3 convolution of an enlarged image, without enlarging it."""
+"""A 3x3 convolution of an upscaled image, without upscaling it."""
 
 import tensorflow as tf
 
 
 def conv_of_upscaled(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-  """Nearest upscaling by 2, then a 'same' 3x3 convolution, in one transposed convolution.
+  """Applies nearest upscaling by 2 and a 'same' 3x3 convolution in one transposed convolution.
 
-  Every input pixel meets its 2x2 copies: upscaling is itself a transposed convolution of stride 2, with a
-  2x2 kernel of ones, and two convolutions in a row are one, whose kernel is the one convolved with the other:
-  4x4 here. That takes 4 multiplications where the convolution of the enlarged image takes 9, and the enlarged
-  image is never in memory. Values differ by rounding only.
+  Nearest upscaling is a transposed convolution of stride 2 with a 2x2 kernel of ones. Two convolutions in a row are
+  one, with the convolution of their kernels: 4x4 here. This takes 4 multiplications where the convolution of the
+  upscaled image takes 9, and the upscaled image is never in memory. Values differ by rounding only.
 
   Args:
     image: (B, H, W, C).
-    kernel: (3, 3, C, D), as of tf.nn.conv2d.
+    kernel: (3, 3, C, D), as for tf.nn.conv2d.
   Returns: (B, 2H, 2W, D).
   """
   batch, height, width = tf.unstack(tf.shape(image)[:3])
@@ -25,7 +24,8 @@ def conv_of_upscaled(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _with_ones(kernel):
-  """(3, 3, C, D) of a convolution -> (4, 4, D, C) of the transposed one: mirrored, convolved with 2x2 ones."""
+  """Converts the kernel (3, 3, C, D) of a convolution to that of the transposed one (4, 4, D, C): mirrors it, then
+  convolves it with 2x2 ones."""
   mirrored = tf.transpose(tf.reverse(kernel, axis=[0, 1]), [0, 1, 3, 2])
   tall = tf.pad(mirrored, [[1, 0], [0, 0], [0, 0], [0, 0]]) + tf.pad(mirrored, [[0, 1], [0, 0], [0, 0], [0, 0]])
   return tf.pad(tall, [[0, 0], [1, 0], [0, 0], [0, 0]]) + tf.pad(tall, [[0, 0], [0, 1], [0, 0], [0, 0]])

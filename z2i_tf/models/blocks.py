@@ -1,8 +1,4 @@
-"""What the coarse and the refinement network share: gated conv + batch norm, levels, encoder, decoder.
-
-Paper section A.1 and Figure 9. The order in which layers are created here is the order of the weights
-in files ("conv00", "bn00", ...): changing it breaks every saved model.
-"""
+"""Builds the parts that the coarse and the refinement network share, from the levels of `architecture`."""
 
 from collections.abc import Sequence
 
@@ -12,71 +8,66 @@ from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
 from z2i_tf.layers.gated_conv import GatedConv2D
+from z2i_tf.models import architecture
+from z2i_tf.models.architecture import Level
+from z2i_tf.models.architecture import Resize
 
 _BATCH_NORM_MOMENTUM = 0.99
-BATCH_NORM_EPSILON = 1e-3
-BOTTLENECK_DILATIONS = (2, 4, 8)
-ENCODER_CONVS = 3
-DECODER_CONVS = 4
-
-
-def check_width(width: int) -> None:
-  """Raises ValueError unless `width` is a positive even number."""
-  if width < 2 or width % 2:
-    raise ValueError(f"A network's width must be a positive even number. Received: {width}")
 
 
 def gated_block(x: tf.Tensor, filters: int, dilation_rate: int = 1, upscaled: bool = False) -> tf.Tensor:
-  """Gated conv + batch norm: (B, H, W, C) -> (B, H, W, filters / 2); `filters` counts before the gate.
+  """Applies a gated 3x3 convolution and a batch norm.
 
-  With `upscaled`, of the nearest x2 enlarged input: (B, 2H, 2W, filters / 2).
+  Args:
+    x: (B, H, W, C).
+    filters: of the convolution before the gate, even.
+    dilation_rate: of the convolution.
+    upscaled: whether the input is upscaled by 2 (nearest) first.
+  Returns: (B, H, W, filters / 2), or (B, 2H, 2W, filters / 2) if `upscaled`.
   """
   x = GatedConv2D(filters, dilation_rate=dilation_rate, upscaled=upscaled)(x)
-  return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON)(x)
+  return SynchronizedBatchNorm(momentum=_BATCH_NORM_MOMENTUM, epsilon=architecture.BATCH_NORM_EPSILON)(x)
 
 
 def freeze_batch_norms(network: Model, are_frozen: bool = True) -> None:
-  """Makes a network's batch norms normalise by their moving statistics in training too, and leave these as they are.
+  """Makes a network's batch norms normalise by their moving statistics in training too, without updating them.
 
-  Gamma and beta are still trained. To be called before the network is traced; nothing of it is saved. False undoes it.
+  Gamma and beta are still trained. Call it before the network is traced; the choice is not saved.
+
+  Args:
+    network: any Keras model.
+    are_frozen: False undoes it.
   """
   for layer in network.layers:
     if isinstance(layer, SynchronizedBatchNorm):
       layer.statistics_are_frozen = are_frozen
 
 
-def residual_level(x: tf.Tensor, filters: int, dilation_rates: Sequence[int], upscaled: bool = False) -> tf.Tensor:
-  """One gated block, then further ones with a skip connection around them, a block per dilation rate.
+def apply_levels(x: tf.Tensor, levels: Sequence[Level], width: int) -> tf.Tensor:
+  """Applies the levels of an encoder or a decoder one after the other.
 
-  With `upscaled` the first block is that of the nearest x2 enlarged input.
+  Args:
+    x: (B, H, W, C).
+    levels: `architecture.ENCODER` or `architecture.DECODER`.
+    width: of the network.
+  Returns: (B, H', W', width_factor * width / 2), the width factor being the last level's.
   """
-  x = skipped = gated_block(x, filters, dilation_rates[0], upscaled)
-  for dilation_rate in dilation_rates[1:]:
-    x = gated_block(x, filters, dilation_rate)
-  return layers.Add()([x, skipped])
-
-
-def encoder(x: tf.Tensor, width: int) -> tf.Tensor:
-  """(B, H, W, C) -> bottleneck features (B, H/4, W/4, 2 * width)."""
-  x = residual_level(x, width, [1] * ENCODER_CONVS)
-  x = layers.MaxPooling2D()(x)
-  x = residual_level(x, 2 * width, [1] * ENCODER_CONVS)
-  x = layers.MaxPooling2D()(x)
-  return residual_level(x, 4 * width, BOTTLENECK_DILATIONS)
-
-
-def decoder(x: tf.Tensor, width: int) -> tf.Tensor:
-  """Bottleneck features (B, H/4, W/4, 2 * width) -> RGB (B, H, W, 3), not gated, any value."""
-  for level_width in (2 * width, width):
-    x = residual_level(x, level_width, [1] * DECODER_CONVS, upscaled=True)
-  return rgb_conv(x)
+  for level in levels:
+    filters = level.width_factor * width
+    x = skipped = gated_block(x, filters, level.dilations[0], upscaled=level.resize is Resize.DOUBLE)
+    for dilation_rate in level.dilations[1:]:
+      x = gated_block(x, filters, dilation_rate)
+    x = layers.Add()([x, skipped])
+    if level.resize is Resize.HALVE:
+      x = layers.MaxPooling2D()(x)
+  return x
 
 
 def rgb_conv(x: tf.Tensor, kernel_initializer: str = "glorot_uniform") -> tf.Tensor:
-  """The last layer: a plain 3x3 convolution to 3 channels, without gate, norm or activation; float32 always."""
+  """Applies the last layer: a 3x3 convolution to 3 channels, without gate, norm or activation, always in float32."""
   return layers.Conv2D(3, 3, padding="same", kernel_initializer=kernel_initializer, dtype="float32")(x)
 
 
 def split_rgb_and_mask(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-  """(B, H, W, 4) -> (B, H, W, 3) and (B, H, W, 1)."""
+  """Splits (B, H, W, 4) into (B, H, W, 3) and (B, H, W, 1)."""
   return inputs[..., :3], inputs[..., 3:]

@@ -1,10 +1,10 @@
-"""Weights as named arrays: to and from networks, to and from one file, loud when anything is missing.
+"""Reads and writes weights as named arrays, in networks and in model files; refuses files that do not fit.
 
-A *model folder* holds one file, `model.npz`: arrays named `<network>/convNN/{kernel,bias,u}` and
-`<network>/bnNN/{gamma,beta,mean,var}`, NN counting in order of application, and `config`, a JSON text.
-One file, so that it is written whole or not at all, and readable with NumPy alone.
+A *model folder* holds one file, `model.npz`: the arrays of `architecture.array_shapes`, and `config`, a JSON text. One
+file is written completely or not at all, and NumPy alone reads it.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import json
 import os
@@ -26,7 +26,10 @@ _FORMAT_VERSION = 1
 
 
 def network_variables(network: Model) -> dict[str, Any]:
-  """Returns a network's variables by name ("conv00/kernel", ...), in order of application."""
+  """Returns a network's variables by their names in model.npz, without the network's, in order of application.
+
+  Raises: ValueError if a layer has variables that model files do not store.
+  """
   named = {}
   counts = {"conv": 0, "bn": 0}
   for layer in network.layers:
@@ -38,8 +41,8 @@ def network_variables(network: Model) -> dict[str, Any]:
   expected = len(network.variables)
   if len(named) != expected:
     raise ValueError(
-      f"Network {network.name!r} has {expected} variables, {len(named)} of them in layers "
-      "that weight files know (convolutions, batch norms, spectral norms)."
+      f"Model files store {len(named)} of the {expected} variables of network {network.name!r}: those of convolutions, "
+      "batch norms and spectral norms."
     )
   return named
 
@@ -47,9 +50,8 @@ def network_variables(network: Model) -> dict[str, Any]:
 def _layer_variables(layer) -> tuple[str, dict[str, Any]]:
   if isinstance(layer, layers.BatchNormalization):
     return "bn", {"gamma": layer.gamma, "beta": layer.beta, "mean": layer.moving_mean, "var": layer.moving_variance}
-  if isinstance(layer, layers.Wrapper):  # Spectral norm: tensorflow_addons says `u`, Keras `vector_u`.
-    vector = layer.u if hasattr(layer, "u") else layer.vector_u
-    return "conv", {"kernel": layer.layer.kernel, "bias": layer.layer.bias, "u": vector}
+  if isinstance(layer, layers.Wrapper):  # Spectral norm.
+    return "conv", {"kernel": layer.layer.kernel, "bias": layer.layer.bias, "u": layer.u}
   conv = layer.conv if isinstance(layer, GatedConv2D) else layer
   if isinstance(conv, layers.Conv2D):
     return "conv", {"kernel": conv.kernel, "bias": conv.bias}
@@ -57,7 +59,7 @@ def _layer_variables(layer) -> tuple[str, dict[str, Any]]:
 
 
 def read_arrays(networks: Mapping[str, Model]) -> dict[str, np.ndarray]:
-  """Returns every weight of the networks as `<network>/<layer>/<name>` arrays."""
+  """Returns every weight of the networks by its name in model.npz."""
   return {
     f"{net_name}/{name}": variable.numpy()
     for net_name, network in networks.items()
@@ -69,40 +71,55 @@ def assign_arrays(networks: Mapping[str, Model], arrays: Mapping[str, np.ndarray
   """Sets every weight of the networks, or none.
 
   Args:
-    networks: by name; arrays of other networks are not looked at.
-    arrays: as `read_arrays` gives them.
+    networks: by name; arrays of other networks are ignored.
+    arrays: as `read_arrays` returns them.
     source: where the arrays come from, for the error message.
-  Raises: InputError naming the source and the first array that is missing, left over or misshapen.
+  Raises: InputError as `check_arrays`.
   """
-  pairs = []
-  for net_name, network in networks.items():
-    variables = {f"{net_name}/{name}": v for name, v in network_variables(network).items()}
-    given = {name for name in arrays if name.startswith(net_name + "/")}
-    for problem, names in (
-      ("has no array", variables.keys() - given),
-      ("has an array with no place in the model,", given - variables.keys()),
-    ):
-      if names:
-        raise InputError(f"{source} {problem} {min(names)}: it is not of this model's configuration")
-    for name, variable in variables.items():
-      if tuple(variable.shape) != arrays[name].shape:
-        raise InputError(
-          f"{source}: {name} has shape {arrays[name].shape}, the model needs "
-          f"{tuple(variable.shape)}; check the widths and the scale"
-        )
-      pairs.append((variable, arrays[name]))
-  for variable, array in pairs:
-    variable.assign(array)
+  variables = {
+    f"{network}/{name}": variable
+    for network in networks
+    for name, variable in network_variables(networks[network]).items()
+  }
+  check_arrays(arrays, networks, {name: tuple(variable.shape) for name, variable in variables.items()}, source)
+  for name, variable in variables.items():
+    variable.assign(arrays[name])
+
+
+def check_arrays(
+  arrays: Mapping[str, np.ndarray], networks: Iterable[str], shapes: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+  """Checks that the arrays of some networks are exactly those that a model needs.
+
+  Args:
+    arrays: by their names in model.npz.
+    networks: names of the networks that are checked.
+    shapes: name -> shape of every array that these networks need.
+    source: where the arrays come from, for the error message.
+  Raises: InputError that names the source and the first array that is missing, left over or of another shape.
+  """
+  given = {name for name in arrays if name.partition("/")[0] in set(networks)}
+  for problem, names in (
+    ("has no array", shapes.keys() - given),
+    ("has an array with no place in the model,", given - shapes.keys()),
+  ):
+    if names:
+      raise InputError(f"{source} {problem} {min(names)}: it is not of this model's configuration")
+  for name, shape in shapes.items():
+    if arrays[name].shape != shape:
+      raise InputError(
+        f"{source}: {name} has shape {arrays[name].shape}, the model needs {shape}; check the widths and the scale"
+      )
 
 
 def write_model_file(folder: str, arrays: Mapping[str, np.ndarray], config: Mapping[str, Any]) -> str:
-  """Writes `folder/model.npz` under a temporary name, then renames it; returns its path.
+  """Writes `folder/model.npz` atomically and returns its path.
 
   Args:
-    folder: created if missing, its parent exists.
-    arrays: as `read_arrays` gives them.
-    config: JSON-compatible; what the networks are and where the weights come from.
-  Raises: InputError where the folder cannot be written.
+    folder: created if missing; its parent exists.
+    arrays: as `read_arrays` returns them.
+    config: JSON-compatible: `architecture.describe`, and where the weights come from.
+  Raises: InputError if the folder cannot be written.
   """
   path = os.path.join(folder, MODEL_FILE)
   text = json.dumps({"format_version": _FORMAT_VERSION, **config}, sort_keys=True)
@@ -117,11 +134,11 @@ def write_model_file(folder: str, arrays: Mapping[str, np.ndarray], config: Mapp
 
 
 def read_model_file(folder: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-  """Reads what `write_model_file` wrote.
+  """Reads a model file.
 
   Returns: the arrays and the configuration.
-  Raises: InputError if the folder has no model file, or one that is damaged, of another format, or has weights that
-    are not finite.
+  Raises: InputError if the folder has no model file, or if the file is damaged, has another format, or contains weights
+    that are not finite.
   """
   return _read(folder, None)
 
@@ -132,7 +149,7 @@ def read_model_config(folder: str) -> dict[str, Any]:
 
 
 def _read(folder, names):
-  """Returns the arrays of the given names, None for all, and the configuration."""
+  """Returns the arrays with the given names (None: all) and the configuration."""
   path = os.path.join(folder, MODEL_FILE)
   if not os.path.isfile(path):
     raise InputError(f"{folder}: no model here ({MODEL_FILE} is missing)")

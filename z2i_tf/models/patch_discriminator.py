@@ -4,27 +4,34 @@ from z2i_tf import conventions
 from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.layers.spectral_norm import spectral_norm
-from z2i_tf.models.blocks import check_width
+from z2i_tf.models import architecture
 
-_WIDTH_FACTORS = (1, 2, 4, 4, 4)
 _LEAKY_SLOPE = 0.2
 
 
 def patch_discriminator(width: int) -> Model:
   """Builds the discriminator: five 5x5 convolutions with stride 2, each spectrally normalised.
 
+  A call with training=True runs one power iteration and rewrites the kernels.
+
   Input: (B, H, W, 4): RGB and mask (1 = hole), at high resolution.
   Output: (B, ceil(H/32) * ceil(W/32) * 4 * width), one score per patch and channel, float32.
-  A call with training=True does one power iteration and rewrites the kernels.
 
   Args:
     width: channels of the first convolution, even; 64 in the paper (4,308,160 trainable parameters).
   Raises: ValueError for an odd or non-positive width.
   """
-  check_width(width)
+  architecture.check_width(width)
   inputs = layers.Input([None, None, 4], dtype="float32")
   x = inputs
-  for index, factor in enumerate(_WIDTH_FACTORS):
-    conv = layers.Conv2D(factor * width, 5, strides=2, padding="same", name=f"conv{index:02d}", dtype="float32")
-    x = layers.LeakyReLU(_LEAKY_SLOPE, dtype="float32")(spectral_norm(conv)(x))
+  for index, conv in enumerate(architecture.discriminator_convolutions(width)):
+    layer = layers.Conv2D(
+      conv.filters,
+      conv.kernel_px,
+      strides=architecture.DISCRIMINATOR_STRIDE,
+      padding="same",
+      name=f"conv{index:02d}",
+      dtype="float32",
+    )
+    x = layers.LeakyReLU(_LEAKY_SLOPE, dtype="float32")(spectral_norm(layer)(x))
   return Model(inputs, layers.Flatten(dtype="float32")(x), name=conventions.DISCRIMINATOR)

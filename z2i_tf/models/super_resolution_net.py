@@ -6,29 +6,28 @@ from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
+from z2i_tf.models import architecture
 from z2i_tf.models import blocks
 
-SCALES = (2, 3, 4)
-RESIDUAL_BLOCKS = 4
 _INITIALIZER = "glorot_normal"
 
 
 def super_resolution_net(width: int, scale: int) -> Model:
   """Builds the super-resolution network: a residual on top of bicubic interpolation.
 
-  Input: (B, H, W, 3). Output: (B, H*scale, W*scale, 3), any value.
+  Input: (B, H, W, 3). Output: (B, H*scale, W*scale, 3), not bounded.
 
   Args:
     width: channels, even; 64 in the paper (446,659 parameters at scale 2).
     scale: 2, 3 or 4.
   Raises: ValueError for another scale, or an odd or non-positive width.
   """
-  blocks.check_width(width)
-  if scale not in SCALES:
-    raise ValueError(f"Super-resolution is defined for the scales {SCALES}. Received: {scale}")
+  architecture.check_width(width)
+  if scale not in architecture.SCALES:
+    raise ValueError(f"Super-resolution is defined for the scales {architecture.SCALES}. Received: {scale}")
   inputs = layers.Input([None, None, 3])
   x = _conv(inputs, width)
-  for _ in range(RESIDUAL_BLOCKS):
+  for _ in range(architecture.RESIDUAL_BLOCKS):
     x = layers.Add()([_conv(_conv(x, width), width), x])
   x = tf.nn.depth_to_space(_conv(x, width * scale**2), scale)
   zoomed = layers.Add(dtype="float32")([blocks.rgb_conv(x, _INITIALIZER), image_ops.upscale_bicubic(inputs, scale)])

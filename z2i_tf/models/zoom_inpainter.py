@@ -9,42 +9,10 @@ import tensorflow as tf
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.keras_api import Model
-from z2i_tf.models.blocks import check_width
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
-from z2i_tf.models.super_resolution_net import SCALES
 from z2i_tf.models.super_resolution_net import super_resolution_net
-
-ZOOMS = ("none", "bicubic", "sr")
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelConfig:
-  """What the generator's networks look like.
-
-  Attributes:
-    zoom: "sr" (the paper's network), or the ablations "bicubic" and "none" (identity).
-    scale: zoom factor: 1 for "none", otherwise 2, 3 or 4.
-    width: of the coarse and the refinement network, even; 64 in the paper.
-    sr_width: of the super-resolution network, even; defaults to `width`.
-  Raises: ValueError for an unknown zoom, an odd width or a scale that does not go with the zoom.
-  """
-
-  zoom: str = "sr"
-  scale: int = 2
-  width: int = 64
-  sr_width: int | None = None
-
-  def __post_init__(self):
-    if self.sr_width is None:
-      object.__setattr__(self, "sr_width", self.width)
-    check_width(self.width)
-    check_width(self.sr_width)
-    if self.zoom not in ZOOMS:
-      raise ValueError(f"Unknown zoom. Expected one of {ZOOMS}. Received: {self.zoom!r}")
-    scales = (1,) if self.zoom == "none" else SCALES
-    if self.scale not in scales:
-      raise ValueError(f"zoom={self.zoom!r} goes with a scale in {scales}. Received: scale={self.scale}")
 
 
 class ZoomInpainter(Model):
@@ -52,41 +20,41 @@ class ZoomInpainter(Model):
 
   Call arguments:
     inputs: dict with
-      "image_lr": (B, H, W, 3) in [0, 1]; what is under the hole is not looked at.
+      "image_lr": (B, H, W, 3) in [0, 1]; pixels under the hole are ignored.
       "mask_lr": (B, H, W, 1), 1 = hole. H and W multiples of 8.
     training: whether batch norms use the batch's statistics.
-  Returns: dict of every stage: `coarse` (B, H, W, 3), `zoomed` and `refined` (B, H*scale, W*scale, 3),
-    `zoomed_out` and `result` (B, H, W, 3). Only `result` is clipped to [0, 1].
+  Returns: dict of `coarse` (B, H, W, 3), `zoomed` and `refined` (B, H*scale, W*scale, 3), `zoomed_out` and `result`
+    (B, H, W, 3). Only `result` is clipped to [0, 1].
   """
 
-  def __init__(self, config: ModelConfig, **kwargs):
-    # Each network casts its input by itself; images between them stay float32.
+  def __init__(self, config: ModelConfig, **kwargs: Any):
+    # Each network casts its own input; images between them stay float32.
     super().__init__(dtype="float32", **kwargs)
     self.model_config = config
     self.coarse_net = coarse_net(config.width)
     self.sr_net = super_resolution_net(config.sr_width, config.scale) if config.zoom == "sr" else None
     self.refinement_net = refinement_net(config.width)
-    self.built = True  # As its networks are; Keras asks before it counts or saves weights.
+    self.built = True  # Its networks are built; Keras asks before it counts or saves weights.
 
   def get_config(self) -> dict[str, Any]:
-    """Returns what `from_config` makes the same model of, without its weights; JSON-compatible."""
+    """Returns the arguments of `from_config`, JSON-compatible; weights are not included."""
     return {"name": self.name, "config": dataclasses.asdict(self.model_config)}
 
   @classmethod
-  def from_config(cls, config: Mapping[str, Any], custom_objects=None) -> "ZoomInpainter":
+  def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> "ZoomInpainter":
     """Returns a model with random weights; raises ValueError as `ModelConfig`."""
-    del custom_objects  # There are none in it.
+    del custom_objects  # The configuration contains none.
     return cls(**{**config, "config": ModelConfig(**config["config"])})
 
   @property
   def networks(self) -> dict[str, Model]:
-    """The networks that have weights, by their names in weight files."""
+    """The networks that have weights, by their names in model.npz."""
     networks = {
       conventions.COARSE_NET: self.coarse_net,
       conventions.SR_NET: self.sr_net,
       conventions.REFINE_NET: self.refinement_net,
     }
-    return {name: network for name, network in networks.items() if network is not None}
+    return {name: networks[name] for name in self.model_config.networks}
 
   def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
     mask = inputs[conventions.MASK_LR]

@@ -6,10 +6,10 @@ import dataclasses
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.models.blocks import check_width
+from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
-from z2i_tf.models.zoom_inpainter import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.config import check_frozen_batch_norm
 from z2i_tf.training.config import check_l1_normalization

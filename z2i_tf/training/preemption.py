@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM, as cluster managers send it, and Ctrl-C."""
+"""Catches requests to stop: SIGTERM of cluster managers, Ctrl-C, and SIGHUP of a terminal that closes."""
 
 from collections.abc import Iterator
 import contextlib
@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Interruption:
@@ -31,7 +31,7 @@ class Interruption:
 
 @contextlib.contextmanager
 def asked_to_stop(announcement: str = "") -> Iterator[Interruption]:
-  """Yields what remembers SIGTERM and SIGINT while the block runs, and says the announcement when one comes.
+  """Yields what remembers SIGTERM, SIGINT and SIGHUP while the block runs, and says the announcement when one comes.
 
   Signals can be caught in the main thread only; elsewhere they do what they did before, as do those that the process
   was told to ignore.

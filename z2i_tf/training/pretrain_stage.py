@@ -6,11 +6,11 @@ import dataclasses
 import tensorflow as tf
 
 from z2i_tf import conventions
-from z2i_tf.models.blocks import check_width
+from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import SCALES
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
-from z2i_tf.models.super_resolution_net import SCALES
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.training.config import check_frozen_batch_norm
 from z2i_tf.training.config import check_l1_normalization

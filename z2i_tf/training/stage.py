@@ -23,7 +23,7 @@ Tensors = dict[str, tf.Tensor]
 class Step(Protocol):
   """One update of some networks."""
 
-  # The stage, of `conventions.STAGES`, whose PSNR decides which weights are the best.
+  # The stage, of `conventions.OUTPUTS`, whose PSNR decides which weights are the best.
   main_stage: str
   # Outputs that TensorBoard shows between the masked image and the original.
   shown: tuple[str, ...]
@@ -32,7 +32,7 @@ class Step(Protocol):
     """Updates them with a replica's share of a batch; returns scalars whose sum over the replicas is the global one."""
 
   def evaluate(self, batch: Tensors) -> tuple[Tensors, Tensors]:
-    """Returns what the networks make of a batch, by names of `conventions.STAGES`, and quality, per image."""
+    """Returns what the networks make of a batch, by names of `conventions.OUTPUTS`, and quality, per image."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -94,7 +94,7 @@ def define_model_flags(values: flags.FlagValues) -> None:
 
 def model_config(values: flags.FlagValues):
   """Returns the ModelConfig of the model flags."""
-  from z2i_tf.models.zoom_inpainter import ModelConfig
+  from z2i_tf.models.architecture import ModelConfig
 
   scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else DEFAULT_SCALE)
   with usage_errors():

@@ -1,12 +1,12 @@
-"""The networks' layers as inference computes them: the same values with fewer passes over memory.
+"""Computes the networks' layers for inference: the same values with fewer passes over memory.
 
-* A gated convolution is two convolutions, of features and of gates, so that TensorFlow fuses the activation into each.
+* A gated convolution is two convolutions, of features and of gates, so TensorFlow fuses the activation into each.
 * A batch norm is one scale and one shift per channel. It follows the gate, so it does not fold into its own
-  convolution, and the zero padding forbids folding the shift into the next.
-* The convolution of an enlarged image is four 2x2 convolutions of the image itself, one per parity of row and column.
+  convolution. The zero padding forbids folding the shift into the next.
+* The convolution of an upscaled image is four 2x2 convolutions of the image itself, one per parity of row and column.
 
-Each layer evaluates whole images, or neighbourhoods of listed pixels (see `sparse`). All are modules of variables and
-plain TensorFlow operations: what is exported needs nothing else.
+Each layer evaluates whole images, or the neighbourhoods of listed pixels (see `sparse`). All layers are modules of
+variables and plain TensorFlow operations, so an export needs nothing else.
 """
 
 from collections.abc import Mapping
@@ -15,21 +15,24 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf.inference.fast import sparse
+from z2i_tf.models.architecture import BATCH_NORM_EPSILON
 
-# Which rows (columns) of a 3x3 kernel meet the first and the second of the two input rows that an output row of even,
-# odd number depends on.
+Weights = Mapping[str, np.ndarray]  # "kernel", "bias" and, of a gated convolution, "gamma", "beta", "mean", "var".
+
+# An output row of even (odd) number depends on two input rows. For each of the two: the rows of the 3x3 kernel that
+# meet it. The same holds for columns.
 _TAPS_BY_PARITY = (((0,), (1, 2)), ((0, 1), (2,)))
 _PARITIES = tuple((row, column) for row in (0, 1) for column in (0, 1))
 
 
 class Conv(tf.Module):
-  """A 'same' 3x3 convolution with bias, and ReLU if asked for: (B, H, W, C) -> (B, H, W, filters)."""
+  """A 'same' 3x3 convolution with bias and an optional ReLU: (B, H, W, C) -> (B, H, W, filters)."""
 
-  def __init__(self, kernel: np.ndarray, bias: np.ndarray, dtype: tf.DType, relu: bool = False):
+  def __init__(self, weights: Weights, dtype: tf.DType, relu: bool = False):
     super().__init__()
     self.dtype = dtype
-    self._kernel = _constant(kernel, dtype)
-    self._bias = _constant(bias, dtype)
+    self._kernel = _constant(weights["kernel"], dtype)
+    self._bias = _constant(weights["bias"], dtype)
     self._relu = relu
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
@@ -37,17 +40,17 @@ class Conv(tf.Module):
     return tf.nn.relu(x) if self._relu else x
 
   def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: tf.Tensor | None) -> tf.Tensor:
-    """Evaluates listed pixels, (n, C) -> (n, filters), without ReLU; arguments as of `sparse.convolve`."""
+    """Evaluates listed pixels, (n, C) -> (n, filters), without ReLU; arguments as `sparse.convolve`."""
     return sparse.convolve(lambda rows: tf.matmul(rows, _matrix([self._kernel])) + self._bias, values, table, max_rows)
 
 
 class _Gated(tf.Module):
-  """Halves of a gated convolution's kernels and biases, and the batch norm that follows."""
+  """The two halves of a gated convolution's biases, and the batch norm that follows."""
 
-  def __init__(self, weights: Mapping[str, np.ndarray], dtype: tf.DType, epsilon: float):
+  def __init__(self, weights: Weights, dtype: tf.DType):
     super().__init__()
     self._biases = [_constant(bias, dtype) for bias in np.split(weights["bias"], 2)]
-    scale = weights["gamma"] / np.sqrt(weights["var"] + epsilon)
+    scale = weights["gamma"] / np.sqrt(weights["var"] + BATCH_NORM_EPSILON)
     self._scale = _constant(scale, dtype)
     self._shift = _constant(weights["beta"] - weights["mean"] * scale, dtype)
 
@@ -68,11 +71,10 @@ class _Gated(tf.Module):
 
 
 class GatedBlock(_Gated):
-  """Gated conv + batch norm with the moving statistics: (B, H, W, C) -> (B, H, W, filters / 2)."""
+  """A gated 3x3 convolution and a batch norm by its moving statistics: (B, H, W, C) -> (B, H, W, filters / 2)."""
 
-  def __init__(self, weights: Mapping[str, np.ndarray], dtype: tf.DType, epsilon: float, dilation_rate: int = 1):
-    """Takes `kernel`, `bias`, `gamma`, `beta`, `mean`, `var` and the batch norm's epsilon."""
-    super().__init__(weights, dtype, epsilon)
+  def __init__(self, weights: Weights, dtype: tf.DType, dilation_rate: int = 1):
+    super().__init__(weights, dtype)
     self._kernels = [_constant(kernel, dtype) for kernel in np.split(weights["kernel"], 2, axis=-1)]
     self._dilation_rate = dilation_rate
 
@@ -80,21 +82,20 @@ class GatedBlock(_Gated):
     return self._convolved(x, self._kernels, "SAME", self._dilation_rate)
 
   def at_pixels(self, values: tf.Tensor, table: tf.Tensor, max_rows: tf.Tensor | None) -> tf.Tensor:
-    """Evaluates listed pixels, (n, C) -> (n, filters / 2), without dilation; arguments as of `sparse.convolve`."""
+    """Evaluates listed pixels, (n, C) -> (n, filters / 2), without dilation; arguments as `sparse.convolve`."""
     return sparse.convolve(lambda rows: self._multiplied(rows, self._kernels), values, table, max_rows)
 
 
 class UpscaledGatedBlock(_Gated):
-  """As `GatedBlock`, of the nearest x2 enlarged input: (B, H, W, C) -> (B, 2H, 2W, filters / 2).
+  """A `GatedBlock` of the input upscaled by 2 (nearest): (B, H, W, C) -> (B, 2H, 2W, filters / 2).
 
-  A pixel of the enlarged image and its neighbours are copies of few pixels: the 3x3 kernel meets a 2x2 square of the
-  input, which one depends on the parity of row and column. That takes 4 multiplications where the convolution of the
-  enlarged image takes 9.
+  A pixel of the upscaled image and its neighbours are copies of at most four input pixels: the 3x3 kernel meets a 2x2
+  square of the input. The parity of row and column selects the square. This takes 4 multiplications where the
+  convolution of the upscaled image takes 9.
   """
 
-  def __init__(self, weights: Mapping[str, np.ndarray], dtype: tf.DType, epsilon: float):
-    """As `GatedBlock`."""
-    super().__init__(weights, dtype, epsilon)
+  def __init__(self, weights: Weights, dtype: tf.DType):
+    super().__init__(weights, dtype)
     halves = np.split(weights["kernel"], 2, axis=-1)
     self._kernels = [[_constant(_merged(half, *parity), dtype) for half in halves] for parity in _PARITIES]
 
@@ -118,23 +119,26 @@ class UpscaledGatedBlock(_Gated):
 
 
 class EncoderLevel(tf.Module):
-  """A block, then further ones with a skip connection around them."""
+  """Gated blocks with a skip connection around all but the first, then an optional 2x2 max-pooling."""
 
-  def __init__(self, layers: list[GatedBlock]):
+  def __init__(self, layers: list[GatedBlock], is_halved: bool):
     super().__init__()
     self._layers = layers
+    self._is_halved = is_halved
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     x = skipped = self._layers[0](x)
     for layer in self._layers[1:]:
       x = layer(x)
-    return x + skipped
+    x += skipped
+    return tf.nn.max_pool2d(x, 2, 2, "VALID") if self._is_halved else x
 
 
 class DecoderLevel(tf.Module):
-  """The same, enlarging first; and perhaps the last convolution of the network after it."""
+  """Gated blocks, of which the first upscales, with a skip connection around the others."""
 
   def __init__(self, upscaled: UpscaledGatedBlock, layers: list[GatedBlock], last: Conv | None = None):
+    """Takes the blocks and, of a network's last level, the last convolution of the network."""
     super().__init__()
     self._upscaled = upscaled
     self._layers = layers
@@ -148,13 +152,14 @@ class DecoderLevel(tf.Module):
     return self._last(x) if self._last else x
 
   def at_cells(self, image: tf.Tensor, needed: tf.Tensor, max_rows: tf.Tensor | None) -> tf.Tensor:
-    """Evaluates the level where it is needed.
+    """Evaluates the level at listed pixels.
 
     Args:
-      image: (B, H, W, C), right within one pixel of what is needed.
+      image: (B, H, W, C), correct at the needed pixels and their neighbours.
       needed: (B, H, W, 1), 1 where the four output pixels of an input pixel are computed.
-      max_rows: see `sparse.convolve`.
-    Returns: (B, 2H, 2W, channels), 0 where it is not needed; wrong within one pixel per convolution of that.
+      max_rows: as `sparse.convolve`.
+    Returns: (B, 2H, 2W, channels), 0 elsewhere. Each convolution after the first makes one more pixel wrong, counted
+      inwards from the border of the needed area.
     """
     shape = tf.shape(image)[:3]
     cells = sparse.listed(needed)
@@ -173,7 +178,7 @@ class DecoderLevel(tf.Module):
 
 
 def _merged(kernel, row, column):
-  """(3, 3, C, D) -> (2, 2, C, D): sums of the taps that meet the same pixel of the input."""
+  """Sums the taps that meet the same input pixel: (3, 3, C, D) -> (2, 2, C, D)."""
   return np.stack(
     [
       np.stack([kernel[np.ix_(ys, xs)].sum(axis=(0, 1)) for xs in _TAPS_BY_PARITY[column]])
@@ -183,7 +188,7 @@ def _merged(kernel, row, column):
 
 
 def _matrix(kernels):
-  """Kernels (k, k, C, D), side by side, as one matrix (k * k * C, D's sum)."""
+  """Returns kernels (k, k, C, D), side by side, as one matrix (k * k * C, sum of the D)."""
   kernel = tf.concat(kernels, axis=-1)
   height, width, channels, filters = kernel.shape
   return tf.reshape(kernel, [height * width * channels, filters])

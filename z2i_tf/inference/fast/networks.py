@@ -1,111 +1,122 @@
-"""The three networks for inference: see `generator`."""
+"""The generator's networks for inference: see `generator`."""
 
+from collections.abc import Iterator
+from collections.abc import Mapping
+import itertools
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from z2i_tf import image_ops
 from z2i_tf.inference.fast import layers as fast_layers
 from z2i_tf.inference.fast import sparse
 from z2i_tf.inference.fast import tiles
-from z2i_tf.inference.fast.layer_reader import LayerReader
 from z2i_tf.layers.hole_attention import attend_hole
-from z2i_tf.models import blocks
-from z2i_tf.models.refinement_net import BOTTLENECK_SHRINK
-from z2i_tf.models.super_resolution_net import RESIDUAL_BLOCKS
+from z2i_tf.models import architecture
+from z2i_tf.models.architecture import Level
+from z2i_tf.models.architecture import ModelConfig
+from z2i_tf.models.architecture import Resize
 
-# What the convolutions of a piece reach, in cells (see `tiles`).
-_ENCODER_LEVEL_HALO = 2
-_BOTTLENECK_HALO = sum(blocks.BOTTLENECK_DILATIONS)
-_MERGE_HALO = 2
-_DECODER_LEVEL_HALO = 3
-# Convolutions at low resolution and the last one, at high resolution.
-_SR_HALO = 2 * RESIDUAL_BLOCKS + 3
-# Listed pixels are computed one by one if they are at most this share of all (beyond that their gathered neighbourhoods
-# take more memory than the encoder).
+# Pixels that the two convolutions after attention reach, at the bottleneck's resolution.
+_MERGE_REACH_PX = sum(architecture.ATTENTION_LEVEL.dilations[1:])
+# Low-resolution pixels that the super-resolution network reaches. The last convolution works at high resolution.
+_SR_REACH_PX = 2 * architecture.RESIDUAL_BLOCKS + 3
+# Pixels are computed one by one if they are at most this share of all. Beyond it, their gathered neighbourhoods take
+# more memory than the encoder.
 _MAX_LISTED_SHARE = 0.4
-# A gathered neighbourhood takes the memory of so many pixels at full resolution.
+# Memory of a gathered neighbourhood, in pixels at full resolution.
 _PIXELS_PER_ROW = 8
+_FACTORS = {Resize.NONE: (1, 1), Resize.HALVE: (2, 1), Resize.DOUBLE: (1, 2)}  # Pixels per cell before, after.
 
 
 class Limits(NamedTuple):
-  """What bounds the memory of inference; int32 scalars.
+  """Bounds the memory of inference; int32 scalars.
 
   Attributes:
-    max_tile_pixels: at most so many pixels, at a network's full resolution, are evaluated at once. None: all.
-    max_scores: at most so many elements of attention's score matrix are in memory at once.
+    max_tile_pixels: maximum number of pixels, at a network's full resolution, evaluated at once. None: all.
+    max_scores: maximum number of elements of attention's score matrix in memory at once.
   """
 
   max_tile_pixels: tf.Tensor | None
   max_scores: tf.Tensor
 
 
-class GatedNet(tf.Module):
-  """The coarse or the refinement network (the latter has attention), up to its last convolution."""
+def weights_in_order(
+  arrays: Mapping[str, np.ndarray], network: str, config: ModelConfig
+) -> Iterator[dict[str, np.ndarray]]:
+  """Yields the weights of each convolution of a network, with those of its batch norm, in order of application."""
+  names = architecture.array_shapes(network, architecture.convolutions(network, config))
+  for _, names_of_one in itertools.groupby(names, key=lambda name: name.split("/")[1][-2:]):
+    yield {name.rpartition("/")[2]: arrays[name] for name in names_of_one}
 
-  def __init__(self, reader: LayerReader, width: int, dtype: tf.DType, with_attention: bool):
-    """Takes the layers of the coarse or, with attention, the refinement network in order of application."""
+
+class GatedNet(tf.Module):
+  """The coarse or the refinement network (with attention), including its last convolution."""
+
+  def __init__(self, weights: Iterator[fast_layers.Weights], width: int, dtype: tf.DType, with_attention: bool):
+    """Takes the network's weights as `weights_in_order` yields them."""
     super().__init__()
     self._dtype = dtype
-    first, second = reader.encoder_level(4, width), reader.encoder_level(width // 2, 2 * width)
-    bottleneck = reader.encoder_level(width, 4 * width, blocks.BOTTLENECK_DILATIONS)
-    self._encoder_levels = [first, second, bottleneck]  # An attribute, so that their variables are saved.
+    self._width = width
+
+    def gated(dilation_rate=1):
+      return fast_layers.GatedBlock(next(weights), dtype, dilation_rate)
+
+    self._encoder = [
+      fast_layers.EncoderLevel([gated(rate) for rate in level.dilations], level.resize is Resize.HALVE)
+      for level in architecture.ENCODER
+    ]
     self._before_attention = None
     if with_attention:
-      self._before_attention, self._after_attention = (reader.gated(2 * width, 4 * width) for _ in range(2))
-      self._merge = reader.gated(4 * width, 4 * width)
-    self._half = reader.decoder_level(2 * width, 2 * width)
-    self._full = reader.decoder_level(width, width, with_last=True)
-    # The last numbers are weights: a cell of 2x2 pixels at half resolution has twice the channels of one at full
-    # resolution; one at a quarter as many as 2x2 at full resolution, or twice that beside attention.
-    self._encoder = [
-      tiles.Piece(_Halved(first), width // 2, dtype, 2, 1, _ENCODER_LEVEL_HALO, 4),
-      tiles.Piece(_Halved(second), width, dtype, 2, 1, _ENCODER_LEVEL_HALO, 8),
-      tiles.Piece(bottleneck, 2 * width, dtype, 1, 1, _BOTTLENECK_HALO, 4),
-    ]
-    self._merge_piece = tiles.Piece(self._merged, 2 * width, dtype, 1, 1, _MERGE_HALO, 8)
-    self._half_piece = tiles.Piece(self._half, width, dtype, 1, 2, _DECODER_LEVEL_HALO, 8)
-    self._full_piece = tiles.Piece(self._full, 3, tf.float32, 1, 2, _DECODER_LEVEL_HALO, 4)
+      self._before_attention, self._after_attention, self._merge = (gated() for _ in range(3))
+    self._decoder = []
+    for level in architecture.DECODER:
+      upscaled = fast_layers.UpscaledGatedBlock(next(weights), dtype)
+      blocks = [gated(rate) for rate in level.dilations[1:]]
+      last = fast_layers.Conv(next(weights), tf.float32) if level is architecture.DECODER[-1] else None
+      self._decoder.append(fast_layers.DecoderLevel(upscaled, blocks, last))
 
   def __call__(
     self, inputs: tf.Tensor, mask: tf.Tensor, needed: tf.Tensor | None, limits: Limits
   ) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Returns the last convolution's output and where attention copied from.
+    """Returns the last convolution's output and the positions that attention copied from.
 
     Args:
       inputs: (B, H, W, 4), RGB and mask. H and W multiples of 8 (4 without attention).
       mask: (B, H, W, 1), 1 = hole.
       needed: (B, H, W, 1), 1 where the output is needed. None: everywhere.
       limits: of the memory.
-    Returns: (B, H, W, 3) float32, anything where it is not needed; and the sources of `attend_hole`, or None.
+    Returns: (B, H, W, 3) float32, undefined where it is not needed; and the sources of `attend_hole`, or None.
     """
     x = tf.cast(inputs, self._dtype)
-    for piece in self._encoder:
-      x = tiles.evaluate(piece, x, limits.max_tile_pixels)
-    cells_full = cells_half = listed_quarter = None
-    if needed is not None:
-      # A level's convolutions reach four pixels, two cells; its first one a pixel more of what comes before.
-      cells_full = image_ops.dilate(_any_of_four(needed), 2)
-      cells_half = image_ops.dilate(_any_of_four(image_ops.dilate(cells_full, 1)), 2)
-      listed_quarter = image_ops.dilate(cells_half, 2)
+    for level, module in zip(architecture.ENCODER, self._encoder):
+      x = tiles.evaluate(self._piece(level, module), x, limits.max_tile_pixels)
+    cells, merged = _listed_cells(needed)
     sources = None
     if self._before_attention:
       features = tf.cast(self._before_attention(x), tf.float32)
-      attended, sources = attend_hole(features, image_ops.downscale_nearest(mask, BOTTLENECK_SHRINK), limits.max_scores)
+      small_mask = image_ops.downscale_nearest(mask, architecture.BOTTLENECK_SHRINK)
+      attended, sources = attend_hole(features, small_mask, limits.max_scores, architecture.ATTENTION_RATE)
       x = tf.concat([x, tf.cast(attended, self._dtype)], axis=-1)
-      x = self._evaluate(self._merge_piece, self._merged_at, x, listed_quarter, limits)
-    x = self._evaluate(self._half_piece, self._half.at_cells, x, cells_half, limits)
-    return self._evaluate(self._full_piece, self._full.at_cells, x, cells_full, limits), sources
+      level = architecture.ATTENTION_LEVEL
+      cost = 2 * level.width_factor  # Of two features, side by side.
+      piece = tiles.Piece(self._merged, level.width_factor * self._width // 2, self._dtype, 1, 1, _MERGE_REACH_PX, cost)
+      x = _evaluate(piece, self._merged_at, x, merged, limits)
+    for level, module, needed_cells in zip(architecture.DECODER, self._decoder, cells):
+      x = _evaluate(self._piece(level, module), module.at_cells, x, needed_cells, limits)
+    return x, sources
 
-  def _evaluate(self, piece, at_cells, x, needed, limits):
-    """Evaluates a piece at listed cells, or everywhere if those are most, or all."""
-    everywhere = lambda: tiles.evaluate(piece, x, limits.max_tile_pixels)
-    if needed is None:
-      return everywhere()
-    max_rows = None if limits.max_tile_pixels is None else limits.max_tile_pixels // _PIXELS_PER_ROW
-    output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere, lambda: at_cells(x, needed, max_rows))
-    output.set_shape([x.shape[0], None, None, piece.channels])
-    return output
+  def _piece(self, level: Level, function) -> tiles.Piece:
+    is_last = level is architecture.DECODER[-1]
+    return tiles.Piece(
+      function,
+      3 if is_last else level.width_factor * self._width // 2,
+      tf.float32 if is_last else self._dtype,
+      *_FACTORS[level.resize],
+      level.cells_within(sum(level.dilations) + is_last),
+      level.width_factor * level.cell_px**2,
+    )
 
   def _merged(self, bottleneck_and_attended):
     bottleneck, attended = tf.split(bottleneck_and_attended, 2, axis=-1)
@@ -124,19 +135,23 @@ class GatedNet(tf.Module):
 class SuperResolutionNet(tf.Module):
   """The residual that the super-resolution network adds to bicubic interpolation."""
 
-  def __init__(self, reader: LayerReader, width: int, scale: int, dtype: tf.DType):
-    """Takes the network's layers in order of application."""
+  def __init__(self, weights: Iterator[fast_layers.Weights], scale: int, dtype: tf.DType):
+    """Takes the network's weights as `weights_in_order` yields them."""
     super().__init__()
     self._dtype = dtype
     self._scale = scale
-    self._first = reader.conv(3, width, relu=True)
-    self._blocks = [tuple(reader.conv(width, width, relu=True) for _ in range(2)) for _ in range(RESIDUAL_BLOCKS)]
-    self._spread = reader.conv(width, width * scale**2, relu=True)
-    self._last = reader.conv(width, 3, tf.float32)
-    self._piece = tiles.Piece(self._evaluate, 3, tf.float32, 1, scale, _SR_HALO, 4 * scale**2)
+
+    def conv():
+      return fast_layers.Conv(next(weights), dtype, relu=True)
+
+    self._first = conv()
+    self._blocks = [(conv(), conv()) for _ in range(architecture.RESIDUAL_BLOCKS)]
+    self._spread = conv()
+    self._last = fast_layers.Conv(next(weights), tf.float32)
+    self._piece = tiles.Piece(self._evaluate, 3, tf.float32, 1, scale, _SR_REACH_PX, 4 * scale**2)
 
   def __call__(self, image: tf.Tensor, limits: Limits) -> tf.Tensor:
-    """(B, H, W, 3) -> (B, H*scale, W*scale, 3) float32."""
+    """Returns (B, H*scale, W*scale, 3) float32 for an image (B, H, W, 3)."""
     return tiles.evaluate(self._piece, tf.cast(image, self._dtype), limits.max_tile_pixels)
 
   def _evaluate(self, x):
@@ -146,17 +161,31 @@ class SuperResolutionNet(tf.Module):
     return self._last(tf.nn.depth_to_space(self._spread(x), self._scale))
 
 
-class _Halved(tf.Module):
-  """A level and the 2x2 max-pooling after it."""
+def _listed_cells(needed):
+  """Returns the cells that each level of the decoder computes for the needed pixels, and those before the decoder.
 
-  def __init__(self, level: fast_layers.EncoderLevel):
-    super().__init__()
-    self._level = level
+  A convolution at listed pixels makes one more pixel wrong, counted inwards from the border of the list, so each list
+  is wider than the next one needs. A level's first convolution reads the whole image of the level before, one pixel
+  further. (The convolutions before the decoder need no such pixel: rounding up to cells leaves one.)
+  """
+  if needed is None:
+    return [None] * len(architecture.DECODER), None
+  lists = []
+  for level in reversed(architecture.DECODER):
+    if lists:
+      needed = image_ops.dilate(lists[0], level.dilations[0])
+    reach_px = sum(level.dilations[1:]) + (not lists)  # And the network's last convolution.
+    any_of_four = tf.nn.max_pool2d(needed, 2, 2, "VALID")
+    lists.insert(0, image_ops.dilate(any_of_four, level.cells_within(reach_px)))
+  return lists, image_ops.dilate(lists[0], _MERGE_REACH_PX)
 
-  def __call__(self, x):
-    return tf.nn.max_pool2d(self._level(x), 2, 2, "VALID")
 
-
-def _any_of_four(mask):
-  """1 where any of four pixels is 1: (B, H, W, 1) -> (B, H / 2, W / 2, 1)."""
-  return tf.nn.max_pool2d(mask, 2, 2, "VALID")
+def _evaluate(piece, at_cells, x, needed, limits):
+  """Evaluates a piece at listed cells; everywhere if `needed` is None or lists most cells."""
+  everywhere = lambda: tiles.evaluate(piece, x, limits.max_tile_pixels)
+  if needed is None:
+    return everywhere()
+  max_rows = None if limits.max_tile_pixels is None else limits.max_tile_pixels // _PIXELS_PER_ROW
+  output = tf.cond(tf.reduce_mean(needed) > _MAX_LISTED_SHARE, everywhere, lambda: at_cells(x, needed, max_rows))
+  output.set_shape([x.shape[0], None, None, piece.channels])
+  return output

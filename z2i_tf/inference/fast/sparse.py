@@ -1,9 +1,9 @@
-"""Convolutions at listed pixels only: what the decoders do around a hole.
+"""Computes convolutions at listed pixels only: the decoders around a hole.
 
-Pixels are rows of a matrix. A convolution gathers, for each listed pixel, those of its neighbours that are listed too
-(0 for the others) into one long row, and is then one matrix product. So what is computed for a pixel is right if
-everything that it depends on is listed or beyond the image's border; whoever lists the pixels sees to that. Work and
-memory follow the number of pixels, not the size of the image. Our own decision; the paper evaluates everything.
+Pixels are rows of a matrix. For each listed pixel a convolution gathers the listed neighbours (0 for the others) into
+one long row; then it is one matrix product. A pixel is correct if everything that it depends on is listed or beyond the
+image's border; the caller lists enough pixels. Work and memory grow with the number of pixels, not with the image. This
+is our own decision; the paper evaluates everything.
 """
 
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-# Row by row, as kernels are.
+# Row by row, in the order of a kernel.
 _NEIGHBOURHOOD = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1))
 
 
 def listed(needed: tf.Tensor) -> tf.Tensor:
-  """(B, H, W, 1), 0 or 1 -> (n, 3) int32: example, row and column of the ones."""
+  """Returns example, row and column of the ones: (B, H, W, 1), 0 or 1 -> (n, 3) int32."""
   return tf.cast(tf.where(needed[..., 0] > 0), tf.int32)
 
 
 def neighbours(pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-  """Returns which pixels of the list are the 3x3 neighbours of each of them.
+  """Finds the 3x3 neighbours of each listed pixel in the list.
 
   Args:
-    pixels: (n, 3) int32, as of `listed`.
-    shape: (B, H, W) of the image they are of.
-  Returns: (n, 9) int32 numbers of rows, n where a neighbour is not listed.
+    pixels: (n, 3) int32, as `listed` returns them.
+    shape: (B, H, W) of their image.
+  Returns: (n, 9) int32 row numbers in the list, n where a neighbour is not listed.
   """
   count = tf.shape(pixels)[0]
   numbers = tf.fill(shape + [0, 2, 2], count)
@@ -35,13 +35,12 @@ def neighbours(pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
 
 
 def gather_dense(image: tf.Tensor, pixels: tf.Tensor, offsets: Sequence[tuple[int, int]]) -> tf.Tensor:
-  """Returns the pixels at `offsets` (row, column; within -1..1) from the listed ones, side by side; 0 beyond the
-  border.
+  """Gathers the pixels at given offsets from the listed ones, side by side; 0 beyond the border.
 
   Args:
     image: (B, H, W, C).
     pixels: (n, 3) int32.
-    offsets: k of them.
+    offsets: k pairs of row and column, within -1..1.
   Returns: (n, k * C).
   """
   channels = image.shape[-1]
@@ -58,8 +57,8 @@ def convolve(
   Args:
     layer: (m, 9C) -> (m, D), of the same type.
     values: (n, C).
-    table: (n, 9), as of `neighbours`.
-    max_rows: how many neighbourhoods may be in memory at once; int32 scalar. None: all.
+    table: (n, 9), as `neighbours` returns it.
+    max_rows: maximum number of neighbourhoods in memory at once; int32 scalar. None: all.
   Returns: (n, D).
   """
   channels = values.shape[-1]
@@ -84,12 +83,12 @@ def convolve(
 
 
 def scatter(values: tf.Tensor, pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-  """(n, C) at `pixels` -> (B, H, W, C), 0 elsewhere; `shape` is (B, H, W)."""
+  """Writes values (n, C) at `pixels` into an image (B, H, W, C) of zeros; `shape` is (B, H, W)."""
   return tf.scatter_nd(pixels, values, tf.concat([shape, [values.shape[-1]]], axis=0))
 
 
 def _bordered_index(pixels, shape, offsets):
-  """(n, 3) -> (n, k): where the pixels at `offsets` are in the flattened image with a border of one pixel."""
+  """Returns indices (n, k) of the pixels at `offsets` in the flattened image with a border of one pixel."""
   height, width = shape[1] + 2, shape[2] + 2
   centre = (pixels[:, 0] * height + pixels[:, 1] + 1) * width + pixels[:, 2] + 1
   steps = tf.stack([row * width + column for row, column in offsets])

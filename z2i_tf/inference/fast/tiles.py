@@ -1,9 +1,9 @@
 """Evaluates a piece of a convolutional network tile by tile: exactly, in bounded memory.
 
-A 'same' convolution sees zeros beyond the image's border, and a tile's border is not the image's. So tiles carry a
-halo as wide as the piece's receptive field reaches, and lie inside the image: at its border they end with it, and their
-zeros are its zeros. What a tile computes within the halo is thrown away. Results are those of the whole image up to the
-rounding of the convolutions. Our own decision; the paper evaluates everything at once.
+A 'same' convolution sees zeros beyond the image's border, and a tile's border is not the image's. So tiles have a halo
+as wide as the piece's receptive field, and lie inside the image: at its border they end with it. The halo's output is
+dropped. Results are those of the whole image up to the rounding of the convolutions. This is our own decision; the
+paper evaluates everything at once.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import dataclasses
 
 import tensorflow as tf
 
-# Smaller tiles than this many cells would be mostly halo; a smaller bound is exceeded.
+# Minimum side of a tile's core, in cells, even if it exceeds the bound: smaller tiles would be mostly halo.
 _MIN_CORE_SIDE = 16
 
 
@@ -19,7 +19,7 @@ _MIN_CORE_SIDE = 16
 class Piece:
   """A part of a network that tiles can evaluate.
 
-  Pixels are counted in cells: the smallest squares that are whole pixels both before and after.
+  A cell is the smallest square that is whole pixels both before and after.
 
   Attributes:
     function: (T, in_factor * n, in_factor * m, C) -> (T, out_factor * n, out_factor * m, channels), convolutional.
@@ -28,7 +28,7 @@ class Piece:
     in_factor: input pixels along a cell's side.
     out_factor: output pixels along a cell's side.
     halo: cells around a core that its output depends on.
-    weight: memory that a cell takes while it is evaluated, beside a pixel at a network's full resolution.
+    weight: memory of a cell during evaluation, in pixels at a network's full resolution.
   """
 
   function: Callable[[tf.Tensor], tf.Tensor]
@@ -44,10 +44,10 @@ def evaluate(piece: Piece, features: tf.Tensor, max_pixels: tf.Tensor | None) ->
   """Returns the piece's output.
 
   Args:
-    piece: what to evaluate.
+    piece: part of a network.
     features: (B, in_factor * h, in_factor * w, C).
-    max_pixels: at most so many pixels at a network's full resolution, or what takes as much memory, are evaluated at
-      once, or a tile with a core of 16 x 16 cells; int32 scalar. None: all at once.
+    max_pixels: maximum memory of what is evaluated at once, in pixels at a network's full resolution, but at least a
+      tile with a core of 16 x 16 cells; int32 scalar. None: all at once.
   Returns: (B, out_factor * h, out_factor * w, channels).
   """
   if max_pixels is None:
@@ -92,12 +92,12 @@ def _evaluate_tiles(piece, features, batch, limits, max_cells):
 
 
 def _part(images, example, start, sides):
-  """Example `example` from `start` on: (B, H, W, C) -> (1, sides[0], sides[1], C)."""
+  """Cuts a rectangle out of one example: (B, H, W, C) -> (1, sides[0], sides[1], C)."""
   rows, columns = start[0], start[1]
   return images[example : example + 1, rows : rows + sides[0], columns : columns + sides[1]]
 
 
 def _pixels(example, start, sides):
-  """Indices of a rectangle's pixels: (sides[0], sides[1], 3)."""
+  """Returns the indices of a rectangle's pixels, (sides[0], sides[1], 3)."""
   rows, columns = tf.meshgrid(start[0] + tf.range(sides[0]), start[1] + tf.range(sides[1]), indexing="ij")
   return tf.stack([tf.fill(sides, example), rows, columns], axis=-1)

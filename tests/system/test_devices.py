@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.client import device_lib
 
-from z2i_tf.inference import device_check
+from z2i_tf.system import devices
 
 
 @pytest.fixture(name="growing")
@@ -27,10 +27,10 @@ def test_gpus_come_after_the_cpu_with_what_tensorflow_tells(monkeypatch, growing
     types.SimpleNamespace(name=f"/device:{name}", memory_limit=limit) for name, limit in (("CPU:0", 1), ("GPU:0", 7))
   ]
   monkeypatch.setattr(device_lib, "list_local_devices", lambda: local)
-  assert device_check.list_devices() == [
-    device_check.Device("CPU:0", "", None),
-    device_check.Device("GPU:0", "Example 9", 7),
-    device_check.Device("GPU:1", "", None),
+  assert devices.list_devices() == [
+    devices.Device("CPU:0", "", None),
+    devices.Device("GPU:0", "Example 9", 7),
+    devices.Device("GPU:1", "", None),
   ]
   assert growing == [("first", True), ("second", True)]
 
@@ -40,14 +40,14 @@ def test_memory_that_is_not_told_is_none(monkeypatch, growing):
     raise RuntimeError("driver")
 
   monkeypatch.setattr(device_lib, "list_local_devices", fail)
-  assert [device.memory for device in device_check.list_devices()] == [None] * 3
+  assert [device.memory for device in devices.list_devices()] == [None] * 3
 
 
 def test_the_rate_counts_multiplications_and_additions_over_the_median_time(monkeypatch):
   clock = iter((0, 100, 0, 1, 0, 3, 0, 2, 0, 9, 0, 1.5, 0))  # Start and end: setting up, five runs, median 2 s; more.
-  monkeypatch.setattr(device_check, "SIDE", 4)
-  monkeypatch.setattr(device_check, "CHANNELS", 3)
-  monkeypatch.setattr(device_check, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
-  assert device_check.convolution_rate("CPU:0") == 2 * 4 * 4 * 9 * 3 * 3 / 2
+  monkeypatch.setattr(devices, "SIDE", 4)
+  monkeypatch.setattr(devices, "CHANNELS", 3)
+  monkeypatch.setattr(devices, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+  assert devices.convolution_rate("CPU:0") == 2 * 4 * 4 * 9 * 3 * 3 / 2
   with pytest.raises(RuntimeError, match="computes on .*CPU:0 instead"):
-    device_check.convolution_rate("GPU:7")
+    devices.convolution_rate("GPU:7")
