@@ -22,7 +22,6 @@ _MIN_WIDTH, _MAX_WIDTH = 50, 120
 _REQUIRED = "Required"
 # Module of z2i_tf.cli that defines a flag -> heading; the others' are the command's own.
 _HEADINGS = {
-  "stage_runs": "Run",
   "data_flags": "Data",
   "training_flags": "Training",
   "flag_groups": "Model and masks",
