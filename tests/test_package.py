@@ -45,7 +45,7 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
     assert {f"z2i_tf/app/static/{name}" for name in ("index.html", "app.css", "main.js", "view.js")} <= set(
       file.namelist()
     )
-    assert "z2i_tf/app/openapi.json" in file.namelist()
+    assert {"z2i_tf/app/openapi.json", "z2i_tf/report/page.html", "z2i_tf/report/page.css"} <= set(file.namelist())
     file.extractall(tmp_path / "site")
   data = os.path.join(_ROOT, "data")
   script = (

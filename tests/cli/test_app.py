@@ -16,7 +16,7 @@ from tests.app import stand_ins
 from z2i_tf.cli.main import main
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_serves_until_a_signal_and_leaves_nothing(tmp_path, number):
   """Even in the middle of a fill."""
   process = subprocess.Popen(

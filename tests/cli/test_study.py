@@ -69,7 +69,7 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
   record = records.read_record(f"{study_dir}/study.json")
   assert record_schema.problem_of(record) is None
   study = store.Store(study_dir)
-  expected = [(study.record.pairs[pair], ours) for pair, ours in study.outcomes()]
+  expected = [(study.manifest.pairs[pair], ours) for pair, ours in study.outcomes()]
   study.close()
   assert record["choices"] == 3 and "remark" not in record
   assert record["analysis"] == "study" and record["participants"] == 1 and set(record["kinds"]) == set(stand_ins.KINDS)
@@ -84,7 +84,7 @@ def test_a_study_is_prepared_served_ended_continued_and_summed_up(tmp_path, fold
     list(stand_ins.METHODS),
     4,
   )
-  kind, image = study.record.pairs[0].kind, study.record.pairs[0].image
+  kind, image = study.manifest.pairs[0].kind, study.manifest.pairs[0].image
   assert manifest["images"][stand_ins.OURS][kind][image] == records.sha256(
     f"{tmp_path}/results/{stand_ins.OURS}/{kind}/{image}.png"
   )

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 
 from z2i_tf.images import image_files
-from z2i_tf.study import preparation
+from z2i_tf.study import manifest as manifests
 from z2i_tf.study import results
 from z2i_tf.study import store
 from z2i_tf.study.server import StudyServer
@@ -51,10 +51,10 @@ def make_study(folder, pairs=8, seed=0, size=(12, 16), background=None):
   """Prepares a study in `folder`/study; returns that folder's path."""
   study_dir = str(folder / "study")
   found = results.read_results(write_results(folder, size, background), KINDS)
-  record = preparation.plan_study(found, OURS, pairs, seed, "Which is nicer?")
+  manifest = manifests.plan_study(found, OURS, pairs, seed, "Which is nicer?")
   image_files.create_folder(study_dir)
-  preparation.copy_pictures(found, record, study_dir, lambda: None)
-  store.create(study_dir, record)
+  manifests.copy_pictures(found, manifest, study_dir, lambda: None)
+  store.create(study_dir, manifest)
   return study_dir
 
 
@@ -63,7 +63,7 @@ def answer(study, name, rule):
   progress = study.join(name)
   for position in range(progress.answered, progress.total):
     showing = study.showing(progress.token, position)
-    study.choose(progress.token, position, rule(study.record.pairs[showing.pair]) == showing.ours_is_a)
+    study.choose(progress.token, position, rule(study.manifest.pairs[showing.pair]) == showing.ours_is_a)
 
 
 @contextlib.contextmanager

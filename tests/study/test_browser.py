@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-
 
 from tests import browsers
 from tests.study import stand_ins
-from z2i_tf.study import preparation
+from z2i_tf.study import manifest as manifests
 from z2i_tf.study import summary
 
 pytestmark = browsers.needed
@@ -170,7 +170,7 @@ def test_a_whole_study(tmp_path, browser):
 def _fourth_b(server):
   """Returns the B of anna's fourth pair, from the study itself: it went by while the server was away."""
   showing = server.store.showing(server.store.join("anna").token, 3)
-  pair = server.store.record.pairs[showing.pair]
+  pair = server.store.manifest.pairs[showing.pair]
   return (pair.opponent if showing.ours_is_a else stand_ins.OURS, pair.kind, pair.image)
 
 
@@ -181,7 +181,7 @@ def test_pictures_that_do_not_come(tmp_path, browser, capsys):
   def picture_of_next(server, position):
     """Returns the file of ours at a position, seen nowhere else."""
     showing = server.store.showing(server.store.join("cora").token, position)
-    return preparation.picture_path(study_dir, server.store.record.file_hash(showing.pair, ours=True))
+    return manifests.picture_path(study_dir, server.store.manifest.file_hash(showing.pair, ours=True))
 
   with stand_ins.serving(study_dir) as server:
     away = picture_of_next(server, 1)

@@ -58,8 +58,8 @@ def test_the_seed_decides():
 def test_more_than_there_are_is_an_error_that_says_how_many():
   with pytest.raises(
     InputError,
-    match=r"--pairs=50: 25 of them would be of kind large, which has 24 \(6 images x 4 "
-    r"other methods\); ask for at most 48, or for all with --pairs=0",
+    match=r"`pairs`=50: 25 of them would be of kind large, which has 24 \(6 images x 4 "
+    r"other methods\); ask for at most 48, or for all with `pairs`=0",
   ):
     pairs.choose_pairs(_IMAGES, _OPPONENTS, 50, 0)
 

@@ -69,7 +69,7 @@ def _damaged(folder):
     (_kind_missing, ["tinyholes"], "hifillus/tinyholes: no such folder"),
     (_images_above, None, "images both in it and in its sub-folders hugeholes, tinyholes"),
     (_damaged, None, "photograph1.png: not an image"),
-    (lambda folder: None, ["tinyholes", "small"], "--mask_kinds=tinyholes,small: not all of them are sub-folders"),
+    (lambda folder: None, ["tinyholes", "small"], "`mask_kinds`=tinyholes,small: not all of them are sub-folders"),
     (lambda folder: shutil.rmtree(folder / "zoomulus"), None, "zoomulus: no such folder"),
   ],
 )

@@ -14,11 +14,11 @@ import pytest
 
 from tests.study import stand_ins
 from z2i_tf.errors import InputError
-from z2i_tf.study import preparation
+from z2i_tf.study import manifest as manifests
 from z2i_tf.study import results
 from z2i_tf.study import server as servers
 from z2i_tf.study import store
-from z2i_tf.study.answers import PAGE_FILES
+from z2i_tf.study.server import PAGE_FILES
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -109,11 +109,11 @@ def test_nothing_gives_a_method_away(tmp_path):
         else:
           image.save(os.path.join(parent, name), pnginfo=note)
   found = results.read_results(folders)
-  record = preparation.plan_study(found, stand_ins.OURS, 8, 0, "Which is nicer?")
+  manifest = manifests.plan_study(found, stand_ins.OURS, 8, 0, "Which is nicer?")
   study_dir = str(tmp_path / "study")
   os.mkdir(study_dir)
-  preparation.copy_pictures(found, record, study_dir, lambda: None)
-  store.create(study_dir, record)
+  manifests.copy_pictures(found, manifest, study_dir, lambda: None)
+  store.create(study_dir, manifest)
   secret = [word.encode() for word in (*stand_ins.METHODS, *stand_ins.KINDS, *stand_ins.IMAGES)]
   with stand_ins.serving(study_dir) as server:
     answers = [_request(server, "GET", path) for path in PAGE_FILES]
@@ -233,7 +233,7 @@ def test_what_cannot_be_stored_is_not_called_saved(server, monkeypatch, capsys):
 def test_a_picture_that_is_gone(server, capsys):
   token = server.store.join("no picture").token
   showing = server.store.showing(token, 5)
-  path = preparation.picture_path(server.study_dir, server.store.record.file_hash(showing.pair, showing.ours_is_a))
+  path = manifests.picture_path(server.study_dir, server.store.manifest.file_hash(showing.pair, showing.ours_is_a))
   os.rename(path, path + ".away")
   try:
     status, _, body = _request(server, "GET", f"/picture/{token}/5/a")
@@ -249,7 +249,7 @@ def test_a_study_without_all_its_pictures_is_not_served(tmp_path):
   study_dir = stand_ins.make_study(tmp_path)
   study = store.Store(study_dir)
   names = os.listdir(os.path.join(study_dir, "pictures"))
-  assert len(names) == preparation.picture_count(study.record)
+  assert len(names) == len(set(file_hash for *_, file_hash in study.manifest.results()))
   os.unlink(os.path.join(study_dir, "pictures", names[0]))
   with pytest.raises(InputError, match=f"{names[0]}: this picture of the study is gone"):
     servers.StudyServer(study_dir, study, 0)
@@ -257,7 +257,7 @@ def test_a_study_without_all_its_pictures_is_not_served(tmp_path):
 
 
 def test_a_port_that_is_taken(server):
-  with pytest.raises(InputError, match=f"--port={server.port}: cannot be used .*; give another one, or 0"):
+  with pytest.raises(InputError, match=f"`port`={server.port}: cannot be used .*; give another one, or 0"):
     servers.StudyServer(server.study_dir, server.store, server.port)
 
 

@@ -12,22 +12,22 @@ import pytest
 from z2i_tf.errors import InputError
 from z2i_tf.study import pairs
 from z2i_tf.study import store
-from z2i_tf.study.record import StudyRecord
+from z2i_tf.study.manifest import StudyManifest
 
 _PAIRS = tuple(pairs.Pair("small", f"i{number}", "other") for number in range(400))
-_RECORD = StudyRecord("Which?", "ours", ("other",), ("small",), 0, 7, _PAIRS, {})
+_MANIFEST = StudyManifest("Which?", "ours", ("other",), ("small",), 0, 7, _PAIRS, {})
 
 
 @pytest.fixture(name="study")
 def _study(tmp_path):
-  store.create(str(tmp_path), _RECORD)
+  store.create(str(tmp_path), _MANIFEST)
   study = store.Store(str(tmp_path))
   yield study
   study.close()
 
 
 def test_a_record_comes_back(study):
-  assert study.record == _RECORD
+  assert study.manifest == _MANIFEST
 
 
 def test_participants_have_their_own_order_and_come_back_by_name(study, tmp_path):
@@ -156,8 +156,8 @@ def test_folders_without_a_study(tmp_path):
 
 def test_a_study_is_made_once(study, tmp_path):
   with pytest.raises(InputError, match="a study cannot be made here: table study already exists"):
-    store.create(str(tmp_path), _RECORD)
-  assert study.record == _RECORD
+    store.create(str(tmp_path), _MANIFEST)
+  assert study.manifest == _MANIFEST
 
 
 def test_a_study_of_another_version_is_refused(study, tmp_path):

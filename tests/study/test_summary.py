@@ -52,7 +52,7 @@ def test_what_was_chosen_is_what_is_counted(tmp_path):
   stand_ins.answer(study, "ben", lambda pair: pair.kind == "hugeholes" or pair.image == "photograph1")
   study.join("never chose")
   token = study.join("chose once").token
-  first = study.record.pairs[study.showing(token, 0).pair]
+  first = study.manifest.pairs[study.showing(token, 0).pair]
   study.choose(token, 0, study.showing(token, 0).ours_is_a)
   found = summary.summarize(study)
   expected = {

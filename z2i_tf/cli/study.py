@@ -67,7 +67,7 @@ def run(values: flags.FlagValues) -> None:
 
   if os.path.isdir(values.study_dir) and stores.exists(values.study_dir):
     store = stores.Store(values.study_dir)
-    _check_unchanged(values, store.record)
+    _check_unchanged(values, store.manifest)
   else:
     if not values.summary:
       _prepare(values)
@@ -86,16 +86,16 @@ def _prepare(values) -> None:
   _check_question(values.question)
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
-  from z2i_tf.study import preparation
+  from z2i_tf.study import manifest as manifests
   from z2i_tf.study import results as result_folders
   from z2i_tf.study import store as stores
 
   results = result_folders.read_results(flag_groups.named_paths(values, "result_dir"), values.mask_kinds)
-  record = preparation.plan_study(results, values.ours, values.pairs, values.seed, values.question)
+  study_manifest = manifests.plan_study(results, values.ours, values.pairs, values.seed, values.question)
   image_files.create_folder(values.study_dir)
-  with progress(preparation.picture_count(record), "picture") as advance:
-    preparation.copy_pictures(results, record, values.study_dir, advance)
-  stores.create(values.study_dir, record)
+  with progress(len(list(study_manifest.results())), "picture") as advance:
+    manifests.copy_pictures(results, study_manifest, values.study_dir, advance)
+  stores.create(values.study_dir, study_manifest)
 
 
 def _check_question(question) -> None:
@@ -103,14 +103,14 @@ def _check_question(question) -> None:
     raise InputError(f"--question: give one of 1 to {_LONGEST_QUESTION} characters")
 
 
-def _check_unchanged(values, record) -> None:
+def _check_unchanged(values, study_manifest) -> None:
   """Raises InputError if a flag says something else than the study in that folder."""
   recorded = {
-    "ours": record.ours,
-    "pairs": record.asked_pairs,
-    "question": record.question,
-    "seed": record.seed,
-    "mask_kinds": list(record.kinds),
+    "ours": study_manifest.ours,
+    "pairs": study_manifest.asked_pairs,
+    "question": study_manifest.question,
+    "seed": study_manifest.seed,
+    "mask_kinds": list(study_manifest.kinds),
   }
   for name, value in recorded.items():
     given = values[name].value
@@ -122,18 +122,20 @@ def _check_unchanged(values, record) -> None:
       )
   if not values.result_dir:
     return
-  from z2i_tf.study import preparation
+  from z2i_tf.study import manifest as manifests
   from z2i_tf.study import results as result_folders
 
   folders = flag_groups.named_paths(values, "result_dir")
-  methods = (record.ours, *record.opponents)
+  methods = (study_manifest.ours, *study_manifest.opponents)
   advice = "leave the flag out, or give another --study_dir"
   if set(folders) != set(methods):
     raise InputError(
       f"--result_dir: the study in {values.study_dir} was prepared with the methods {', '.join(methods)}; {advice}"
     )
-  results = result_folders.read_results({method: folders[method] for method in methods}, record.kinds)
-  if record != preparation.plan_study(results, record.ours, record.asked_pairs, record.seed, record.question):
+  results = result_folders.read_results({method: folders[method] for method in methods}, study_manifest.kinds)
+  if study_manifest != manifests.plan_study(
+    results, study_manifest.ours, study_manifest.asked_pairs, study_manifest.seed, study_manifest.question
+  ):
     raise InputError(f"--result_dir: the study in {values.study_dir} was prepared with other images; {advice}")
 
 
@@ -143,7 +145,7 @@ def _serve(store, study_dir, port) -> None:
 
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
     print(
-      f"study of {len(store.record.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
+      f"study of {len(store.manifest.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
       flush=True,
     )
     while interruption.signal is None:
@@ -163,16 +165,16 @@ def _summarize(store, study_dir) -> None:
 
   found = summary.summarize(store)
   shown = summary.tables(found)
-  record = store.record
+  study_manifest = store.manifest
   manifest = {
     "versions": records.versions(),
     "settings": {
-      "question": record.question,
-      "pairs": len(record.pairs),
-      "seed": record.seed,
-      "methods": [record.ours, *record.opponents],
-      "ours": record.ours,
-      "images": record.images,
+      "question": study_manifest.question,
+      "pairs": len(study_manifest.pairs),
+      "seed": study_manifest.seed,
+      "methods": [study_manifest.ours, *study_manifest.opponents],
+      "ours": study_manifest.ours,
+      "images": study_manifest.images,
     },
   }
   try:

@@ -62,9 +62,9 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
   for kind, share in shares.items():
     if share > capacities[kind]:
       raise InputError(
-        f"--pairs={count}: {share} of them would be of kind {kind}, which has {capacities[kind]} "
+        f"`pairs`={count}: {share} of them would be of kind {kind}, which has {capacities[kind]} "
         f"({len(images[kind])} images x {len(opponents)} other methods); ask for at most "
-        f"{min(capacities.values()) * len(images)}, or for all with --pairs=0"
+        f"{min(capacities.values()) * len(images)}, or for all with `pairs`=0"
       )
   rng = random.Random(f"pairs {seed}")
   opponents = rng.sample(list(opponents), len(opponents))

@@ -50,11 +50,11 @@ def read_results(folders: Mapping[str, str], kinds: Sequence[str] | None = None)
         raise InputError(
           f"{folder} ({method}): sub-folders with images are {', '.join(_kinds_in(folder)) or 'none'}, "
           f"those of {first} are {', '.join(kinds)}; give every folder the same, or say which with "
-          "--mask_kinds"
+          "`mask_kinds`"
         )
   kinds = tuple(kinds or (DEFAULT_KIND,))
   if not nested and len(kinds) > 1:
-    raise InputError(f"--mask_kinds={','.join(kinds)}: not all of them are sub-folders of {first}")
+    raise InputError(f"`mask_kinds`={','.join(kinds)}: not all of them are sub-folders of {first}")
   paths = {
     kind: _same_images({method: os.path.join(folder, kind) if nested else folder for method, folder in folders.items()})
     for kind in kinds
@@ -78,7 +78,7 @@ def _is_nested(folder, kinds) -> bool:
   if _has_images(folder):
     raise InputError(
       f"{folder}: images both in it and in its sub-folders {', '.join(_kinds_in(folder))}; say with "
-      "--mask_kinds which sub-folders to take"
+      "`mask_kinds` which sub-folders to take"
     )
   return True
 

@@ -1,4 +1,4 @@
-"""A study's record, its participants and their choices, in one SQLite file.
+"""A study's manifest, its participants and their choices, in one SQLite file.
 
 A choice is committed, and on the disk, before it is confirmed: whatever ends the process, nothing that somebody was
 told is saved gets lost.
@@ -15,9 +15,9 @@ import threading
 import unicodedata
 
 from z2i_tf.errors import InputError
+from z2i_tf.study.manifest import StudyManifest
 from z2i_tf.study.pairs import order_for
 from z2i_tf.study.pairs import Showing
-from z2i_tf.study.record import StudyRecord
 
 FILE_NAME = "study.sqlite"
 # Of participants' names, characters.
@@ -77,7 +77,7 @@ class Store:
     self._connection = _connect(self._path)
     try:
       ((text,),) = self._connection.execute("SELECT record FROM study")
-      self.record = StudyRecord.from_json(text)
+      self.manifest = StudyManifest.from_json(text)
     except (sqlite3.Error, ValueError) as error:
       self._connection.close()
       raise InputError(f"{self._path}: not a study that this version can read: {error}") from error
@@ -109,7 +109,7 @@ class Store:
           "INSERT INTO showings VALUES (?, ?, ?, ?)",
           [
             (number, position, showing.pair, showing.ours_is_a)
-            for position, showing in enumerate(order_for(self.record.pairs, key, self.record.seed))
+            for position, showing in enumerate(order_for(self.manifest.pairs, key, self.manifest.seed))
           ],
         )
       (token,) = connection.execute("SELECT token FROM participants WHERE key = ?", (key,)).fetchone()
@@ -166,7 +166,7 @@ class Store:
       raise UnknownParticipant(token)
     number, name = found
     ((answered,),) = self._connection.execute("SELECT COUNT(*) FROM choices WHERE participant = ?", (number,))
-    return number, Progress(token, name, answered, len(self.record.pairs))
+    return number, Progress(token, name, answered, len(self.manifest.pairs))
 
   @contextlib.contextmanager
   def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -189,7 +189,7 @@ def exists(study_dir: str) -> bool:
     connection.close()
 
 
-def create(study_dir: str, record: StudyRecord) -> None:
+def create(study_dir: str, manifest: StudyManifest) -> None:
   """Makes a folder a study, at once or not at all; raises InputError if it is one, or cannot be written."""
   path = os.path.join(study_dir, FILE_NAME)
   connection = _connect(path)
@@ -197,7 +197,7 @@ def create(study_dir: str, record: StudyRecord) -> None:
     with _transaction(connection):
       for table in _TABLES:
         connection.execute(table)
-      connection.execute("INSERT INTO study VALUES (?)", (record.to_json(),))
+      connection.execute("INSERT INTO study VALUES (?)", (manifest.to_json(),))
   except sqlite3.Error as error:
     raise InputError(f"{path}: a study cannot be made here: {error}") from error
   finally:

@@ -56,14 +56,14 @@ class Summary:
 
 def summarize(store: Store) -> Summary:
   """Returns what the choices stored so far amount to; who joined and chose nothing is not counted."""
-  record = store.record
-  counts = {kind: {opponent: Count() for opponent in record.opponents} for kind in record.kinds}
+  manifest = store.manifest
+  counts = {kind: {opponent: Count() for opponent in manifest.opponents} for kind in manifest.kinds}
   for place, prefers_ours in store.outcomes():
-    pair = record.pairs[place]
+    pair = manifest.pairs[place]
     counts[pair.kind][pair.opponent] += Count(ours=int(prefers_ours), other=int(not prefers_ours))
   participants = [progress for progress in store.participants() if progress.answered]
   return Summary(
-    record.ours, counts, len(participants), sum(progress.answered == progress.total for progress in participants)
+    manifest.ours, counts, len(participants), sum(progress.answered == progress.total for progress in participants)
   )
 
 

@@ -48,11 +48,11 @@ def check_access(host: str, token: str | None) -> None:
   """Raises InputError unless a server bound to `host` may go without token, or has a token that is long enough."""
   if token is None and host not in (*LOOPBACK, "localhost"):
     raise InputError(
-      f"--host={host} lets other machines in: give --token too, a secret of at least "
+      f"`host`={host} lets other machines in: give `token` too, a secret of at least "
       f"{MIN_TOKEN_LENGTH} characters (in a --flagfile, where other users must not see it)"
     )
   if token is not None and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable()):
-    raise InputError(f"--token: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
+    raise InputError(f"`token`: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
 
 
 def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
@@ -136,7 +136,7 @@ def add_files(application: flask.Flask, package: str, folder: str, files: Mappin
     return flask.Response(body, content_type=kind)
 
   for path in contents:
-    application.add_url_rule(path, f"file {path}", answer_file)
+    application.add_url_rule(path, f"file {path}", answer_file, provide_automatic_options=False)
 
 
 def json_object(max_bytes: int) -> dict[str, Any]:

@@ -57,11 +57,11 @@ class Server:
       self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
       self._socket.bind(address)
     except socket.gaierror as error:
-      raise InputError(f"--host={host}: no address of this machine ({error.strerror})") from error
+      raise InputError(f"`host`={host}: no address of this machine ({error.strerror})") from error
     except OSError as error:
       self._socket.close()
       raise InputError(
-        f"--port={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any that is free"
+        f"`port`={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any that is free"
       ) from error
     self.host, self.port = self._socket.getsockname()[:2]
     self._thread = None
