@@ -43,13 +43,9 @@ from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training import devices
-from z2i_tf.training.config import LossWeights
-from z2i_tf.training.config import OptimizerConfig
-from z2i_tf.training.joint_stage import joint_stage
-from z2i_tf.training.joint_stage import JointStageConfig
-from z2i_tf.training.loop import LoopConfig
-from z2i_tf.training.precision import networks_in
-from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training import joint
+from z2i_tf.training.devices import networks_in
+from z2i_tf.training.skip_nonfinite import skip_nonfinite
 
 _SCALE = 2
 _LEARNING_RATE = 1e-4
@@ -114,20 +110,21 @@ class _OurStep:
   """The project's joint step as `z2i train` runs it, with the attributes of the plain one."""
 
   def __init__(self, width, precision, vgg_path, batch_size):
-    config = JointStageConfig(
-      model=ModelConfig(width=width, scale=_SCALE),
-      discriminator_width=width,
-      seed=0,
-      perceptual_weights=vgg_path or "",
-      loss_weights=LossWeights() if vgg_path else LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0),
-      optimizer=OptimizerConfig(iterations=1, learning_rates=(_LEARNING_RATE,), decay_fractions=()),
+    config = joint.JointConfig(
+      work_dir="",
+      width=width,
+      scale=_SCALE,
+      perceptual_weights=vgg_path or "none",
+      iterations=1,
+      batch_size=batch_size,
+      learning_rates=(_LEARNING_RATE,),
+      decay_fractions=(),
       precision=precision,
     )
-    loop = LoopConfig(iterations=1, batch_size=batch_size, save_every=1, log_every=1, evaluate_every=1)
-    stage = joint_stage(config, loop, devices.make_strategy())
+    stage = joint.build(config, devices.make_strategy())
     self.networks = stage.networks
     # Traced with everything else, as one graph, so that its operations can be counted.
-    self._step = guarded_step(stage.step, stage.strategy, stage.variables, jit_compile=False).python_function
+    self._step = skip_nonfinite(stage.step, stage.strategy, stage.variables, jit_compile=False).python_function
 
   def __call__(self, batch):
     return self._step(batch, tf.constant(0.0))

@@ -17,7 +17,7 @@ _PUBLIC = {
   "FolderSource": "z2i_tf.datasets.folder_source",
   "Inpainter": "z2i_tf.inference.inpainter",
   "InputError": "z2i_tf.errors",
-  "LossWeights": "z2i_tf.training.config",
+  "LossWeights": "z2i_tf.losses.terms",
   "MaskMixture": "z2i_tf.masks.mixture",
   "ModelConfig": "z2i_tf.models.zoom_inpainter",
   "ZoomInpainter": "z2i_tf.keras_inpainter",

@@ -20,19 +20,19 @@ from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Mean
 from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import register_serializable
+from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
 from z2i_tf.models import zoom_inpainter
 from z2i_tf.models.architecture import DEFAULT_MAX_THICKNESS_PX
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
-from z2i_tf.training.config import check_l1_normalization
-from z2i_tf.training.config import LossWeights
-from z2i_tf.training.config import OVER_IMAGE
-from z2i_tf.training.joint_step import JointStep
+from z2i_tf.training.joint import JointStep
+from z2i_tf.training.stage import check_l1_normalization
+from z2i_tf.training.stage import OVER_IMAGE
 
 # The paper's weights of the terms on pixels.
-PIXEL_LOSSES = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)
+PIXEL_LOSSES = LossWeights(weight_adversarial=0.0).without_perceptual()
 _TOTAL = "loss/generator"
 # What is reported, as Keras calls it.
 _REPORTED = (
@@ -115,7 +115,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
       raise ValueError(
         f"The losses are those of the package, see `loss_weights`. Received: {', '.join(sorted(unknown))}"
       )
-    if not isinstance(loss_weights, LossWeights) or loss_weights.use_vgg or loss_weights.use_discriminator:
+    if not isinstance(loss_weights, LossWeights) or loss_weights.use_perceptual or loss_weights.use_discriminator:
       raise ValueError(
         "loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and "
         f"weight_adversarial of 0; z2i train has these terms. Received: {loss_weights}"

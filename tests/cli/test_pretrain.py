@@ -145,9 +145,9 @@ def test_batch_norms_of_a_network_alone_are_frozen(pretrained, tmp_path):
 @pytest.mark.parametrize(
   "network, frozen, message",
   [
-    ("sr", "sr", "trained here whose batch norms can keep their statistics: none. Received: freeze_batch_norm=sr"),
-    ("coarse", "refine", "whose batch norms can keep their statistics: coarse. Received: freeze_batch_norm=refine"),
-    ("coarse", "coarse", "it starts from no trained weights. Received: freeze_batch_norm=coarse"),
+    ("sr", "sr", "batch norms of these networks: none. Received: --freeze_batch_norm=sr"),
+    ("coarse", "refine", "batch norms of these networks: coarse. Received: --freeze_batch_norm=refine"),
+    ("coarse", "coarse", "no statistics to keep. Received: --freeze_batch_norm=coarse"),
   ],
 )
 def test_batch_norms_that_cannot_be_frozen(network, frozen, message, tmp_path, capsys):
@@ -205,14 +205,14 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
     ([], "--network is missing"),
     (["--network=disc"], "--network=disc"),
     (["--network=coarse", "--scale=2"], "--scale=2: only --network=sr zooms"),
-    (["--network=sr", "--scale=5"], "scale=5"),
+    (["--network=sr", "--scale=5"], "--scale=5"),
     (["--network=sr", "--init_sr=nowhere"], "nowhere: no model here"),
     (["--network=sr", "--init_coarse=nowhere"], "--init_coarse=nowhere: --network=sr can only start from --init_sr"),
     (["--network=sr", "--init_all=nowhere"], "Unknown command line flag 'init_all'"),
     (["--network=sr", "--width=5"], "even number"),
     (["--network=sr", "--mask_kind=large"], "--mask_kind=large: there are no masks here"),
     (["--network=sr", "--l1_normalization=hole"], "--l1_normalization=hole: there are no masks here"),
-    (["--network=coarse", "--weight_vgg=-1", "--perceptual_weights=nowhere.h5"], "weight_vgg=-1"),
+    (["--network=coarse", "--weight_vgg=-1", "--perceptual_weights=nowhere.h5"], "--weight_vgg=-1"),
     (["--network=coarse", "--perceptual_weights=nowhere.h5"], "nowhere.h5: no such file"),
     (["--network=coarse", "--data_dir="], "--data_dir is missing"),
     (["--network=coarse", "--work_dir="], "--work_dir is missing"),

@@ -117,7 +117,8 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
   assert code == 128 + signal.SIGTERM and f"continuing from {run / 'checkpoints'}/ckpt-{at_kill}" in output
   assert "stopping" in errors[0]
   assert errors[1:] == [
-    f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; all is saved, and the same command continues"
+    f"z2i pretrain: stopped by SIGTERM after step {stopped} of 1000000; everything is saved, "
+    "and the same command continues"
   ]
   assert _last_step(run) == stopped
   # All that a run goes on with is what an uninterrupted one has: weights, optimizer, place in the data.

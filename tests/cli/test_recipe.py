@@ -1,6 +1,7 @@
 """`z2i recipe`: the recipes and flagfiles of flags/, a small recipe from beginning to end, and what is refused."""
 
 import contextlib
+import dataclasses
 import glob
 import io
 import itertools
@@ -13,18 +14,20 @@ import numpy as np
 import pytest
 
 from tests.training import stand_ins
+from z2i_tf.cli import pretrain as pretrain_command
 from z2i_tf.cli import recipe
-from z2i_tf.cli import recipe_plan
 from z2i_tf.cli import train
-from z2i_tf.cli.flags import data_flags
-from z2i_tf.cli.flags import flag_groups
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
+from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.training import devices
-from z2i_tf.training.config import LossWeights
+from z2i_tf.training import inputs
+from z2i_tf.training import joint
+from z2i_tf.training import pretrain
+from z2i_tf.training import recipe as recipes
 
 _FLAGFILES = sorted(glob.glob("flags/**/*.cfg", recursive=True))
 _DATA = ["--data_dir=PHOTOS"]  # Which the compact stages cannot do without.
@@ -48,18 +51,19 @@ _STAGES = [path for path in _FLAGFILES if path not in _RECIPES]
 
 def _plan(path):
   values = _recipe_values(path)
-  return recipe_plan.plan(values.stages, values.work_dir, _DATA)
+  return recipe.planned(values.stages, values.work_dir, _DATA)
 
 
 def _by_hand(path):
   """The stage as `z2i train` or `z2i pretrain` would see it."""
-  return recipe_plan.plan([path], "runs/by_hand", _DATA)[0]
+  return recipe.planned([path], "runs/by_hand", _DATA)[0]
 
 
 def _flags_of(path):
   """All flags and their values, but for where the stage starts and where it leaves its weights."""
-  values = _by_hand(path).values
-  return {name: values[name].value for name in values if name != "work_dir" and not name.startswith("init_")}
+  settings = _by_hand(path).config.settings()
+  del settings["work_dir"], settings["command"]
+  return {name: value for name, value in settings.items() if not name.startswith("init_")}
 
 
 def _differences(path, paper):
@@ -106,8 +110,8 @@ def test_stages_make_usable_records_without_personal_paths(path):
   assert not [line for line in lines if line.startswith(("--data_dir", "--work_dir", "--validation_dir"))]
   assert all(line.startswith("--") and not line.partition("=")[2].startswith(("/", "~")) for line in lines)
   stage = _by_hand(path)
-  examples = data_flags.example_config(stage.values, stage.config.scale, stage.config.with_masks)
-  assert examples.crop_size_hr == stage.values.crop_size * stage.config.scale
+  examples = inputs.example_config(stage.config)
+  assert examples.crop_size_hr == stage.config.crop_size * stage.config.zoom_factor
   assert all(folder.startswith("runs/") for folder in stage.config.initial_weights.values())
 
 
@@ -117,22 +121,20 @@ def test_every_checkpoint_that_a_stage_names_is_left_by_an_earlier_one(path):
   with open(path, encoding="utf-8") as file:
     assert f"#   z2i recipe --flagfile={path}" in file.read()
   for stage in _plan(path):
-    values = flags.FlagValues()
-    stage.command.define_flags(values)
-    values(["z2i", f"--flagfile={stage.flagfile}"])
-    own = training_flags.initial_weights(values)
-    named = {name: own.get(name, own.get("all")) for name in stage.config.networks}
+    own = _by_hand(stage.origin).config
+    named = {name: own.initial_weights_of(name) for name in stage.config.networks}
     assert {name: folder for name, folder in named.items() if folder} == {
-      name: former.folder for name, former in stage.handed_over.items()
+      name: former.folder for name, former in stage.predecessors.items()
     }
-    assert own == stage.config.initial_weights  # So that a recipe continues what was begun by hand.
+    # The same settings let a recipe continue a stage that was begun by hand.
+    assert own.initial_weights == stage.config.initial_weights
     assert stage.folder.startswith("runs/")
     data = " --data_dir=PHOTOS" if "compact" in path else ""
-    with open(stage.flagfile, encoding="utf-8") as file:
+    with open(stage.origin, encoding="utf-8") as file:
       header = "".join(itertools.takewhile(lambda line: line.startswith("#"), file))
-    assert f"#   {stage.command_name}{data} --flagfile={stage.flagfile} --work_dir={stage.folder}\n" in header
+    assert f"#   {stage.config.command}{data} --flagfile={stage.origin} --work_dir={stage.folder}\n" in header
     if data:
-      assert all(re.search(rf"\b{former.name}\.cfg\b", header) for former in stage.handed_over.values()), header
+      assert all(re.search(rf"\b{former.name}\.cfg\b", header) for former in stage.predecessors.values()), header
 
 
 def test_stages_of_one_folder_are_of_one_flagfile():
@@ -154,7 +156,7 @@ def test_stages_of_one_folder_are_of_one_flagfile():
 )
 def test_pretraining_is_the_paper_s(name, source, crop_size, iterations, weight_vgg):
   stage = _by_hand(f"flags/pretrain_{name}.cfg")
-  values, optimizer = stage.values, stage.config.optimizer
+  values, optimizer = stage.config, stage.config.optimizer
   assert (values.network, values.source, values.crop_size, values.weight_vgg) == (name, source, crop_size, weight_vgg)
   assert (optimizer.iterations, optimizer.learning_rates, optimizer.decay_fractions, optimizer.gradient_clip_norm) == (
     iterations,
@@ -162,7 +164,7 @@ def test_pretraining_is_the_paper_s(name, source, crop_size, iterations, weight_
     (0.8, 0.9),
     0,
   )
-  assert (values.batch_size, values.width, values.mask_kind, stage.config.scale) == (
+  assert (values.batch_size, values.width, values.mask_kind, stage.config.zoom_factor) == (
     16,
     64,
     "small",
@@ -179,8 +181,9 @@ def test_pretraining_is_the_paper_s(name, source, crop_size, iterations, weight_
   ],
 )
 def test_joint_stages_are_the_paper_s(name, masks, iterations, learning_rates):
-  values, config = (stage := _by_hand(f"flags/{name}.cfg")).values, stage.config
-  assert config.model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64) and config.discriminator_width == 64
+  values = config = _by_hand(f"flags/{name}.cfg").config
+  assert config.model == ModelConfig(zoom="sr", scale=2, width=64, sr_width=64)
+  assert config.networks["disc"] == {"width": 64}
   assert config.loss_weights == LossWeights(1.0, 1.0, 1.0, 1.0, 0.01, 1e-5, 0.5)
   assert (
     values.source,
@@ -198,13 +201,25 @@ def test_joint_stages_are_the_paper_s(name, masks, iterations, learning_rates):
 
 
 def test_defaults_are_the_paper_s_small_mask_stage():
-  defaults, flagfile = flags.FlagValues(), flags.FlagValues()
-  for values, arguments in ((defaults, []), (flagfile, ["--flagfile=flags/train_small_masks.cfg"])):
+  """Of the flags, of the flagfile and of the settings in Python."""
+  configs = []
+  for arguments in (["--source=div2k"], ["--flagfile=flags/train_small_masks.cfg"]):
+    values = flags.FlagValues()
     train.define_flags(values)
-    values(["z2i train"] + arguments)
-  for record in (flag_groups.model_config, training_flags.optimizer_config, training_flags.loss_weights):
-    assert record(defaults) == record(flagfile)
-  assert (defaults.crop_size, defaults.batch_size, defaults.mask_kind) == (256, 16, "small")
+    values(["z2i train", "--work_dir=run", *arguments])
+    configs.append(training_flags.joint_config(values))
+  flagfile = dataclasses.replace(configs[1], initial_weights={}, validation_split=None, scale=None)
+  assert configs[0] == flagfile == joint.JointConfig(work_dir="run", source="div2k")
+  assert configs[0].zoom_factor == configs[1].scale
+
+
+def test_defaults_of_pretraining_are_the_same_as_flags_and_in_python():
+  for network in pretrain.NETWORKS:
+    values = flags.FlagValues()
+    pretrain_command.define_flags(values)
+    values(["z2i pretrain", f"--network={network}", "--work_dir=run", "--data_dir=PHOTOS"])
+    expected = pretrain.PretrainConfig(network=network, work_dir="run", data_dir="PHOTOS")
+    assert training_flags.pretrain_config(values) == expected
 
 
 _PRETRAINING = ["pretrain_coarse", "pretrain_refine", "pretrain_sr"]
@@ -279,8 +294,8 @@ def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differen
   assert _differences("flags/compact/ablation/stages/compact_sr_zoom_plus.cfg", "compact/train_small_masks") == {
     "mask_kind": "small:0.5,large:0.5",
     "iterations": 500,
-    "learning_rates": ["3e-4", "1e-4", "3e-5"],
-    "decay_fractions": ["0.4", "0.75"],
+    "learning_rates": [3e-4, 1e-4, 3e-5],
+    "decay_fractions": [0.4, 0.75],
   }
   assert ("sr" in _by_hand(path).config.networks) == ("sr_zoom" in name)
 
@@ -291,35 +306,35 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   assert [
     (
       stage.name,
-      stage.values.iterations,
-      stage.values.batch_size,
-      stage.values.mask_kind,
-      stage.values.freeze_batch_norm,
+      stage.config.iterations,
+      stage.config.batch_size,
+      stage.config.mask_kind,
+      stage.config.freeze_batch_norm,
     )
     for stage in stages
     if stage.config.with_masks
   ] == [
-    ("pretrain_coarse", 8000, 4, mixture, []),
-    ("pretrain_coarse_longer", 24000, 8, mixture, ["coarse"]),
-    ("pretrain_refine", 4000, 4, mixture, []),
-    ("pretrain_refine_longer", 2400, 8, mixture, ["refine"]),
-    ("train_small_masks", 200, 4, "small", ["coarse", "refine"]),
-    ("train_mixture", 700, 4, mixture, ["coarse", "refine"]),
+    ("pretrain_coarse", 8000, 4, mixture, ()),
+    ("pretrain_coarse_longer", 24000, 8, mixture, ("coarse",)),
+    ("pretrain_refine", 4000, 4, mixture, ()),
+    ("pretrain_refine_longer", 2400, 8, mixture, ("refine",)),
+    ("train_small_masks", 200, 4, "small", ("coarse", "refine")),
+    ("train_mixture", 700, 4, mixture, ("coarse", "refine")),
   ]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
     assert stage.config.used_perceptual_weights is None
-    assert stage.values.crop_size == (128 if stage.config.with_masks else 64)
+    assert stage.config.crop_size == (128 if stage.config.with_masks else 64)
     assert stage.config.optimizer.gradient_clip_norm == 1
-    assert stage.values.mask_reference_size is None  # Masks are drawn at the crop's size.
-    assert stage.values.precision == "mixed_bfloat16"
+    assert stage.config.mask_reference_size is None  # Masks are drawn at the crop's size.
+    assert stage.config.precision == "mixed_bfloat16"
   assert stages[-1].config.optimizer.learning_rates == (1.5e-4, 8e-5, 4e-5, 2e-5, 1e-5)
   assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   assert _differences("flags/compact/pretrain_refine.cfg", "compact/pretrain_coarse") == {
     "network": "refine",
     "iterations": 4000,
-    "learning_rates": ["1e-3", "3e-4"],
-    "decay_fractions": ["0.7"],
+    "learning_rates": [1e-3, 3e-4],
+    "decay_fractions": [0.7],
   }
   (sr,) = (stage for stage in stages if not stage.config.with_masks)
   assert (sr.name, sr.values.iterations, sr.values.batch_size) == ("pretrain_sr", 2000, 16)
@@ -507,7 +522,7 @@ def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_name
     _write(tmp_path, "joint", "--init_all=ELSEWHERE"),
     _write(tmp_path, "last", "--init_all=ELSEWHERE"),
   ]
-  _, again, joint, last = recipe_plan.plan(stages, "runs", [])
+  _, again, joint, last = recipe.planned(stages, "runs", [])
   assert again.config.initial_weights == {"coarse": "runs/coarse"}
   assert joint.config.initial_weights == {
     "coarse": "runs/coarse_again",
@@ -515,7 +530,7 @@ def test_a_network_may_be_trained_twice_and_others_keep_what_their_flagfile_name
     "refine": "ELSEWHERE",
     "disc": "ELSEWHERE",
   }
-  assert recipe_plan.describe([joint]) == (
+  assert recipes.describe([joint]) == (
     "1. runs/joint: z2i train, 1 steps, coarse from coarse_again, refine from ELSEWHERE, sr from ELSEWHERE, "
     "disc from ELSEWHERE"
   )
@@ -529,14 +544,14 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
     _write(tmp_path, "again", "--network=coarse", "--freeze_batch_norm=coarse"),
     _write(tmp_path, "joint", "--freeze_batch_norm=coarse"),
   ]
-  _, again, joint = recipe_plan.plan(stages, "runs", [])
+  _, again, joint = recipe.planned(stages, "runs", [])
   assert again.config.initial_weights == {"coarse": "runs/coarse"}
   assert joint.config.initial_weights == {"coarse": "runs/again"}
   stages.append(_write(tmp_path, "refused", "--freeze_batch_norm=refine,sr"))
-  with pytest.raises(InputError, match="refused.cfg: .*freeze_batch_norm=sr"):
-    recipe_plan.plan(stages, "runs", [])
-  with pytest.raises(InputError, match="again.cfg: .*no trained weights.*freeze_batch_norm=coarse"):
-    recipe_plan.plan(stages[1:], "runs", [])
+  with pytest.raises(InputError, match="refused.cfg: .*`freeze_batch_norm`=sr"):
+    recipe.planned(stages, "runs", [])
+  with pytest.raises(InputError, match="again.cfg: .*random weights.*`freeze_batch_norm`=coarse"):
+    recipe.planned(stages[1:], "runs", [])
 
 
 @pytest.mark.parametrize(
@@ -550,7 +565,7 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
     ({"last": ["--width=5"]}, "last.cfg: A network's width must be a positive even"),
     ({"last": ["--width=6"]}, "last.cfg: the network 'coarse' has width 6 here, but 4 in {folder}/coarse.cfg"),
     ({"last": ["--scale=3"]}, "last.cfg: the network 'sr' has scale 3 here, but 2 in {folder}/sr.cfg"),
-    ({"last": ["--save_every=0"]}, "last.cfg: save_every must be at least 1"),
+    ({"last": ["--save_every=0"]}, "last.cfg: --save_every must be at least 1"),
     ({"last": ["--mask_kind=round"]}, "last.cfg: --mask_kind=round"),
     ({"last": ["--crop_size=512"]}, "last.cfg: none of 4 images is usable"),
     ({"last": ["--data_dir=nowhere"]}, "last.cfg: nowhere: no such folder"),
@@ -567,7 +582,7 @@ def test_batch_norms_keep_the_statistics_that_are_handed_over(tmp_path):
       "sr/conv09/kernel has 16 filters, the network to train has 36: another width or scale",
     ),
     ({"last": ["--jit_compile"]}, "last.cfg: --jit_compile must be the same for all stages of a recipe"),
-    ({"last": ["--jit_compile", "--deterministic"]}, "leave one of them out"),
+    ({"last": ["--jit_compile", "--deterministic"]}, "leave out --deterministic or --jit_compile"),
     (
       {"last": ["--init_disc=nowhere", "--weight_adversarial=0"]},
       "last.cfg: --init_disc=nowhere: the stage trains no such network",

@@ -9,6 +9,7 @@ import sys
 from absl import flags
 import pytest
 
+from z2i_tf.cli import train
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.errors import InputError
 from z2i_tf.inference import bundled_models
@@ -79,9 +80,9 @@ def test_checking_needs_no_tensorflow():
 
 def test_training_may_start_from_a_bundled_model():
   values = flags.FlagValues()
-  training_flags.define_initial_weights_flags(values)
-  values(["z2i train", "--init_coarse=compact", "--init_sr=elsewhere"])
-  assert training_flags.initial_weights(values) == {
+  train.define_flags(values)
+  values(["z2i train", "--work_dir=run", "--data_dir=photos", "--init_coarse=compact", "--init_sr=elsewhere"])
+  assert training_flags.joint_config(values).initial_weights == {
     "coarse": os.path.join(bundled_models.ASSETS, "compact"),
     "sr": "elsewhere",
   }

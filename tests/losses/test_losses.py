@@ -50,7 +50,7 @@ def test_feature_loss_is_a_mean_per_example():
 
 
 def test_vgg_weights_that_are_not_there_or_not_vgg(tmp_path):
-  with pytest.raises(InputError, match="--perceptual_weights=.*nowhere.h5: no such file"):
+  with pytest.raises(InputError, match="`perceptual_weights`=.*nowhere.h5: no such file"):
     perceptual.vgg19_features(str(tmp_path / "nowhere.h5"))
   wrong = tmp_path / "wrong.h5"
   wrong.write_bytes(b"not weights")

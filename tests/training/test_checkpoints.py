@@ -5,15 +5,15 @@ import tensorflow as tf
 from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.training import checkpoints
-from z2i_tf.training.checkpoints import RunCheckpoints
-from z2i_tf.training.checkpoints import RunRecord
+from z2i_tf.training.checkpoints import Checkpoints
+from z2i_tf.training.checkpoints import RunState
 
 
 def _run(work_dir):
   """Returns a run of one large variable: checkpoints, record, variable."""
-  part, record = tf.Module(), RunRecord(settings={"seed": 1})
+  part, record = tf.Module(), RunState(settings={"seed": 1})
   part.variable = tf.Variable(np.zeros([500, 500], np.float32))
-  return RunCheckpoints(str(work_dir), {"part": part}, record, is_chief=True), record, part.variable
+  return Checkpoints(str(work_dir), {"part": part}, record, is_chief=True, say=print), record, part.variable
 
 
 def _save(run, step):
@@ -39,8 +39,8 @@ def test_the_last_three_are_kept_and_restored_with_their_record(tmp_path):
   }
   again = _run(tmp_path)
   assert again[0].restore() and (again[2].numpy() == 10).all()
-  assert again[1] == RunRecord(step=10, examples=20, settings={"seed": 1})
-  assert checkpoints.read_record(str(tmp_path))["examples"] == 20
+  assert again[1] == RunState(step=10, examples=20, settings={"seed": 1})
+  assert checkpoints.read_state(str(tmp_path))["examples"] == 20
   assert tf.train.latest_checkpoint(str(tmp_path / "checkpoints")) == str(tmp_path / "checkpoints" / "ckpt-10")
 
 
@@ -73,7 +73,7 @@ def test_the_newest_that_can_be_read_serves_and_the_damaged_one_goes(tmp_path, c
   for step in (1, 2):
     _save(run, step)
   (tmp_path / "checkpoints" / "ckpt-2.data-00000-of-00001").write_bytes(b"cut")
-  assert checkpoints.read_record(str(tmp_path))["step"] == 1
+  assert checkpoints.read_state(str(tmp_path))["step"] == 1
   again = _run(tmp_path)
   assert again[0].restore() and again[1].step == 1 and (again[2].numpy() == 1).all()
   assert "ckpt-2 is damaged or of other networks" in capsys.readouterr().out

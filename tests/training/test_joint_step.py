@@ -9,9 +9,9 @@ from z2i_tf.keras_api import is_bundled_with_tensorflow
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import vgg19_features
+from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models import model_weights
-from z2i_tf.training.config import LossWeights
-from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training.skip_nonfinite import skip_nonfinite
 from z2i_tf.training.skip_nonfinite import SKIPPED
 
 _GRADIENT_TOLERANCE = 1e-3
@@ -44,7 +44,7 @@ def test_compiled_step_matches_the_recording():
   recorded = recordings.load("joint_step")
   step, networks = stand_ins.build_step(recorded, lambda: optimizers.SGD(1e-4), _RECORDED_WEIGHTS, batch_size=2)
   variables = [variable for network in networks.values() for variable in network.variables]
-  train_step = guarded_step(step, tf.distribute.get_strategy(), variables, jit_compile=False)
+  train_step = skip_nonfinite(step, tf.distribute.get_strategy(), variables, jit_compile=False)
   batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
   scalars = {name: float(value) for name, value in train_step(batch, tf.constant(0.0)).items()}
   assert scalars[SKIPPED] == 0
@@ -263,7 +263,7 @@ def test_clipping_scales_the_gradient_to_the_norm():
 
 
 def test_models_and_weights_must_go_together():
-  from z2i_tf.training.joint_step import JointStep
+  from z2i_tf.training.joint import JointStep
 
   with pytest.raises(ValueError, match="discriminator"):
     JointStep(None, None, None, _RECORDED_WEIGHTS, None, None, 1)

@@ -10,13 +10,13 @@ import tensorflow as tf
 from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
+from z2i_tf.training.callbacks import Callbacks
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
-from z2i_tf.training.loop import StageActions
 from z2i_tf.training.metric_writers import measured_table
 from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.preemption import asked_to_stop
-from z2i_tf.training.preemption import Interruption
+from z2i_tf.training.preemption import StopRequest
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
 
@@ -46,7 +46,7 @@ def read_pictures(folder):
   ]
 
 
-class _Actions(StageActions):
+class _Callbacks(Callbacks):
   def __init__(self):
     self.saved, self.evaluated, self.kept = [], [], []
 
@@ -98,30 +98,30 @@ def _batches(values):
   return ({"x": tf.constant([float(value)])} for value in values)
 
 
-def _run(folder, values, start_step=0, step=_toy_step, interruption=None, actions=None, skipped=0, **settings):
-  """Runs the loop; returns actions and reporter."""
+def _run(folder, values, start_step=0, step=_toy_step, stop_request=None, callbacks=None, skipped=0, **settings):
+  """Runs the loop; returns callbacks and reporter."""
   defaults = {"iterations": 7, "batch_size": 4, "save_every": 3, "log_every": 2, "evaluate_every": 5}
-  actions, reporter = actions or _Actions(), _Reporter()
+  callbacks, reporter = callbacks or _Callbacks(), _Reporter()
   writer = MetricWriter(str(folder), {}, start_step, reporter)
   try:
     run_loop(
       LoopConfig(**{**defaults, **settings}),
       _batches(values),
       step,
-      actions,
+      callbacks,
       writer,
       start_step,
-      interruption or Interruption(),
+      stop_request or StopRequest(),
       skipped,
     )
   finally:
     writer.flush()
-  return actions, reporter
+  return callbacks, reporter
 
 
 def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
-  actions, reporter = _run(tmp_path, itertools.count(2), start_step=2, keep_every=4)
-  assert actions.saved == [(3, 0), (6, 0), (7, 0)] and actions.evaluated == [5, 7] and actions.kept == [4]
+  callbacks, reporter = _run(tmp_path, itertools.count(2), start_step=2, keep_every=4)
+  assert callbacks.saved == [(3, 0), (6, 0), (7, 0)] and callbacks.evaluated == [5, 7] and callbacks.kept == [4]
   scalars, others = read_events(tmp_path / "events")
   # Step n uses batch n - 1; each value is the mean since the line before.
   assert scalars["loss/generator"] == {4: 2.5, 6: 4.5, 7: 6.0}
@@ -139,8 +139,8 @@ def test_logs_means_evaluates_and_saves_when_due_and_at_the_end(tmp_path):
 
 
 def test_steps_that_are_not_finite_are_named_counted_and_left_out_of_the_means(tmp_path):
-  actions, reporter = _run(tmp_path, [1, np.nan, 3, np.inf, np.nan, 6, 7], max_skipped=3)
-  assert actions.saved == [(3, 1), (6, 3), (7, 3)]
+  callbacks, reporter = _run(tmp_path, [1, np.nan, 3, np.inf, np.nan, 6, 7], max_skipped_steps=3)
+  assert callbacks.saved == [(3, 1), (6, 3), (7, 3)]
   scalars, others = read_events(tmp_path / "events")
   assert scalars["loss/generator"] == {2: 1.0, 4: 3.0, 6: 6.0, 7: 7.0}
   assert scalars["skipped_steps"] == {2: 1.0, 4: 2.0, 6: 3.0, 7: 3.0}
@@ -149,21 +149,21 @@ def test_steps_that_are_not_finite_are_named_counted_and_left_out_of_the_means(t
 
 
 def test_many_in_a_row_end_the_run_and_leave_the_batch(tmp_path):
-  actions = _Actions()
+  callbacks = _Callbacks()
   with pytest.raises(InputError, match=r"step 4: 3 steps in a row .* batch.npz; lower the learning rate"):
-    _run(tmp_path, [1, np.nan, np.inf, np.nan, 5], actions=actions, max_skipped=3)
-  step, batch = actions.kept_batch
-  assert step == 4 and np.isnan(batch["x"]) and not actions.saved[3:]
+    _run(tmp_path, [1, np.nan, np.inf, np.nan, 5], callbacks=callbacks, max_skipped_steps=3)
+  step, batch = callbacks.kept_batch
+  assert step == 4 and np.isnan(batch["x"]) and not callbacks.saved[3:]
 
 
 def test_skipped_steps_that_are_explained_do_not_end_the_run(tmp_path):
-  actions, reporter = _run(tmp_path, [1, -np.inf, -np.inf, -np.inf, 5, 6, 7], max_skipped=2)
-  assert actions.saved[-1] == (7, 3) and reporter.said.count("step 3: an overflow") == 1
+  callbacks, reporter = _run(tmp_path, [1, -np.inf, -np.inf, -np.inf, 5, 6, 7], max_skipped_steps=2)
+  assert callbacks.saved[-1] == (7, 3) and reporter.said.count("step 3: an overflow") == 1
 
 
 def test_skipped_steps_of_before_are_counted_on(tmp_path):
-  actions, reporter = _run(tmp_path, [np.nan, 6, 7], start_step=4, skipped=2)
-  assert actions.saved[-1] == (7, 3) and any("(3 so far)" in text for text in reporter.said)
+  callbacks, reporter = _run(tmp_path, [np.nan, 6, 7], start_step=4, skipped=2)
+  assert callbacks.saved[-1] == (7, 3) and any("(3 so far)" in text for text in reporter.said)
 
 
 def test_a_signal_ends_the_run_after_its_step_which_is_saved(tmp_path):
@@ -173,10 +173,10 @@ def test_a_signal_ends_the_run_after_its_step_which_is_saved(tmp_path):
     return _toy_step(batch, stop)
 
   before = signal.getsignal(signal.SIGTERM)
-  actions = _Actions()
-  with asked_to_stop() as interruption, pytest.raises(Stopped, match="SIGTERM after step 5 of 7") as stopped:
-    _run(tmp_path, itertools.count(1), step=step, interruption=interruption, actions=actions)
-  assert actions.saved == [(3, 0), (5, 0)]
+  callbacks = _Callbacks()
+  with asked_to_stop() as stop_request, pytest.raises(Stopped, match="SIGTERM after step 5 of 7") as stopped:
+    _run(tmp_path, itertools.count(1), step=step, stop_request=stop_request, callbacks=callbacks)
+  assert callbacks.saved == [(3, 0), (5, 0)]
   assert stopped.value.signal == signal.SIGTERM
   assert signal.getsignal(signal.SIGTERM) is before
 
@@ -190,23 +190,23 @@ def test_another_worker_s_signal_does_too(tmp_path):
 
 
 def test_a_signal_in_the_last_evaluation_is_not_forgotten(tmp_path):
-  class Slow(_Actions):
+  class Slow(_Callbacks):
     def evaluate(self, step):
       signal.raise_signal(signal.SIGTERM)
       return {}
 
-  actions = Slow()
-  with asked_to_stop() as interruption, pytest.raises(Stopped, match="SIGTERM after step 7 of 7; all is saved$"):
-    _run(tmp_path, itertools.count(1), interruption=interruption, actions=actions, evaluate_every=7)
-  assert actions.saved[-1] == (7, 0)
+  callbacks = Slow()
+  with asked_to_stop() as stop_request, pytest.raises(Stopped, match="SIGTERM after step 7 of 7; everything is saved$"):
+    _run(tmp_path, itertools.count(1), stop_request=stop_request, callbacks=callbacks, evaluate_every=7)
+  assert callbacks.saved[-1] == (7, 0)
 
 
 def test_what_a_signal_leads_to_is_said_at_once_and_once(capfd):
-  with asked_to_stop("saving first") as interruption:
+  with asked_to_stop("saving first") as stop_request:
     signal.raise_signal(signal.SIGTERM)
     assert capfd.readouterr().err == "saving first\n"
     signal.raise_signal(signal.SIGTERM)
-    assert interruption.signal == signal.SIGTERM and not capfd.readouterr().err
+    assert stop_request.signal == signal.SIGTERM and not capfd.readouterr().err
 
 
 def test_measurements_are_a_table_with_a_row_per_stage():
@@ -230,10 +230,10 @@ def test_measurements_are_a_table_with_a_row_per_stage():
 
 
 def test_ctrl_c_twice_interrupts_at_once_and_sigterm_does_not():
-  with asked_to_stop() as interruption:
+  with asked_to_stop() as stop_request:
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
-    assert interruption.signal == signal.SIGTERM
+    assert stop_request.signal == signal.SIGTERM
   former = signal.signal(signal.SIGINT, signal.default_int_handler)  # The tests may run where it is ignored.
   try:
     with pytest.raises(KeyboardInterrupt), asked_to_stop():
@@ -246,9 +246,9 @@ def test_ctrl_c_twice_interrupts_at_once_and_sigterm_does_not():
 def test_a_signal_that_the_process_ignores_stays_ignored():
   former = signal.signal(signal.SIGINT, signal.SIG_IGN)
   try:
-    with asked_to_stop() as interruption:
+    with asked_to_stop() as stop_request:
       signal.raise_signal(signal.SIGINT)
-    assert interruption.signal is None and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert stop_request.signal is None and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
   finally:
     signal.signal(signal.SIGINT, former)
 
@@ -262,5 +262,5 @@ def test_a_full_disk_stops_the_writer_with_one_line(tmp_path):
 
 
 def test_a_finished_run_does_nothing(tmp_path):
-  actions, _ = _run(tmp_path, iter(()), start_step=7)
-  assert (actions.saved, actions.evaluated) == ([], [])
+  callbacks, _ = _run(tmp_path, iter(()), start_step=7)
+  assert (callbacks.saved, callbacks.evaluated) == ([], [])

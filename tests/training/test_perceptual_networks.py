@@ -10,7 +10,7 @@ from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
 from z2i_tf.metrics import shift_tolerant
 from z2i_tf.models.coarse_net import coarse_net
-from z2i_tf.training import precision
+from z2i_tf.training import devices
 from z2i_tf.training.perceptual_networks import perceptual_network
 from z2i_tf.training.perceptual_networks import VGG16_ANTIALIASED
 from z2i_tf.training.perceptual_networks import VGG19
@@ -36,7 +36,7 @@ def _photographs():
 
 def test_vgg16_sees_the_resized_image_from_minus_one_to_one(vgg16_weights):
   image = _photographs()[:1, :, :48]
-  features = perceptual_network(VGG16_ANTIALIASED, vgg16_weights, precision.FLOAT32)(image)
+  features = perceptual_network(VGG16_ANTIALIASED, vgg16_weights, devices.FLOAT32)(image)
   assert features.shape == (1, 29, 29, 512)
   witness = shift_tolerant.feature_network("vgg", random_weights("vgg"), ["net.slice4.20"])
   resized = tf.image.resize(image, [224, 224], "bilinear", antialias=True)
@@ -51,7 +51,7 @@ def test_in_16_bits_the_loss_s_gradient_stays_within_two_percent(random_vgg_weig
   keras.utils.set_random_seed(0)
   network = coarse_net(4)
   gradients = {}
-  for name in (precision.FLOAT32, precision.BFLOAT16):
+  for name in (devices.FLOAT32, devices.BFLOAT16):
     features = perceptual_network(VGG19, random_vgg_weights, name)
     of_label = features(image)
     with tf.GradientTape() as tape:
@@ -62,17 +62,17 @@ def test_in_16_bits_the_loss_s_gradient_stays_within_two_percent(random_vgg_weig
     gradients[name] = np.concatenate(
       [gradient.numpy().ravel() for gradient in tape.gradient(loss, network.trainable_variables)]
     )
-  difference = np.linalg.norm(gradients[precision.BFLOAT16] - gradients[precision.FLOAT32])
-  assert 0 < difference < 0.02 * np.linalg.norm(gradients[precision.FLOAT32])
+  difference = np.linalg.norm(gradients[devices.BFLOAT16] - gradients[devices.FLOAT32])
+  assert 0 < difference < 0.02 * np.linalg.norm(gradients[devices.FLOAT32])
 
 
 def test_weights_of_another_network_are_named(random_vgg_weights, vgg16_weights, tmp_path, monkeypatch):
   for name, weights, message in (
-    (VGG16_ANTIALIASED, str(tmp_path / "none.pth"), "--perceptual_weights=.*none.pth: no such file"),
-    (VGG16_ANTIALIASED, random_vgg_weights, "--perceptual_weights: .*vgg19.h5: not a PyTorch file"),
-    (VGG19, vgg16_weights, "--perceptual_weights=.*vgg_shift_tolerant.npz: not a Keras weights file"),
-    (VGG16_ANTIALIASED, "imagenet", "--perceptual_weights: .*pip install --no-deps stlpips-pytorch==0.0.2"),
+    (VGG16_ANTIALIASED, str(tmp_path / "none.pth"), "`perceptual_weights`=.*none.pth: no such file"),
+    (VGG16_ANTIALIASED, random_vgg_weights, "`perceptual_weights`: .*vgg19.h5: not a PyTorch file"),
+    (VGG19, vgg16_weights, "`perceptual_weights`=.*vgg_shift_tolerant.npz: not a Keras weights file"),
+    (VGG16_ANTIALIASED, "imagenet", "`perceptual_weights`: .*pip install --no-deps stlpips-pytorch==0.0.2"),
   ):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=message):
-      perceptual_network(name, weights, precision.FLOAT32)
+      perceptual_network(name, weights, devices.FLOAT32)

@@ -8,33 +8,27 @@ from tests.training import stand_ins
 from z2i_tf.keras_api import layers
 from z2i_tf.layers.contextual_attention import ContextualAttention
 from z2i_tf.layers.gated_conv import GatedConv2D
+from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models import model_weights
-from z2i_tf.models.architecture import ModelConfig
-from z2i_tf.training import precision
-from z2i_tf.training.checkpoints import RunCheckpoints
-from z2i_tf.training.checkpoints import RunRecord
-from z2i_tf.training.config import LossWeights
-from z2i_tf.training.config import OptimizerConfig
-from z2i_tf.training.joint_stage import joint_stage
-from z2i_tf.training.joint_stage import JointStageConfig
-from z2i_tf.training.loop import LoopConfig
-from z2i_tf.training.pretrain_stage import pretrain_stage
-from z2i_tf.training.pretrain_stage import PretrainStageConfig
-
-_LOOP = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
+from z2i_tf.training import devices
+from z2i_tf.training import joint
+from z2i_tf.training import pretrain
+from z2i_tf.training.checkpoints import Checkpoints
+from z2i_tf.training.checkpoints import RunState
+from z2i_tf.training.optimizers import loss_scales
 
 
 def _stage(name, perceptual_weights=None):
-  config = JointStageConfig(
-    model=ModelConfig(width=4),
-    discriminator_width=4,
-    loss_weights=LossWeights(weight_vgg_refine=0.0, weight_vgg_coarse=0.01 if perceptual_weights else 0.0),
-    optimizer=OptimizerConfig(iterations=10),
-    perceptual_weights=perceptual_weights,
+  config = joint.JointConfig(
+    work_dir="",
+    width=4,
+    loss_weights=LossWeights(weight_vgg_refine=0.0),
+    perceptual_weights=perceptual_weights or "none",
     seed=3,
+    batch_size=2,
     precision=name,
   )
-  return joint_stage(config, _LOOP, tf.distribute.get_strategy())
+  return joint.build(config, tf.distribute.get_strategy())
 
 
 def _leaves(model):
@@ -46,9 +40,9 @@ def _leaves(model):
 def test_a_step_in_16_bits_is_near_that_in_32():
   batch = {name: tf.constant(value) for name, value in stand_ins.smooth_batch(2, 16).items()}
   results = {}
-  for name in precision.PRECISIONS:
+  for name in devices.PRECISIONS:
     stage = _stage(name)
-    if name == precision.FLOAT16:  # Keras begins with 32768 and would halve it in the first steps.
+    if name == devices.FLOAT16:  # Keras begins with 32768 and would halve it in the first steps.
       stage.optimizers["generator"]._loss_scale._current_loss_scale.assign(64.0)  # pylint: disable=protected-access
     assert {value.dtype for value in stage.step.forward(batch).values()} == {tf.float32}
     known = len(stage.variables)
@@ -64,20 +58,20 @@ def test_a_step_in_16_bits_is_near_that_in_32():
       if isinstance(layer, GatedConv2D)
     ]
     assert gated and {layer.compute_dtype for layer in gated} == {compute}
-    assert bool(precision.loss_scales(stage.optimizers["generator"])) == (name == precision.FLOAT16)
-    assert not precision.loss_scales(stage.optimizers["discriminator"])
-  exact = results[precision.FLOAT32]
-  for name, tolerance in ((precision.BFLOAT16, 0.05), (precision.FLOAT16, 0.01)):
+    assert bool(loss_scales(stage.optimizers["generator"])) == (name == devices.FLOAT16)
+    assert not loss_scales(stage.optimizers["discriminator"])
+  exact = results[devices.FLOAT32]
+  for name, tolerance in ((devices.BFLOAT16, 0.05), (devices.FLOAT16, 0.01)):
     for tag, value in exact.items():
       assert results[name][tag] == pytest.approx(value, rel=10 * tolerance if "norm" in tag else tolerance), (name, tag)
       if tag.startswith("loss/l1"):
         assert results[name][tag] != value, (name, tag)  # It really is another arithmetic.
 
 
-@pytest.mark.parametrize("name", precision.PRECISIONS)
+@pytest.mark.parametrize("name", devices.PRECISIONS)
 def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg_weights, name):
   stage = _stage(name, random_vgg_weights)
-  vgg = stage.step._vgg_features  # pylint: disable=protected-access
+  vgg = stage.step._features  # pylint: disable=protected-access
   assert {layer.compute_dtype for layer in _leaves(stage.networks["disc"])} == {"float32"}
   convolutions = [layer for layer in _leaves(vgg) if isinstance(layer, layers.Conv2D)]
   assert len(convolutions) == 9 and {layer.compute_dtype for layer in convolutions} == {name.replace("mixed_", "")}
@@ -86,30 +80,23 @@ def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg
 
 def test_the_loss_scale_is_in_the_checkpoint(tmp_path):
   def run():
-    config = PretrainStageConfig(
-      network="sr",
-      width=2,
-      scale=2,
-      weight_vgg=0.0,
-      perceptual_weights="none",
-      optimizer=OptimizerConfig(iterations=10),
-      seed=1,
-      precision=precision.FLOAT16,
+    config = pretrain.PretrainConfig(
+      work_dir="", network="sr", width=2, seed=1, batch_size=2, precision=devices.FLOAT16
     )
-    stage = pretrain_stage(config, _LOOP, tf.distribute.get_strategy())
+    stage = pretrain.build(config, tf.distribute.get_strategy())
     optimizer = stage.optimizers["sr"]
     return (
       stage.networks["sr"],
       optimizer,
-      RunCheckpoints(str(tmp_path), {"sr_optimizer": optimizer}, RunRecord(step=1), is_chief=True),
+      Checkpoints(str(tmp_path), {"sr_optimizer": optimizer}, RunState(step=1), is_chief=True, say=print),
     )
 
   network, optimizer, saved = run()
   optimizer.apply_gradients([(tf.fill(variable.shape, np.inf), variable) for variable in network.trainable_variables])
   saved.save()
   _, again, restored = run()
-  assert precision.loss_scales(again) == [32768.0] and restored.restore()
-  assert precision.loss_scales(again) == precision.loss_scales(optimizer) == [16384.0]
+  assert loss_scales(again) == [32768.0] and restored.restore()
+  assert loss_scales(again) == loss_scales(optimizer) == [16384.0]
 
 
 def test_attention_weights_are_float32_and_features_keep_their_type():
@@ -126,5 +113,5 @@ def test_attention_weights_are_float32_and_features_keep_their_type():
 
 
 def test_an_unknown_precision_is_refused():
-  with pytest.raises(ValueError, match="precision='float8'"):
-    precision.check_precision("float8")
+  with pytest.raises(ValueError, match="`precision`='float8'"):
+    devices.check_precision("float8")

@@ -14,8 +14,8 @@ from z2i_tf.models import model_weights
 from z2i_tf.models.coarse_net import coarse_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
-from z2i_tf.training import quality
-from z2i_tf.training.pretrain_step import PretrainStep
+from z2i_tf.training import steps
+from z2i_tf.training.pretrain import PretrainStep
 
 _BUILD = {
   "coarse": lambda: coarse_net(4),
@@ -128,6 +128,6 @@ def test_a_positive_vgg_weight_needs_features():
 def test_an_example_without_error_leaves_means_finite():
   image = tf.fill([2, 16, 16, 3], 0.5)
   batch = {"image_lr": image, "mask_lr": tf.ones([2, 16, 16, 1])}
-  values = quality.validation_quality({"coarse": "image_lr"}, {"coarse": image + [[[[0.0]]], [[[0.1]]]]}, batch)
+  values = steps.validation_quality({"coarse": "image_lr"}, {"coarse": image + [[[[0.0]]], [[[0.1]]]]}, batch)
   np.testing.assert_allclose(values["psnr/coarse"], [100.0, 20.0], rtol=1e-5)
   np.testing.assert_allclose(values["hole_psnr/coarse"], [100.0, 20.0], rtol=1e-5)

@@ -1,4 +1,5 @@
 import contextlib
+import types
 
 import numpy as np
 import pytest
@@ -7,15 +8,15 @@ from tensorflow.python.framework import config as tf_config
 
 from tests.training import stand_ins
 from z2i_tf.keras_api import keras
+from z2i_tf.keras_api import mixed_precision
 from z2i_tf.keras_api import optimizers
+from z2i_tf.losses.terms import LossWeights
 from z2i_tf.training import devices
-from z2i_tf.training import precision
-from z2i_tf.training.config import LossWeights
-from z2i_tf.training.config import OptimizerConfig
-from z2i_tf.training.loop import LoopConfig
-from z2i_tf.training.pretrain_stage import pretrain_stage
-from z2i_tf.training.pretrain_stage import PretrainStageConfig
-from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training import pretrain
+from z2i_tf.training.optimizers import apply_update
+from z2i_tf.training.optimizers import loss_scales
+from z2i_tf.training.optimizers import scaled_loss
+from z2i_tf.training.skip_nonfinite import skip_nonfinite
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
 
@@ -40,7 +41,7 @@ def test_a_nan_in_one_image_changes_no_variable_of_any_replica(two_devices):
       None, lambda: made.append(optimizers.Adam(1e-3)) or made[-1], _WITHOUT_VGG, batch_size=2, width=4
     )
   variables = [variable for part in [*networks.values(), *made] for variable in part.variables]
-  train_step = guarded_step(step, two_devices, variables, jit_compile=False)
+  train_step = skip_nonfinite(step, two_devices, variables, jit_compile=False)
   batch, spoiled = stand_ins.smooth_batch(2, 16), stand_ins.smooth_batch(2, 16)
   spoiled["image_hr"][1, 3, 3, 0] = np.nan  # Seen by the second replica, and by the discriminator.
   before = _copies(two_devices, variables)
@@ -76,22 +77,14 @@ def _is_compiled(train_step, batch):
 def test_compiled_with_xla_the_step_is_the_same():
   """On one CPU, as the command line builds it."""
   batch = {name: tf.constant(value) for name, value in stand_ins.smooth_batch(2, 16).items()}
-  loop = LoopConfig(iterations=10, batch_size=2, save_every=10, log_every=10, evaluate_every=10)
   strategy = devices.make_strategy()
   results = []
   for jit_compile in (False, True):
-    config = PretrainStageConfig(
-      network="coarse",
-      width=2,
-      scale=1,
-      weight_vgg=0.0,
-      perceptual_weights="none",
-      seed=1,
-      optimizer=OptimizerConfig(iterations=10),
-      jit_compile=jit_compile,
+    config = pretrain.PretrainConfig(
+      work_dir="", network="coarse", width=2, weight_vgg=0.0, seed=1, batch_size=2, jit_compile=jit_compile
     )
-    stage = pretrain_stage(config, loop, strategy)
-    train_step = guarded_step(stage.step, strategy, stage.variables, jit_compile)
+    stage = pretrain.build(config, strategy)
+    train_step = skip_nonfinite(stage.step, strategy, stage.variables, jit_compile)
     with contextlib.nullcontext() if jit_compile else stand_ins.eagerly():
       scalars = [train_step(batch, tf.constant(0.0)) for _ in range(2)]
     assert not jit_compile or _is_compiled(train_step, batch)
@@ -113,17 +106,17 @@ class _Toy(tf.Module):
   def __call__(self, batch):
     with tf.GradientTape() as tape:
       loss = tf.reduce_sum(batch["x"]) * self.weight
-      scaled = precision.scaled_loss(loss, self.optimizer)
-    gradient = precision.unscaled(tape.gradient(scaled, [self.weight]), self.optimizer)
-    self.optimizer.apply_gradients(zip(gradient, [self.weight]), skip_gradients_aggregation=True)
-    return {"loss/generator": loss, "gradient_norm/toy": tf.abs(gradient[0]), "psnr/result": tf.constant(np.inf)}
+      scaled = scaled_loss(loss, self.optimizer)
+    networks = {"toy": types.SimpleNamespace(trainable_variables=[self.weight])}
+    norms = apply_update(tape, scaled, networks, self.optimizer, clip_norm=0.0)
+    return {"loss/generator": loss, **norms, "psnr/result": tf.constant(np.inf)}
 
 
 def test_traced_over_replicas_a_nan_of_one_changes_neither(two_devices):
   with two_devices.scope():
     toy = _Toy(optimizers.Adam(0.5))
   variables = [toy.weight, *toy.optimizer.variables]
-  train_step = guarded_step(toy, two_devices, variables, jit_compile=False)
+  train_step = skip_nonfinite(toy, two_devices, variables, jit_compile=False)
   shared = lambda values: next(
     iter(two_devices.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices({"x": values}).batch(2)))
   )
@@ -135,21 +128,22 @@ def test_traced_over_replicas_a_nan_of_one_changes_neither(two_devices):
   assert run([1.0, 2.0]) == 0 and not np.array_equal(before, _copies(two_devices, variables))
 
 
-@pytest.mark.parametrize("name", precision.PRECISIONS)
+@pytest.mark.parametrize("name", devices.PRECISIONS)
 def test_compiled_and_with_a_loss_scale_that_learns_from_overflows(name):
   """An infinite PSNR is no fault; a gradient that only overflows when scaled is."""
-  toy = _Toy(precision.with_loss_scale(optimizers.Adam(0.5), name))
+  adam = optimizers.Adam(0.5)
+  toy = _Toy(mixed_precision.LossScaleOptimizer(adam) if name == devices.FLOAT16 else adam)
   variables = [toy.weight, *toy.optimizer.variables]
-  train_step = guarded_step(toy, tf.distribute.get_strategy(), variables, jit_compile=False)
+  train_step = skip_nonfinite(toy, tf.distribute.get_strategy(), variables, jit_compile=False)
   run = lambda value: float(train_step({"x": tf.constant([value])}, tf.constant(0.0))[SKIPPED])
   assert run(1.0) == 0 and toy.weight.numpy() == pytest.approx(1.5, rel=1e-4)
   assert not _is_compiled(train_step, {"x": tf.constant([1.0])})
   before = [variable.numpy() for variable in variables]
-  scales = precision.loss_scales(toy.optimizer)
+  scales = loss_scales(toy.optimizer)
   assert run(np.inf) == 1 and run(np.nan) == 1
   for variable, former in zip(variables, before):
     np.testing.assert_array_equal(variable.numpy(), former)
   overflow = 3e38 / 100
-  assert run(overflow) == (1 if name == precision.FLOAT16 else 0)
-  assert precision.loss_scales(toy.optimizer) == [scale / 8 for scale in scales]
-  assert bool(scales) == (name == precision.FLOAT16)
+  assert run(overflow) == (1 if name == devices.FLOAT16 else 0)
+  assert loss_scales(toy.optimizer) == [scale / 8 for scale in scales]
+  assert bool(scales) == (name == devices.FLOAT16)

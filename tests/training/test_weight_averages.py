@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from z2i_tf.layers.batch_norm import SynchronizedBatchNorm
-from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training.skip_nonfinite import skip_nonfinite
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.weight_averages import WeightAverages
 
@@ -45,7 +45,7 @@ def test_averages_are_those_of_the_formula(decay, replicas, two_devices):
   with strategy.scope():
     toy = _Toy(decay, strategy)
   toy.averages.start()
-  step = guarded_step(toy.step, strategy, toy.variables, jit_compile=False)
+  step = skip_nonfinite(toy.step, strategy, toy.variables, jit_compile=False)
   averaged = [toy.weight, *toy.norm.variables]
   seen = [[variable.numpy() for variable in averaged]]
   for batch in _batches(5):
@@ -65,7 +65,7 @@ def test_a_skipped_step_leaves_the_averages(two_devices):
   with two_devices.scope():
     toy = _Toy(0.9, two_devices)
   toy.averages.start()
-  step = guarded_step(toy.step, two_devices, toy.variables, jit_compile=False)
+  step = skip_nonfinite(toy.step, two_devices, toy.variables, jit_compile=False)
   batch = _batches(1)[0]
   batch[3, 0, 0, 0] = np.nan
   shared = next(

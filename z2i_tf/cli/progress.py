@@ -62,28 +62,28 @@ class _LinesAbove:
 
 @contextlib.contextmanager
 def training_reporter(iterations: int) -> Iterator["Reporter"]:
-  """Yields the training.journal.Reporter for stdout: a bar on a terminal, a line per logging window elsewhere."""
+  """Yields the reporter of a training run for stdout: a bar on a terminal, one line per logging window elsewhere."""
   from z2i_tf.training import metric_writers
 
   if not sys.stdout.isatty():
     yield metric_writers.LineReporter()
     return
-  import tqdm
-
-  with tqdm.tqdm(total=iterations, unit="step", file=sys.stdout, dynamic_ncols=True) as bar:
-    with _printing_above(bar):
-      yield _BarReporter(bar)
+  with contextlib.ExitStack() as shown:
+    yield _BarReporter(iterations, shown)
 
 
 class _BarReporter:
-  """A training.journal.Reporter that draws a bar with the time left and the last window's means."""
+  """Draws a bar with the time left and the last window's means, from the moment that training begins."""
 
-  def __init__(self, bar):
-    self._bar = bar
+  def __init__(self, iterations, shown):
+    self._iterations, self._shown, self._bar = iterations, shown, None
 
   def begin(self, step):
-    self._bar.initial = self._bar.n = step
-    self._bar.refresh()
+    import tqdm
+
+    bar = tqdm.tqdm(total=self._iterations, initial=step, unit="step", file=sys.stdout, dynamic_ncols=True)
+    self._bar = self._shown.enter_context(bar)
+    self._shown.enter_context(_printing_above(bar))
 
   def advance(self):
     self._bar.update()
@@ -94,4 +94,4 @@ class _BarReporter:
     self._bar.set_postfix_str(metric_writers.summary(scalars))
 
   def say(self, text):
-    print(text)
+    print(text, flush=True)

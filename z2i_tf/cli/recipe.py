@@ -7,14 +7,21 @@ stages are checked before the first begins. Running the same command again skips
 interrupted one. The flags below, where they are given, override those of all stages.
 """
 
-import gc
+from collections.abc import Sequence
+import contextlib
+import os
+import re
 
 from absl import flags
 
-from z2i_tf.cli import recipe_plan
-from z2i_tf.cli import stage_runs
+from z2i_tf.cli import pretrain
+from z2i_tf.cli import train
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import training_flags
+from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
+
+_EXTENSION = ".cfg"
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -26,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "--work_dir share stages of the same name.",
     flag_values=values,
   )
-  stage_runs.define_common_flags(values)
+  training_flags.define_common_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -34,34 +41,76 @@ def run(values: flags.FlagValues) -> None:
   flagfiles = [name for name in values.stages or () if name]
   if not flagfiles:
     raise InputError("--stages is missing: the flagfiles of the stages, in order, separated by commas")
-  stages = recipe_plan.plan(flagfiles, values.work_dir, _given(values))
-  recipe_plan.check_folders(stages, values.work_dir)
-  recipe_plan.check_inputs(stages)
-  print(recipe_plan.describe(stages), flush=True)
+  stages = planned(flagfiles, values.work_dir, _given(values))
+  from z2i_tf.training import recipe
   from z2i_tf.training.work_dir import make_folder
 
+  recipe.check(stages, values.work_dir)
+  print(recipe.describe(stages), flush=True)
   make_folder(values.work_dir)
-  for number, stage in enumerate(stages, start=1):
-    title = f"stage {number} of {len(stages)}, {stage.name}"
-    if stage.is_finished:
-      print(f"{title}: {stage.folder} has its {stage.values.iterations} steps already", flush=True)
-      continue
-    print(f"{title}: {stage.command_name} in {stage.folder}", flush=True)
-    with stage.errors():
-      stage.command.run(stage.values)
-    _forget_networks()
+  for stage, result in recipe.train(stages, training_reporter):
+    if result.is_chief:
+      print(_command_of(stage.config).next_command(stage.config, result), flush=True)
+
+
+def planned(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]):
+  """Reads the stages from their flagfiles and joins them; opens no data and writes nothing.
+
+  Args:
+    flagfiles: one per stage, in order.
+    work_dir: folder of the stages' folders.
+    overriding: arguments for every stage; they override the flagfiles.
+  Returns: the `training.recipe.RecipeStage` of each flagfile.
+  Raises: InputError naming the flagfile that is missing or unusable, or that does not fit an earlier one.
+  """
+  commands_and_values = [_read(flagfile, work_dir, overriding) for flagfile in flagfiles]
+  stages = []
+  for flagfile, (command, stage_values) in zip(flagfiles, commands_and_values):
+    with _errors_of(flagfile):
+      read = training_flags.pretrain_config if command is pretrain else training_flags.joint_config
+      config = read(stage_values)
+    stages.append((flagfile, config))
+  from z2i_tf.training import recipe
+
+  stages = [recipe.RecipeStage(flagfile, config) for flagfile, config in stages]
+  recipe.plan(stages)
+  return stages
 
 
 def _given(values: flags.FlagValues) -> list[str]:
-  """The flags common to all stages that were given, as arguments."""
+  """Returns the common flags that were given, as arguments."""
   common = flags.FlagValues()
-  stage_runs.define_common_flags(common)
+  training_flags.define_common_flags(common)
   return [values[name].serialize() for name in common if values[name].present]
 
 
-def _forget_networks():
-  """Frees what a stage leaves in memory."""
-  from z2i_tf.keras_api import keras
+def _command_of(config):
+  from z2i_tf.training.pretrain import PretrainConfig
 
-  keras.backend.clear_session()
-  gc.collect()
+  return pretrain if isinstance(config, PretrainConfig) else train
+
+
+def _read(flagfile, work_dir, overriding):
+  """Returns the command of a flagfile, and the values of all its flags."""
+  if not os.path.isfile(flagfile):
+    raise InputError(f"--stages: {flagfile}: no such file (paths of flagfiles are seen from the current folder)")
+  name = os.path.basename(flagfile).removesuffix(_EXTENSION)
+  values = flags.FlagValues()
+  with _errors_of(flagfile):
+    lines = values.read_flags_from_files([f"--flagfile={flagfile}"])
+    command = pretrain if any(re.match("--?network(=|$)", line) for line in lines) else train
+    command.define_flags(values)
+    rest = values([f"z2i {flagfile}", *lines, *overriding, f"--work_dir={os.path.join(work_dir, name)}"])[1:]
+    if rest:
+      raise InputError(f"unexpected line {rest[0]!r}; every option is a flag, as --name=value")
+  return command, values
+
+
+@contextlib.contextmanager
+def _errors_of(flagfile):
+  try:
+    yield
+  except (InputError, flags.Error) as error:
+    raise InputError(f"{flagfile}: {error}") from error
+  except UnicodeDecodeError as error:
+    raise InputError(f"{flagfile}: it, or a --flagfile in it, is not UTF-8 text: {error}") from error

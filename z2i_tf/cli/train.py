@@ -4,50 +4,37 @@ Running the same command again continues from the last checkpoint in --work_dir.
 --work_dir/events; --work_dir itself serves as --model of `z2i inpaint`.
 """
 
+import shlex
+
 from absl import flags
 
-from z2i_tf.cli import stage_runs
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.cli.flags import training_flags
+from z2i_tf.cli.progress import training_reporter
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  stage_runs.define_flags(values)
+  training_flags.define_stage_flags(values)
   flag_groups.define_model_flags(values)
   training_flags.define_initial_weights_flags(values)
   training_flags.define_loss_flags(values)
 
 
-def stage_config(values: flags.FlagValues):
-  """Returns the JointStageConfig of the flags; raises InputError for flags that do not make one."""
-  stage_runs.check_flags(values)
-  weights = training_flags.loss_weights(values)
-  optimizer = training_flags.optimizer_config(values)
-  initial_weights = training_flags.initial_weights(values)
-  model = flag_groups.model_config(values)
-  from z2i_tf.training import joint_stage
-
-  width = values.width if values.discriminator_width is None else values.discriminator_width
-  with flag_groups.usage_errors():
-    return joint_stage.JointStageConfig(
-      model=model,
-      discriminator_width=width,
-      loss_weights=weights,
-      optimizer=optimizer,
-      perceptual_network=values.perceptual_network,
-      perceptual_weights=values.perceptual_weights,
-      seed=values.seed,
-      initial_weights=initial_weights,
-      precision=values.precision,
-      jit_compile=values.jit_compile,
-      freeze_batch_norm=tuple(values.freeze_batch_norm),
-      l1_normalization=values.l1_normalization,
-      discriminator_warmup_steps=values.discriminator_warmup_steps,
-    )
-
-
 def run(values: flags.FlagValues) -> None:
-  config = stage_config(values)
-  from z2i_tf.training import joint_stage
+  config = training_flags.joint_config(values)
+  from z2i_tf.training import joint
 
-  stage_runs.run(values, config, joint_stage.joint_stage)
+  with training_reporter(config.iterations) as reporter:
+    result = joint.train(config, reporter)
+  if result.is_chief:
+    print(next_command(config, result))
+
+
+def next_command(config, result) -> str:
+  """Returns where the model is, and the command that uses it."""
+  del config
+  where = result.work_dir
+  if result.best_dir:
+    where = f"{result.work_dir} (last step), {result.best_dir} (best on the validation images)"
+  folder = shlex.quote(result.best_dir or result.work_dir)
+  return f"model: {where}\nfill holes with it:\n  z2i inpaint photo.png mask.png -o filled.png --model={folder}"

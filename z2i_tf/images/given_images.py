@@ -181,7 +181,7 @@ def _pil_image(image: Image.Image, name: str) -> GivenImage:
     array = array.astype(np.uint16)
   photo = _photo(array, name)
 
-  def given_back(filled, hole, is_own_mask):
+  def given_back(filled: np.ndarray, hole: np.ndarray, is_own_mask: bool) -> Image.Image:
     result = _as_given(array, photo, filled, hole, is_own_mask)
     if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between these modes only by way of 32 bits.
       result = Image.fromarray(result.astype(np.int32)).convert(converted.mode)

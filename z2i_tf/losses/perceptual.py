@@ -1,4 +1,4 @@
-"""Distance between features of a network that recognises objects (paper equation 3)."""
+"""Feature distance in a network that recognises objects (paper equation 3)."""
 
 from collections.abc import Callable
 import os
@@ -47,16 +47,16 @@ def _vgg19(weights):
       return VGG19(include_top=False, weights=IMAGENET)
     except Exception as error:  # Keras turns every network failure into a bare Exception.
       raise InputError(
-        "--perceptual_weights=imagenet: the download of VGG19's weights failed; give a file with "
-        "--perceptual_weights=FILE, or train without the term with --perceptual_weights=none"
+        "`perceptual_weights`=imagenet: the download of VGG19's weights failed; give a file with "
+        "`perceptual_weights`=FILE, or train without the term with `perceptual_weights`=none"
       ) from error
   if not os.path.isfile(weights):
-    raise InputError(f"--perceptual_weights={weights}: no such file")
+    raise InputError(f"`perceptual_weights`={weights}: no such file")
   vgg = VGG19(include_top=False, weights=None)
   try:
     vgg.load_weights(weights)
   except (OSError, ValueError) as error:
-    raise InputError(f"--perceptual_weights={weights}: not a Keras weights file of VGG19 without top") from error
+    raise InputError(f"`perceptual_weights`={weights}: not a Keras weights file of VGG19 without top") from error
   return vgg
 
 

@@ -158,7 +158,7 @@ def _best(texts: Sequence[str], direction: str) -> list[bool]:
   if direction == NEITHER or len(values) < 2:
     return [False] * len(texts)
   best = max(values) if direction == HIGHEST else min(values)
-  return [bool(match) and float(match[0]) == best for match in found]
+  return [match is not None and float(match[0]) == best for match in found]
 
 
 def cite(table: Table, group: str, source: str, direction: str = NEITHER, is_folded: bool = False) -> CitedTable:

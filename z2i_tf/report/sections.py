@@ -160,7 +160,8 @@ def _study_rows(
   """Returns a row of counts and one of preferences for each kind of masks; counts are (opponent's, ours)."""
   rows = []
   for kind, by_opponent in kinds.items():
-    counts = [*(by_opponent.get(name) for name in opponents), tuple(map(sum, zip(*by_opponent.values())))]
+    total = sum(other for other, _ in by_opponent.values()), sum(ours for _, ours in by_opponent.values())
+    counts = [*(by_opponent.get(name) for name in opponents), total]
     for name, texts in (
       ("counts", [f"{count[0]} vs. {count[1]}" if count else NONE for count in counts]),
       ("prefer ours", [_percentage(count, interval) for count in counts]),

@@ -23,7 +23,7 @@ def open_regular(path: str) -> BinaryIO:
 
 
 def check_regular(path: str) -> None:
-  """Raises InputError, which says what is wrong, unless `path` is a regular file."""
+  """Raises InputError with the reason unless `path` is a regular file."""
   if os.path.isdir(path):
     raise InputError(f"{path}: a folder where a file is needed")
   if not os.path.isfile(path):
@@ -67,5 +67,5 @@ def parse_json(text: str) -> Any:
     raise ValueError("nested too deeply") from error
 
 
-def _refuse_constant(name):
+def _refuse_constant(name: str) -> None:
   raise ValueError(f"{name} is not a JSON number")

@@ -1,10 +1,11 @@
-"""The checkpoints of a run: all that is needed to go on as if it had never stopped.
+"""Saves and restores the checkpoints of a run, so that it continues as if it had never stopped.
 
-A checkpoint holds the variables (weights, optimizers) and one record: step, position in the data, best measurement,
-settings. Which checkpoints there are is read from their index files, which appear last and whole, so a process may be
+A checkpoint holds the variables (weights, optimizers) and the run's state: step, position in the data, best
+measurement, settings. A checkpoint exists once its index file does: this appears last and whole, so a process may be
 killed at any time.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 import dataclasses
 import glob
@@ -26,28 +27,28 @@ from z2i_tf.training.work_dir import writing_errors
 _KEPT = 3
 _PREFIX = "ckpt"
 _LIST = "checkpoint"
-# What is being written.
+# Prefix of a checkpoint that is being written.
 _UNFINISHED = "unfinished"
 _INDEX_SUFFIX = ".index"
 _INDEX = re.compile(_PREFIX + r"-(\d+)\.index")
 _RECORD = "record"
-# How tf.train.Checkpoint calls the record's entry.
+# Name of the state's entry in a checkpoint.
 _RECORD_ENTRY = f"{_RECORD}/.ATTRIBUTES/py_state"
-# What TensorFlow raises on damaged files, and on those of other networks.
+# Errors that TensorFlow raises for damaged files and for those of other networks.
 _UNUSABLE = (tf.errors.OpError, AssertionError, IndexError, KeyError, TypeError, ValueError, RuntimeError)
 
 
 @dataclasses.dataclass
-class RunRecord:
-  """Where a run stands.
+class RunState:
+  """State of a run beside its variables.
 
   Attributes:
     step: finished steps.
-    examples: of the data, that were used up; the position in it.
+    examples: number of examples used so far; the position in the data.
     skipped: steps that were not finite and changed nothing.
     best: the best measurement so far, None before the first.
-    measured_on: what it was measured on.
-    settings: what must not change while the run is continued, JSON-compatible.
+    measured_on: settings that identify the images it was measured on, as JSON.
+    settings: settings that must not change when the run continues, JSON-compatible.
   """
 
   step: int = 0
@@ -58,68 +59,71 @@ class RunRecord:
   settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-class _TrackedRecord(tf.train.experimental.PythonState):
-  """A record as a part of a checkpoint."""
+class _TrackedState(tf.train.experimental.PythonState):
+  """Makes the state a part of a checkpoint."""
 
-  def __init__(self, record: RunRecord):
-    self.record = record
+  def __init__(self, state: RunState):
+    self.state = state
 
   def serialize(self):
-    return json.dumps(dataclasses.asdict(self.record))
+    return json.dumps(dataclasses.asdict(self.state))
 
   def deserialize(self, string_value):
     for name, value in json.loads(string_value).items():
-      setattr(self.record, name, value)
+      setattr(self.state, name, value)
 
 
-class RunCheckpoints:
+class Checkpoints:
   """Saves and restores a run."""
 
-  def __init__(self, work_dir: str, tracked: Mapping[str, tf.Module], record: RunRecord, is_chief: bool):
-    """Stores the parts; nothing is read or written yet.
+  def __init__(
+    self, work_dir: str, tracked: Mapping[str, tf.Module], state: RunState, is_chief: bool, say: Callable[[str], None]
+  ):
+    """Stores the parts; reads and writes nothing yet.
 
     Args:
-      work_dir: of the run; several workers see the same one.
+      work_dir: folder of the run; all workers see the same one.
       tracked: networks and optimizers with all their variables, by name.
-      record: saved with them, and overwritten when restored.
-      is_chief: whether this process writes. All take part in saving, because some variables are means over all.
+      state: saved with them, and overwritten when restored.
+      is_chief: whether this process writes. All workers take part in saving: some variables are means over all.
+      say: prints which checkpoint is restored, or skipped because it is damaged.
     """
     self._folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
-    self._work_dir, self._record, self._is_chief = work_dir, record, is_chief
+    self._work_dir, self._state, self._is_chief, self._say = work_dir, state, is_chief, say
     self._unusable: set[str] = set()
-    self._checkpoint = tf.train.Checkpoint(**tracked, **{_RECORD: _TrackedRecord(record)})
+    self._checkpoint = tf.train.Checkpoint(**tracked, **{_RECORD: _TrackedState(state)})
 
   def restore(self) -> bool:
-    """Restores everything from the newest checkpoint that can be read; returns whether there was one.
+    """Restores everything from the newest usable checkpoint; returns whether there was one.
 
-    Raises: InputError if there are some, and none can be restored.
+    Raises: InputError if there are checkpoints and none can be restored.
     """
     paths = _paths(self._work_dir)
     for path in paths:
       try:
         self._checkpoint.read(path).assert_consumed()
       except _UNUSABLE as error:
-        print(f"{path} is damaged or of other networks ({type(error).__name__}); trying the one before")
+        self._say(f"{path} is damaged or of other networks ({type(error).__name__}); trying the one before")
         self._unusable.add(path)
         continue
-      print(f"continuing from {path}")
+      self._say(f"continuing from {path}")
       return True
     if paths:
       raise _none_usable(paths)
     return False
 
   def save(self) -> None:
-    """Writes a checkpoint of the record's step, then deletes all but the last few; raises InputError if it cannot."""
+    """Writes a checkpoint of the state's step, then deletes all but the last three; raises InputError if it cannot."""
     if not self._is_chief:
       with tempfile.TemporaryDirectory() as folder, writing_errors(folder):
         self._checkpoint.write(os.path.join(folder, _PREFIX))
       return
     with writing_errors(self._work_dir):
-      newest = os.path.join(self._folder, f"{_PREFIX}-{self._record.step}")
+      newest = os.path.join(self._folder, f"{_PREFIX}-{self._state.step}")
       unfinished = os.path.join(self._folder, _UNFINISHED)
       try:
         self._checkpoint.write(unfinished)
-        # The index last: without it there is no checkpoint. (TensorFlow itself writes it in place, bit by bit.)
+        # Rename the index last: without it there is no checkpoint. TensorFlow itself writes the index in place.
         for path in sorted(glob.glob(glob.escape(unfinished) + ".*"), key=lambda path: path.endswith(_INDEX_SUFFIX)):
           os.replace(path, newest + path[len(unfinished) :])
       except BaseException:
@@ -131,20 +135,20 @@ class RunCheckpoints:
       self._remove_all_but(paths)
 
   def _write_list(self, names):
-    """Writes the list by which tf.train.latest_checkpoint finds the newest; nothing here reads it."""
+    """Writes the list for tf.train.latest_checkpoint; this package does not read it."""
     lines = [f'model_checkpoint_path: "{names[0]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names[::-1])]
     with atomic_write(os.path.join(self._folder, _LIST)) as file:
       file.write("".join(line + "\n" for line in lines).encode())
 
   def _remove_all_but(self, paths):
-    """Deletes other checkpoints, and what saves left that did not come to their end."""
+    """Deletes other checkpoints and the files of interrupted saves."""
     kept = {os.path.basename(path) for path in paths}
     paths = [
       os.path.join(self._folder, name)
       for name in os.listdir(self._folder)
       if name.startswith((_UNFINISHED, _PREFIX + "-")) and name.partition(".")[0] not in kept
     ]
-    for path in sorted(paths, key=lambda path: not path.endswith(_INDEX_SUFFIX)):  # Here, the index first.
+    for path in sorted(paths, key=lambda path: not path.endswith(_INDEX_SUFFIX)):  # The index first.
       shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
 
@@ -153,28 +157,30 @@ def has_checkpoint(work_dir: str) -> bool:
   return bool(_paths(work_dir))
 
 
-def read_record(work_dir: str) -> dict[str, Any]:
-  """Returns the record of the newest checkpoint that can be read, as `RunRecord` has it, without any network.
+def read_state(work_dir: str) -> dict[str, Any]:
+  """Reads the `RunState` of the newest usable checkpoint as a dict, without any network.
 
-  Raises: InputError if none can be read.
+  Raises: InputError if no checkpoint can be read.
   """
   paths = _paths(work_dir)
   for path in paths:
     try:
       return dict(json.loads(tf.train.load_checkpoint(path).get_tensor(_RECORD_ENTRY)))
     except _UNUSABLE:
-      continue  # `restore` says so.
+      continue  # `restore` prints it.
   raise _none_usable(paths)
 
 
 def saved_steps(work_dir: str) -> int:
-  """Returns the steps of the newest checkpoint; 0 if there is none, or `model.npz` does not hold its weights.
+  """Returns the steps of the newest checkpoint; 0 if there is none, or if `model.npz` does not hold its weights.
 
-  Quick: neither networks nor weights are looked at. Raises: InputError if there are checkpoints, and none can be read.
+  It is quick: it reads neither networks nor weights.
+
+  Raises: InputError if there are checkpoints and none can be read.
   """
   if not has_checkpoint(work_dir):
     return 0
-  step = read_record(work_dir)["step"]
+  step = read_state(work_dir)["step"]
   try:
     return step if model_weights.read_model_config(work_dir).get("step") == step else 0
   except InputError:
@@ -182,7 +188,7 @@ def saved_steps(work_dir: str) -> int:
 
 
 def _none_usable(paths):
-  return InputError(f"{paths[0]}: neither this checkpoint nor one before it can be restored; give another --work_dir")
+  return InputError(f"{paths[0]}: neither this checkpoint nor one before it can be restored; give another `work_dir`")
 
 
 def _paths(work_dir) -> list[str]:

@@ -1,4 +1,8 @@
-"""On which devices a stage runs, and how its arithmetic is done there."""
+"""Chooses devices, precision and determinism, and shares batches among replicas.
+
+Variables are always float32. Losses, attention weights, images and the whole discriminator are computed in float32
+whatever the precision.
+"""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -9,22 +13,24 @@ import os
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
+from z2i_tf.keras_api import mixed_precision
 from z2i_tf.system import input_files
 
+FLOAT32, BFLOAT16, FLOAT16 = PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _CLUSTER_VARIABLE = "TF_CONFIG"
 _WORKER_TYPES = ("chief", "worker")
 
 
 @functools.lru_cache(maxsize=None)
 def make_strategy() -> tf.distribute.Strategy:
-  """Returns the strategy for what there is; to be called before TensorFlow computes anything.
+  """Returns the strategy for the available devices; call it before TensorFlow computes anything.
 
-  With TF_CONFIG set (TensorFlow's JSON description of a cluster, and of this process' place in it): a
-  MultiWorkerMirroredStrategy over the GPUs, or the CPUs, of all workers, which waits for the others. Otherwise: a
-  MirroredStrategy over all visible GPUs, or over the CPU where there is none.
-  One for all stages of a process: each strategy numbers its collective operations anew, and those of two would meet.
+  If the environment sets TF_CONFIG (TensorFlow's JSON description of a cluster and of this worker), it is a
+  MultiWorkerMirroredStrategy over the GPUs, or else CPUs, of all workers, and this function waits for them. Otherwise
+  it is a MirroredStrategy over all visible GPUs, or over the CPU.
+  All stages of a process share it: the collective operations of two strategies have the same numbers and would mix.
 
-  Raises: InputError if TF_CONFIG cannot be used, or another worker does not come.
+  Raises: InputError if TF_CONFIG is unusable or another worker does not start.
   """
   if os.environ.get(_CLUSTER_VARIABLE):
     _check_cluster(os.environ[_CLUSTER_VARIABLE])
@@ -37,12 +43,12 @@ def make_strategy() -> tf.distribute.Strategy:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-  """Whether this process is the one that writes files and reports, of several workers or alone."""
+  """Returns whether this process writes files and reports; a single process does."""
   return worker_index(strategy) == 0
 
 
 def worker_index(strategy: tf.distribute.Strategy) -> int:
-  """Number of this process among the workers; 0 for the chief and alone."""
+  """Returns the number of this process among the workers; 0 for the chief and for a single process."""
   resolver = strategy.cluster_resolver
   return (
     resolver.task_id + ("chief" in resolver.cluster_spec().jobs and resolver.task_type != "chief")
@@ -52,7 +58,7 @@ def worker_index(strategy: tf.distribute.Strategy) -> int:
 
 
 def worker_count(strategy: tf.distribute.Strategy) -> int:
-  """How many processes train together."""
+  """Returns the number of processes that train together."""
   resolver = strategy.cluster_resolver
   return (
     resolver.cluster_spec().num_tasks("worker") + ("chief" in resolver.cluster_spec().jobs)
@@ -62,7 +68,7 @@ def worker_count(strategy: tf.distribute.Strategy) -> int:
 
 
 def mean_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
-  """Returns the mean of the workers' values; all of them call it. Alone: the value."""
+  """Returns the mean of the workers' values; every worker must call it."""
   if worker_count(strategy) == 1:
     return value
   return float(
@@ -74,7 +80,7 @@ def mean_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
 
 @contextlib.contextmanager
 def needing_other_workers() -> Iterator[None]:
-  """Turns what this worker sees of another one's end into an InputError."""
+  """Turns the error that this worker gets when another one ends into an InputError."""
   try:
     yield
   except tf.errors.OpError as error:
@@ -87,16 +93,16 @@ def needing_other_workers() -> Iterator[None]:
 
 
 def is_lost_worker(error: tf.errors.OpError) -> bool:
-  """Whether the error is what this worker sees of another one's end."""
+  """Returns whether the error means that another worker has ended."""
   return "ollective ops is aborted" in error.message
 
 
 def choose_determinism(deterministic: bool | None, jit_compile: bool) -> None:
-  """Makes TensorFlow's operations repeat themselves bit for bit, if asked to; for the rest of the process.
+  """Makes TensorFlow's results repeat bit for bit if asked to; for the rest of the process.
 
   Args:
-    deterministic: None: as far as it is for free, so on a CPU that does not compile with XLA.
-    jit_compile: whether the step is compiled with XLA, whose gradient of max-pooling has no deterministic form.
+    deterministic: None means where it costs nothing: on a CPU without XLA.
+    jit_compile: whether XLA compiles the step; its gradient of max-pooling has no deterministic form.
   """
   if deterministic is None:
     deterministic = not jit_compile and not tf.config.list_physical_devices("GPU")
@@ -104,19 +110,46 @@ def choose_determinism(deterministic: bool | None, jit_compile: bool) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def check_precision(precision: str) -> None:
+  """Raises ValueError unless it is one of `PRECISIONS`."""
+  if precision not in PRECISIONS:
+    raise ValueError(f"The precision is one of {', '.join(PRECISIONS)}. Received: `precision`={precision!r}")
+
+
+@contextlib.contextmanager
+def networks_in(precision: str) -> Iterator[None]:
+  """Gives networks that are built within the block this precision, one of `PRECISIONS`."""
+  former = mixed_precision.global_policy()
+  mixed_precision.set_global_policy(precision)
+  try:
+    yield
+  finally:
+    mixed_precision.set_global_policy(former)
+
+
+def describe(strategy: tf.distribute.Strategy) -> str:
+  """Returns the number and kind of replicas, and the number of workers if there are several, as text."""
+  count, workers = strategy.num_replicas_in_sync, worker_count(strategy)
+  kind = "GPU" if "GPU" in strategy.extended.worker_devices[0] else "CPU"
+  text = f"{count} replica{'s' if count > 1 else ''} ({kind})"
+  return text if workers == 1 else f"{text} on {workers} workers"
+
+
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, jit_compile: bool) -> None:
-  """Raises InputError if a global batch cannot be shared equally, or the step cannot be compiled for many devices."""
+  """Raises InputError if replicas cannot share a global batch equally, or XLA cannot compile for several replicas."""
   replicas = strategy.num_replicas_in_sync
   if batch_size % replicas:
-    raise InputError(f"--batch_size={batch_size} cannot be shared by {replicas} replicas; give a multiple of it")
+    raise InputError(
+      f"`batch_size`={batch_size} cannot be shared by {replicas} replicas; give a multiple of {replicas}"
+    )
   if jit_compile and replicas > 1:
-    raise InputError(f"--jit_compile is for one device; there are {replicas} replicas")
+    raise InputError(f"`jit_compile` is for one device; there are {replicas} replicas")
 
 
 def distributed_batches(
   strategy: tf.distribute.Strategy, worker_batches: Callable[[int, int], tf.data.Dataset], batch_size: int
 ) -> tf.distribute.DistributedDataset:
-  """Shares global batches among all replicas, in order: the first replica gets a batch's beginning.
+  """Shares global batches among all replicas in order: the first replica gets the beginning of each batch.
 
   Args:
     strategy: devices.

@@ -9,43 +9,50 @@ import threading
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class Interruption:
-  """Remembers the signal that asked for the end, so that a step can be finished first."""
+class StopRequest:
+  """Remembers the signal that requested a stop, so that the running step can finish.
+
+  Attributes:
+    signal: number of the signal; None before it comes.
+  """
 
   def __init__(self, announcement: str = ""):
-    """`announcement`: what is said on stderr as soon as the signal comes."""
+    """Stores the text that is printed to stderr as soon as the signal comes; nothing is printed if it is empty."""
     self.signal: int | None = None
     self._announcement = announcement
 
   def remember(self, number, frame) -> None:
-    """A signal handler; Ctrl-C a second time interrupts at once. (Cluster managers may repeat themselves.)"""
+    """Handles a signal. A second Ctrl-C interrupts at once; cluster managers may repeat SIGTERM."""
     del frame
     if number == self.signal == signal.SIGINT:
       raise KeyboardInterrupt
     if self.signal is None:
       self.signal = number
       if self._announcement:
-        # Not by `print`, in the middle of which the signal may have come. On a terminal there is "^C", or a bar.
+        # The signal may interrupt a `print`, so this does not use it. A terminal shows "^C", or a bar, in this line.
         os.write(2, ("\n" * os.isatty(2) + self._announcement + "\n").encode())
 
 
 @contextlib.contextmanager
-def asked_to_stop(announcement: str = "") -> Iterator[Interruption]:
-  """Yields what remembers SIGTERM, SIGINT and SIGHUP while the block runs, and says the announcement when one comes.
+def asked_to_stop(announcement: str = "") -> Iterator[StopRequest]:
+  """Catches SIGTERM, SIGINT and SIGHUP within the block; yields the `StopRequest` that remembers them.
 
-  Signals can be caught in the main thread only; elsewhere they do what they did before, as do those that the process
-  was told to ignore.
+  Only the main thread can catch signals: in other threads they keep their effect. So do signals that the process
+  ignores.
+
+  Args:
+    announcement: see `StopRequest`.
   """
-  interruption = Interruption(announcement)
+  request = StopRequest(announcement)
   if threading.current_thread() is not threading.main_thread():
-    yield interruption
+    yield request
     return
   former = {number: signal.getsignal(number) for number in _SIGNALS}
   former = {number: handler for number, handler in former.items() if handler not in (signal.SIG_IGN, None)}
   for number in former:
-    signal.signal(number, interruption.remember)
+    signal.signal(number, request.remember)
   try:
-    yield interruption
+    yield request
   finally:
     for number, handler in former.items():
       signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""A step over all replicas that changes nothing where it is not finite."""
+"""Undoes training steps whose loss or gradient is not finite."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -8,33 +8,32 @@ import tensorflow as tf
 
 Tensors = Mapping[str, tf.Tensor]
 
-# Scalars with these beginnings must be finite. A gradient's norm is finite only if all of the gradient is.
-_GUARDED = ("loss/", "gradient_norm/")
-# What is returned beside the step's own scalars.
+# Scalars with these prefixes must be finite. The norm of a gradient is finite only if the whole gradient is.
+_CHECKED = ("loss/", "gradient_norm/")
+# Names of the scalars that are added to the step's own.
 SKIPPED, STOP = "skipped", "stop"
 
 
-def guarded_step(
+def skip_nonfinite(
   step: Callable[[Tensors], Tensors],
   strategy: tf.distribute.Strategy,
   variables: Iterable[tf.Variable],
   jit_compile: bool,
 ) -> Callable[..., dict[str, tf.Tensor]]:
-  """Returns the compiled step of all replicas.
+  """Compiles a step of all replicas that changes nothing unless its losses and gradients are finite.
 
-  Where a loss or a gradient is not finite, every variable is given its former value back: weights, optimizers, batch
-  norms' statistics, spectral norms' kernels and vectors. (Keras' loss scale is no such variable: it must learn from
-  what happened.)
+  Otherwise every variable gets its former value back: weights, optimizers, batch norms' statistics, spectral norms'
+  kernels and vectors. Keras' loss scale is not among them: it must adapt to the overflow.
 
   Args:
     step: a replica's share of a batch -> scalars whose sum over the replicas is the global value.
     strategy: devices.
-    variables: all that the step changes, created under the strategy.
-    jit_compile: whether the step is compiled with XLA; for one replica.
-  Returns: (batch as the strategy distributes it, whether this worker was asked to stop, as a float32 scalar 0 or 1) ->
-    the global scalars; "skipped": 1 if the step changed nothing, else 0; "stop": how many replicas' workers were asked.
+    variables: all variables that the step changes, created under the strategy.
+    jit_compile: whether XLA compiles the step; for one replica.
+  Returns: (batch as the strategy distributes it, float32 scalar 1 if this worker shall stop, else 0) -> the global
+    scalars; "skipped": 1 if the step changed nothing, else 0; "stop": number of replicas whose worker shall stop.
   """
-  # Each worker looks after the copies on its own devices: no communication.
+  # Each worker restores the copies on its own devices, without communication.
   copies = [copy for variable in variables for copy in strategy.experimental_local_results(variable)]
 
   def replica_step(batch, stop):
@@ -43,15 +42,15 @@ def guarded_step(
   if jit_compile:
     replica_step = tf.function(replica_step, jit_compile=True, autograph=False)
 
-  @tf.function(autograph=False)  # There is nothing to convert, and looking for it takes seconds.
-  def guarded(batch, stop):
+  @tf.function(autograph=False)  # Autograph would search for seconds and find nothing to convert.
+  def checked(batch, stop):
     former = [copy.read_value() for copy in copies]
     scalars = {
       name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
       for name, value in strategy.run(replica_step, args=(batch, stop)).items()
     }
     is_finite = tf.reduce_all(
-      tf.math.is_finite([value for name, value in scalars.items() if name.startswith(_GUARDED)])
+      tf.math.is_finite([value for name, value in scalars.items() if name.startswith(_CHECKED)])
     )
 
     def restore():
@@ -61,4 +60,4 @@ def guarded_step(
 
     return {**scalars, SKIPPED: tf.cond(is_finite, lambda: 0.0, restore)}
 
-  return guarded
+  return checked

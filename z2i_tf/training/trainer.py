@@ -1,4 +1,4 @@
-"""A stage in its work folder: restores, trains, measures, saves. Knows no particular network."""
+"""Runs a stage in its work folder: restores, trains, measures, saves. It knows no particular network."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import json
 import math
 import os
 from typing import Any
@@ -15,46 +16,77 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
+from z2i_tf.datasets import pipelines
+from z2i_tf.datasets import python_calls
+from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
 from z2i_tf.system.atomic_files import atomic_write
+from z2i_tf.training import checkpoints
 from z2i_tf.training import devices
-from z2i_tf.training.checkpoints import RunCheckpoints
-from z2i_tf.training.checkpoints import RunRecord
+from z2i_tf.training import inputs
+from z2i_tf.training import work_dir
+from z2i_tf.training.callbacks import Callbacks
+from z2i_tf.training.callbacks import Scalars
 from z2i_tf.training.loop import run_loop
-from z2i_tf.training.loop import Scalars
-from z2i_tf.training.loop import StageActions
+from z2i_tf.training.metric_writers import LineReporter
 from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.metric_writers import NoMetricWriter
 from z2i_tf.training.metric_writers import Reporter
-from z2i_tf.training.precision import loss_scales
+from z2i_tf.training.optimizers import loss_scales
 from z2i_tf.training.preemption import asked_to_stop
-from z2i_tf.training.skip_nonfinite import guarded_step
+from z2i_tf.training.skip_nonfinite import skip_nonfinite
+from z2i_tf.training.stage import check_frozen_batch_norm
+from z2i_tf.training.stage import check_initial_weights
+from z2i_tf.training.stage import FREE_SETTINGS
 from z2i_tf.training.stage import Stage
-from z2i_tf.training.work_dir import BEST_FOLDER
-from z2i_tf.training.work_dir import KEPT_FOLDER
-from z2i_tf.training.work_dir import make_folder
-from z2i_tf.training.work_dir import RAW_FOLDER
-from z2i_tf.training.work_dir import record_settings
+from z2i_tf.training.stage import StageConfig
 from z2i_tf.training.work_dir import writing_errors
 
-# So many images of the validation data are shown.
+# Number of validation images in TensorBoard's grid.
 MAX_PICTURES = 4
-
+# Settings that change measurements.
+_MEASURING = (
+  "source",
+  "data_dir",
+  "validation_dir",
+  "validation_split",
+  "crop_size",
+  "scale",
+  "mask_kind",
+  "mask_reference_size",
+  "train_mask_dir",
+  "seed",
+)
 _STOPPING = "stopping after this step, and saving; Ctrl-C again quits without saving"
 
 
 @dataclasses.dataclass(frozen=True)
+class RunResult:
+  """Folders with the weights of a finished run.
+
+  Attributes:
+    work_dir: has the weights of the last step.
+    best_dir: has the weights that measured best; None if nothing was measured.
+    is_chief: whether this process writes the files; of several workers one does.
+  """
+
+  work_dir: str
+  best_dir: str | None
+  is_chief: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class StageData:
-  """What a stage trains and measures on.
+  """Data sets of a stage.
 
   Attributes:
     training: (first example, number of this worker, number of workers) -> endless batches, this worker's shares of the
       global ones; global batch n has the examples first + n * batch size and following.
     validation: batches with fixed masks; the first gives the pictures.
-    is_held_out: whether `validation` is no training data; otherwise pictures are shown and nothing is measured.
-    measured_on: what tells `validation` from others: the best measurement counts for this.
-    scalars: what is logged about the data, as it is.
+    is_held_out: whether `validation` is no training data; otherwise nothing is measured and pictures are shown.
+    measured_on: identifies `validation`: the best measurement is forgotten when it changes.
+    scalars: returns scalars about the data, to log as they are.
   """
 
   training: Callable[[int, int, int], tf.data.Dataset]
@@ -64,74 +96,151 @@ class StageData:
   scalars: Callable[[], Scalars] = dict
 
 
-class StageRun(StageActions):
-  """A run of a stage in `work_dir`: `config.json`, `checkpoints/`, `events/`, `log.csv`, and model files.
+def run(
+  config: StageConfig, build: Callable[[Any, tf.distribute.Strategy], Stage], reporter: Reporter | None
+) -> RunResult:
+  """Trains to the end of the stage, from the last checkpoint in `work_dir` if there is one.
 
-  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder; others are `best/`,
-  with the weights that measured best, and `kept/step_N/`. If averages of the weights are kept, these are what is
-  measured and what all of them hold; `raw/` then has the last checkpoint's own weights.
+  Args:
+    config: settings of the stage.
+    build: builds the stage from its settings and the devices.
+    reporter: shows progress; None prints one line per logging window.
+  Returns: the folders with the trained weights.
+  Raises: InputError for unusable settings, images, work folder, checkpoints or weights; Stopped after a signal.
+  """
+  reporter = reporter or LineReporter()
+  tf.get_logger().setLevel("ERROR")  # Every stage of a recipe has its own step; TensorFlow would warn of retracing.
+  check_frozen_batch_norm(config)
+  work_dir.check_work_dir(config.work_dir)
+  devices.choose_determinism(config.deterministic, config.jit_compile)
+  strategy = devices.make_strategy()
+  devices.check_batch_size(config.batch_size, strategy, config.jit_compile)
+  opened = inputs.open_inputs(config)
+  with devices.needing_other_workers(), work_dir.alone_in(config.work_dir, strategy), python_calls.reading_errors():
+    for change in check_former_run(config, opened.fingerprints):
+      reporter.say(f"changed: {change}")
+    if not checkpoints.has_checkpoint(config.work_dir):
+      check_initial_weights(config.networks, config.initial_weights)
+    bad_images = BadImages(fail=config.on_bad_image == "fail")
+    stage = build(config, strategy)
+    reporter.say(
+      f"{len(opened.source)} images, {config.iterations} steps of {config.batch_size} examples: "
+      f"{opened.epochs:.1f} epochs; {devices.describe(strategy)}"
+    )
+    settings = {**config.settings(without=FREE_SETTINGS), **opened.fingerprints}
+    data = StageData(
+      training=lambda first, worker, workers: pipelines.training_dataset(
+        opened.source, opened.examples, config.batch_size, first, bad_images, worker=worker, workers=workers
+      ),
+      validation=pipelines.validation_dataset(
+        opened.held_out or opened.source, opened.examples, MAX_PICTURES, bad_images
+      ),
+      is_held_out=opened.held_out is not None,
+      measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
+      scalars=lambda: {"data/skipped_images": bad_images.count},
+    )
+    Trainer(stage, config.work_dir, settings, config.settings(), data, reporter).run()
+    if bad_images.count:
+      reporter.say(f"{bad_images.count} unusable images were skipped")
+  best_dir = os.path.join(config.work_dir, work_dir.BEST_FOLDER)
+  return RunResult(config.work_dir, best_dir if os.path.isdir(best_dir) else None, devices.is_chief(strategy))
+
+
+def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None = None) -> list[str]:
+  """Checks whether the run in `work_dir` can continue with these settings.
+
+  Args:
+    config: settings of the stage.
+    fingerprints: of its data; None leaves the data unchecked.
+  Returns: the differences, one line each, if `allow_config_change` permits them.
+  Raises: InputError if it cannot continue.
+  """
+  if not checkpoints.has_checkpoint(config.work_dir):
+    return []
+  return work_dir.check_former_run(
+    config.work_dir,
+    checkpoints.read_state(config.work_dir)["settings"],
+    {**config.settings(without=FREE_SETTINGS), **(fingerprints or {})},
+    config.default_settings(),
+    config.allow_config_change,
+  )
+
+
+class Trainer(Callbacks):
+  """Trains a stage in `work_dir`: writes `config.json`, `checkpoints/`, `events/`, `log.csv` and model files.
+
+  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder. `best/` is one with the
+  weights that measured best, `kept/step_N/` with those of a step. If there are averages of the weights, they are
+  measured and written to all of these, and `raw/` has the last checkpoint's own weights.
   """
 
   def __init__(
-    self, stage: Stage, work_dir: str, settings: Mapping[str, Any], shown_settings: Mapping[str, Any], data: StageData
+    self,
+    stage: Stage,
+    folder: str,
+    settings: Mapping[str, Any],
+    shown_settings: Mapping[str, Any],
+    data: StageData,
+    reporter: Reporter,
   ):
-    """Stores the parts; nothing is read or written yet.
+    """Stores the parts; reads and writes nothing yet.
 
     Args:
-      stage: what is trained.
-      work_dir: exists, and is kept for this run (`work_dir.alone_in`); several workers see the same one.
-      settings: what must not change when the run is continued, JSON-compatible.
-      shown_settings: those and all others, for people.
-      data: what it is trained on.
+      stage: to train.
+      folder: existing work folder, locked for this run (`work_dir.alone_in`); all workers see the same one.
+      settings: settings that must not change when the run continues, JSON-compatible.
+      shown_settings: all settings, for `config.json` and TensorBoard.
+      data: to train and measure on.
+      reporter: shows progress.
     """
-    self._stage, self._work_dir, self._data = stage, work_dir, data
+    self._stage, self._work_dir, self._data, self._reporter = stage, folder, data, reporter
     self._settings, self._shown_settings = settings, shown_settings
-    self._record = RunRecord()
+    self._state = checkpoints.RunState()
     self._is_chief = devices.is_chief(stage.strategy)
     optimizers = {f"{name}_optimizer": optimizer for name, optimizer in stage.optimizers.items()}
     averages = {"averages": stage.averages.tracked} if stage.averages else {}
-    self._checkpoints = RunCheckpoints(
-      work_dir, {**stage.networks, **optimizers, **averages}, self._record, self._is_chief
+    self._checkpoints = checkpoints.Checkpoints(
+      folder, {**stage.networks, **optimizers, **averages}, self._state, self._is_chief, reporter.say
     )
     self._writer = NoMetricWriter()
-    # In the replicas' context every worker reads its own copy of batch norms' statistics: no worker waits for others.
+    # In the replicas' context every worker reads its own copy of batch norms' statistics, without communication.
     self._evaluate_batch = tf.function(
       lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False
     )
 
-  def run(self, reporter: Reporter) -> None:
-    """Trains to the end of the stage, beginning at the last checkpoint if there is one.
+  def run(self) -> None:
+    """Trains to the end of the stage, from the last checkpoint if there is one.
 
-    Raises: InputError if the last checkpoint cannot be restored, initial weights cannot be had, the folder cannot be
-      written, or another worker is gone; Stopped after a signal.
+    Raises: InputError if the last checkpoint cannot be restored, initial weights are missing, the folder cannot be
+      written, or another worker has ended; Stopped after a signal.
     """
-    stage, record = self._stage, self._record
-    with devices.needing_other_workers(), asked_to_stop(_STOPPING) as interruption:
+    stage, state = self._stage, self._state
+    with devices.needing_other_workers(), asked_to_stop(_STOPPING) as stop_request:
       self._restore()
-      if record.step >= stage.loop.iterations:
-        print(f"{self._work_dir} has its {stage.loop.iterations} steps already")
+      if state.step >= stage.loop.iterations:
+        self._reporter.say(f"{self._work_dir} has its {stage.loop.iterations} steps already")
         return
       if self._is_chief:
-        record_settings(self._work_dir, self._shown_settings)
-        self._writer = MetricWriter(self._work_dir, self._shown_settings, record.step, reporter)
+        work_dir.record_settings(self._work_dir, self._shown_settings)
+        self._writer = MetricWriter(self._work_dir, self._shown_settings, state.step, self._reporter)
       batches = devices.distributed_batches(
-        stage.strategy, functools.partial(self._data.training, record.examples), stage.loop.batch_size
+        stage.strategy, functools.partial(self._data.training, state.examples), stage.loop.batch_size
       )
       run_loop(
-        stage.loop, iter(batches), self._train_step(), self, self._writer, record.step, interruption, record.skipped
+        stage.loop, iter(batches), self._train_step(), self, self._writer, state.step, stop_request, state.skipped
       )
 
   def _train_step(self):
-    """Returns the step of all replicas; those of the warm-up that are still to be done come first."""
+    """Returns the step of all replicas; the remaining steps of the warm-up come first."""
     stage = self._stage
     steps = [
-      guarded_step(step, stage.strategy, stage.variables, stage.jit_compile)
+      skip_nonfinite(step, stage.strategy, stage.variables, stage.jit_compile)
       for step in ([stage.step.warm_up] if stage.warmup_steps else []) + [stage.train]
     ]
-    left = itertools.chain(
-      itertools.repeat(steps[0], max(0, stage.warmup_steps - self._record.step)), itertools.repeat(steps[-1])
+    remaining = itertools.chain(
+      itertools.repeat(steps[0], max(0, stage.warmup_steps - self._state.step)), itertools.repeat(steps[-1])
     )
-    return lambda batch, stop: next(left)(batch, stop)
+    return lambda batch, stop: next(remaining)(batch, stop)
 
   def evaluate(self, step: int) -> Scalars:
     with self._averaged():
@@ -139,20 +248,20 @@ class StageRun(StageActions):
     if not self._data.is_held_out:
       return {}
     quality = devices.mean_over_workers(
-      self._stage.strategy, measured[f"validation/psnr/{self._stage.step.main_stage}"]
+      self._stage.strategy, measured[f"validation/psnr/{self._stage.step.main_output}"]
     )
-    if math.isfinite(quality) and (self._record.best is None or quality > self._record.best):
-      self._record.best = quality
-      self._write_model_file(BEST_FOLDER, step, psnr=quality)
+    if math.isfinite(quality) and (self._state.best is None or quality > self._state.best):
+      self._state.best = quality
+      self._write_model_file(work_dir.BEST_FOLDER, step, psnr=quality)
     return measured
 
   def keep(self, step: int) -> None:
-    self._write_model_file(os.path.join(KEPT_FOLDER, f"step_{step}"), step)
+    self._write_model_file(os.path.join(work_dir.KEPT_FOLDER, f"step_{step}"), step)
 
   def save(self, step: int, skipped: int) -> None:
-    record = self._record
-    record.examples += (step - record.step) * self._stage.loop.batch_size
-    record.step, record.skipped = step, skipped
+    state = self._state
+    state.examples += (step - state.step) * self._stage.loop.batch_size
+    state.step, state.skipped = step, skipped
     self._checkpoints.save()
     self._write_last_model_files(step)
 
@@ -178,38 +287,38 @@ class StageRun(StageActions):
     return scalars
 
   def _restore(self):
-    """Restores the last checkpoint, or loads what a new run starts from."""
+    """Restores the last checkpoint, or loads the initial weights of a new run."""
     is_continued = self._checkpoints.restore()
     self._check_others_start_here()
     if is_continued:
       # A run killed between its last checkpoint and the model file has an older one, or none.
-      self._write_last_model_files(self._record.step)
+      self._write_last_model_files(self._state.step)
     else:
       self._stage.load_initial_weights()
       if self._stage.averages:
         self._stage.averages.start()
-    if self._record.measured_on != self._data.measured_on:
-      self._record.best, self._record.measured_on = None, self._data.measured_on
-    self._record.settings = dict(self._settings)
+    if self._state.measured_on != self._data.measured_on:
+      self._state.best, self._state.measured_on = None, self._data.measured_on
+    self._state.settings = dict(self._settings)
 
   def _check_others_start_here(self):
-    """Workers that do not see the same folder would have restored different things."""
-    if devices.mean_over_workers(self._stage.strategy, float(self._record.step)) != self._record.step:
+    """Raises InputError if workers restored different steps: they do not see the same folder."""
+    if devices.mean_over_workers(self._stage.strategy, float(self._state.step)) != self._state.step:
       raise InputError(
-        f"--work_dir={self._work_dir}: this worker starts at step {self._record.step}, others do not; "
+        f"`work_dir`={self._work_dir}: this worker starts at step {self._state.step}, others do not; "
         "all must see the same folder"
       )
 
   def _means(self, dataset, step) -> dict[str, float]:
-    """Returns means over all images of the dataset, and writes the pictures of its first batch."""
+    """Returns means over all images of the data set; writes the grid of its first images."""
     sums: dict[str, float] = {}
     count = 0
     for index, batch in enumerate(dataset):
-      stages, quality = tf.nest.map_structure(
+      outputs, quality = tf.nest.map_structure(
         lambda value: self._stage.strategy.experimental_local_results(value)[0], self._evaluate_batch(batch)
       )
       if index == 0:
-        self._writer.write_examples(step, _columns(batch, stages, self._stage.step.shown))
+        self._writer.write_examples(step, _columns(batch, outputs, self._stage.step.shown))
       count += int(batch[conventions.IMAGE_LR].shape[0])
       for name, values in quality.items():
         sums[name] = sums.get(name, 0.0) + float(tf.reduce_sum(values))
@@ -218,25 +327,25 @@ class StageRun(StageActions):
     return {f"validation/{name}": total / count for name, total in sums.items()}
 
   def _averaged(self):
-    """Within the block the networks hold the averages of their weights, if such are kept."""
+    """Puts the averages, if there are any, into the networks within the block."""
     return self._stage.averages.in_networks() if self._stage.averages else contextlib.nullcontext()
 
   def _write_last_model_files(self, step):
-    """Writes what belongs to the last checkpoint."""
+    """Writes the model files of the last checkpoint."""
     self._write_model_file("", step)
     if self._stage.averages:
-      self._write_model_file(RAW_FOLDER, step, averaged=False)
+      self._write_model_file(work_dir.RAW_FOLDER, step, averaged=False)
 
   def _write_model_file(self, folder: str, step: int, psnr: float | None = None, averaged: bool = True):
-    """Writes the weights, averaged if averages are kept, as a model folder within the work folder.
+    """Writes the weights, averaged unless asked otherwise, as a model folder in the work folder.
 
-    All workers take part, the chief writes.
+    All workers take part; the chief writes.
     """
     with self._averaged() if averaged else contextlib.nullcontext():
       arrays = model_weights.read_arrays(self._stage.networks)
     if self._is_chief:
       path = os.path.join(self._work_dir, folder)
-      make_folder(path)
+      work_dir.make_folder(path)
       measured = {} if psnr is None else {"validation_psnr": psnr}
       model_weights.write_model_file(path, arrays, {**self._stage.description, "step": step, **measured})
 

@@ -1,7 +1,7 @@
-"""Exponential moving averages of a run's weights; not in the paper.
+"""Exponential moving averages of weights; not in the paper.
 
-Keras' optimizers average trainable variables alone (`use_ema`). An average of weights needs batch norms' statistics
-that belong to it, so everything a network consists of is averaged here.
+Keras' optimizers average only trainable variables (`use_ema`). Averaged weights also need matching statistics of batch
+norms, so this module averages all variables of a network.
 """
 
 from collections.abc import Iterator
@@ -10,18 +10,19 @@ import contextlib
 
 import tensorflow as tf
 
-# The decay of update number t is at most (1 + t) / (_WARM_UP + t), so that the first weights are soon forgotten.
+# The decay of update t is at most (1 + t) / (_WARM_UP + t), so that the first weights fade quickly.
 _WARM_UP = 10
 
 
 class WeightAverages:
   """Averages variables over the steps: average <- d * average + (1 - d) * variable, d = min(decay, (1 + t) / (10 + t)).
 
-  t counts the updates from 1. Each replica averages its own copies, which are equal on all of them: no communication.
+  t counts the updates from 1. Each replica averages its own copies, which are equal on all replicas, without
+  communication.
   """
 
   def __init__(self, variables: Sequence[tf.Variable], decay: float, strategy: tf.distribute.Strategy):
-    """Creates the averages; to be called under the strategy's scope.
+    """Creates the averages; call it under the strategy's scope.
 
     Args:
       variables: weights and batch norms' statistics.
@@ -34,32 +35,32 @@ class WeightAverages:
       "synchronization": tf.VariableSynchronization.ON_READ,
       "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA,
     }
-    # A module of its own: a checkpoint shall find the averaged variables in their networks.
+    # This module is separate, so that checkpoints find the averaged variables in their networks.
     self.tracked = tf.Module()
     self.tracked.averages = [tf.Variable(tf.zeros(variable.shape), **own) for variable in self._variables]
     self.tracked.updates = tf.Variable(tf.constant(0, tf.int64), **own)
 
   @property
   def variables(self) -> list[tf.Variable]:
-    """The averages and the number of updates: what `update` changes."""
+    """The averages and the number of updates, which `update` changes."""
     return [*self.tracked.averages, self.tracked.updates]
 
   def start(self) -> None:
-    """Sets every average to the present value of its variable."""
+    """Sets every average to its variable's present value."""
     for copy, average in self._copies():
       average.assign(copy.read_value())
 
   def update(self) -> None:
-    """Adds the present values to the averages; to be called in a replica context, after the step's update."""
+    """Updates the averages with the present values; call it in a replica context, after the step's update."""
     updates = tf.cast(self.tracked.updates.assign_add(1), tf.float32)
     weight = 1.0 - tf.minimum(self._decay, (1.0 + updates) / (_WARM_UP + updates))
     for variable, average in zip(self._variables, self.tracked.averages):
-      # In this form an average of values that stay the same stays the same to the last bit.
+      # In this form the average of a constant stays exactly that constant.
       average.assign_sub((average.read_value() - variable.read_value()) * weight)
 
   @contextlib.contextmanager
   def in_networks(self) -> Iterator[None]:
-    """Within the block the variables hold their averages; after it, their own values to the last bit."""
+    """Puts the averages into the variables within the block, and restores the variables exactly after it."""
     self._exchange()
     try:
       yield

@@ -1,4 +1,4 @@
-"""The folder of a run, and whether it belongs to the run that asks for it."""
+"""Work folder of a run: its files, its lock, and whether a run may continue in it."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -24,27 +24,37 @@ BEST_FOLDER = "best"
 KEPT_FOLDER = "kept"
 RAW_FOLDER = "raw"
 LOCK_FILE = "run.lock"
-# The setting that says which kind of stage a folder belongs to.
+# The setting that names the kind of stage.
 COMMAND = "command"
+# Former names of settings -> present ones.
+FORMER_NAMES = {"vgg_weights": "perceptual_weights"}
+# Settings that change the variables of a checkpoint -> the property that matters.
+_SHAPING = {
+  **dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
+  "precision": lambda value: value == "mixed_float16",
+  "weight_adversarial": bool,
+  "ema_decay": bool,
+}
 
 
 def check_work_dir(work_dir: str) -> None:
-  """Raises InputError unless a run may write in the folder, which may be missing; nothing is written."""
+  """Raises InputError unless a run can write in the folder, which may be missing; writes nothing."""
   existing = os.path.abspath(work_dir)
   while not os.path.lexists(existing):
     existing = os.path.dirname(existing)
   if not os.path.isdir(existing):
-    raise InputError(f"--work_dir={work_dir}: {existing} is a file; give a folder")
+    raise InputError(f"`work_dir`={work_dir}: {existing} is a file; give a folder")
   if not os.access(existing, os.W_OK | os.X_OK):
-    raise InputError(f"--work_dir={work_dir}: cannot write in {existing}")
+    raise InputError(f"`work_dir`={work_dir}: cannot write in {existing}")
 
 
 @contextlib.contextmanager
 def alone_in(work_dir: str, strategy: tf.distribute.Strategy) -> Iterator[None]:
-  """Keeps other runs out of the folder, where system and file system have locks.
+  """Locks the folder against other runs within the block, if the file system has locks.
 
-  A missing folder is created, and goes again if nothing is written in it. All workers call it; the chief has the lock.
-  Raises: InputError, in all workers, if another run is there or the folder cannot be written.
+  It creates a missing folder, and removes it again if it stays empty. All workers call it; the chief holds the lock.
+
+  Raises: InputError, in all workers, if another run trains in the folder or it cannot be written.
   """
   refusal = None
   with contextlib.ExitStack() as held:
@@ -55,20 +65,20 @@ def alone_in(work_dir: str, strategy: tf.distribute.Strategy) -> Iterator[None]:
           locked_folder(
             work_dir,
             LOCK_FILE,
-            "another run is training here; wait for its end, or give another --work_dir (if there "
+            "another run is training here; wait for its end, or give another `work_dir` (if there "
             f"is none on any machine, delete {os.path.join(work_dir, LOCK_FILE)})",
           )
         )
       except InputError as error:
         refusal = error
     if mean_over_workers(strategy, float(refusal is not None)):
-      raise refusal or InputError(f"--work_dir={work_dir}: the first worker cannot train there, and says why")
+      raise refusal or InputError(f"`work_dir`={work_dir}: the first worker cannot train there, and prints the reason")
     yield
 
 
 @contextlib.contextmanager
 def _existing(folder):
-  """Creates the folder and those above it where they are missing; in the end, removes them again if they are empty."""
+  """Creates the folder and its missing parents; finally removes those that are empty."""
   missing = []
   path = os.path.abspath(folder)
   while not os.path.isdir(path):
@@ -83,34 +93,73 @@ def _existing(folder):
         os.rmdir(path)
 
 
-def changed_settings(work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-  """Returns how settings differ from those of the run that the folder holds, a line each.
+def check_former_run(
+  work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any], defaults: Mapping[str, Any], allow_change: bool
+) -> list[str]:
+  """Checks whether the run in the folder can continue with other settings.
 
-  Raises: InputError if the folder belongs to another kind of stage.
+  Args:
+    work_dir: folder of the run.
+    former: settings that the run was recorded with.
+    settings: present ones, without those that may change.
+    defaults: the value of each setting that an older run did not know yet.
+    allow_change: whether settings may differ as long as the variables of the checkpoint stay the same.
+  Returns: the differences, one line each.
+  Raises: InputError if the folder belongs to another kind of stage, or the settings differ too much.
   """
-  if former.get(COMMAND) != settings.get(COMMAND):
+  former = {**defaults, **{FORMER_NAMES.get(name, name): value for name, value in former.items()}}
+  if former.get(COMMAND) != settings[COMMAND]:
     raise InputError(
-      f"--work_dir={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings.get(COMMAND)}; "
-      "give another --work_dir"
+      f"`work_dir`={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings[COMMAND]}; "
+      "give another `work_dir`"
     )
-  return [
-    f"--{name} was {former.get(name)!r}, is {settings.get(name)!r}"
+  for name, shape in _SHAPING.items():
+    if shape(former.get(name)) != shape(settings.get(name)):
+      raise InputError(
+        f"{work_dir} holds a run with other variables: `{name}` was {former.get(name)!r}, is "
+        f"{settings.get(name)!r}; give another `work_dir`, perhaps with init_*={work_dir}"
+      )
+  changes = [
+    f"`{name}` was {former.get(name)!r}, is {settings[name]!r}"
     for name in sorted(settings)
-    if former.get(name) != settings.get(name)
+    if not _are_equal(name, former.get(name), settings[name])
   ]
+  if changes and not allow_change:
+    raise InputError(
+      f"{work_dir} holds a run with other settings: {'; '.join(changes)}; give another "
+      "`work_dir`, or the former settings, or `allow_config_change`"
+    )
+  return changes
+
+
+def _are_equal(name, former, present) -> bool:
+  if former == present:
+    return True
+  if isinstance(former, list) and isinstance(present, list):  # Older runs recorded numbers as text.
+    return list(map(_number, former)) == list(map(_number, present))
+  # Older runs recorded the name of a bundled model as a path in the current folder.
+  is_model_name = name.startswith("init_") and former and present and not os.path.exists(former)
+  return bool(is_model_name) and os.path.basename(former) == os.path.basename(present)
+
+
+def _number(value):
+  try:
+    return float(value)
+  except ValueError:
+    return value
 
 
 def record_settings(work_dir: str, settings: Mapping[str, Any]) -> None:
-  """Writes the folder's `config.json`; raises InputError if it cannot."""
+  """Writes `config.json` into the folder; raises InputError if it cannot."""
   try:
     with atomic_write(os.path.join(work_dir, CONFIG_FILE)) as file:
       file.write((json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
   except OSError as error:
-    raise InputError(f"--work_dir={work_dir}: cannot write there: {error.strerror}") from error
+    raise InputError(f"`work_dir`={work_dir}: cannot write there: {error.strerror}") from error
 
 
 def make_folder(folder: str) -> None:
-  """Creates a work folder, or one within it, if it is missing; raises InputError if it cannot."""
+  """Creates a missing folder and its parents; raises InputError if it cannot."""
   try:
     os.makedirs(folder, exist_ok=True)
   except OSError as error:
@@ -119,7 +168,7 @@ def make_folder(folder: str) -> None:
 
 @contextlib.contextmanager
 def writing_errors(path: str) -> Iterator[None]:
-  """Turns errors on writing a file, or files under a folder, into an InputError."""
+  """Turns errors while writing a file, or files in a folder, into an InputError that names it."""
   try:
     yield
   except tf.errors.OpError as error:

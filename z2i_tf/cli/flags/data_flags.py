@@ -1,6 +1,6 @@
 """The flags that say what images there are and what examples are made of them; and the objects made of them."""
 
-from typing import Optional, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -207,15 +207,6 @@ def _masks(values):
   return flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
 
 
-def content(source, config) -> dict[str, str | None]:
-  """Returns what tells an ImageSource and the own masks of an ExampleConfig from others, to be recorded."""
-  own_masks = config.masks.own_masks if config.masks else None
-  return {
-    "data_dir content": source.fingerprint(),
-    "train_mask_dir content": own_masks and own_masks.masks.fingerprint(),
-  }
-
-
 def define_validation_flags(values: flags.FlagValues) -> None:
   """What is measured on while training."""
   flags.DEFINE_string(
@@ -229,13 +220,4 @@ def define_validation_flags(values: flags.FlagValues) -> None:
     None,
     "The same for a TensorFlow Dataset: its split to measure on, such as validation.",
     flag_values=values,
-  )
-
-
-def open_validation_source(values: flags.FlagValues, scale: int) -> Optional["ImageSource"]:
-  """Opens the ImageSource of the validation flags, None without them; raises as `open_source`."""
-  if not (values.validation_dir or values.validation_split):
-    return None
-  return kinds_of_sources.open_source(
-    values.source, values.validation_dir or values.data_dir, values.validation_split, scale
   )

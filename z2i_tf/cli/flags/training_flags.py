@@ -1,21 +1,25 @@
-"""The flags that the training commands share, with unit, default and source; and the records made of them."""
+"""Flags of the training commands, and the settings read from them."""
 
-from collections.abc import Collection
 from collections.abc import Sequence
 import dataclasses
-import os
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf import conventions
+from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
+from z2i_tf.losses.terms import LOSS_TERMS
 
-# --perceptual_weights that leaves the perceptual terms out, and that stands for the published weights.
-NO_WEIGHTS, _IMAGENET = "none", "imagenet"
+if TYPE_CHECKING:
+  from z2i_tf.training.joint import JointConfig
+  from z2i_tf.training.pretrain import PretrainConfig
+
+# Values of --perceptual_weights: no perceptual terms, the published weights.
+_NO_WEIGHTS, _IMAGENET = "none", "imagenet"
 # Former names of flags -> present ones.
-ALIASES = {"vgg_weights": "perceptual_weights"}
+_ALIASES = {"vgg_weights": "perceptual_weights"}
 # Networks that can start from given weights: name of the flag -> what its help calls them.
 _INITIAL_WEIGHTS = {
   conventions.ALL_NETWORKS: "every network",
@@ -26,18 +30,43 @@ _INITIAL_WEIGHTS = {
 }
 
 
+def define_stage_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of `training.stage.StageConfig`, except those of the initial weights."""
+  flags.DEFINE_string(
+    "work_dir",
+    None,
+    "Folder of the run, created if missing: settings, checkpoints, "
+    "TensorBoard events, log.csv, model.npz (best measured weights: best/model.npz).",
+    flag_values=values,
+  )
+  data_flags.define_example_flags(values)
+  define_schedule_flags(values)
+  define_batch_norm_flag(values)
+  define_l1_normalization_flag(values)
+  define_common_flags(values)
+
+
+def define_common_flags(values: flags.FlagValues) -> None:
+  """Defines the flags that all stages of a recipe can share; `z2i recipe` has them too."""
+  data_flags.define_source_flags(values)
+  data_flags.define_bad_image_flag(values)
+  data_flags.define_validation_flags(values)
+  data_flags.define_choice_flags(values)
+  define_perceptual_flags(values)
+  define_record_flags(values)
+  define_device_flags(values)
+  flags.DEFINE_bool(
+    "allow_config_change",
+    False,
+    "Continue a run although flags that change its result were others before; the differences are printed.",
+    flag_values=values,
+  )
+
+
 def define_loss_flags(values: flags.FlagValues) -> None:
-  """One weight per loss term; a term of weight 0 is not computed. Defaults: the paper's."""
-  for name, default, text in (
-    ("l1_coarse", 1.0, "L1 of the coarse fill"),
-    ("l1_sr", 1.0, "L1 of the zoomed image"),
-    ("l1_refine", 1.0, "L1 of the composed refined image"),
-    ("gradient", 1.0, "the gradient loss of the composed refined image"),
-    ("vgg_coarse", 0.01, "the perceptual loss of the coarse fill"),
-    ("vgg_refine", 1e-5, "the perceptual loss of the composed refined image"),
-    ("adversarial", 0.5, "the generator's hinge loss; 0 trains without a discriminator"),
-  ):
-    flags.DEFINE_float(f"weight_{name}", default, f"Weight of {text}.", flag_values=values)
+  """Defines a weight for every loss term, and the flags of the discriminator."""
+  for term in LOSS_TERMS:
+    flags.DEFINE_float(term.weight_name, term.default_weight, f"Weight of {term.help}.", flag_values=values)
   flags.DEFINE_integer(
     "discriminator_warmup_steps",
     0,
@@ -80,22 +109,11 @@ def define_perceptual_flags(values: flags.FlagValues) -> None:
     f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
     "the installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
     "vgg_shift_tolerant.pth of that package, or its arrays as .npz), or "
-    f"{NO_WEIGHTS} (perceptual terms are left out).",
+    f"{_NO_WEIGHTS} (perceptual terms are left out).",
     flag_values=values,
   )
-  for alias, name in ALIASES.items():
+  for alias, name in _ALIASES.items():
     flags.DEFINE_alias(alias, name, flag_values=values)
-
-
-def loss_weights(values: flags.FlagValues):
-  """Returns the LossWeights of the loss flags."""
-  from z2i_tf.training.config import LossWeights
-
-  weights = {field.name: values[field.name].value for field in dataclasses.fields(LossWeights)}
-  if values.perceptual_weights == NO_WEIGHTS:
-    weights.update(weight_vgg_coarse=0.0, weight_vgg_refine=0.0)
-  with flag_groups.usage_errors():
-    return LossWeights(**weights)
 
 
 def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] = tuple(_INITIAL_WEIGHTS)) -> None:
@@ -108,23 +126,6 @@ def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] 
       f"{_INITIAL_WEIGHTS[name]} of a new run starts from; weights only, no optimizer state.",
       flag_values=values,
     )
-
-
-def initial_weights(values: flags.FlagValues) -> dict[str, str]:
-  """Returns network name (or "all") -> model folder of the initial weights' flags, those that the command has.
-
-  Raises: InputError if they do not go together, or a bundled model is not as it was released.
-  """
-  from z2i_tf.inference import bundled_models
-
-  folders = {name: values[f"init_{name}"].value for name in _INITIAL_WEIGHTS if f"init_{name}" in values}
-  folders = {name: bundled_models.model_folder(folder) for name, folder in folders.items() if folder}
-  if conventions.ALL_NETWORKS in folders and len(folders) > 1:
-    raise InputError(
-      f"--init_all already says where every network's weights come from; leave out "
-      f"--init_{list(folders)[1]}, or --init_all"
-    )
-  return folders
 
 
 def define_schedule_flags(values: flags.FlagValues) -> None:
@@ -215,48 +216,53 @@ def define_device_flags(values: flags.FlagValues) -> None:
   )
 
 
-def optimizer_config(values: flags.FlagValues):
-  """Returns the OptimizerConfig of the schedule flags."""
-  from z2i_tf.training.config import OptimizerConfig
+def joint_config(values: flags.FlagValues) -> "JointConfig":
+  """Reads the flags of `z2i train`; raises InputError if they are missing or exclude each other."""
+  flag_groups.require(values, "work_dir")
+  data_flags.check_source_flags(values)
+  arguments = _stage_arguments(values)
+  from z2i_tf.losses.terms import LossWeights
+  from z2i_tf.training.joint import JointConfig
 
   with flag_groups.usage_errors():
-    return OptimizerConfig(
-      iterations=values.iterations,
-      learning_rates=_numbers(values, "learning_rates"),
-      decay_fractions=_numbers(values, "decay_fractions"),
-      gradient_clip_norm=values.gradient_clip_norm,
-      ema_decay=values.ema_decay,
-    )
+    weights = LossWeights(**{term.weight_name: values[term.weight_name].value for term in LOSS_TERMS})
+    return JointConfig(**_flag_values(values, JointConfig), **arguments, loss_weights=weights)
 
 
-def _numbers(values, name):
-  try:
-    return tuple(float(number) for number in values[name].value)
-  except ValueError as error:
-    raise InputError(f"--{name}={','.join(values[name].value)}: {error}") from error
+def pretrain_config(values: flags.FlagValues) -> "PretrainConfig":
+  """Reads the flags of `z2i pretrain`; raises InputError if they are missing or exclude each other."""
+  flag_groups.require(values, "network", "work_dir")
+  data_flags.check_source_flags(values)
+  arguments = _stage_arguments(values)
+  from z2i_tf.training.pretrain import PretrainConfig
+
+  with flag_groups.usage_errors():
+    return PretrainConfig(**_flag_values(values, PretrainConfig), **arguments)
 
 
-def check_device_flags(values: flags.FlagValues) -> None:
-  """Raises InputError if flags of the devices do not go together."""
-  if values.deterministic and values.jit_compile:
-    raise InputError(
-      "--deterministic and --jit_compile: XLA has no deterministic gradient of max-pooling; leave one of them out"
-    )
+def _stage_arguments(values) -> dict[str, Any]:
+  """Returns the arguments that are not simply the value of a flag."""
+  from z2i_tf.inference import bundled_models
 
-
-def recorded_settings(values: flags.FlagValues, free: Collection[str]) -> dict[str, Any]:
-  """Returns all flags and their values, but for those named in `free`; files and folders as absolute paths."""
+  folders = {name: values[f"init_{name}"].value for name in _INITIAL_WEIGHTS if f"init_{name}" in values}
   return {
-    name: os.path.realpath(values[name].value) if _is_path(name, values[name].value) else values[name].value
-    for name in values
-    if name not in free and name not in ALIASES
+    "initial_weights": {name: bundled_models.model_folder(folder) for name, folder in folders.items() if folder},
+    "freeze_batch_norm": tuple(values.freeze_batch_norm),
+    "learning_rates": _numbers(values, "learning_rates", float),
+    "decay_fractions": _numbers(values, "decay_fractions", float),
+    "crop_scales": _numbers(values, "crop_scales", int),
   }
 
 
-def _is_path(name, value) -> bool:
-  return bool(value) and (
-    name.endswith("_dir")
-    or name.startswith("init_")
-    or name == "perceptual_weights"
-    and value not in (NO_WEIGHTS, _IMAGENET)
-  )
+def _flag_values(values, config_class) -> dict[str, Any]:
+  """Returns the values of the flags that are named like fields, except lists."""
+  names = [field.name for field in dataclasses.fields(config_class) if field.name in values]
+  return {name: values[name].value for name in names if not isinstance(values[name].value, list)}
+
+
+def _numbers(values, name, kind):
+  try:
+    return tuple(kind(number) for number in values[name].value)
+  except ValueError as error:
+    expected = "whole numbers, such as 1,2,3" if kind is int else "numbers"
+    raise InputError(f"--{name}={','.join(values[name].value)}: expected {expected}") from error

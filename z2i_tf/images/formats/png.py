@@ -102,7 +102,7 @@ def _check(image: Image.Image, encoded: bytes | None) -> None:
   compressed = sum(len(content) for kind, content in chunks(encoded) if kind == b"IDAT")
   bits = image.width * bit_depth(encoded) * _CHANNELS_OF_COLOUR_TYPE.get(encoded[25], 1)
   if image.height * (bits // 8) > _MAX_DEFLATE_EXPANSION * (compressed + 1):
-    raise ValueError("cut short: its data cannot hold so many pixels as it declares")
+    raise ValueError("cut short: its data cannot hold as many pixels as it declares")
 
 
 def chunks(encoded: bytes) -> Iterator[Chunk]:

@@ -54,7 +54,7 @@ def parse(blob: bytes, with_subdirectories: bool = True) -> tuple[str, Directory
     raise ValueError("damaged, or no TIFF") from error
 
 
-def _read_directory(blob, order, offset, depth=0):
+def _read_directory(blob: bytes, order: str, offset: int, depth: int | None = 0) -> tuple[Directory, int]:
   """Returns a directory and the position of the next one's offset; reads no subdirectories if `depth` is None."""
   (count,) = struct.unpack_from(order + "H", blob, offset)
   if count > _MAX_FIELDS or (depth or 0) > len(_DIRECTORIES):
@@ -93,7 +93,7 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
   order, directory = parse(blob)
   patched = bytearray(blob)
 
-  def replace(field, value):
+  def replace(field: Field | Directory | None, value: int) -> None:
     if field is not None and (field.type == LONG or field.type == SHORT and value < 2**16):
       struct.pack_into(order + ("H" if field.type == SHORT else "L"), patched, field.position, value)
 

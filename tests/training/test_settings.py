@@ -1,34 +1,34 @@
 import numpy as np
 import pytest
 
-from z2i_tf.training import schedules
-from z2i_tf.training.config import LossWeights
-from z2i_tf.training.config import OptimizerConfig
+from z2i_tf.losses.terms import LossWeights
+from z2i_tf.training import optimizers
 from z2i_tf.training.loop import LoopConfig
+from z2i_tf.training.optimizers import OptimizerConfig
 
 
 def test_learning_rates_begin_where_their_fraction_says():
-  rate = schedules.piecewise_learning_rate(OptimizerConfig(iterations=1000))
+  rate = optimizers.piecewise_learning_rate(OptimizerConfig(iterations=1000))
   for step, expected in ((0, 1e-3), (799, 1e-3), (800, 1e-4), (899, 1e-4), (900, 1e-5), (999, 1e-5)):
     np.testing.assert_allclose(rate(step), expected, rtol=1e-6)
 
 
 def test_adam_is_the_paper_s():
-  settings = schedules.adam(OptimizerConfig(iterations=10)).get_config()
+  settings = optimizers.build_adam(OptimizerConfig(iterations=10), []).get_config()
   assert (settings["beta_1"], settings["beta_2"], settings["epsilon"]) == (0.9, 0.999, 1e-7)
 
 
 @pytest.mark.parametrize(
   "record, arguments, message",
   [
-    (OptimizerConfig, {"iterations": 0}, "iterations=0"),
+    (OptimizerConfig, {"iterations": 0}, "`iterations`=0"),
     (OptimizerConfig, {"iterations": 9, "learning_rates": (1e-3,)}, "one learning rate more"),
     (OptimizerConfig, {"iterations": 9, "decay_fractions": (0.9, 0.8)}, "ascend"),
     (OptimizerConfig, {"iterations": 9, "decay_fractions": (0.5, 1.0)}, "ascend"),
     (OptimizerConfig, {"iterations": 9, "learning_rates": (1e-3, 0.0, 1e-5)}, "positive"),
     (OptimizerConfig, {"iterations": 9, "gradient_clip_norm": -1.0}, "negative"),
-    (LossWeights, {"weight_gradient": -1.0}, "weight_gradient=-1.0"),
-    (LossWeights, {"weight_l1_sr": float("nan")}, "weight_l1_sr=nan"),
+    (LossWeights, {"weight_gradient": -1.0}, "`weight_gradient`=-1.0"),
+    (LossWeights, {"weight_l1_sr": float("nan")}, "`weight_l1_sr`=nan"),
     (
       LoopConfig,
       {"iterations": 1, "batch_size": 1, "save_every": 0, "log_every": 1, "evaluate_every": 1},
