@@ -1,8 +1,9 @@
 # make demo          inpaint the sample photographs with the bundled model, into demo_output/
 # make test          run the tests
+# make quick         the fast tests of every package, in under a minute on two free cores
 # make fuzz          read N=100000 damaged files of every kind (SEED=0); faults are kept in fuzz_findings/
 # make smoke         the demo, and the tests of layers and networks
-# make lint          check the code with ruff
+# make lint          check the code with ruff and mypy
 # make docs          build the documentation into site/
 # make constraints   write constraints/: versions of everything, for each Python; UPGRADE=--upgrade takes the newest
 # All of them set up .venv first; a second run does not install again. PYTHON=python3.13 names the Python to set it up
@@ -25,21 +26,32 @@ FOUND_VERSION = $(or $(shell $(FOUND) -c 'import sys; print(*sys.version_info[:3
 CONSTRAINTS := constraints/$(VERSION).txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: demo test fuzz smoke lint docs constraints clean ANEW
+.PHONY: demo test quick fuzz smoke lint docs constraints clean ANEW
 
 demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py tests/app/test_shapes.py \
+  tests/cli/test_help.py tests/cli/test_messages.py tests/cli/test_progress.py tests/compat/test_named_weights.py \
+  tests/datasets/test_sources.py tests/evaluation tests/export/test_serving_warmup.py tests/images/test_mask_files.py \
+  tests/inference/test_pairs.py tests/inference/test_pieces.py tests/inference/test_blending.py \
+  tests/layers/test_gated_conv.py tests/losses tests/masks tests/metrics/test_scoring.py tests/metrics/test_statistics.py \
+  tests/models/test_complexity.py tests/report/test_runs.py tests/study/test_store.py tests/study/test_summary.py \
+  tests/system tests/training/test_config_and_schedules.py tests/training/test_checkpoints.py
+quick: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK) --ignore=tests/system/test_quiet_tensorflow.py
 
 smoke: demo
 	$(BIN)/python -m pytest tests/layers tests/models
 
 lint: $(VENV)/.installed
-	$(PIP_INSTALL) ruff
+	$(PIP_INSTALL) mypy ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict

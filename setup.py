@@ -81,7 +81,7 @@ setup(
     "waitress>=3",
   ],
   extras_require={
-    "development": ["ruff", "uv"],  # make lint, make constraints.
+    "development": ["mypy", "ruff", "uv"],  # make lint, make constraints.
     "docs": documentation,
     "evaluation": evaluation,
     "heif": heif,

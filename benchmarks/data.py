@@ -26,6 +26,7 @@ from PIL import Image
 from PIL import ImageOps
 import psutil
 
+import machine
 from z2i_tf.datasets import pipelines
 from z2i_tf.datasets import tiled_records
 from z2i_tf.datasets.examples import ExampleConfig
@@ -159,9 +160,13 @@ def _print_memory(images, records, examples):
 def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--photos_dir")
-  parser.add_argument("--rounds", type=int, default=3, help="0: rates are not measured")
-  parser.add_argument("--examples", type=int, default=5000, help="0: memory is not measured; otherwise at least 160")
+  parser.add_argument("--rounds", type=int, default=1, help="0: measure no rates")
+  parser.add_argument("--examples", type=int, default=320, help="0: measure no memory; otherwise at least 160")
+  parser.add_argument("--thorough", action="store_true", help="3 rounds, 5,000 examples")
   arguments = parser.parse_args()
+  if arguments.thorough:
+    arguments.rounds, arguments.examples = 3, 5000
+  machine.print_load()
   cores = len(os.sched_getaffinity(0))
 
   with tempfile.TemporaryDirectory() as folder:

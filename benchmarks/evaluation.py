@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from skimage import metrics as skimage_metrics
 
+import machine
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.metrics import image_scores
@@ -178,6 +179,7 @@ def main():
   parser.add_argument("--images", type=int, default=20)
   parser.add_argument("--rounds", type=int, default=5)
   arguments = parser.parse_args()
+  machine.print_load()
   chosen = arguments.parts.split(",")
   if not set(chosen) <= set(_PARTS):
     parser.error(f"--parts={arguments.parts}: known are {', '.join(_PARTS)}")

@@ -33,6 +33,7 @@ import arithmetic
 import examples
 from examples import SIDE
 import inference_paths
+import machine
 from z2i_tf import image_ops
 from z2i_tf.export import saved_model
 from z2i_tf.inference import model_store
@@ -179,6 +180,7 @@ def main():
   parser.add_argument("--model", help="a bundled model's name, or a model folder, instead of random weights")
   parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of saved_model")
   arguments = parser.parse_args()
+  machine.print_load()
   chosen = arguments.parts.split(",")
   if not set(chosen) <= set(parts):
     parser.error(f"--parts={arguments.parts}: known are {', '.join(parts)}")

@@ -36,6 +36,7 @@ from examples import NAVIER_STOKES
 from examples import NONE
 from examples import SIDE
 from examples import TELEA
+import machine
 from z2i_tf.analyses import picture_sheets
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
@@ -274,6 +275,7 @@ def main():
   parser.add_argument("--output_dir", help="for pictures and scores of quality")
   parser.add_argument("--store", action="store_true", help="write what thickness finds into the folder --model")
   arguments = parser.parse_args()
+  machine.print_load()
   chosen = arguments.parts.split(",")
   if not set(chosen) <= set(parts):
     parser.error(f"--parts={arguments.parts}: known are {', '.join(parts)}")

@@ -32,6 +32,7 @@ import numpy as np
 import tensorflow as tf
 
 import arithmetic
+import machine
 from z2i_tf import conventions
 from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Model
@@ -243,6 +244,7 @@ def main():
   if arguments.child:
     _child(arguments)
     return
+  machine.print_load()
   print(
     f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, medians of {arguments.rounds} rounds"
   )

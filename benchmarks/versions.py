@@ -20,6 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+import machine
+
 _KINDS = ("small", "large")
 _WAYS = {"networks": True, "photograph": False}
 
@@ -95,6 +97,7 @@ def main():
   if arguments.child:
     _serve(arguments)
     return
+  machine.print_load()
   with tempfile.TemporaryDirectory() as folder:
     installations = []
     for number, python in enumerate(arguments.pythons):

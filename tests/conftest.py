@@ -17,29 +17,6 @@ tf.config.set_logical_device_configuration(
 import numpy as np
 import pytest
 
-# Processes that share the tests by files end together if no long file is begun late.
-_LONGEST_FILES = (
-  "test_overfit.py",
-  "test_saved_model.py",
-  "test_train.py",
-  "test_processes.py",
-  "test_joint_step.py",
-  "test_generator.py",
-  "test_inpainter.py",
-  "test_portable_exports.py",
-  "test_browser.py",
-  "test_package.py",
-  "test_precision.py",
-  "test_guarded_step.py",
-  "test_fine_tuning.py",
-)
-
-
-def pytest_collection_modifyitems(items):
-  """Puts the longest files first; counts with xdist's --no-loadscope-reorder."""
-  places = {name: place for place, name in enumerate(_LONGEST_FILES)}
-  items.sort(key=lambda item: places.get(item.path.name, len(places)))
-
 
 @pytest.fixture(scope="session")
 def random_vgg_weights(tmp_path_factory):

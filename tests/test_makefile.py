@@ -48,3 +48,12 @@ def test_another_python_is_refused_in_one_line(tmp_path, text, found):
   done = _make(tmp_path, f"PYTHON={tmp_path / 'python'}")
   assert done.returncode == 2 and not done.stdout and done.stderr.count("\n") == 1
   assert f"python is {found}, and z2i_tf needs one of Python 3.13 3.12 3.11 3.10" in done.stderr
+
+
+def test_the_quick_tests_cover_every_package():
+  with open(os.path.join(_ROOT, "Makefile"), encoding="utf-8") as file:
+    quick = file.read().partition("QUICK :=")[2].partition("\nquick:")[0].replace("\\", " ").split()
+  assert all(os.path.exists(os.path.join(_ROOT, path)) for path in quick)
+  packages = {entry.name for entry in os.scandir(os.path.join(_ROOT, "z2i_tf")) if entry.is_dir()}
+  tested = {entry.name for entry in os.scandir(os.path.join(_ROOT, "tests")) if entry.is_dir()}
+  assert packages & tested - {"fuzz"} == {path.split("/")[1] for path in quick} & packages

@@ -13,7 +13,7 @@ is_bundled_with_tensorflow = tuple(int(part) for part in tf.__version__.split(".
 if is_bundled_with_tensorflow:
   keras = tf.keras
 else:
-  import tf_keras as keras
+  import tf_keras as keras  # type: ignore[no-redef]
 
 initializers = keras.initializers
 layers = keras.layers

@@ -33,7 +33,7 @@ from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.models import model_weights
-from z2i_tf.study import record as study_record
+from z2i_tf.study.manifest import StudyManifest
 
 _MAX_SECONDS, _MAX_FACTOR, _MAX_BYTES = 10.0, 4, 200e6
 _HANGS_AFTER_SECONDS = 300
@@ -96,9 +96,9 @@ def _read_model(name, content, folder, rng) -> int:
 
 
 def _read_record(name, content, folder, rng) -> int:
-  if name == "study record":
+  if name == "study manifest":
     try:
-      study_record.StudyRecord.from_json(content.decode("utf-8", "surrogateescape"))
+      StudyManifest.from_json(content.decode("utf-8", "surrogateescape"))
     except ValueError as error:  # As `study.store` does.
       raise InputError(str(error)) from error
     return 0

@@ -22,8 +22,8 @@ from z2i_tf.images.formats import png
 from z2i_tf.images.formats import tiff
 from z2i_tf.images.formats.metadata import Metadata
 from z2i_tf.models import model_weights
+from z2i_tf.study.manifest import StudyManifest
 from z2i_tf.study.pairs import Pair
-from z2i_tf.study.record import StudyRecord
 
 _HEIGHT, _WIDTH = 21, 27
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
@@ -135,7 +135,7 @@ def models() -> dict[str, bytes]:
 
 
 def records() -> dict[str, bytes]:
-  """Returns name of the analysis -> its record; "study record" -> that of a study's database."""
+  """Returns name of the analysis -> its record; "study manifest" -> that of a study's database."""
   with tempfile.TemporaryDirectory() as folder:
     report_records.write_all(folder)
     found = {
@@ -145,7 +145,7 @@ def records() -> dict[str, bytes]:
       if name.endswith(".json")
     }
   pair = Pair(kind="small", image="a", opponent="telea")
-  study = StudyRecord(
+  study = StudyManifest(
     "Which?",
     "z2i",
     ("telea",),
@@ -155,7 +155,7 @@ def records() -> dict[str, bytes]:
     (pair,),
     {name: {"small": {"a": "00" * 32}} for name in ("z2i", "telea")},
   )
-  return {**found, "study record": study.to_json().encode()}
+  return {**found, "study manifest": study.to_json().encode()}
 
 
 def shards() -> dict[str, bytes]:

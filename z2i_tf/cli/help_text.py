@@ -52,7 +52,7 @@ def command_help(name: str, command: Command, module: ModuleType, values: flags.
     "[--flag=value ...] [--flagfile=FILE]",
   ]
   lines = [_wrapped("usage: " + " ".join(parts), " " * 8), ""]
-  for paragraph in module.__doc__.strip().split("\n\n"):
+  for paragraph in (module.__doc__ or "").strip().split("\n\n"):
     lines += [_wrapped(paragraph), ""]
   lines += [_heading("Examples"), *(f"  {example}" for example in command.examples)]
   groups = {_REQUIRED: [values[flag] for flag in command.required], "Options": []}

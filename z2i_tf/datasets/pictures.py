@@ -36,7 +36,7 @@ class DecodedPicture:
 
   def __init__(self, rgb: np.ndarray):
     """Takes (H, W, 3) uint8."""
-    self.shape = rgb.shape[:2]
+    self.shape: tuple[int, int] = (rgb.shape[0], rgb.shape[1])
     self._rgb = rgb
 
   def crop(self, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -59,7 +59,7 @@ class TiledPicture:
     self.shape = shape
     self._name, self._tile_size, self._tiles = name, tile_size, tiles
     self._columns = -(-shape[1] // tile_size)
-    self._decoded = {}
+    self._decoded: dict[int, np.ndarray] = {}
     if self._columns * -(-shape[0] // tile_size) != len(tiles):
       raise InputError(f"{name}: damaged: {len(tiles)} tiles of {tile_size} do not make {shape[0]}x{shape[1]} pixels")
 

@@ -229,7 +229,7 @@ def _read_manifest(folder: str) -> dict[str, Any] | None:
     manifest = input_files.read_json(path)
     if manifest["version"] != _VERSION:
       raise ValueError(f"version {manifest['version']}, not {_VERSION}")
-    shards = [
+    shards: list[dict[str, Any]] = [
       {"file": str(shard["file"]), "records": int(shard["records"]), "bytes": int(shard["bytes"])}
       for shard in manifest["shards"]
     ]

@@ -14,7 +14,7 @@ from z2i_tf.system.parallel import map_in_order
 _MAX_ASPECT_RATIO = 16
 
 
-class TrainingMasks(collections.abc.Sequence):
+class TrainingMasks(collections.abc.Sequence[np.ndarray]):
   """Masks of a folder and its subfolders, read once, scaled to cover a square, and kept as bits."""
 
   def __init__(self, folder: str, side: int):
@@ -32,7 +32,7 @@ class TrainingMasks(collections.abc.Sequence):
   def __len__(self) -> int:
     return len(self._packed)
 
-  def __getitem__(self, index: int) -> np.ndarray:
+  def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]  # Takes no slices.
     """Returns mask `index`, (H, W) uint8, 1 = hole."""
     bits, (height, width) = self._packed[index]
     return np.unpackbits(bits, count=height * width).reshape(height, width)

@@ -62,9 +62,11 @@ def model_method(model: str, precision: str | None, is_photograph: bool, detail:
     "parameters": sum(complexity.count_parameters(config).values()),
     **dataclasses.asdict(config),
   }
-  return EvaluatedMethod(
-    lambda example: inpainter(example.masked, example.mask, native=not is_photograph, detail=detail), entry
-  )
+
+  def fill(example):
+    return np.asarray(inpainter(example.masked, example.mask, native=not is_photograph, detail=detail))
+
+  return EvaluatedMethod(fill, entry)
 
 
 def baseline_method(name: str) -> EvaluatedMethod:

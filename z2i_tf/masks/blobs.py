@@ -30,7 +30,7 @@ def draw_blobs(spec: BlobSpec, height: int, width: int, rng: np.random.Generator
       centre[axis] = rng.integers(2) * (sides[axis] - 1)
     else:
       centre = rng.uniform(1 - contour.min(axis=0), sides - 2 - contour.max(axis=0))
-    cv2.fillPoly(mask, [np.rint(contour + centre).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [np.rint(contour + centre).astype(np.int32)], (1,))
   return mask
 
 

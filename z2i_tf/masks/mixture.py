@@ -56,4 +56,6 @@ class MaskMixture:
     """Draws the kind, then the mask: (height, width) uint8, 1 = hole; raises as `draw_mask`."""
     # One kind alone takes no number from the generator.
     kind = self.kinds[0 if len(self.kinds) == 1 else rng.choice(len(self.kinds), p=self.shares)]
-    return draw_mask(SPECS.get(kind, self.own_masks), height, width, rng, self.reference_size)
+    spec = SPECS.get(kind, self.own_masks)
+    assert spec is not None  # `__post_init__` checks it.
+    return draw_mask(spec, height, width, rng, self.reference_size)

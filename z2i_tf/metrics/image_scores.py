@@ -65,7 +65,7 @@ def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> d
   scores[HOLE_PSNR], scores[HOLE_L1] = _pixel_scores(result, original, mask)
   if not _has_windows(mask):
     return scores
-  total = cv2.add(result, original, dtype=cv2.CV_32F)
+  total = np.asarray(cv2.add(result, original, dtype=cv2.CV_32F), np.float32)
   total -= np.float32(_LEVELS)
   pair = total, cv2.subtract(result, original, dtype=cv2.CV_32F)
   structure, ssim, scores[HOLE_SSIM] = _ssim_means(pair, _LEVELS, mask)
@@ -117,7 +117,7 @@ class _Workspace(threading.local):
     super().__init__()
     self._values = np.empty((5, 3 * (_TILE + 2 * _MARGIN) ** 2), np.float32)
 
-  def arrays(self, shape: tuple[int, int, int]) -> list[np.ndarray]:
+  def arrays(self, shape: tuple[int, ...]) -> list[np.ndarray]:
     """Returns five arrays of a shape up to a tile's; what was in them is lost."""
     return [values[: math.prod(shape)].reshape(shape) for values in self._values]
 
@@ -140,7 +140,8 @@ def _ssim_means(pair: _Pair, taken_off: float, mask: np.ndarray | None = None) -
   for top in range(0, height, _TILE):
     for left in range(0, width, _TILE):
       rows, columns = slice(top, top + _TILE + 2 * _MARGIN), slice(left, left + _TILE + 2 * _MARGIN)
-      maps = [_valid(values) for values in _ssim_maps(*(image[rows, columns] for image in pair), taken_off)]
+      total, difference = (image[rows, columns] for image in pair)
+      maps = [_valid(values) for values in _ssim_maps(total, difference, taken_off)]
       sums += [cv2.sumElems(values)[:3] for values in maps]
       if mask is not None:
         centres = _valid(mask[rows, columns])
@@ -200,7 +201,7 @@ def _ms_ssim(structure: np.ndarray, pair: _Pair) -> float:
   """Returns MS-SSIM, given the finest scale's mean term of contrast and structure (3,)."""
   terms = [structure]
   for _ in _SCALE_WEIGHTS[1:]:
-    pair = tuple(map(_halved, pair))
+    pair = _halved(pair[0]), _halved(pair[1])
     structure, ssim, _ = _ssim_means(pair, _LEVELS)
     terms.append(structure)
   terms[-1] = ssim  # The coarsest scale has the luminance, too.
@@ -219,8 +220,8 @@ def _halved(image):
 def _laplacian_levels(pair: _Pair) -> Iterator[tuple[_Pair, float]]:
   """Yields the pyramid's two bands and its rest, each with what its sum's values lack."""
   for _ in range(2):
-    lower = tuple(map(cv2.pyrDown, pair))
-    yield tuple(map(_without, pair, lower)), 0.0
+    lower = cv2.pyrDown(pair[0]), cv2.pyrDown(pair[1])
+    yield (_without(pair[0], lower[0]), _without(pair[1], lower[1])), 0.0
     pair = lower
   yield pair, _LEVELS
 

@@ -27,7 +27,7 @@ _EPSILON = 1e-10
 class _Conv(NamedTuple):
   """A convolution with bias and ReLU; zeros around the image."""
 
-  index: int  # In torchvision's list of layers, which names its arrays.
+  number: int  # In torchvision's list of layers, which names its arrays.
   channels: int
   side_px: int = 3
   stride: int = 1
@@ -116,7 +116,9 @@ class FeatureDistance:
     """
     self.description, self.smallest_side = description, smallest_side
     self._network, self._linear = features, linear
-    self._distances = tf.function(self._distances, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2)
+    self._compiled_distances = tf.function(
+      self._distances, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2
+    )
 
   def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns the distance of each pair: two (B, H, W, 3) uint8 -> (B,) float32, 0 for equal images.
@@ -131,7 +133,7 @@ class FeatureDistance:
       )
     if min(first.shape[1:3]) < self.smallest_side:
       return np.full(len(first), np.nan, np.float32)
-    return self._distances(first, second).numpy()
+    return self._compiled_distances(first, second).numpy()
 
   def _distances(self, first, second):
     images = tf.cast(tf.concat([first, second], axis=0), tf.float32) / 127.5 - 1.0
@@ -161,9 +163,9 @@ class Lpips(FeatureDistance):
     arrays = weight_files.read_arrays(features, _feature_shapes(self._net), "features.", _FEATURES_ARGUMENT)
     # PyTorch's kernels are (out, in, height, width).
     self._weights = {
-      conv.index: (
-        tf.constant(arrays[f"features.{conv.index}.weight"].transpose(2, 3, 1, 0)),
-        tf.constant(arrays[f"features.{conv.index}.bias"]),
+      conv.number: (
+        tf.constant(arrays[f"features.{conv.number}.weight"].transpose(2, 3, 1, 0)),
+        tf.constant(arrays[f"features.{conv.number}.bias"]),
       )
       for block in self._net.blocks
       for conv in block
@@ -182,7 +184,7 @@ class Lpips(FeatureDistance):
       if number in self._net.pooled:
         images = tf.nn.max_pool2d(images, self._net.pool_side_px, strides=2, padding="VALID")
       for conv in block:
-        kernel, bias = self._weights[conv.index]
+        kernel, bias = self._weights[conv.number]
         around = [conv.padding, conv.padding]
         images = tf.nn.conv2d(images, kernel, conv.stride, [[0, 0], around, around, [0, 0]])
         images = tf.nn.relu(tf.nn.bias_add(images, bias))
@@ -205,11 +207,12 @@ def _unit_length(features):
 
 
 def _feature_shapes(net: _Net) -> dict[str, tuple[int, ...]]:
-  shapes, channels = {}, 3
+  shapes: dict[str, tuple[int, ...]] = {}
+  channels = 3
   for block in net.blocks:
     for conv in block:
-      shapes[f"features.{conv.index}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
-      shapes[f"features.{conv.index}.bias"] = (conv.channels,)
+      shapes[f"features.{conv.number}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
+      shapes[f"features.{conv.number}.bias"] = (conv.channels,)
       channels = conv.channels
   return shapes
 

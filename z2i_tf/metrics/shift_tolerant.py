@@ -111,7 +111,8 @@ def file_name(net: str) -> str:
 
 def read_weights(path: str, net: str, argument: str) -> dict[str, np.ndarray]:
   """Reads a weight file of the package, or the same arrays as .npz; raises as `weight_files.read_arrays`."""
-  shapes, channels = {}, 3
+  shapes: dict[str, tuple[int, ...]] = {}
+  channels = 3
   for number, block in enumerate(NETS[net].blocks):
     for conv in block:
       shapes[f"{conv.name}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
@@ -133,8 +134,9 @@ def feature_network(net: str, arrays: dict[str, np.ndarray], convolutions: Seque
   blocks = NETS[net].blocks
   wanted = tuple(convolutions) or tuple(block[-1].name for block in blocks)
   inputs = layers.Input([None, None, 3])
-  x = (inputs - np.float32(_SHIFT)) / np.float32(_SCALE)
-  outputs, kernels = [], []
+  x = (inputs - np.array(_SHIFT, np.float32)) / np.array(_SCALE, np.float32)
+  outputs: list[tf.Tensor] = []
+  kernels = []
   for number, block in enumerate(blocks):
     if len(outputs) == len(wanted):
       break

@@ -21,7 +21,7 @@ class Mean(NamedTuple):
   """
 
   value: float
-  count: int
+  count: int  # type: ignore[assignment]  # Shadows tuple.count.
   infinite: int
   undefined: int
 

@@ -7,6 +7,7 @@ that build arrays and dictionaries.
 
 import collections
 from collections.abc import Callable
+import dataclasses
 import io
 import pickle
 import struct
@@ -29,7 +30,8 @@ _STORAGES = {
 }
 
 
-class _Storage(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Storage:
   """Raw numbers in the file: name, type, count."""
 
   key: str
