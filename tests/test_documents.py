@@ -2,6 +2,7 @@
 
 import functools
 import glob
+import importlib.util
 import os
 import re
 import shutil
@@ -180,6 +181,14 @@ def test_table_of_imports_is_that_of_the_test():
   allowed = test_import_direction._ALLOWED
   skipped = test_import_direction._OPEN | {"__init__", "__main__"}
   assert told == {package: names for package, names in allowed.items() if package not in skipped}
+
+
+def test_architecture_is_drawn_from_the_code():
+  path = os.path.join(documents.ROOT, "docs", "draw_architecture.py")
+  spec = importlib.util.spec_from_file_location("draw_architecture", path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  assert documents.text("docs/images/architecture.svg") == module.draw()
 
 
 def test_site_is_built_and_loads_nothing_from_elsewhere(tmp_path):

@@ -13,13 +13,13 @@ from z2i_tf.system import quiet_tensorflow
 __version__ = "0.1.0"
 
 _PUBLIC = {
-  "ExampleConfig": "z2i_tf.datasets.pipelines",
+  "ExampleConfig": "z2i_tf.datasets.examples",
   "FolderSource": "z2i_tf.datasets.folder_source",
   "Inpainter": "z2i_tf.inference.inpainter",
   "InputError": "z2i_tf.errors",
   "LossWeights": "z2i_tf.losses.terms",
   "MaskMixture": "z2i_tf.masks.mixture",
-  "ModelConfig": "z2i_tf.models.zoom_inpainter",
+  "ModelConfig": "z2i_tf.models.architecture",
   "ZoomInpainter": "z2i_tf.keras_inpainter",
   "keras": "z2i_tf.keras_api",
   "load_model": "z2i_tf.keras_inpainter",
