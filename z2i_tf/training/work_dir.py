@@ -120,7 +120,7 @@ def check_former_run(
         f"{settings.get(name)!r}; give another `work_dir`, perhaps with init_*={work_dir}"
       )
   changes = [
-    f"`{name}` was {former.get(name)!r}, is {settings[name]!r}"
+    f"{_quoted(name)} was {former.get(name)!r}, is {settings[name]!r}"
     for name in sorted(settings)
     if not _are_equal(name, former.get(name), settings[name])
   ]
@@ -130,6 +130,12 @@ def check_former_run(
       "`work_dir`, or the former settings, or `allow_config_change`"
     )
   return changes
+
+
+def _quoted(name) -> str:
+  """Returns a setting's name as messages show arguments: `data_dir`, and `data_dir` content."""
+  argument, _, rest = name.partition(" ")
+  return f"`{argument}` {rest}".rstrip()
 
 
 def _are_equal(name, former, present) -> bool:
