@@ -40,7 +40,7 @@ QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py test
   tests/inference/test_pairs.py tests/inference/test_pieces.py tests/inference/test_blending.py \
   tests/layers/test_gated_conv.py tests/losses tests/masks tests/metrics/test_scoring.py tests/metrics/test_statistics.py \
   tests/models/test_complexity.py tests/report/test_runs.py tests/study/test_store.py tests/study/test_summary.py \
-  tests/system tests/training/test_config_and_schedules.py tests/training/test_checkpoints.py
+  tests/system tests/training/test_diagnostics.py tests/training/test_checkpoints.py
 quick: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK) --ignore=tests/system/test_quiet_tensorflow.py
 

@@ -1,4 +1,4 @@
-"""The table of commands: module, purpose, required flags, examples. Help and completion are made from it."""
+"""Table of commands: module, purpose, required flags, examples. Help and completion read it."""
 
 import importlib
 from types import ModuleType
@@ -11,10 +11,10 @@ class Command(NamedTuple):
   """A command.
 
   Attributes:
-    module: in z2i_tf.cli, with `define_flags` and `run`. Its `ARGUMENTS` and `OPTIONAL_ARGUMENTS` name what the command
-      takes beside flags; `run` gets them after the flags.
+    module: in z2i_tf.cli, with `define_flags` and `run`. Its `ARGUMENTS` and `OPTIONAL_ARGUMENTS` name positional
+      arguments, which `run` receives after the flags.
     text: one line of help.
-    required: flags without which it does not run.
+    required: names of the required flags.
     examples: command lines.
   """
 
@@ -41,7 +41,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "app": Command(
       "app",
-      "serve a page to paint away what you do not want in a photograph",
+      "open a web page to paint away parts of photographs",
       (),
       ("z2i app --open", "z2i app --model=runs/joint --port=8100"),
     ),
@@ -73,7 +73,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "recipe": Command(
       "recipe",
-      "run several stages of training, handing the weights over",
+      "run several training stages; each starts from the weights of the last",
       ("stages", "work_dir"),
       (
         "z2i recipe --flagfile=flags/compact.cfg --data_dir=photos --work_dir=runs",
@@ -84,13 +84,13 @@ GROUPS: dict[str, dict[str, Command]] = {
   "Data": {
     "check-data": Command(
       "check_data",
-      "decode every image of a data set and say what is in it",
+      "check every image of a data set",
       (),
       ("z2i check-data --data_dir=photos --crop_size=256 --scale=2", "z2i check-data --data_dir=photos --quick"),
     ),
     "prepare": Command(
       "prepare",
-      "encode a data set's images for fast random crops",
+      "convert a data set for fast random crops",
       ("output_dir",),
       (
         "z2i prepare --data_dir=photos --output_dir=records",
@@ -99,7 +99,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "show-batch": Command(
       "show_batch",
-      "draw examples as the networks will see them",
+      "draw training examples",
       ("output",),
       (
         "z2i show-batch --data_dir=photos --output=batch.png",
@@ -114,7 +114,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "make-testset": Command(
       "make_testset",
-      "write fixed images and masks to measure on",
+      "write a test set: fixed images and masks",
       ("output_dir",),
       (
         "z2i make-testset --data_dir=photos --output_dir=testset",
@@ -125,7 +125,7 @@ GROUPS: dict[str, dict[str, Command]] = {
   "Measure": {
     "evaluate": Command(
       "evaluate",
-      "measure models, other methods' results and OpenCV on a test set",
+      "evaluate models, other methods' results and OpenCV on a test set",
       ("output_dir",),
       (
         "z2i evaluate --testset=testset --output_dir=comparison",
@@ -140,33 +140,28 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "mask-stats": Command(
       "mask_stats",
-      "measure how large the holes of random masks are",
+      "measure the hole sizes of random masks",
       ("output_dir",),
       ("z2i mask-stats --output_dir=mask_stats", "z2i mask-stats --kinds=object --output_dir=object_masks"),
     ),
     "complexity": Command(
       "complexity",
-      "count parameters and operations of models, and time them",
+      "count parameters and operations of models; time them",
       ("output_dir",),
       ("z2i complexity --output_dir=complexity", "z2i complexity --model=compact,full --output_dir=complexity"),
     ),
-    "doctor": Command(
-      "doctor",
-      "say what is installed, which devices there are, what will work",
-      (),
-      ("z2i doctor", "z2i doctor --help"),
-    ),
+    "doctor": Command("doctor", "check the installation, devices and memory", (), ("z2i doctor", "z2i doctor --help")),
   },
   "Report": {
     "report": Command(
       "report",
-      "gather analyses into one HTML page, beside the paper's numbers",
+      "collect analyses in one HTML page, beside the paper's numbers",
       ("runs",),
       ("z2i report --runs=runs", "z2i report --runs=runs --output_dir=page"),
     ),
     "intermediate": Command(
       "intermediate",
-      "draw what every stage of a model makes of photographs",
+      "draw the output of every network of a model",
       ("image_dir", "mask_dir", "output_dir"),
       (
         "z2i intermediate --image_dir=photos --mask_dir=masks --output_dir=stages",
@@ -175,7 +170,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "side-by-side": Command(
       "side_by_side",
-      "draw results of an evaluation beside each other",
+      "draw results of an evaluation side by side",
       ("run", "output_dir"),
       (
         "z2i side-by-side --run=runs/comparison --output_dir=pictures",
@@ -184,7 +179,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "failures": Command(
       "failures",
-      "draw an evaluation's results where the holes are largest",
+      "draw the results of an evaluation with the largest holes",
       ("run", "output_dir"),
       (
         "z2i failures --run=runs/comparison --output_dir=failures",
@@ -193,7 +188,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "study": Command(
       "study",
-      "let people compare methods' results in a browser",
+      "run a user study that compares methods in a browser",
       ("study_dir",),
       ("z2i study --study_dir=study --ours=z2i --result_dir=z2i=a,telea=b", "z2i study --study_dir=study --summary"),
     ),
@@ -207,7 +202,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "convert-checkpoint": Command(
       "convert_checkpoint",
-      "turn a checkpoint of the authors' code into a model",
+      "convert a checkpoint of the authors' code to a model",
       ("original", "output"),
       (
         "z2i convert-checkpoint --original=folder/ckpt-1500 --output=paper",
@@ -216,7 +211,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "import-weights": Command(
       "import_weights",
-      "turn weights trained elsewhere, in an .npz file, into a model",
+      "convert weights in an .npz file to a model",
       ("weights", "output"),
       (
         "z2i import-weights --weights=weights.npz --output=mine",
@@ -227,7 +222,7 @@ GROUPS: dict[str, dict[str, Command]] = {
   "Shell": {
     "completion": Command(
       "completion",
-      "print the completion of commands and flags for a shell",
+      "print a completion script for a shell",
       (),
       (
         "source <(z2i completion bash)      # in ~/.bashrc; zsh: in ~/.zshrc",

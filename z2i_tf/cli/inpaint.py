@@ -38,7 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "output",
     None,
-    "Image to write; the extension says the format. Of a folder of images: as --output_dir.",
+    "Image to write; the extension chooses the format. For a folder of images the same as --output_dir.",
     short_name="o",
     flag_values=values,
   )
@@ -58,11 +58,11 @@ def define_flags(values: flags.FlagValues) -> None:
     "of their images (PNG for HEIC, AVIF, JPEG 2000 and GIF).",
     flag_values=values,
   )
-  flags.DEFINE_bool("resume", False, "Of a folder, leave out images whose result is there already.", flag_values=values)
+  flags.DEFINE_bool("resume", False, "Skip images of a folder whose result exists.", flag_values=values)
   flags.DEFINE_integer(
     "workers",
     2,
-    "Of a folder, threads that read images, and threads that write them.",
+    "Number of threads that read a folder, and of threads that write it.",
     lower_bound=1,
     flag_values=values,
   )
@@ -76,7 +76,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_bool(
     "verbose",
     False,
-    "Print how each mask was read, in which pieces its hole is filled, and every result's path.",
+    "Print how each mask was read, how its hole is divided, and the path of each result.",
     flag_values=values,
   )
   flag_groups.define_mask_reading_flags(values)

@@ -32,7 +32,7 @@ def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) ->
   flags.DEFINE_string(
     "data_dir",
     None,
-    "The folder of images, the list of files (a text file, one path per line), "
+    "Folder of images, list of files (a text file, one path per line), "
     "or the prepared folder. For a TensorFlow Dataset, where they are kept; default: "
     "$TFDS_DATA_DIR, or ~/tensorflow_datasets.",
     flag_values=values,
@@ -84,8 +84,7 @@ def define_bad_image_flag(values: flags.FlagValues) -> None:
     "on_bad_image",
     "skip",
     ["skip", "fail"],
-    "What becomes of an image that is damaged or smaller "
-    "than the crop: skipped, named on stderr and counted; or the command stops.",
+    "Treatment of an image that is damaged or smaller than the crop: skip and report it, or fail.",
     flag_values=values,
   )
 
@@ -140,7 +139,7 @@ def define_example_flags(values: flags.FlagValues) -> None:
 
 
 def define_choice_flags(values: flags.FlagValues) -> None:
-  """Which crops of the images become examples, and the seed of everything that is chosen at random."""
+  """Which crops, and the seed of everything that is chosen at random."""
   flags.DEFINE_integer(
     "crops_per_image",
     1,

@@ -113,11 +113,13 @@ def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own
 
 
 def define_seed_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0, upper_bound=2**32 - 1, flag_values=values)
+  flags.DEFINE_integer(
+    "seed", 0, "Seed of all random numbers.", lower_bound=0, upper_bound=2**32 - 1, flag_values=values
+  )
 
 
 def define_size_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("size", "256x256", "Height x width, pixels.", flag_values=values)
+  flags.DEFINE_string("size", "256x256", "Height x width in pixels.", flag_values=values)
 
 
 def size(values: flags.FlagValues) -> tuple[int, int]:
@@ -147,7 +149,7 @@ def define_filling_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_bool(
     "native",
     False,
-    "Give the networks' own result at the image's own resolution: no pyramid, no texture, no blending.",
+    "Use the networks' own result at full resolution, without pyramid, texture and blending.",
     flag_values=values,
   )
   define_detail_flag(values)
@@ -160,7 +162,7 @@ def define_detail_flag(values: flags.FlagValues) -> None:
     "detail",
     "auto",
     ["auto", "patches", "none"],
-    "Texture copied from around the hole: into all but thin holes, into all, or into none.",
+    "Texture to copy from around the hole: auto into all but thin holes, patches into all, none into none.",
     flag_values=values,
   )
 
@@ -190,22 +192,21 @@ def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None)
 def define_mask_reading_flags(values: flags.FlagValues) -> None:
   """How masks of photographs are read and used."""
   flags.DEFINE_bool(
-    "invert_mask", False, "Black (or transparent) is the hole, not white (or opaque).", flag_values=values
+    "invert_mask", False, "Take black (or transparent) as the hole, in place of white (or opaque).", flag_values=values
   )
   flags.DEFINE_enum(
     "mask_from",
     "auto",
     ["auto", "luma", "alpha"],
-    "What of a mask file to read: its brightness "
-    "(white = hole), its alpha channel (opaque = hole), or whichever of them varies; both, if they "
-    "agree.",
+    "Part of a mask file to read: luma (white = hole) or alpha (opaque = hole). auto takes the one that varies, or "
+    "both if they agree.",
     flag_values=values,
   )
   flags.DEFINE_integer(
     "mask_threshold",
     None,
-    "Level of 255 from which on a mask's pixel is hole. Default: 128, and "
-    "the soft edges of strokes that reach it; masks with areas painted below that are refused.",
+    "Lowest level, of 255, of a hole pixel. Default: 128, and the soft edges of strokes that reach it; a mask with "
+    "areas below that is an error.",
     lower_bound=1,
     upper_bound=255,
     flag_values=values,
@@ -213,21 +214,17 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "max_pixels",
     None,
-    "Largest number of pixels of an image or mask file that is decoded. Default: Pillow's limit, 89,478,485.",
+    "Maximum number of pixels of an image or mask file. Default: Pillow's limit, 89,478,485.",
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
-    "dilate",
-    0,
-    "Pixels by which the hole is grown before it is filled, in the round.",
-    lower_bound=0,
-    flag_values=values,
+    "dilate", 0, "Number of pixels by which the hole grows before the fill.", lower_bound=0, flag_values=values
   )
   flags.DEFINE_integer(
     "feather",
     0,
-    "Pixels over which fill and photograph blend at the outer edge of what --dilate added; at most --dilate.",
+    "Width in pixels of the blend between fill and photograph at the edge of the dilated hole; at most --dilate.",
     lower_bound=0,
     flag_values=values,
   )
