@@ -243,7 +243,7 @@ def test_errors_name_arguments_not_flags(inpainter, case, tmp_path):
     inpainter(tmp_path / "image.png", case[1], max_pixels=9)
   with pytest.raises(InputError, match="^mask: mask_from=alpha, but there is no alpha channel"):
     inpainter(case[0], Image.fromarray(case[1]), mask_from="alpha")
-  with pytest.raises(ValueError, match="mask_from must be one of auto, luma, alpha. Received: red"):
+  with pytest.raises(InputError, match="`mask_from`=red: expected one of auto, luma, alpha"):
     inpainter(*case[:2], mask_from="red")
   with pytest.raises(InputError, match="^`precision`=half: expected one of float32, bfloat16, fp32, bf16$"):
     z2i_tf.Inpainter.load(precision="half")
