@@ -103,7 +103,7 @@ def test_areas_painted_below_half_are_not_left_silently(tmp_path, invert):
   with pytest.raises(
     InputError,
     match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
-    "at 110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it",
+    "at 110 to 110 of 255; `mask_threshold`=110 fills it too, `mask_threshold`=128 leaves it",
   ):
     mask_files.read_mask(path, invert)
   assert mask_files.read_mask(path, invert, threshold=110)[0].tolist() == (strengths > 0).tolist()
