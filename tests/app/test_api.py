@@ -382,7 +382,9 @@ def test_large_photographs_are_refused():
     large = stand_ins.png(stand_ins.picture(80, 90))
     status, _, body = request(server.port, "POST", "/api/v1/sessions?name=a.png", large)
     error = json.loads(body)["error"]
-    assert status == 400 and "7,200 pixels, more than 5,000" in error and error.endswith("raise the limit with max_pixels")
+    assert (
+      status == 400 and "7,200 pixels, more than 5,000" in error and error.endswith("raise the limit with max_pixels")
+    )
     small = stand_ins.png(stand_ins.picture(20, 30))
     first, _, _ = (stand_ins.open_photo(server.port, small) for _ in range(3))
     status, _, body = request(server.port, "GET", f"/api/v1/sessions/{first['id']}")
