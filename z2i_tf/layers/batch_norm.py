@@ -8,6 +8,11 @@ from z2i_tf.keras_api import layers
 class SynchronizedBatchNorm(layers.BatchNormalization):
   """Keras' BatchNormalization(synchronized=True) with a switch that freezes its statistics.
 
+  It is not the fused layer: that one cannot be synchronised, keeps another (unbiased) moving variance and rounds
+  otherwise, which changes outputs by 1e-3 where a channel's mean is large beside its deviation. A closed-form gradient
+  in place of automatic differentiation made a joint step 1% to 3% faster (processor time, width 32, four crops of 64
+  and 128 pixels), too little to keep it.
+
   Attributes:
     statistics_are_frozen: if true, training normalises by the moving statistics and does not change them, while gamma
       and beta are still trained. (`trainable = False` would freeze these too.) The switch is not saved.
