@@ -289,7 +289,7 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
     )
     == 0
   )
-  assert "changed: `batch_size` was 2, is 3\n" in capsys.readouterr().out
+  assert "changed: --batch_size was 2, is 3\n" in capsys.readouterr().out
   record = _checkpoint(run, 4)[1]
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
 
