@@ -6,7 +6,8 @@
 # make lint          check the code with ruff and mypy
 # make docs          build the documentation into site/
 # make constraints   write constraints/: versions of everything, for each Python; UPGRADE=--upgrade takes the newest
-# All of them set up .venv first; a second run does not install again. PYTHON=python3.13 names the Python to set it up
+# make clean         remove .venv (or VENV=folder), demo_output/, fuzz_findings/, site/ and caches
+# All but clean set up .venv first; a second run does not install again. PYTHON=python3.13 names the Python to set it up
 # with, VENV=folder another place.
 
 VENV := .venv
@@ -83,4 +84,4 @@ $(VENV)/.installed: setup.py pyproject.toml $(wildcard $(CONSTRAINTS)) $(if $(fi
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo_output site *.egg-info
+	rm -rf $(VENV) build dist demo_output fuzz_findings site .pytest_cache .mypy_cache .ruff_cache *.egg-info

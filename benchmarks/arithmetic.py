@@ -1,4 +1,4 @@
-"""What the benchmarks count and measure of TensorFlow's arithmetic."""
+"""Counts and times TensorFlow's operations for the benchmarks."""
 
 import collections
 from collections import Counter

@@ -1,12 +1,12 @@
 """Speed and memory of the data pipeline, as ratios within one run.
 
-  python benchmarks/data.py [--photos_dir=DIR] [--rounds=3] [--examples=5000]
+  python benchmarks/data.py [--photos_dir=DIR] [--rounds=1] [--examples=320] [--thorough]
 
 Examples are the paper's joint stage's: 512x512 crops of 2040x1356 PNGs, their 256x256 bicubic halves, fresh small
 masks. The PNGs are made from the sample photographs (a mosaic of parts of them), or from the photographs of a folder
 (scaled and cropped). "Plain" decodes a PNG for every crop, as the paper's pipeline does. Rates are medians over
 rounds that take turns, each over at least one block of crops, the pipeline running, in a process of its own; so is
-memory. Linux only.
+memory. --thorough: 3 rounds, 5,000 examples. Linux only.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Images large and small, their holes, and what fills them: for `photographs.py` and `inference.py`."""
+"""Images large and small, their holes, and what fills them: for `photographs.py`, `inference.py` and `versions.py`."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

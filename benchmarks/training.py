@@ -1,4 +1,4 @@
-"""Joint training steps on this machine: ours against the plain step of the specification.
+"""Joint training steps on this machine: ours against a plain step written from the paper.
 
   python benchmarks/training.py [--width=64] [--batch=4] [--sizes=64,128] [--rounds=5]
 

@@ -151,7 +151,7 @@ def test_links_and_pictures_exist(path):
 
 
 def test_files_named_in_workspace_exist():
-  made = {"site/", "fuzz_findings/"}  # By make.
+  made = {"demo_output/", "fuzz_findings/", "site/"}  # By make.
   names = set(re.findall(r"`([\w./]+(?:\.py|\.md|\.yml|/))`", documents.prose("WORKSPACE.md"))) - made
   assert len(names) > 20
   for name in names:
@@ -161,6 +161,15 @@ def test_files_named_in_workspace_exist():
 @pytest.mark.parametrize("path", _MAX_LINES)
 def test_length(path):
   assert len(documents.text(path).splitlines()) <= _MAX_LINES[path]
+
+
+def test_no_merge_is_unfinished():
+  if not os.path.exists(os.path.join(documents.ROOT, ".git")):
+    pytest.skip("not a clone: git knows which files are the project's")
+  pattern = "^(<{7} |>{7} )"  # What git leaves of a conflict.
+  command = ["git", "grep", "-I", "-n", "-E", "-e", pattern]
+  done = subprocess.run(command, cwd=documents.ROOT, capture_output=True, text=True, check=False)
+  assert done.returncode == 1 and not done.stderr, done.stdout + done.stderr  # 1: no line was found.
 
 
 def test_tree_names_every_package():

@@ -143,7 +143,7 @@ def _antialiased_triangle_matrix(in_size, out_size):
   return _antialiased_matrix(in_size, out_size, _triangle_kernel)
 
 
-def to_levels(image: np.ndarray, dtype: np.dtype = np.uint8) -> np.ndarray:
+def to_levels(image: np.ndarray, dtype: type[np.unsignedinteger] = np.uint8) -> np.ndarray:
   """NumPy floats in [0, 1] (clipped) to uint8 or uint16, rounded to the nearest, not truncated."""
   return np.rint(np.clip(image, 0.0, 1.0) * np.float32(np.iinfo(dtype).max)).astype(dtype)
 

@@ -44,7 +44,7 @@ _REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
 
 
 class Api:
-  """The answers, whatever serves them."""
+  """Answers the requests of the HTTP API."""
 
   def __init__(self, inpainter: Inpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
     """Takes what they work with; `model`: its name, for `health`."""
@@ -247,7 +247,7 @@ class Api:
 
 
 def _check_names(fields: Mapping[str, Any], known: Sequence[str]) -> None:
-  """Raises Refusal if a field is none that is known: it would be ignored."""
+  """Raises Refusal for an unknown field."""
   for name in fields:
     if name not in known:
       raise Refusal(400, f'"{name}" is no field of this call; it has {", ".join(known)}.')

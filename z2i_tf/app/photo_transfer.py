@@ -63,7 +63,7 @@ class PhotoFiles:
     shutil.rmtree(self._folder, ignore_errors=True)
 
   def read_photo(self, stream: BinaryIO, name: str) -> PhotoFile:
-    """Reads a photograph; raises InputError if it is none that can be read. `name`: what its file is called."""
+    """Reads a photograph whose file is called `name`; raises InputError if it cannot be read."""
     with self._received(stream, name) as path:
       photo = photo_files.read_photo(path, self._max_pixels)
     stem, own = os.path.splitext(os.path.basename(path))[0], photo_files.own_extension(path, photo)

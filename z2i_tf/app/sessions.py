@@ -256,7 +256,7 @@ class Sessions:
         self._make_room()
         return self._sessions[name]
       if name in self._dropped:
-        raise Refusal(410, "This photograph had to make room for newer ones on the server; load it again.")
+        raise Refusal(410, "The server dropped this photograph to make room; load it again.")
     raise Refusal(404, "The server does not know this photograph, perhaps because it was started anew; load it again.")
 
   def remove(self, name: str) -> None:

@@ -1,5 +1,7 @@
-"""Says what this installation and this machine have, and whether images can be inpainted: versions, devices with one
-timed convolution each, free memory and disk, the bundled models' hashes, and a verdict in the last line.
+"""Checks the installation and the machine, and says whether z2i is ready.
+
+Prints versions, devices with one timed convolution each, free memory and disk, the bundled models' hashes, and a
+verdict in the last line.
 
 Exit code 0 when ready, 2 when not. Without a GPU, z2i computes on the CPU and is ready, unless --require_gpu.
 """

@@ -44,8 +44,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "result_dir",
     [],
-    "Results of other methods, as NAME=DIR: one image per image, of its name and "
-    "size; with several test sets in subfolders called as they are.",
+    "Results of other methods, as NAME=DIR. DIR holds one image for each image of the test set, with its name and "
+    "size; for several test sets, one subfolder for each, with its name.",
     flag_values=values,
   )
   flags.DEFINE_list(

@@ -25,7 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "shrink",
     1,
-    "The centre crop has so many times that side and is shrunk to it (bicubic, antialiased); 1 = paper.",
+    "Cut a centre crop of this many times --crop_size, and shrink it to --crop_size (bicubic, antialiased); 1 = paper.",
     lower_bound=1,
     flag_values=values,
   )

@@ -1,4 +1,4 @@
-"""Encodes the images of a data set once more so that crops of them are cheap to read: --source=tfrecord.
+"""Converts a data set to tiles, so that training decodes only the tiles of a crop (--source=tfrecord).
 
 Large images become lossless tiles, of which a crop decodes those it touches; small ones stay as they are. An
 interrupted run is continued by the same command.

@@ -1,4 +1,4 @@
-"""Progress of work that takes longer than a moment: a bar on a terminal, of training lines elsewhere."""
+"""Shows the progress of long work: a bar on a terminal; elsewhere lines, for training only."""
 
 from collections.abc import Callable
 from collections.abc import Iterator

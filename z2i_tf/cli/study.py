@@ -154,7 +154,7 @@ def _serve(store, study_dir, port) -> None:
         raise RuntimeError("The server ended by itself.")
   print(
     f"ended; saved: {len(store.outcomes())} choices, {len(store.participants())} participants; "
-    f"z2i study --study_dir={study_dir} goes on, with --summary it says what came out"
+    f"z2i study --study_dir={study_dir} continues the study, and with --summary prints its results"
   )
 
 

@@ -129,6 +129,7 @@ def check_loss_weight(name: str, value: float) -> None:
     raise ValueError(f"A loss weight must be finite and not negative. Received: `{name}`={value}")
 
 
+@dataclasses.dataclass(frozen=True)
 class _Weights:
   """Methods of `LossWeights`."""
 

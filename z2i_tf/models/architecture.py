@@ -180,7 +180,7 @@ def array_shapes(network: str, convs: Sequence[Conv]) -> dict[str, tuple[int, ..
 
   The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta,mean,var}`.
   """
-  shapes = {}
+  shapes: dict[str, tuple[int, ...]] = {}
   for number, conv in enumerate(convs):  # All gated convolutions come first: their batch norms have the same numbers.
     name = f"{network}/conv{number:02d}"
     shapes[f"{name}/kernel"] = (conv.kernel_px, conv.kernel_px, conv.channels, conv.filters)

@@ -90,7 +90,7 @@ def order_for(pairs: Sequence[Pair], participant: str, seed: int) -> list[Showin
   groups: dict[tuple[str, str], list[int]] = {}
   for place, pair in enumerate(pairs):
     groups.setdefault((pair.kind, pair.opponent), []).append(place)
-  showings = []
+  showings: list[Showing] = []
   odd_one_is_a = rng.random() < 0.5
   for places in groups.values():
     sides = [True] * (len(places) // 2) + [False] * (len(places) // 2)

@@ -125,7 +125,7 @@ def _same_images(folders: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def _by_name(folder) -> dict[str, str]:
-  found = {}
+  found: dict[str, str] = {}
   for path in image_files.list_images(folder):
     name = image_files.stem(path)
     if name in found:

@@ -1,7 +1,6 @@
 """A study's manifest, its participants and their choices, in one SQLite file.
 
-A choice is committed, and on the disk, before it is confirmed: whatever ends the process, nothing that somebody was
-told is saved gets lost.
+A choice is on disk before it is confirmed, so a crash loses no confirmed choice.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What came out of a study: counts as in the paper's Table 11, preferences as in Table 2."""
+"""Summarizes a study: counts (Table 11) and preferences (Table 2)."""
 
 import dataclasses
 import math

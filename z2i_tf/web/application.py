@@ -45,7 +45,7 @@ class Refusal(Exception):
 
 
 def check_access(host: str, token: str | None) -> None:
-  """Raises InputError unless a server bound to `host` may go without token, or has a token that is long enough."""
+  """Raises InputError if other machines can reach `host` and there is no token, or if the token is too short."""
   if token is None and host not in (*LOOPBACK, "localhost"):
     raise InputError(
       f"`host`={host} lets other machines in: give `token` too, a secret of at least "
@@ -150,7 +150,7 @@ def json_object(max_bytes: int) -> dict[str, Any]:
   try:
     fields = input_files.parse_json(body.decode())
   except ValueError as error:
-    raise Refusal(400, "That is no JSON.") from error
+    raise Refusal(400, "The request is not valid JSON.") from error
   if not isinstance(fields, dict):
     raise Refusal(400, "A JSON object is needed.")
   return fields

@@ -18,7 +18,7 @@ _STOPPING_S = 5.0  # How long `close` waits for answers under way.
 
 
 class _ErrorTask(task.ErrorTask):
-  """Answers what never reaches the application (too long, malformed) as the application does: in JSON."""
+  """Answers requests that waitress refuses (too long, malformed) in JSON."""
 
   def execute(self) -> None:
     error = self.request.error
@@ -64,7 +64,7 @@ class Server:
         f"`port`={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any that is free"
       ) from error
     self.host, self.port = self._socket.getsockname()[:2]
-    self._thread = None
+    self._thread: threading.Thread | None = None
 
   @property
   def url(self) -> str:
@@ -85,7 +85,7 @@ class Server:
     """
     for name in ("waitress", "waitress.queue"):
       logging.getLogger(name).setLevel(logging.ERROR)  # Busy threads and browsers that went away are no news.
-    self._map = {}
+    self._map: dict[int, wasyncore.dispatcher] = {}
     self._server = waitress.create_server(
       application,
       map=self._map,

@@ -1,4 +1,4 @@
-"""The flags that say what images there are and what examples are made of them; and the objects made of them."""
+"""Flags of data sets and training examples, and the objects built from them."""
 
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,8 @@ def define_validation_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "validation_dir",
     None,
-    "As --data_dir, of images to measure on; without it nothing is measured and the pictures show training images.",
+    "Validation images, given as in --data_dir. Without them, nothing is measured and TensorBoard shows training "
+    "images.",
     flag_values=values,
   )
   flags.DEFINE_string(

@@ -43,9 +43,9 @@ def require(values: flags.FlagValues, *names: str) -> None:
 
 
 def new_folder(values: flags.FlagValues, name: str) -> str:
-  """Returns the absolute path of the folder that a flag names, new or empty, in one that can be written to.
+  """Returns the absolute path of a new or empty folder.
 
-  Raises: InputError if it is none such.
+  Raises: InputError if it exists with files in it, or its parent is not writable.
   """
   folder = os.path.abspath(values[name].value)
   if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
@@ -71,7 +71,7 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
     if not path and not names_needed:
       label, path = os.path.basename(os.path.normpath(entry)), entry
     if not (label and path) or label != os.path.basename(label) or label in (os.curdir, os.pardir):
-      raise InputError(f"--{name}={entry}: expected NAME=PATH, a name for the tables and what it stands for")
+      raise InputError(f"--{name}={entry}: expected NAME=PATH")
     if label in found:
       raise InputError(f"--{name}: {label} is there twice; every entry needs a name of its own")
     found[label] = path
