@@ -45,7 +45,7 @@ def count_flops(function) -> int:
 
 def seconds_by_kind(run: Callable[[], object]) -> Counter[str]:
   """Returns operation kind -> seconds in one call; operations running side by side are both counted."""
-  from tensorflow.tsl.profiler.protobuf import xplane_pb2  # pylint: disable=no-name-in-module
+  from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
   space = xplane_pb2.XSpace()
   with tempfile.TemporaryDirectory() as folder:

@@ -7,9 +7,9 @@ import pytest
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium; install it with: pip install '.[test]'")
 
-from selenium.webdriver.common.action_chains import ActionChains  # pylint: disable=wrong-import-position
-from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
-from selenium.webdriver.support.ui import WebDriverWait  # pylint: disable=wrong-import-position
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 _PATIENCE_S = 120
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -8,7 +8,7 @@ _SHARES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if _SHARES > 1:
   os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // _SHARES)))
 
-import tensorflow as tf  # pylint: disable=wrong-import-position
+import tensorflow as tf
 
 tf.config.set_logical_device_configuration(
   tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 8

@@ -1,5 +1,10 @@
 """Exceptions that the command line prints as one line: unusable input, and a stop on request."""
 
+import re
+
+# How a message names an argument; see `InputError`.
+ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)`")
+
 
 class InputError(ValueError):
   """The user gave something unusable.

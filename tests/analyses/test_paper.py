@@ -103,4 +103,4 @@ def test_numbers_of_parameters_are_those_of_our_networks():
 
 def test_a_line_with_a_cell_too_few_is_refused():
   with pytest.raises(ValueError, match="not a row"):
-    paper._rows(("a", "b"), "x | 1")  # pylint: disable=protected-access
+    paper._rows(("a", "b"), "x | 1")

@@ -23,6 +23,7 @@ import z2i_tf
 from z2i_tf.app import filler
 from z2i_tf.app import previews
 from z2i_tf.app.api import Api
+from z2i_tf.app.api import MAX_CALLS
 from z2i_tf.app.server import PAGE_FILES
 from z2i_tf.cli.main import main
 from z2i_tf.system import memory
@@ -380,7 +381,10 @@ def test_large_photographs_are_refused():
   with stand_ins.serving(max_pixels=5000, max_sessions=2) as server:
     large = stand_ins.png(stand_ins.picture(80, 90))
     status, _, body = request(server.port, "POST", "/api/v1/sessions?name=a.png", large)
-    assert status == 400 and "7,200 pixels, more than 5,000" in json.loads(body)["error"]
+    error = json.loads(body)["error"]
+    assert (
+      status == 400 and "7,200 pixels, more than 5,000" in error and error.endswith("raise the limit with max_pixels")
+    )
     small = stand_ins.png(stand_ins.picture(20, 30))
     first, _, _ = (stand_ins.open_photo(server.port, small) for _ in range(3))
     status, _, body = request(server.port, "GET", f"/api/v1/sessions/{first['id']}")
@@ -526,6 +530,35 @@ def test_eight_users_are_served_in_turn(quick, predictor):
   for seed, result in enumerate(results):
     known = (result == stand_ins.picture(120, 200, seed=seed)).all(axis=-1)
     assert 0.85 < known.mean() < 1
+
+
+def test_more_calls_than_the_server_takes_are_told_to_come_back(quick, predictor):
+  predictor.gate.clear()
+  mask = np.zeros((64, 64), np.uint8)
+  mask[30:34, 30:34] = 255
+  body, headers = stand_ins.multipart(
+    {"image": ("a.png", stand_ins.png(stand_ins.picture(64, 64))), "mask": ("m.png", stand_ins.png(mask))},
+    detail="none",
+  )
+  answers = []
+  count = MAX_CALLS + 33
+  threads = [
+    threading.Thread(target=lambda: answers.append(request(quick, "POST", "/api/v1/inpaint", body, headers)))
+    for _ in range(count)
+  ]
+  for thread in threads:
+    thread.start()
+  _wait_for(lambda: len(answers) == count - MAX_CALLS)
+  assert request(quick, "GET", "/api/v1/health")[0] == request(quick, "GET", "/")[0] == 200
+  for status, answer, sentence in answers:
+    assert (status, answer["retry-after"]) == (503, "5")
+    assert json.loads(sentence) == {"error": f"{MAX_CALLS} calls are under way already; try again in a moment."}
+  assert len(answers) == count - MAX_CALLS
+  predictor.gate.set()
+  for thread in threads:
+    thread.join(_PATIENCE_S)
+  assert [status for status, _, _ in answers[-MAX_CALLS:]] == [200] * MAX_CALLS
+  assert request(quick, "POST", "/api/v1/inpaint", body, headers)[0] == 200
 
 
 def test_five_hundred_requests_leave_memory_as_it_was(quick):

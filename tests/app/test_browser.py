@@ -10,8 +10,8 @@ import threading
 import cv2
 import numpy as np
 import pytest
-from selenium.webdriver.common.by import By  # pylint: disable=wrong-import-position
-from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests import browsers
 from tests.app import stand_ins

@@ -446,7 +446,7 @@ def test_given_flags_reach_all_stages_and_others_stay_the_stage_s_own(finished):
     assert '"flips": "both"' in settings and '"perceptual_weights": "none"' in settings
     assert '"seed": 0' in settings and '"crop_size": 16' in settings
   values = _parsed(["--validation_split=", "--seed=3", "--on_bad_image=fail", "--save_every=9"])
-  overriding = recipe._given(values)  # pylint: disable=protected-access
+  overriding = recipe._given(values)
   assert sorted(overriding) == ["--on_bad_image=fail", "--save_every=9", "--seed=3", "--validation_split="]
 
 

@@ -222,7 +222,7 @@ def run(count: int, seed: int, first: int, findings: str) -> int:
         outcomes[kind, "refused"] += 1
         if "\n" in str(error).strip() and kind == "image":
           problem = f"an error of several lines: {error}"
-      except Exception:  # What is looked for.  pylint: disable=broad-except
+      except Exception:  # What is looked for.
         problem = traceback.format_exc()
       seconds, taken = time.process_time() - started, memory.taken()
       slowest, largest = max(slowest, seconds), max(largest, taken)

@@ -181,7 +181,7 @@ def _npz(encoded, rng):
   try:
     with zipfile.ZipFile(io.BytesIO(encoded)) as archive:
       entries = [(name, archive.read(name)) for name in archive.namelist()]
-  except Exception:  # It was damaged before.  pylint: disable=broad-except
+  except Exception:  # It was damaged before.
     return encoded
   number = rng.integers(len(entries)) if entries else 0
   file = io.BytesIO()

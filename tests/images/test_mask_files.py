@@ -103,7 +103,7 @@ def test_areas_painted_below_half_are_not_left_silently(tmp_path, invert):
   with pytest.raises(
     InputError,
     match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
-    "at 110 to 110 of 255; --mask_threshold=110 fills it too, --mask_threshold=128 leaves it",
+    "at 110 to 110 of 255; `mask_threshold`=110 fills it too, `mask_threshold`=128 leaves it",
   ):
     mask_files.read_mask(path, invert)
   assert mask_files.read_mask(path, invert, threshold=110)[0].tolist() == (strengths > 0).tolist()
@@ -116,7 +116,7 @@ def test_the_channel_can_be_chosen(tmp_path):
   photograph = np.random.default_rng(0).integers(0, 256, (40, 60), np.uint8)
   _rgba(photograph, _OPAQUE - _WHITE).save(tmp_path / "erased.png")
   path = str(tmp_path / "erased.png")
-  with pytest.raises(InputError, match="erased.png: ambiguous as a mask: .* --mask_from=luma .* --mask_from=alpha"):
+  with pytest.raises(InputError, match="erased.png: ambiguous as a mask: .* `mask_from`=luma .* `mask_from`=alpha"):
     mask_files.read_mask(path)
   mask, text = mask_files.read_mask(path, invert=True, mask_from="alpha")
   np.testing.assert_array_equal(mask, _HOLE)
@@ -175,7 +175,7 @@ def test_what_is_said_of_a_mask():
 
 def test_too_many_pixels(tmp_path):
   Image.fromarray(_WHITE).save(tmp_path / "a.png")
-  with pytest.raises(InputError, match="2,400 pixels, more than 2,399.*--max_pixels"):
+  with pytest.raises(InputError, match="2,400 pixels, more than 2,399.*`max_pixels`"):
     mask_files.read_mask(str(tmp_path / "a.png"), max_pixels=2399)
 
 

@@ -567,7 +567,7 @@ def test_more_pixels_than_allowed(tmp_path, monkeypatch, recwarn, max_pixels, li
   photo_files.write_photo(path, _photo())
   monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
   if refused:
-    with pytest.raises(InputError, match="a.png: 17x12 are 204 pixels, more than .*--max_pixels"):
+    with pytest.raises(InputError, match="a.png: 17x12 are 204 pixels, more than .*`max_pixels`"):
       photo_files.read_photo(path, max_pixels)
   else:
     assert photo_files.read_photo(path, max_pixels).rgb.shape == (12, 17, 3)

@@ -9,22 +9,23 @@ from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import photo_files
+from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference import pairs
 from z2i_tf.inference import photo_task
-from z2i_tf.inference.pairs import MaskReading
+from z2i_tf.inference.pairs import MaskOptions
 
 
 def _reading(*arguments):
   values = flags.FlagValues()
   flag_groups.define_mask_reading_flags(values)
   values(["z2i inpaint", *arguments])
-  return flag_groups.mask_reading(values)
+  return flag_groups.mask_options(values)
 
 
 def test_flags_become_a_record():
-  assert _reading() == MaskReading(False, "auto", None, 0, 0)
+  assert _reading() == MaskOptions(MaskReading(False, "auto", None), None, 0, 0)
   assert _reading("--invert_mask", "--mask_from=alpha", "--max_pixels=9", "--dilate=5", "--feather=5") == (
-    MaskReading(invert=True, mask_from="alpha", max_pixels=9, dilate_px=5, feather_px=5)
+    MaskOptions(MaskReading(invert=True, mask_from="alpha"), max_pixels=9, dilate_px=5, feather_px=5)
   )
 
 
@@ -65,18 +66,18 @@ def test_a_pair_is_read_as_the_options_say(folders):
   assert text == "hole 20.0% of the image, 1 region"
   np.testing.assert_array_equal(hole, [[0, 0, 0, 0, 0, 0, 0, 1, 1, 0]] * 8)
   folder = pairs.FolderPairs(str(folders / "images"), str(folders / "masks"), str(folders))
-  _, inverted, text = folder.read(image, MaskReading(invert=True))
+  _, inverted, text = folder.read(image, MaskOptions(MaskReading(invert=True)))
   assert text == "hole 80.0% of the image, 2 regions, inverted"
   np.testing.assert_array_equal(inverted, 1 - hole)
   for options, message in (
-    (MaskReading(max_pixels=79), "images/a.png: 8x10 are 80 pixels, more than 79"),
-    (MaskReading(mask_from="alpha"), "no alpha channel"),
+    (MaskOptions(max_pixels=79), "images/a.png: 8x10 are 80 pixels, more than 79"),
+    (MaskOptions(MaskReading(mask_from="alpha")), "no alpha channel"),
   ):
     with pytest.raises(InputError, match=message):
       folder.read(image, options)
   image_files.write_mask(str(folders / "b.png"), np.eye(9))
   with pytest.raises(InputError, match="b.png: 9x9 are 81 pixels, more than 80"):
-    pairs.read_pair(image, str(folders / "b.png"), MaskReading(max_pixels=80))
+    pairs.read_pair(image, str(folders / "b.png"), MaskOptions(max_pixels=80))
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,8 @@ def test_a_hole_that_was_erased_to_transparency_becomes_opaque(tmp_path, own_mas
   if not own_mask:
     mask = str(tmp_path / "mask.png")
     image_files.write_mask(mask, alpha < opaque)
-  reading = MaskReading(invert=own_mask, mask_from="alpha" if own_mask else "auto", dilate_px=1)
-  task = photo_task.read(image, mask, reading)
+  options = MaskOptions(MaskReading(own_mask, "alpha" if own_mask else "auto"), dilate_px=1)
+  task = photo_task.read(image, mask, options)
   filled = np.where(task.hole[..., np.newaxis] != 0, opaque // 3, rgb).astype(depth)
   assert photo_task.write(str(tmp_path / "out.png"), task, filled) == "what was transparent in the hole is opaque now"
   result = photo_files.read_photo(str(tmp_path / "out.png"))
@@ -124,7 +125,7 @@ def test_transparency_around_or_in_a_hole_that_was_not_erased_stays(tmp_path):
   mask = np.zeros((12, 16), np.uint8)
   mask[2:7, 2:11] = 1
   image_files.write_mask(str(tmp_path / "mask.png"), mask)
-  task = photo_task.read(str(tmp_path / "a.png"), str(tmp_path / "mask.png"), MaskReading())
+  task = photo_task.read(str(tmp_path / "a.png"), str(tmp_path / "mask.png"), MaskOptions())
   assert photo_task.write(str(tmp_path / "out.png"), task, task.photo.rgb) == ""
   np.testing.assert_array_equal(photo_files.read_photo(str(tmp_path / "out.png")).alpha, alpha)
 
@@ -134,6 +135,6 @@ def test_a_threshold_is_taken_from_its_flag(folders):
   levels[1:3] = 100
   Image.fromarray(levels).save(folders / "masks" / "a.png")
   paths = str(folders / "images" / "a.png"), str(folders / "masks" / "a.png")
-  with pytest.raises(InputError, match="--mask_threshold"):
+  with pytest.raises(InputError, match="`mask_threshold`"):
     pairs.read_pair(*paths)
   assert pairs.read_pair(*paths, _reading("--mask_threshold=100"))[1].sum() == 16

@@ -143,7 +143,7 @@ def test_reference_size_crops_a_larger_mask():
   [("astronaut", "small", 2, 9), ("chelsea", "large", 3, 7), ("coffee", "small", 0, 6), ("rocket", "large", 4, 6)],
 )
 def test_sample_masks_are_what_their_readme_says(name, kind, seed, number):
-  mask = image_files.read_mask(f"data/masks/{name}.png")
+  mask = image_files.read_binary_mask(f"data/masks/{name}.png")
   np.testing.assert_array_equal(mask, MaskMixture.parse(kind).draw(*mask.shape, _rng(seed, number)))
 
 

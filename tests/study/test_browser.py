@@ -9,7 +9,7 @@ import os
 import numpy as np
 from PIL import Image
 import pytest
-from selenium.webdriver.common.keys import Keys  # pylint: disable=wrong-import-position
+from selenium.webdriver.common.keys import Keys
 
 from tests import browsers
 from tests.study import stand_ins

@@ -254,7 +254,7 @@ def test_clipping_scales_the_gradient_to_the_norm():
   recorded = recordings.load("joint_step")
   weights = LossWeights(weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)
   step, networks = stand_ins.build_step(recorded, lambda: optimizers.SGD(1.0), weights, batch_size=2)
-  step._gradient_clip_norm = 0.5  # pylint: disable=protected-access
+  step._gradient_clip_norm = 0.5
   before = [variable.numpy() for net in networks.values() for variable in net.trainable_variables]
   step({name: tf.constant(value) for name, value in _batch(recorded).items()})
   after = [variable.numpy() for net in networks.values() for variable in net.trainable_variables]

@@ -33,7 +33,7 @@ def _stage(name, perceptual_weights=None):
 
 def _leaves(model):
   """All layers, those within layers included."""
-  return [layer for layer in model._flatten_layers(include_self=False)]  # pylint: disable=protected-access
+  return [layer for layer in model._flatten_layers(include_self=False)]
 
 
 @pytest.mark.usefixtures("eager_functions")
@@ -43,7 +43,7 @@ def test_a_step_in_16_bits_is_near_that_in_32():
   for name in devices.PRECISIONS:
     stage = _stage(name)
     if name == devices.FLOAT16:  # Keras begins with 32768 and would halve it in the first steps.
-      stage.optimizers["generator"]._loss_scale._current_loss_scale.assign(64.0)  # pylint: disable=protected-access
+      stage.optimizers["generator"]._loss_scale._current_loss_scale.assign(64.0)
     assert {value.dtype for value in stage.step.forward(batch).values()} == {tf.float32}
     known = len(stage.variables)
     results[name] = {tag: value.numpy() for tag, value in stage.step(batch).items()}
@@ -71,7 +71,7 @@ def test_a_step_in_16_bits_is_near_that_in_32():
 @pytest.mark.parametrize("name", devices.PRECISIONS)
 def test_the_discriminator_stays_float32_and_vgg_follows_the_networks(random_vgg_weights, name):
   stage = _stage(name, random_vgg_weights)
-  vgg = stage.step._features  # pylint: disable=protected-access
+  vgg = stage.step._features
   assert {layer.compute_dtype for layer in _leaves(stage.networks["disc"])} == {"float32"}
   convolutions = [layer for layer in _leaves(vgg) if isinstance(layer, layers.Conv2D)]
   assert len(convolutions) == 9 and {layer.compute_dtype for layer in convolutions} == {name.replace("mixed_", "")}

@@ -39,9 +39,13 @@ BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM hi
 _BUCKET_METRICS = ("PSNR", "hole PSNR")
 
 
+# Layouts of the tables of z2i evaluate.
+ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
+
+
 def tables_of(analysis: str, record: Mapping[str, Any]) -> list[Table]:
   """Returns the tables of a record of z2i evaluate in the layout of an analysis."""
-  made = {"comparison": _comparison, "ablation": _ablation, "frequency": _frequency, "scale_study": _scale_study}
+  made = dict(zip(ANALYSES, (_comparison, _ablation, _frequency, _scale_study)))
   return [*made[analysis](record), *bucket_tables(record)]
 
 

@@ -76,7 +76,7 @@ class RunFolder:
 
   def mask(self, test_set: str, name: str) -> np.ndarray:
     """Reads a mask, (H, W) uint8, 1 = hole; raises as `original`."""
-    return image_files.read_mask(self._path(MASK, test_set, name))
+    return image_files.read_binary_mask(self._path(MASK, test_set, name))
 
   def result(self, test_set: str, name: str, method: str) -> np.ndarray:
     """Reads the result of a method, (H, W, 3) uint8; raises as `original`."""

@@ -30,12 +30,15 @@ from z2i_tf.inference.inpainter import Patch
 from z2i_tf.inference.pieces import check_hole
 from z2i_tf.web.application import json_object
 from z2i_tf.web.application import Refusal
+from z2i_tf.web.application import sentence
 
 ROOT = "/api/v1"
 _MAX_JSON_BYTES = 2**24
 _MAX_VIEW_PIXELS = 2**23
-# Calls for scripts that have a photograph in memory at the same time; others wait.
-_MAX_CALLS = 4
+# Calls for scripts that hold a thread of the server at the same time; others are refused. Of these, only some have a
+# photograph in memory; the rest wait.
+MAX_CALLS = 12
+_MAX_CALLS_IN_MEMORY = 4
 _CALL_FIELDS = ("detail", "dilate", "feather", "invert_mask", "mask_from", "mask_threshold", "format")
 _MASK_FIELDS = ("name", "invert_mask", "mask_from", "mask_threshold")
 _FILL_FIELDS = ("version", "shapes", "detail", "dilate", "feather")
@@ -50,7 +53,8 @@ class Api:
     """Takes what they work with; `model`: its name, for `health`."""
     self._inpainter, self._model = inpainter, model
     self._files, self._sessions, self._filler = files, sessions, filler
-    self._calls = threading.BoundedSemaphore(_MAX_CALLS)
+    self._calls = threading.BoundedSemaphore(MAX_CALLS)
+    self._calls_in_memory = threading.BoundedSemaphore(_MAX_CALLS_IN_MEMORY)
 
   def add_to(self, application: flask.Flask) -> None:
     """Adds the addresses to an application."""
@@ -85,16 +89,24 @@ class Api:
     }
 
   def _inpaint(self):
+    if not self._calls.acquire(blocking=False):
+      raise Refusal(503, f"{MAX_CALLS} calls are under way already; try again in a moment.", **{"Retry-After": "5"})
+    try:
+      return self._filled()
+    finally:
+      self._calls.release()
+
+  def _filled(self):
     request = flask.request
     for name in ("image", "mask"):
       if name not in request.files:
         raise Refusal(400, 'Send multipart/form-data with two files, "image" and "mask".')
     fields = filling.as_fields(request.form)
     _check_names(fields, _CALL_FIELDS)
-    options, reading = filling.Options.parse(fields), filling.MaskReading.parse(fields)
+    options, reading = filling.Options.parse(fields), filling.parse_mask_reading(fields)
     image, mask = request.files["image"], request.files["mask"]
     is_own_mask = reading.mask_from == "alpha" and reading.invert and _is_same(image.stream, mask.stream)
-    with self._calls:
+    with self._calls_in_memory:
       file = self._files.read_photo(image.stream, image.filename or "")
       extension = _extension(fields.get("format"), file.extension)
       levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, reading)
@@ -187,7 +199,7 @@ class Api:
     session = self._sessions.get(name)
     fields = filling.as_fields(flask.request.args)
     _check_names(fields, _MASK_FIELDS)
-    reading = filling.MaskReading.parse(fields)
+    reading = filling.parse_mask_reading(fields)
     mask, text = self._files.read_mask(flask.request.stream, fields.get("name", ""), session.file.photo, reading)
     check_hole(mask)
     shown = previews.shrunk(mask * np.uint8(255), session.factor)
@@ -282,7 +294,7 @@ def _lines(session: Session, job: Job) -> Iterator[str]:
     except Cancelled:
       last = {"cancelled": True}
     except (Refusal, ValueError) as error:  # ValueError: InputError is one.
-      last = {"error": str(error)}
+      last = {"error": sentence(error)}
     yield json.dumps(last) + "\n"
   except GeneratorExit:  # The page is gone.
     session.end(job)

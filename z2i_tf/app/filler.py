@@ -106,7 +106,7 @@ class Job:
       pass
     except (InputError, Refusal) as error:
       self._error = error
-    except Exception as error:  # pylint: disable=broad-except
+    except Exception as error:
       traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
       self._error = Refusal(500, "The fill failed; the server's terminal says why. The picture is as it was.")
     self._at_end(self)

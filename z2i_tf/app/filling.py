@@ -10,6 +10,7 @@ from z2i_tf.app import shapes
 from z2i_tf.app.filler import Job
 from z2i_tf.app.shapes import BoxMask
 from z2i_tf.images import mask_files
+from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference.crop_fill import DETAILS
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.inpainter import Patch
@@ -50,24 +51,15 @@ class Options:
     return options
 
 
-@dataclasses.dataclass(frozen=True)
-class MaskReading:
-  """How to read a mask's file; attributes as the arguments of `mask_files.read_mask`."""
-
-  invert: bool = False
-  mask_from: str = "auto"
-  threshold: int | None = None
-
-  @classmethod
-  def parse(cls, fields: Mapping[str, Any]) -> "MaskReading":
-    """Returns the options in the fields of a form; raises Refusal if one cannot be used."""
-    invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
-    if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
-      raise Refusal(400, '"invert_mask" is true or false, "mask_from" is auto, luma or alpha.')
-    threshold = fields.get("mask_threshold")
-    if threshold is not None and not (isinstance(threshold, int) and 1 <= threshold <= _WHITE):
-      raise Refusal(400, f'"mask_threshold" is a whole number from 1 to {_WHITE}.')
-    return cls(invert == "true", mask_from, threshold)
+def parse_mask_reading(fields: Mapping[str, Any]) -> MaskReading:
+  """Returns how to read a mask, by the fields of a form; raises Refusal if one cannot be used."""
+  invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
+  if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
+    raise Refusal(400, '"invert_mask" is true or false, "mask_from" is auto, luma or alpha.')
+  threshold = fields.get("mask_threshold")
+  if threshold is not None and not (isinstance(threshold, int) and 1 <= threshold <= _WHITE):
+    raise Refusal(400, f'"mask_threshold" is a whole number from 1 to {_WHITE}.')
+  return MaskReading(invert == "true", mask_from, threshold)
 
 
 def fill(

@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from z2i_tf.app.filling import MaskReading
 from z2i_tf.errors import InputError
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
+from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.system import input_files
 
 _LONGEST_NAME_BYTES = 100

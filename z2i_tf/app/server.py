@@ -2,6 +2,7 @@
 
 from z2i_tf.app import filling
 from z2i_tf.app.api import Api
+from z2i_tf.app.api import MAX_CALLS
 from z2i_tf.app.filler import Filler
 from z2i_tf.app.photo_transfer import PhotoFiles
 from z2i_tf.app.sessions import Sessions
@@ -18,7 +19,7 @@ PAGE_FILES = {
 }
 # A photograph and a mask; also what waits on the disk for one answer.
 _MAX_BODY_BYTES = 2**28
-_SPARE_THREADS = 8  # For the page and the API, while every photograph waits for its fill.
+_SPARE_THREADS = 8  # For the page and the rest of the API, while every photograph and call waits for its fill.
 
 
 class AppServer:
@@ -35,7 +36,7 @@ class AppServer:
       max_bytes: how much memory they may take together.
     """
     filling.warm(inpainter)
-    self._threads = max_sessions + _SPARE_THREADS
+    self._threads = max_sessions + MAX_CALLS + _SPARE_THREADS
     self._server: Server | None = None
     self._files = PhotoFiles(max_pixels)
     self._filler = Filler(max_jobs=self._threads)

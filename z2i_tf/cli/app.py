@@ -39,13 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   flags.DEFINE_bool("open", False, "Open the page in this machine's browser.", flag_values=values)
-  flags.DEFINE_integer(
-    "max_pixels",
-    None,
-    "Largest number of pixels of a photograph or mask. Default: Pillow's limit, 89,478,485.",
-    lower_bound=1,
-    flag_values=values,
-  )
+  flag_groups.define_max_pixels_flag(values)
   flags.DEFINE_integer(
     "max_sessions",
     20,
@@ -72,14 +66,14 @@ def run(values: flags.FlagValues) -> None:
       Inpainter.load(values.model, values.precision), values.model, values.max_pixels, values.max_sessions, _MAX_BYTES
     )
     try:
-      with asked_to_stop() as interruption:
+      with asked_to_stop() as stop_request:
         app.serve(server, values.token)
         address = server.url + (f"?token={urllib.parse.quote(values.token, safe='')}" if values.token else "")
         reach = "on this machine only" if server.host in application.LOOPBACK else f"on {values.host}, with its token"
         print(f"z2i app: {server.url} ({reach}; Ctrl-C ends)", flush=True)
         if values.open:
           webbrowser.open(address)
-        while interruption.signal is None:
+        while stop_request.signal is None:
           time.sleep(_PATIENCE_S)
           if not server.is_running:
             raise RuntimeError("The server ended by itself.")

@@ -164,8 +164,8 @@ GROUPS: dict[str, dict[str, Command]] = {
       "draw the output of every network of a model",
       ("image_dir", "mask_dir", "output_dir"),
       (
-        "z2i intermediate --image_dir=photos --mask_dir=masks --output_dir=stages",
-        "z2i intermediate --image_dir=in --mask_dir=masks --count=1 --output_dir=stages",
+        "z2i intermediate --image_dir=photos --mask_dir=masks --output_dir=outputs",
+        "z2i intermediate --image_dir=in --mask_dir=masks --count=1 --output_dir=outputs",
       ),
     ),
     "side-by-side": Command(

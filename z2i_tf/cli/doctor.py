@@ -91,7 +91,7 @@ def _report_versions():
         module = importlib.import_module(name)
       versions.append(f"{title} {module.__version__}")
       modules[name] = module
-    except Exception as error:  # A damaged installation fails in any way. pylint: disable=broad-except
+    except Exception as error:  # A damaged installation fails in any way.
       versions.append(f"{title} unknown")
       failed.setdefault(_reason(error), []).append(name)
   _print("versions", ", ".join(versions))
@@ -131,7 +131,7 @@ def _report_devices(tensorflow, require_gpu):
     from z2i_tf.system import devices as system_devices
 
     devices = system_devices.list_devices()
-  except Exception as error:  # Drivers fail in any way. pylint: disable=broad-except
+  except Exception as error:  # Drivers fail in any way.
     _print("devices", f"unknown: {_reason(error)}")
     return [], [
       f"TensorFlow cannot list its devices ({_reason(error)}): mend the GPU's driver, or hide it with "
@@ -151,7 +151,7 @@ def _report_devices(tensorflow, require_gpu):
         f"{system_devices.SIDE} pixels, {system_devices.CHANNELS} channels, float32)",
       )
       computing.append(device.name)
-    except Exception as error:  # pylint: disable=broad-except
+    except Exception as error:
       _print("device", f"{description}: cannot compute: {_reason(error)}")
       remedy = (
         f"{_cuda_install(tensorflow)}, or hide the GPU with {_HIDING_VARIABLE}=-1"

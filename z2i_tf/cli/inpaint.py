@@ -69,7 +69,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "dump_dir",
     None,
-    "Folder, created if missing, for pictures of every stage of the networks and "
+    "Folder, created if missing, for pictures of every output of the networks and "
     "of where attention copied from; for one --image, with --native.",
     flag_values=values,
   )
@@ -175,7 +175,7 @@ def _inpaint_folder(paths, mask_suffix, resume, workers, config):
     paths["mask"],
     result_extension=None,
     mask_suffix=mask_suffix,
-    are_own_masks=config.reading.mask_from == "alpha",
+    are_own_masks=config.mask_options.reading.mask_from == "alpha",
   )
   output, images, already_there, outcome = inpaint_files.inpaint_folder(
     folder, paths["output_dir"], paths["mask"], config, resume, workers, progress, messages.print_now

@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
   except BrokenPipeError:  # Who reads our output has enough of it; nothing more can be said there.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _EXIT_SIGNAL + signal.SIGPIPE
+    return _EXIT_SIGNAL + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal.
   except KeyboardInterrupt:
     return _fail(argv, "interrupted", _EXIT_SIGNAL + signal.SIGINT)
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 import os
-import re
 import sys
 from typing import TextIO
 
+from z2i_tf.errors import ARGUMENT
+
 BOLD, RED = "\033[1m", "\033[31m"
 _PLAIN = "\033[0m"
-# How the library names an argument; see `errors.InputError`.
-_ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)`")
 
 
 def with_flags(text: str) -> str:
   """Returns a message of the library with the flags of the arguments it names: `scale` becomes --scale."""
-  return _ARGUMENT.sub(r"--\1", text)
+  return ARGUMENT.sub(r"--\1", text)
 
 
 def colour(text: str, code: str, stream: TextIO) -> str:

@@ -143,12 +143,12 @@ def _serve(store, study_dir, port) -> None:
   from z2i_tf.study.server import StudyServer
   from z2i_tf.training.preemption import asked_to_stop
 
-  with StudyServer(study_dir, store, port) as server, asked_to_stop() as interruption:
+  with StudyServer(study_dir, store, port) as server, asked_to_stop() as stop_request:
     print(
       f"study of {len(store.manifest.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
       flush=True,
     )
-    while interruption.signal is None:
+    while stop_request.signal is None:
       time.sleep(_PATIENCE_S)
       if not server.is_running:
         raise RuntimeError("The server ended by itself.")

@@ -44,7 +44,7 @@ class TrainingMasks(collections.abc.Sequence[np.ndarray]):
 
 
 def _read_packed(path, side):
-  mask = image_files.read_mask(path)
+  mask = image_files.read_binary_mask(path)
   if max(mask.shape) > _MAX_ASPECT_RATIO * min(mask.shape):
     raise InputError(
       f"{path}: {mask.shape[0]}x{mask.shape[1]} pixels, one side more than {_MAX_ASPECT_RATIO} times "

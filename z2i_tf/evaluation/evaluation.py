@@ -23,6 +23,7 @@ from z2i_tf.evaluation import methods as evaluated
 from z2i_tf.evaluation import test_sets
 from z2i_tf.evaluation.test_sets import PairedSet
 from z2i_tf.images import image_files
+from z2i_tf.inference.crop_fill import DETAILS
 from z2i_tf.metrics import fid
 from z2i_tf.metrics import lpips
 from z2i_tf.metrics import scoring
@@ -32,6 +33,12 @@ from z2i_tf.system.atomic_files import atomic_folder
 
 _SCORES = "scores.csv"
 _NO_LPIPS = "none"
+_CHOICES = {
+  "analysis": score_tables.ANALYSES,
+  "filling": ("networks", "photograph"),
+  "lpips_net": (_NO_LPIPS, *lpips.NETS),
+  "detail": (None, *DETAILS),
+}
 # (total, unit) -> context of a function called once per unit.
 Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], None]]]
 
@@ -134,6 +141,10 @@ def _check(config) -> list[str]:
       )
   if not names:
     raise InputError("nothing to evaluate: give `model`, `result_dir` or `baseline`")
+  for name, known in _CHOICES.items():
+    if getattr(config, name) not in known:
+      expected = ", ".join(filter(None, known))
+      raise InputError(f"`{name}`={getattr(config, name)}: expected one of {expected}")
   for name in ("lpips_features", "lpips_linear"):
     if getattr(config, name) != DEFAULT and config.lpips_net == _NO_LPIPS:
       raise InputError(f"`{name}`={getattr(config, name)}: only with `lpips_net`=alex or vgg")

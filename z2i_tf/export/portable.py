@@ -56,8 +56,8 @@ def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int 
   Raises: InputError if a size is not positive, tf2onnx is missing, or the file cannot be written.
   """
   check_onnx_is_installed()
-  import onnx  # pylint: disable=import-outside-toplevel
-  import tf2onnx  # pylint: disable=import-outside-toplevel
+  import onnx
+  import tf2onnx
 
   function = _frozen(model, batch, height, width, RESULT)
   proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_ONNX_OPSET)
@@ -68,8 +68,8 @@ def export_onnx(model: ZoomInpainter, path: str, height: int | None, width: int 
 def check_onnx_is_installed() -> None:
   """Raises InputError if the packages that write ONNX files are missing."""
   try:
-    import onnx  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
-    import tf2onnx  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
+    import onnx  # noqa: F401
+    import tf2onnx  # noqa: F401
   except ImportError as error:
     raise InputError(
       f"an ONNX file needs a package that is not installed ({error.name}): pip install 'z2i_tf[onnx]'"

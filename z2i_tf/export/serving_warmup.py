@@ -91,7 +91,7 @@ def check_serving_is_installed() -> None:
 def _messages():
   """Imports the module with TensorFlow Serving's log messages, which is an extra."""
   try:
-    from tensorflow_serving.apis import prediction_log_pb2  # pylint: disable=import-outside-toplevel
+    from tensorflow_serving.apis import prediction_log_pb2
   except ImportError as error:
     raise InputError(
       f"warm-up requests need a package that is not installed ({error.name}): pip install 'z2i_tf[serving]'"

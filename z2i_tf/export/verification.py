@@ -42,7 +42,7 @@ def _tflite_interpreter():
   if is_bundled_with_tensorflow:
     return tf.lite.Interpreter
   try:
-    from ai_edge_litert.interpreter import Interpreter  # pylint: disable=import-outside-toplevel
+    from ai_edge_litert.interpreter import Interpreter
   except ImportError as error:
     raise InputError("`verify` of a TFLite file needs ai-edge-litert: pip install 'z2i_tf[tflite]'") from error
   return Interpreter
@@ -51,7 +51,7 @@ def _tflite_interpreter():
 def onnx_fill(path: str) -> Fill:
   """Loads an ONNX file in its own runtime; raises InputError if that is not installed."""
   try:
-    import onnxruntime  # pylint: disable=import-outside-toplevel
+    import onnxruntime
   except ImportError as error:
     raise InputError("`verify` of an ONNX file needs onnxruntime: pip install 'z2i_tf[onnx]'") from error
   session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

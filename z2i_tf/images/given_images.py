@@ -17,6 +17,7 @@ from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import pixels
+from z2i_tf.images.mask_files import MaskReading
 
 AnyImage = str | os.PathLike | Image.Image | np.ndarray
 
@@ -39,21 +40,6 @@ class GivenImage:
 
   photo: photo_files.Photo
   given_back: Callable[[np.ndarray, np.ndarray, bool], Image.Image | np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class MaskReading:
-  """Options for reading masks, see `mask_files.read_mask`; an array of 0 and one other value needs none of them.
-
-  Attributes:
-    invert: whether black, or transparent, is the hole.
-    mask_from: the channel: "auto", "luma" or "alpha".
-    threshold: the level of 255 from which on a pixel is hole; None to include soft strokes as a whole.
-  """
-
-  invert: bool = False
-  mask_from: str = "auto"
-  threshold: int | None = None
 
 
 def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> GivenImage:

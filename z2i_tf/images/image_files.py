@@ -149,7 +149,7 @@ def read_rgb(path: str, encoded: bytes | None = None) -> np.ndarray:
     return pixels.turn_upright(np.asarray(image.convert("RGB")), orientation)
 
 
-def read_mask(path: str) -> np.ndarray:
+def read_binary_mask(path: str) -> np.ndarray:
   """Reads a mask file, in which white is the hole.
 
   A pixel is hole if its gray level is at least 128, or not 0 if the file's brightest level is 1.

@@ -4,6 +4,7 @@ High values are the hole, in whichever channel: white or opaque. A picture whose
 therefore needs `invert`. An ambiguous mask is refused.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import cv2
@@ -30,8 +31,23 @@ _ROUNDING = 1e-3  # Rounding error of distances in single precision.
 _MOSTLY = 0.5
 NOW_OPAQUE = "what was transparent in the hole is opaque now"
 _WHAT_IS_NEEDED = (
-  "make the hole white and all else black, or say with --mask_threshold from which level of 255 on a pixel is hole"
+  "make the hole white and all else black, or say with `mask_threshold` from which level of 255 on a pixel is hole"
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskReading:
+  """How to read masks, see `read_mask`; an array of 0 and one other value needs none of it.
+
+  Attributes:
+    invert: whether black, or transparent, is the hole.
+    mask_from: the channel: "auto", "luma" or "alpha".
+    threshold: lowest level, of 255, of a hole pixel; None: 128, and the soft edges of strokes that reach it.
+  """
+
+  invert: bool = False
+  mask_from: str = "auto"
+  threshold: int | None = None
 
 
 class Mask(NamedTuple):
@@ -83,7 +99,7 @@ def mask_of(
     None if levels is None else _brightness(levels) for levels in (photo_files.to_gray(photo.rgb), photo.alpha)
   )
   if mask_from == "alpha" and alpha is None:
-    raise InputError(f"{name}: --mask_from=alpha, but there is no alpha channel; leave it out")
+    raise InputError(f"{name}: `mask_from`=alpha, but there is no alpha channel; leave it out")
   is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(name, alpha, luma)
   levels = alpha if is_from_alpha else luma
   unclear = _unclear(levels) if threshold is None else ""
@@ -217,8 +233,8 @@ def _strokes(path: str, levels: np.ndarray) -> np.ndarray:
     least = int(levels[faint != 0].min())
     raise InputError(
       f"{path}: ambiguous as a mask: {100 * faint.mean():.2g}% of the image is painted below half of "
-      f"white, at {least} to {int(levels[faint != 0].max())} of 255; --mask_threshold={least} fills it "
-      f"too, --mask_threshold={_HOLE} leaves it"
+      f"white, at {least} to {int(levels[faint != 0].max())} of 255; `mask_threshold`={least} fills it "
+      f"too, `mask_threshold`={_HOLE} leaves it"
     )
   mask |= _around(mask, _TORN_PX) & painted
   return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, _HOLE)))
@@ -250,7 +266,7 @@ def _prefers_alpha(path: str, alpha: np.ndarray | None, luma: np.ndarray) -> boo
   if _unclear(luma) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
     raise InputError(
       f"{path}: ambiguous as a mask: its colours and its transparency say different things; choose with "
-      "--mask_from=luma (white = hole) or --mask_from=alpha (opaque = hole; with --invert_mask, "
+      "`mask_from`=luma (white = hole) or `mask_from`=alpha (opaque = hole; with `invert_mask`, "
       "transparent = hole)"
     )
   return False

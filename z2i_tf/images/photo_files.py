@@ -152,7 +152,7 @@ def _opened(path: str, max_pixels: int | None) -> Iterator[codecs.Opened]:
     if most is not None and image.width * image.height > most:
       raise InputError(
         f"{path}: {image.width}x{image.height} are {image.width * image.height:,} pixels, more than "
-        f"{most:,}; if the file is to be trusted, raise the limit with --max_pixels"
+        f"{most:,}; if the file is to be trusted, raise the limit with `max_pixels`"
       )
 
   encoded = input_files.read_bytes(path)

@@ -12,7 +12,7 @@ from z2i_tf.images import mask_files
 from z2i_tf.inference import folder_run
 from z2i_tf.inference import photo_task
 from z2i_tf.inference.pairs import FolderPairs
-from z2i_tf.inference.pairs import MaskReading
+from z2i_tf.inference.pairs import MaskOptions
 from z2i_tf.inference.photo_task import PhotoTask
 from z2i_tf.system import atomic_files
 
@@ -37,7 +37,7 @@ class FillConfig:
     precision: of the networks; None for the model's default.
     native: whether to return the networks' own result at full resolution, without pyramid, texture and blending.
     detail: texture, as of `Inpainter`.
-    reading: how to read masks.
+    mask_options: how to read and use masks.
     verbose: whether to describe how each mask was read and each hole is filled.
   """
 
@@ -45,7 +45,7 @@ class FillConfig:
   precision: str | None = None
   native: bool = False
   detail: str = "auto"
-  reading: MaskReading = MaskReading()
+  mask_options: MaskOptions = MaskOptions()
   verbose: bool = False
 
 
@@ -95,7 +95,7 @@ def inpaint_file(
   image_files.check_writable_file(output)
   if os.path.realpath(output) in map(os.path.realpath, (image, mask)):
     raise InputError(f"`output`={output} would overwrite its input; give another name")
-  task = photo_task.read(image, mask, config.reading)
+  task = photo_task.read(image, mask, config.mask_options)
   from z2i_tf.inference.inpainter import Inpainter
 
   inpainter = Inpainter.load(config.model, config.precision)
@@ -135,9 +135,10 @@ def inpaint_folder(
   Raises: InputError if the folder cannot be written, or the one mask cannot be read.
   """
   folder = image_files.create_folder(output_dir)
-  reading = config.reading
+  options = config.mask_options
   if mask:
-    mask_files.read_mask(mask, reading.invert, reading.mask_from, reading.max_pixels, reading.threshold)
+    reading = options.reading
+    mask_files.read_mask(mask, reading.invert, reading.mask_from, options.max_pixels, reading.threshold)
   items = [folder_run.Item(path, pairs.result_path(path)) for path in pairs.images]
   atomic_files.remove_leftovers(output_dir, [os.path.basename(item.output) for item in items])
   to_do = folder_run.left_to_do(items) if resume else items
@@ -159,7 +160,7 @@ def inpaint_folder(
     remark = joined(photo_task.write(item.output, task, filled), texture_remark)
     return joined(item.output, remark) if remark or config.verbose else ""
 
-  parts = folder_run.Parts(lambda item: photo_task.read(item.image, pairs.mask_path(item.image), reading), fill, write)
+  parts = folder_run.Parts(lambda item: photo_task.read(item.image, pairs.mask_path(item.image), options), fill, write)
   with progress(len(to_do), "image") as advance:
     outcome = folder_run.fill_all(to_do, parts, workers, advance)
   return InpaintedFolder(folder, len(items), len(items) - len(to_do), outcome)

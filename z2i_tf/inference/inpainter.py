@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import contextlib
 import dataclasses
 import os
-import re
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ from z2i_tf import image_ops
 from z2i_tf.errors import InputError
 from z2i_tf.images import given_images
 from z2i_tf.images.given_images import AnyImage
-from z2i_tf.images.given_images import MaskReading
+from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference import bundled_models
 from z2i_tf.inference import crop_fill
 from z2i_tf.inference import detail as texture
@@ -30,8 +29,6 @@ from z2i_tf.inference.predictors import Predictor
 Result = Image.Image | np.ndarray
 
 _SHORT_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
-# Errors about files name flags of the command line; the arguments here have the same names.
-_FLAG = re.compile(r"--([a-z]\w*)")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,8 +122,7 @@ class Inpainter:
     Returns: the filled image, of the kind that was given.
     Raises:
       InputError: an image or a mask cannot be read, has an unsupported shape or type, the sizes differ, the mask is
-        ambiguous or has no hole or no known pixel, or memory does not suffice.
-      ValueError: `detail` or `mask_from` is unknown.
+        ambiguous or has no hole or no known pixel, `detail` or `mask_from` is unknown, or memory does not suffice.
     """
     reading = _reading(mask_from, invert_mask, mask_threshold)
     return self._prepared(image, mask, reading, max_pixels, "image", "mask")(native, detail, plan, advance)
@@ -257,19 +253,18 @@ class Inpainter:
 
 def _check_detail(detail):
   if detail not in crop_fill.DETAILS:
-    raise ValueError(f"detail must be one of {', '.join(crop_fill.DETAILS)}. Received: {detail}")
+    raise InputError(f"`detail`={detail}: expected one of {', '.join(crop_fill.DETAILS)}")
 
 
 def _given(image, mask, reading, max_pixels, image_name, mask_name):
   """Returns a `GivenImage` and its hole, (H, W) bool; raises InputError naming one of them."""
-  with _arguments_named():
-    given = given_images.read_image(image, image_name, max_pixels)
-    hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
-    try:
-      pieces.check_hole(hole)
-    except InputError as error:
-      raise InputError(f"{mask_name}: {error}") from error
-    given_images.check_known_floats(image, hole, image_name)
+  given = given_images.read_image(image, image_name, max_pixels)
+  hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
+  try:
+    pieces.check_hole(hole)
+  except InputError as error:
+    raise InputError(f"{mask_name}: {error}") from error
+  given_images.check_known_floats(image, hole, image_name)
   return given, hole
 
 
@@ -280,7 +275,7 @@ def _pixels(image, mask):
 
 def _reading(mask_from, invert_mask, mask_threshold) -> MaskReading:
   if mask_from not in ("auto", "luma", "alpha"):
-    raise ValueError(f"mask_from must be one of auto, luma, alpha. Received: {mask_from}")
+    raise InputError(f"`mask_from`={mask_from}: expected one of auto, luma, alpha")
   return MaskReading(invert_mask, mask_from, mask_threshold)
 
 
@@ -294,15 +289,6 @@ def _are_same(image, mask) -> bool:
 def _as_float(image):
   """Converts uint8 or uint16 of any shape to float32 in [0, 1]."""
   return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
-
-
-@contextlib.contextmanager
-def _arguments_named():
-  """Makes errors name arguments instead of flags."""
-  try:
-    yield
-  except InputError as error:
-    raise InputError(_FLAG.sub(r"\1", str(error))) from error
 
 
 @contextlib.contextmanager

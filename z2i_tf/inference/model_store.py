@@ -103,7 +103,7 @@ def _read(model):
     network = next(iter(arrays)).partition("/")[0]
     raise InputError(
       f"{folder}: the {network} network alone, from z2i pretrain, cannot fill holes; start z2i train with "
-      f"--init_{network}={folder}"
+      f"`init_{network}`={folder}"
     )
   try:
     return *architecture.read_description(config), arrays, folder

@@ -13,6 +13,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
+from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference.pieces import check_hole
 
 # Names of masks: NAME_mask, NAME_mask001, NAME-mask.
@@ -20,25 +21,21 @@ _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskReading:
+class MaskOptions:
   """How to read and use the masks of photographs.
 
   Attributes:
-    invert: whether black, or transparent, is the hole.
-    mask_from: "auto", "luma" or "alpha".
-    threshold: lowest level, of 255, of a hole pixel; None: 128, and the soft edges of strokes that reach it.
+    reading: how to read a mask's file.
     max_pixels: maximum size of an image or mask file; None for Pillow's limit.
     dilate_px: number of pixels by which the hole grows.
     feather_px: number of these pixels over which the fill fades in.
   Raises: InputError if `feather_px` exceeds `dilate_px`.
   """
 
-  invert: bool = False
-  mask_from: str = "auto"
+  reading: MaskReading = MaskReading()
   max_pixels: int | None = None
   dilate_px: int = 0
   feather_px: int = 0
-  threshold: int | None = None
 
   def __post_init__(self):
     if self.feather_px > self.dilate_px:
@@ -49,7 +46,7 @@ class MaskReading:
 
 
 def read_pair(
-  image_path: str, mask_path: str, mask_options: MaskReading = MaskReading()
+  image_path: str, mask_path: str, mask_options: MaskOptions = MaskOptions()
 ) -> tuple[photo_files.Photo, np.ndarray, str]:
   """Reads an image and its mask, after comparing the sizes in their headers.
 
@@ -60,8 +57,9 @@ def read_pair(
   if sizes[1] not in (sizes[0], sizes[0][::-1]):
     raise InputError(f"{image_path} with {mask_path}: {mask_files.different_sizes(*sizes)}")
   photo = photo_files.read_photo(image_path, mask_options.max_pixels)
+  reading = mask_options.reading
   mask, text = mask_files.read_mask(
-    mask_path, mask_options.invert, mask_options.mask_from, mask_options.max_pixels, mask_options.threshold
+    mask_path, reading.invert, reading.mask_from, mask_options.max_pixels, reading.threshold
   )
   try:
     mask = mask_files.match_to_photo(mask, photo)
@@ -167,7 +165,7 @@ class FolderPairs:
     return matches[0]
 
   def read(
-    self, image_path: str, mask_options: MaskReading = MaskReading()
+    self, image_path: str, mask_options: MaskOptions = MaskOptions()
   ) -> tuple[photo_files.Photo, np.ndarray, str]:
     """Reads one of `images` and its mask, as `read_pair`."""
     return read_pair(image_path, self.mask_path(image_path), mask_options)

@@ -9,7 +9,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.inference import pairs
-from z2i_tf.inference.pairs import MaskReading
+from z2i_tf.inference.pairs import MaskOptions
 from z2i_tf.inference.pieces import check_hole
 
 
@@ -34,24 +34,24 @@ class PhotoTask:
   becomes_opaque: bool = False
 
 
-def read(image_path: str, mask_path: str, reading: MaskReading) -> PhotoTask:
+def read(image_path: str, mask_path: str, options: MaskOptions) -> PhotoTask:
   """Reads an image and its mask; raises InputError naming the files."""
-  photo, mask, text = pairs.read_pair(image_path, mask_path, reading)
-  hole = mask_files.dilate(mask, reading.dilate_px)
-  if reading.dilate_px:
-    text += f"; {mask_files.describe(hole)} after it grew by {reading.dilate_px} pixels"
+  photo, mask, text = pairs.read_pair(image_path, mask_path, options)
+  hole = mask_files.dilate(mask, options.dilate_px)
+  if options.dilate_px:
+    text += f"; {mask_files.describe(hole)} after it grew by {options.dilate_px} pixels"
   try:
     check_hole(hole)
   except InputError as error:
-    raise InputError(f"{mask_path}, grown by `dilate`={reading.dilate_px}: {error}") from error
-  weights = mask_files.feather_weights(mask, hole, reading.feather_px) if reading.feather_px else None
+    raise InputError(f"{mask_path}, grown by `dilate`={options.dilate_px}: {error}") from error
+  weights = mask_files.feather_weights(mask, hole, options.feather_px) if options.feather_px else None
   return PhotoTask(
     image_path,
     photo,
     hole,
     weights,
     text,
-    mask_files.was_erased(photo.alpha, mask, _is_own_mask(image_path, mask_path, reading)),
+    mask_files.was_erased(photo.alpha, mask, _is_own_mask(image_path, mask_path, options.reading)),
   )
 
 

@@ -112,7 +112,7 @@ def _cut_out(numbers, tensor):
   ).copy()
 
 
-class _Unpickler(pickle._Unpickler):  # pylint: disable=protected-access
+class _Unpickler(pickle._Unpickler):
   """Python's own unpickler; the one in C allocates any size that a damaged pickle declares."""
 
   def __init__(self, file: BinaryIO):

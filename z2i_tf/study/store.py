@@ -70,8 +70,8 @@ class Store:
     self._lock = threading.Lock()
     if not exists(study_dir):
       raise InputError(
-        f"{study_dir}: no study in it; z2i study --result_dir=NAME=DIR,NAME2=DIR2 --ours=NAME "
-        f"--study_dir={study_dir} prepares one"
+        f"{study_dir}: no study in it; z2i study `result_dir`=NAME=DIR,NAME2=DIR2 `ours`=NAME "
+        f"`study_dir`={study_dir} prepares one"
       )
     self._connection = _connect(self._path)
     try:

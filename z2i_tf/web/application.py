@@ -10,6 +10,7 @@ from typing import Any
 import flask
 from werkzeug.exceptions import HTTPException
 
+from z2i_tf.errors import ARGUMENT
 from z2i_tf.errors import InputError
 from z2i_tf.system import input_files
 
@@ -44,12 +45,17 @@ class Refusal(Exception):
     self.status, self.headers = status, headers
 
 
+def sentence(error: Exception) -> str:
+  """Returns an error's message for a browser, where arguments have plain names: `max_pixels` without backticks."""
+  return ARGUMENT.sub(r"\1", str(error))
+
+
 def check_access(host: str, token: str | None) -> None:
   """Raises InputError if other machines can reach `host` and there is no token, or if the token is too short."""
   if token is None and host not in (*LOOPBACK, "localhost"):
     raise InputError(
       f"`host`={host} lets other machines in: give `token` too, a secret of at least "
-      f"{MIN_TOKEN_LENGTH} characters (in a --flagfile, where other users must not see it)"
+      f"{MIN_TOKEN_LENGTH} characters (in a `flagfile`, where other users must not see it)"
     )
   if token is not None and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable()):
     raise InputError(f"`token`: give at least {MIN_TOKEN_LENGTH} characters, all of them ASCII")
@@ -109,7 +115,7 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
     if isinstance(error, Refusal):
       return {"error": str(error)}, error.status, error.headers
     if isinstance(error, InputError):
-      return {"error": str(error)}, 400
+      return {"error": sentence(error)}, 400
     if isinstance(error, HTTPException):
       headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}
       return {"error": _sentence(error)}, error.code, headers

@@ -154,7 +154,7 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
 
 
 def define_filling_flags(values: flags.FlagValues) -> None:
-  """How photographs are filled; see `filling`."""
+  """How photographs are filled; see `inpaint_files.FillConfig`."""
   flags.DEFINE_bool(
     "native",
     False,
@@ -220,13 +220,7 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
     upper_bound=255,
     flag_values=values,
   )
-  flags.DEFINE_integer(
-    "max_pixels",
-    None,
-    "Maximum number of pixels of an image or mask file. Default: Pillow's limit, 89,478,485.",
-    lower_bound=1,
-    flag_values=values,
-  )
+  define_max_pixels_flag(values)
   flags.DEFINE_integer(
     "dilate", 0, "Number of pixels by which the hole grows before the fill.", lower_bound=0, flag_values=values
   )
@@ -239,22 +233,32 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   )
 
 
+def define_max_pixels_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_integer(
+    "max_pixels",
+    None,
+    "Maximum number of pixels of an image or mask file. Default: Pillow's limit, 89,478,485.",
+    lower_bound=1,
+    flag_values=values,
+  )
+
+
 def fill_config(values: flags.FlagValues):
   """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict."""
   if values.native and values["detail"].present:
     raise InputError("--detail has no effect with --native; leave one of them out")
   from z2i_tf.inference.inpaint_files import FillConfig
 
-  return FillConfig(values.model, values.precision, values.native, values.detail, mask_reading(values), values.verbose)
+  return FillConfig(values.model, values.precision, values.native, values.detail, mask_options(values), values.verbose)
 
 
-def mask_reading(values: flags.FlagValues):
-  """Returns the MaskReading of the flags of masks; raises InputError if they contradict each other."""
-  from z2i_tf.inference.pairs import MaskReading
+def mask_options(values: flags.FlagValues):
+  """Returns the MaskOptions of the flags of masks; raises InputError if they contradict each other."""
+  from z2i_tf.images.mask_files import MaskReading
+  from z2i_tf.inference.pairs import MaskOptions
 
-  return MaskReading(
-    values.invert_mask, values.mask_from, values.max_pixels, values.dilate, values.feather, values.mask_threshold
-  )
+  reading = MaskReading(values.invert_mask, values.mask_from, values.mask_threshold)
+  return MaskOptions(reading, values.max_pixels, values.dilate, values.feather)
 
 
 def define_analysis_folder_flag(values: flags.FlagValues) -> None:

@@ -145,15 +145,15 @@ def encode(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
   for tag, kind, numbers in (
     (256, fields.LONG, [width]),
     (257, fields.LONG, [height]),
-    (258, fields.SHORT, [8 * pixels.itemsize] * channels),
+    (_BITS_PER_SAMPLE, fields.SHORT, [8 * pixels.itemsize] * channels),
     (259, fields.SHORT, [_ADOBE_DEFLATE]),
     (262, fields.SHORT, [_GRAY if channels < 3 else _RGB]),
     (273, fields.LONG, offsets[:-1]),
     (fields.ORIENTATION, fields.SHORT, [1]),
-    (277, fields.SHORT, [channels]),
+    (_SAMPLES_PER_PIXEL, fields.SHORT, [channels]),
     (278, fields.LONG, [rows_per_strip]),
     (279, fields.LONG, np.diff(offsets)),
-    (284, fields.SHORT, [1]),
+    (_PLANAR_CONFIGURATION, fields.SHORT, [1]),
     (317, fields.SHORT, [_HORIZONTAL_DIFFERENCES]),
   ):
     directory[tag] = fields.numbers_field(order, kind, *numbers)
