@@ -171,7 +171,7 @@ def test_unusable_arguments_are_refused():
     ({"loss": "mse"}, "Received: loss"),
     ({"loss_weights": [1.0]}, "must be LossWeights"),
     ({"loss_weights": z2i_tf.LossWeights()}, "weight_adversarial of 0"),
-    ({"l1_normalization": "hull"}, "Received: l1_normalization='hull'"),
+    ({"l1_normalization": "hull"}, "Received: `l1_normalization`='hull'"),
   ):
     with pytest.raises(ValueError, match=message):
       model.compile(**arguments)

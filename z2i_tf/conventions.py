@@ -29,3 +29,6 @@ REFINE_NET = "refine"
 DISCRIMINATOR = "disc"
 # Where weights are asked for by network: all of them.
 ALL_NETWORKS = "all"
+
+# Former names of settings -> present ones.
+FORMER_SETTINGS = {"vgg_weights": "perceptual_weights"}

@@ -20,6 +20,7 @@ from z2i_tf.keras_api import keras
 from z2i_tf.keras_api import Mean
 from z2i_tf.keras_api import optimizers
 from z2i_tf.keras_api import register_serializable
+from z2i_tf.losses.terms import LOSS_TERMS
 from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
@@ -31,23 +32,24 @@ from z2i_tf.training.joint import JointStep
 from z2i_tf.training.stage import check_l1_normalization
 from z2i_tf.training.stage import OVER_IMAGE
 
+# Weights of the terms that need another network than the generator's.
+_OTHER_WEIGHTS = tuple(
+  term.weight_name for term in LOSS_TERMS if term.feature_label or term.network == conventions.DISCRIMINATOR
+)
 # The paper's weights of the terms on pixels.
-PIXEL_LOSSES = LossWeights(weight_adversarial=0.0).without_perceptual()
+PIXEL_LOSSES = LossWeights(**dict.fromkeys(_OTHER_WEIGHTS, 0.0))
 _TOTAL = "loss/generator"
 # What is reported, as Keras calls it.
 _REPORTED = (
   "loss",
-  "l1_coarse",
-  "l1_sr",
-  "l1_refine",
-  "gradient",
+  *(term.name for term in LOSS_TERMS if term.weight_name not in _OTHER_WEIGHTS),
   "hole_ratio",
   "hole_psnr_result",
   "hole_l1_result",
   *(
-    f"{measure}_{stage}"
+    f"{measure}_{output}"
     for measure in ("psnr", "ssim", "l1")
-    for stage in (conventions.RESULT, conventions.COMPOSED_HR)
+    for output in (conventions.RESULT, conventions.COMPOSED_HR)
   ),
 )
 
@@ -117,8 +119,8 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
       )
     if not isinstance(loss_weights, LossWeights) or loss_weights.use_perceptual or loss_weights.use_discriminator:
       raise ValueError(
-        "loss_weights must be LossWeights with weight_vgg_coarse, weight_vgg_refine and "
-        f"weight_adversarial of 0; z2i train has these terms. Received: {loss_weights}"
+        f"loss_weights must be LossWeights with {', '.join(_OTHER_WEIGHTS)} of 0; z2i train has these terms. "
+        f"Received: {loss_weights}"
       )
     check_l1_normalization(l1_normalization)
     for network in (self.coarse_net, self.refinement_net):
@@ -164,9 +166,9 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     """Returns losses and quality, means since the beginning, without training."""
     data = _batch(data)
     step = self._step(data)
-    stages, quality = step.evaluate(data)
+    outputs, quality = step.evaluate(data)
     means = {name: tf.reduce_mean(values) / self._replicas for name, values in quality.items()}
-    return self._reported({**step.losses(stages, data), **means}, data)
+    return self._reported({**step.losses(outputs, data), **means}, data)
 
   def save_model_folder(self, folder: str | os.PathLike) -> str:
     """Writes the weights as `folder/model.npz`, which the `z2i` command and `Inpainter.load` take as a model.

@@ -56,7 +56,7 @@ def test_what_makes_a_model_of_it_is_said(pretrained, capsys):
     assert sum(f"z2i train {shape} --init_{network}={folder}" in line for line in lines) == 1
     paths = "data/images/astronaut.jpg", "data/masks/astronaut.png", "-o", str(pretrained / "out.png")
     assert main(["inpaint", *paths, f"--model={folder}"]) == 2
-    assert f"z2i train --init_{network}={folder}" in capsys.readouterr().err
+    assert f"start z2i train with --init_{network}={folder}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("network", _STAGES)

@@ -337,7 +337,7 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
     "decay_fractions": [0.7],
   }
   (sr,) = (stage for stage in stages if not stage.config.with_masks)
-  assert (sr.name, sr.values.iterations, sr.values.batch_size) == ("pretrain_sr", 2000, 16)
+  assert (sr.name, sr.config.iterations, sr.config.batch_size) == ("pretrain_sr", 2000, 16)
 
 
 _TINY = [
@@ -484,7 +484,7 @@ def test_continues_where_it_stopped(copy, capsys):
     file.write("--iterations=2\n")
   assert main(_command(copy)) == 0
   output = capsys.readouterr().out
-  assert "2 steps (1.0 epochs), coarse from joint (begun)" in output
+  assert f"5. {runs}/again (begun): z2i pretrain, 2 steps (1.0 epochs), coarse from joint\n" in output
   assert "continuing from" in output
   assert model_weights.read_model_config(str(runs / "again"))["step"] == 2
 

@@ -289,7 +289,7 @@ def test_other_settings_may_be_allowed_and_are_said(finished, tmp_path, capsys):
     )
     == 0
   )
-  assert "changed: `batch_size` was 2, is 3\n" in capsys.readouterr().out
+  assert "changed: --batch_size was 2, is 3\n" in capsys.readouterr().out
   record = _checkpoint(run, 4)[1]
   assert (record["step"], record["examples"], record["settings"]["batch_size"]) == (4, 9, 3)
 
@@ -445,8 +445,8 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
   captured = capsys.readouterr()
   assert "7 images, 1 steps of 12 examples: 0.9 epochs" in captured.out
   assert "2 unusable images were skipped" in captured.out
-  assert captured.err.count("20x20 pixels, smaller than the crop of 32x32") == 2
-  assert "div2k/bicubic_x2/2.0.0 validation" in captured.err and "2.0.0 train" in captured.err
+  assert captured.out.count("20x20 pixels, smaller than the crop of 32x32") == 2
+  assert "div2k/bicubic_x2/2.0.0 validation" in captured.out and "2.0.0 train" in captured.out
   scalars, _ = read_events(tmp_path / "run" / "events")
   assert scalars["data/skipped_images"][1] >= 1 and "validation/psnr/result" in scalars
 

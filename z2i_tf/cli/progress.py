@@ -6,6 +6,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from z2i_tf.cli import messages
+
 if TYPE_CHECKING:
   from z2i_tf.training.metric_writers import Reporter
 
@@ -66,7 +68,7 @@ def training_reporter(iterations: int) -> Iterator["Reporter"]:
   from z2i_tf.training import metric_writers
 
   if not sys.stdout.isatty():
-    yield metric_writers.LineReporter()
+    yield metric_writers.LineReporter(_say)
     return
   with contextlib.ExitStack() as shown:
     yield _BarReporter(iterations, shown)
@@ -94,4 +96,9 @@ class _BarReporter:
     self._bar.set_postfix_str(metric_writers.summary(scalars))
 
   def say(self, text):
-    print(text, flush=True)
+    _say(text)
+
+
+def _say(text):
+  """Prints a message of the library at once."""
+  messages.print_now(messages.with_flags(text))

@@ -5,6 +5,7 @@ The examples are those that `z2i train` with the same flags begins with; LR pict
 
 from absl import flags
 
+from z2i_tf.cli import messages
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
 
@@ -37,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.datasets import python_calls
   from z2i_tf.datasets import sources
 
-  sources.check_source(source, config.smallest_cut)
+  sources.check_source(source, config.smallest_cut, messages.warn)
   dataset = pipelines.training_dataset(source, config, 1, values.first, data_flags.bad_images(values))
   with python_calls.reading_errors():
     rows = [_row(batch, values.scale) for batch in dataset.take(values.count)]

@@ -1,6 +1,7 @@
 """Examples: configuration, crops, masks, and the tensors made of them."""
 
 import dataclasses
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +11,10 @@ from z2i_tf import conventions
 from z2i_tf.datasets.pictures import Picture
 from z2i_tf.datasets.sources import check_size
 from z2i_tf.datasets.sources import ImageSource
+from z2i_tf.datasets.training_masks import TrainingMasks
 from z2i_tf.errors import InputError
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import OwnMasks
 
 MAX_CROPS_PER_IMAGE = 32
 # Random stream of the fixed masks; `pipelines` numbers the others.
@@ -76,6 +79,35 @@ class ExampleConfig:
   def smallest_cut(self) -> int:
     """Side of the smallest training cut, pixels; smaller images are unusable."""
     return self.crop_size_hr * min(self.crop_scales)
+
+
+def make_config(
+  *, mask_kind: str | None, train_mask_dir: str | None, mask_reference_size: int | None, crop_size: int, **settings: Any
+) -> ExampleConfig:
+  """Makes the settings of examples from plain values; reads the masks of `train_mask_dir`.
+
+  Args:
+    mask_kind: kind of masks, or shares such as "small:0.7,large:0.3"; None for examples without holes.
+    train_mask_dir: folder of masks for the kind "folder".
+    mask_reference_size: side at which masks are drawn, pixels; None draws at `crop_size`.
+    crop_size: see `ExampleConfig`.
+    **settings: the other attributes of `ExampleConfig`.
+  Raises: InputError for masks that are missing or unusable, and for settings that exclude each other.
+  """
+  masks, own_masks = None, None
+  if mask_kind is not None:
+    if train_mask_dir:
+      own_masks = OwnMasks(TrainingMasks(train_mask_dir, mask_reference_size or crop_size))
+    try:
+      masks = MaskMixture.parse(mask_kind, mask_reference_size, own_masks)
+    except InputError:
+      raise
+    except ValueError as error:
+      raise InputError(f"`mask_kind`={mask_kind}: {error}") from error
+  try:
+    return ExampleConfig(crop_size=crop_size, masks=masks, **settings)
+  except ValueError as error:
+    raise InputError(str(error)) from error
 
 
 def random_crop(picture: Picture, config: ExampleConfig, rng: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from z2i_tf.errors import InputError
+
 if TYPE_CHECKING:
   from z2i_tf.datasets.sources import ImageSource
 
@@ -9,6 +11,27 @@ if TYPE_CHECKING:
 FOLDER, TILED_RECORDS = "folder", "tfrecord"
 TENSORFLOW_DATASETS = ("places365_small", "div2k")
 KINDS = (FOLDER, TILED_RECORDS, *TENSORFLOW_DATASETS)
+
+
+def check_settings(
+  source: str,
+  data_dir: str | None,
+  split: str | None,
+  validation_dir: str | None = None,
+  validation_split: str | None = None,
+) -> None:
+  """Raises InputError if a setting of the data set, or of what is measured on, is missing or does not apply to it."""
+  if source not in KINDS:
+    raise InputError(f"`source`={source}: expected one of {', '.join(KINDS)}")
+  if source in TENSORFLOW_DATASETS:
+    if validation_dir:
+      raise InputError(f"`validation_dir`={validation_dir}: `source`={source} has splits; use `validation_split`")
+    return
+  if not data_dir:
+    raise InputError(f"`data_dir` is missing: `source`={source} needs it")
+  for name, value in (("split", split), ("validation_split", validation_split)):
+    if value:
+      raise InputError(f"`{name}`={value}: only TensorFlow Datasets have splits, not `source`={source}")
 
 
 def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) -> "ImageSource":

@@ -73,10 +73,15 @@ class EncodedSource(ImageSource):
     return image_files.read_header(name, encoded)
 
 
+def to_stderr(text: str) -> None:
+  """Prints a line to stderr."""
+  print(text, file=sys.stderr)
+
+
 class BadImages:
   """Skips and counts unusable images, or raises the error of the first. Safe to share between threads."""
 
-  def __init__(self, fail: bool = False, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)):
+  def __init__(self, fail: bool = False, say: Callable[[str], None] = to_stderr):
     """Creates a count of zero.
 
     Args:
@@ -137,11 +142,16 @@ def unused_range(source: ImageSource, index: int, header: image_files.Header) ->
   )
 
 
-def check_source(source: ImageSource, side: int) -> None:
-  """Raises InputError unless an image can be decoded and has a crop of `side` x `side` pixels.
+def check_source(source: ImageSource, side: int, say: Callable[[str], None] = to_stderr) -> None:
+  """Checks that an image can be decoded and has a crop of `side` x `side` pixels.
 
-  Probes images spread evenly over the data set until one is usable. Prints a warning if that one uses a small part of
-  its 16-bit range.
+  Probes images spread evenly over the data set until one is usable.
+
+  Args:
+    source: of the images.
+    side: of the crop, pixels.
+    say: receives a warning if the usable image uses a small part of its 16-bit range.
+  Raises: InputError if no image is usable.
   """
   indices = range(0, len(source), -(-len(source) // _MAX_PROBED))
   unusable = None
@@ -152,7 +162,7 @@ def check_source(source: ImageSource, side: int) -> None:
       source.header(index, decode=True)
       warning = unused_range(source, index, header)
       if warning:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
       return
     except InputError as error:
       unusable = unusable or error

@@ -10,6 +10,10 @@ def conv_of_upscaled(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   one, with the convolution of their kernels: 4x4 here. This takes 4 multiplications where the convolution of the
   upscaled image takes 9, and the upscaled image is never in memory. Values differ by rounding only.
 
+  The gain of a whole network is small. With the plain layers in its place, a joint training step takes 1.05 times as
+  long at 64 and at 128 pixels, and the Keras generator 1.03 to 1.04 times at 256. It stays because the plain layers'
+  results differ by 9e-8: they would not be bit for bit those of the recorded weights and figures.
+
   Args:
     image: (B, H, W, C).
     kernel: (3, 3, C, D), as for tf.nn.conv2d.

@@ -11,8 +11,8 @@ from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import VGG19
 from z2i_tf.keras_api import vgg19_preprocess_input
+from z2i_tf.losses.terms import IMAGENET
 
-IMAGENET = "imagenet"
 _FEATURE_LAYER = "block4_conv1"
 _INPUT_SIDE = 224
 

@@ -13,6 +13,8 @@ from z2i_tf import conventions
 if TYPE_CHECKING:
   import tensorflow as tf
 
+# `perceptual_weights` that leave the perceptual terms out, and that name the published weights.
+NO_WEIGHTS, IMAGENET = "none", "imagenet"
 _PREFIX = "weight_"
 
 

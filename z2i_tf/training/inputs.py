@@ -1,14 +1,12 @@
 """Opens the data of a stage: images, masks, and images to measure on."""
 
+from collections.abc import Callable
 import dataclasses
 
 from z2i_tf.datasets import open_source
 from z2i_tf.datasets import sources
 from z2i_tf.datasets.examples import ExampleConfig
-from z2i_tf.datasets.training_masks import TrainingMasks
-from z2i_tf.errors import InputError
-from z2i_tf.masks.mixture import MaskMixture
-from z2i_tf.masks.specs import OwnMasks
+from z2i_tf.datasets.examples import make_config
 from z2i_tf.training.stage import StageConfig
 
 
@@ -31,12 +29,17 @@ class Inputs:
   epochs: float
 
 
-def open_inputs(config: StageConfig) -> Inputs:
+def open_inputs(config: StageConfig, say: Callable[[str], None] = sources.to_stderr) -> Inputs:
   """Opens the data sets and looks for a usable image in each.
 
+  Args:
+    config: settings of the stage.
+    say: receives warnings about the images.
   Raises: InputError if images or masks are missing or unusable, or a setting does not suit the source.
   """
-  _check_source_settings(config)
+  open_source.check_settings(
+    config.source, config.data_dir, config.split, config.validation_dir, config.validation_split
+  )
   examples = example_config(config)
   source = open_source.open_source(config.source, config.data_dir, config.split, config.zoom_factor)
   held_out = None
@@ -44,9 +47,9 @@ def open_inputs(config: StageConfig) -> Inputs:
     held_out = open_source.open_source(
       config.source, config.validation_dir or config.data_dir, config.validation_split, config.zoom_factor
     )
-  sources.check_source(source, examples.smallest_cut)
+  sources.check_source(source, examples.smallest_cut, say)
   if held_out is not None:
-    sources.check_source(held_out, examples.crop_size_hr)
+    sources.check_source(held_out, examples.crop_size_hr, say)
   own_masks = examples.masks.own_masks if examples.masks else None
   return Inputs(
     examples,
@@ -58,50 +61,15 @@ def open_inputs(config: StageConfig) -> Inputs:
 
 
 def example_config(config: StageConfig) -> ExampleConfig:
-  """Returns how the stage's examples are made; reads the masks of `train_mask_dir`.
-
-  Raises: InputError for masks that are missing or unusable, and for settings that exclude each other.
-  """
-  try:
-    return ExampleConfig(
-      crop_size=config.crop_size,
-      scale=config.zoom_factor,
-      masks=_masks(config) if config.with_masks else None,
-      seed=config.seed,
-      crops_per_image=config.crops_per_image,
-      flips=config.flips,
-      crop_scales=config.crop_scales,
-    )
-  except InputError:
-    raise
-  except ValueError as error:
-    raise InputError(str(error)) from error
-
-
-def _masks(config):
-  own_masks = None
-  if config.train_mask_dir:
-    own_masks = OwnMasks(TrainingMasks(config.train_mask_dir, config.mask_reference_size or config.crop_size))
-  try:
-    return MaskMixture.parse(config.mask_kind, config.mask_reference_size, own_masks)
-  except InputError:
-    raise
-  except ValueError as error:
-    raise InputError(f"`mask_kind`={config.mask_kind}: {error}") from error
-
-
-def _check_source_settings(config):
-  if config.source not in open_source.KINDS:
-    raise InputError(f"`source`={config.source}: expected one of {', '.join(open_source.KINDS)}")
-  if config.source not in open_source.TENSORFLOW_DATASETS:
-    if not config.data_dir:
-      raise InputError(f"`data_dir` is missing: `source`={config.source} needs it")
-    for name in ("split", "validation_split"):
-      if getattr(config, name):
-        raise InputError(
-          f"`{name}`={getattr(config, name)}: only TensorFlow Datasets have splits, not `source`={config.source}"
-        )
-  elif config.validation_dir:
-    raise InputError(
-      f"`validation_dir`={config.validation_dir}: `source`={config.source} has splits; use `validation_split`"
-    )
+  """Returns how the stage's examples are made; see `examples.make_config`."""
+  return make_config(
+    crop_size=config.crop_size,
+    scale=config.zoom_factor,
+    mask_kind=config.mask_kind if config.with_masks else None,
+    train_mask_dir=config.train_mask_dir,
+    mask_reference_size=config.mask_reference_size,
+    seed=config.seed,
+    crops_per_image=config.crops_per_image,
+    flips=config.flips,
+    crop_scales=config.crop_scales,
+  )

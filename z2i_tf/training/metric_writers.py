@@ -1,5 +1,6 @@
 """Writes metrics to TensorBoard, CSV and the console."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
@@ -51,6 +52,10 @@ class Reporter(Protocol):
 class LineReporter:
   """Prints one line per logging window to stdout."""
 
+  def __init__(self, say: Callable[[str], None] = lambda text: print(text, flush=True)):
+    """Stores the function that prints a message."""
+    self._say = say
+
   def begin(self, step: int) -> None:
     pass
 
@@ -63,7 +68,7 @@ class LineReporter:
     print(f"step {step}/{iterations}  {summary(scalars)}  ETA {hours}:{minutes:02d}:{seconds:02d}", flush=True)
 
   def say(self, text: str) -> None:
-    print(text, flush=True)
+    self._say(text)
 
 
 class MetricWriter:

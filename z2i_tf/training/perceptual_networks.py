@@ -2,6 +2,7 @@
 
 from z2i_tf.keras_api import Model
 from z2i_tf.losses import perceptual
+from z2i_tf.losses.terms import IMAGENET
 from z2i_tf.metrics import shift_tolerant
 from z2i_tf.training.devices import networks_in
 
@@ -31,7 +32,7 @@ def perceptual_network(name: str, weights: str, precision: str) -> Model:
   with networks_in(precision):
     if name == VGG19:
       return perceptual.vgg19_features(weights)
-    path = shift_tolerant.local_path(None if weights == perceptual.IMAGENET else weights, "vgg", _ARGUMENT)
+    path = shift_tolerant.local_path(None if weights == IMAGENET else weights, "vgg", _ARGUMENT)
     arrays = shift_tolerant.read_weights(path, "vgg", _ARGUMENT)
     features = shift_tolerant.feature_network("vgg", arrays, [_VGG16_LAYER])
     return perceptual.on_resized_image(features, lambda image: 2.0 * image - 1.0, "vgg16_antialiased_block4_conv1")

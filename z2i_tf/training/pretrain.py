@@ -12,6 +12,7 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import feature_loss
 from z2i_tf.losses.pixel import l1_loss
 from z2i_tf.losses.terms import check_loss_weight
+from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models.architecture import check_width
 from z2i_tf.models.architecture import SCALES
 from z2i_tf.models.blocks import freeze_batch_norms
@@ -25,7 +26,6 @@ from z2i_tf.training.optimizers import apply_update
 from z2i_tf.training.optimizers import build_adam
 from z2i_tf.training.optimizers import scaled_loss
 from z2i_tf.training.perceptual_networks import perceptual_network
-from z2i_tf.training.stage import NO_WEIGHTS
 from z2i_tf.training.stage import OVER_HOLE
 from z2i_tf.training.stage import OVER_IMAGE
 from z2i_tf.training.stage import Stage

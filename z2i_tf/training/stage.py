@@ -12,6 +12,8 @@ from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.keras_api import Model
 from z2i_tf.keras_api import optimizers
+from z2i_tf.losses.terms import IMAGENET
+from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models import model_weights
 from z2i_tf.training.devices import check_precision
 from z2i_tf.training.loop import LoopConfig
@@ -23,8 +25,7 @@ from z2i_tf.training.weight_averages import WeightAverages
 
 # Pixels over which the L1 terms of the networks that fill holes are averaged.
 OVER_IMAGE, OVER_HOLE = L1_NORMALIZATIONS = ("image", "hole")
-# `perceptual_weights` that leave the perceptual terms out, and that name the published weights.
-NO_WEIGHTS, IMAGENET = "none", "imagenet"
+_ON_BAD_IMAGE = ("skip", "fail")
 _WITH_BATCH_NORM = (conventions.COARSE_NET, conventions.REFINE_NET)
 # Settings that may change when a run is continued.
 FREE_SETTINGS = (
@@ -130,6 +131,8 @@ class StageConfig:
   def __post_init__(self):
     if self.deterministic and self.jit_compile:
       raise ValueError("XLA has no deterministic gradient of max-pooling: leave out `deterministic` or `jit_compile`")
+    if self.on_bad_image not in _ON_BAD_IMAGE:
+      raise ValueError(f"Expected one of {', '.join(_ON_BAD_IMAGE)}. Received: `on_bad_image`={self.on_bad_image!r}")
     check_precision(self.precision)
     check_perceptual_network(self.perceptual_network)
     check_l1_normalization(self.l1_normalization)

@@ -115,13 +115,13 @@ def run(
   devices.choose_determinism(config.deterministic, config.jit_compile)
   strategy = devices.make_strategy()
   devices.check_batch_size(config.batch_size, strategy, config.jit_compile)
-  opened = inputs.open_inputs(config)
+  opened = inputs.open_inputs(config, reporter.say)
   with devices.needing_other_workers(), work_dir.alone_in(config.work_dir, strategy), python_calls.reading_errors():
     for change in check_former_run(config, opened.fingerprints):
       reporter.say(f"changed: {change}")
     if not checkpoints.has_checkpoint(config.work_dir):
       check_initial_weights(config.networks, config.initial_weights)
-    bad_images = BadImages(fail=config.on_bad_image == "fail")
+    bad_images = BadImages(fail=config.on_bad_image == "fail", say=reporter.say)
     stage = build(config, strategy)
     reporter.say(
       f"{len(opened.source)} images, {config.iterations} steps of {config.batch_size} examples: "
@@ -157,7 +157,7 @@ def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None
   """
   if not checkpoints.has_checkpoint(config.work_dir):
     return []
-  return work_dir.check_former_run(
+  return work_dir.compare_settings(
     config.work_dir,
     checkpoints.read_state(config.work_dir)["settings"],
     {**config.settings(without=FREE_SETTINGS), **(fingerprints or {})},

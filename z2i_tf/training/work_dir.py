@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.system.atomic_files import atomic_write
 from z2i_tf.system.folder_lock import locked_folder
@@ -26,8 +27,6 @@ RAW_FOLDER = "raw"
 LOCK_FILE = "run.lock"
 # The setting that names the kind of stage.
 COMMAND = "command"
-# Former names of settings -> present ones.
-FORMER_NAMES = {"vgg_weights": "perceptual_weights"}
 # Settings that change the variables of a checkpoint -> the property that matters.
 _SHAPING = {
   **dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
@@ -93,7 +92,7 @@ def _existing(folder):
         os.rmdir(path)
 
 
-def check_former_run(
+def compare_settings(
   work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any], defaults: Mapping[str, Any], allow_change: bool
 ) -> list[str]:
   """Checks whether the run in the folder can continue with other settings.
@@ -107,7 +106,7 @@ def check_former_run(
   Returns: the differences, one line each.
   Raises: InputError if the folder belongs to another kind of stage, or the settings differ too much.
   """
-  former = {**defaults, **{FORMER_NAMES.get(name, name): value for name, value in former.items()}}
+  former = {**defaults, **{conventions.FORMER_SETTINGS.get(name, name): value for name, value in former.items()}}
   if former.get(COMMAND) != settings[COMMAND]:
     raise InputError(
       f"`work_dir`={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings[COMMAND]}; "
@@ -117,7 +116,7 @@ def check_former_run(
     if shape(former.get(name)) != shape(settings.get(name)):
       raise InputError(
         f"{work_dir} holds a run with other variables: `{name}` was {former.get(name)!r}, is "
-        f"{settings.get(name)!r}; give another `work_dir`, perhaps with init_*={work_dir}"
+        f"{settings.get(name)!r}; give another `work_dir`, perhaps with `init_all`={work_dir}"
       )
   changes = [
     f"{_quoted(name)} was {former.get(name)!r}, is {settings[name]!r}"

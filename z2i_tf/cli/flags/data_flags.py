@@ -9,7 +9,6 @@ from z2i_tf.cli.flags import flag_groups
 from z2i_tf.datasets import open_source as kinds_of_sources
 from z2i_tf.datasets.open_source import TENSORFLOW_DATASETS
 from z2i_tf.datasets.open_source import TILED_RECORDS
-from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
   from z2i_tf.datasets.sources import ImageSource
@@ -45,31 +44,15 @@ def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) ->
   )
 
 
-def check_source_flags(values: flags.FlagValues) -> None:
-  """Raises InputError if a flag of the source, or of what is measured on, is missing or does not apply to it."""
-  with_validation = "validation_dir" in values
-  if values.source not in TENSORFLOW_DATASETS:
-    flag_groups.require(values, "data_dir")
-    for name in ("split", "validation_split") if with_validation else ("split",):
-      if values[name].value:
-        raise InputError(
-          f"--{name}={values[name].value}: only TensorFlow Datasets have splits, not --source={values.source}"
-        )
-  elif with_validation and values.validation_dir:
-    raise InputError(
-      f"--validation_dir={values.validation_dir}: --source={values.source} has splits; use --validation_split"
-    )
-
-
 def open_source(values: flags.FlagValues, scale: int):
   """Opens the ImageSource of the source flags; raises InputError if it is not there, or a flag does not apply."""
-  check_source_flags(values)
+  kinds_of_sources.check_settings(values.source, values.data_dir, values.split)
   return kinds_of_sources.open_source(values.source, values.data_dir, split(values), scale)
 
 
 def open_sources(values: flags.FlagValues, scale: int) -> list["ImageSource"]:
   """As `open_source`, for --split with several splits between commas: one source for each."""
-  check_source_flags(values)
+  kinds_of_sources.check_settings(values.source, values.data_dir, values.split)
   splits = [part.strip() for part in split(values).split(",")] if split(values) else [None]
   return [kinds_of_sources.open_source(values.source, values.data_dir, part, scale) for part in splits]
 
@@ -166,44 +149,16 @@ def define_choice_flags(values: flags.FlagValues) -> None:
   flag_groups.define_seed_flag(values)
 
 
-def example_config(values: flags.FlagValues, scale: int, with_masks: bool = True):
+def example_config(values: flags.FlagValues, scale: int):
   """Returns the ExampleConfig of the example flags; reads the masks of --train_mask_dir.
 
-  Raises: InputError for values that do not go together, or mask flags given although there are no masks.
+  Raises: InputError for values that do not go together.
   """
-  masks = _masks(values) if with_masks else None
-  for name in () if with_masks else ("mask_kind", "train_mask_dir", "mask_reference_size"):
-    if values[name].present:
-      raise InputError(f"--{name}={values[name].value}: there are no masks here")
-  from z2i_tf.datasets.examples import ExampleConfig
+  from z2i_tf.datasets.examples import make_config
 
-  with flag_groups.usage_errors():
-    return ExampleConfig(
-      crop_size=values.crop_size,
-      scale=scale,
-      masks=masks,
-      seed=values.seed,
-      crops_per_image=values.crops_per_image,
-      flips=values.flips,
-      crop_scales=_scales(values),
-    )
-
-
-def _scales(values):
-  try:
-    return tuple(int(number) for number in values.crop_scales)
-  except ValueError as error:
-    raise InputError(f"--crop_scales={','.join(values.crop_scales)}: expected whole numbers, such as 1,2,3") from error
-
-
-def _masks(values):
-  own_masks = None
-  if values.train_mask_dir:
-    from z2i_tf.datasets.training_masks import TrainingMasks
-    from z2i_tf.masks.specs import OwnMasks
-
-    own_masks = OwnMasks(TrainingMasks(values.train_mask_dir, values.mask_reference_size or values.crop_size))
-  return flag_groups.mask_mixture(values.mask_kind, "mask_kind", values.mask_reference_size, own_masks)
+  names = ("crop_size", "mask_kind", "train_mask_dir", "mask_reference_size", "seed", "crops_per_image", "flips")
+  settings = {name: values[name].value for name in names}
+  return make_config(scale=scale, crop_scales=flag_groups.numbers(values, "crop_scales", int), **settings)
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:

@@ -26,6 +26,15 @@ def usage_errors() -> Iterator[None]:
     raise InputError(str(error)) from error
 
 
+def numbers(values: flags.FlagValues, name: str, kind: type[int] | type[float]) -> tuple:
+  """Returns the numbers of a list flag; raises InputError naming the flag for other text."""
+  try:
+    return tuple(kind(number) for number in values[name].value)
+  except ValueError as error:
+    expected = "whole numbers, such as 1,2,3" if kind is int else "numbers"
+    raise InputError(f"--{name}={','.join(values[name].value)}: expected {expected}") from error
+
+
 def require(values: flags.FlagValues, *names: str) -> None:
   """Raises InputError naming the first of the flags that was not given."""
   for name in names:
@@ -179,12 +188,12 @@ def define_precision_flag(values: flags.FlagValues) -> None:
   )
 
 
-def mask_mixture(text: str, flag_name: str, reference_size=None, own_masks=None):
+def mask_mixture(text: str, flag_name: str, reference_size: int | None = None):
   """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
   from z2i_tf.masks.mixture import MaskMixture
 
   try:
-    return MaskMixture.parse(text, reference_size, own_masks)
+    return MaskMixture.parse(text, reference_size)
   except ValueError as error:
     raise InputError(f"--{flag_name}={text}: {error}") from error
 

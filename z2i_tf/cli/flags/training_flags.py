@@ -9,17 +9,14 @@ from absl import flags
 from z2i_tf import conventions
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
-from z2i_tf.errors import InputError
+from z2i_tf.losses.terms import IMAGENET
 from z2i_tf.losses.terms import LOSS_TERMS
+from z2i_tf.losses.terms import NO_WEIGHTS
 
 if TYPE_CHECKING:
   from z2i_tf.training.joint import JointConfig
   from z2i_tf.training.pretrain import PretrainConfig
 
-# Values of --perceptual_weights: no perceptual terms, the published weights.
-_NO_WEIGHTS, _IMAGENET = "none", "imagenet"
-# Former names of flags -> present ones.
-_ALIASES = {"vgg_weights": "perceptual_weights"}
 # Networks that can start from given weights: name of the flag -> what its help calls them.
 _INITIAL_WEIGHTS = {
   conventions.ALL_NETWORKS: "every network",
@@ -105,14 +102,14 @@ def define_perceptual_flags(values: flags.FlagValues) -> None:
   )
   flags.DEFINE_string(
     "perceptual_weights",
-    _IMAGENET,
-    f"Its weights: {_IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
+    IMAGENET,
+    f"Its weights: {IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
     "the installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
     "vgg_shift_tolerant.pth of that package, or its arrays as .npz), or "
-    f"{_NO_WEIGHTS} (perceptual terms are left out).",
+    f"{NO_WEIGHTS} (perceptual terms are left out).",
     flag_values=values,
   )
-  for alias, name in _ALIASES.items():
+  for alias, name in conventions.FORMER_SETTINGS.items():
     flags.DEFINE_alias(alias, name, flag_values=values)
 
 
@@ -219,7 +216,6 @@ def define_device_flags(values: flags.FlagValues) -> None:
 def joint_config(values: flags.FlagValues) -> "JointConfig":
   """Reads the flags of `z2i train`; raises InputError if they are missing or exclude each other."""
   flag_groups.require(values, "work_dir")
-  data_flags.check_source_flags(values)
   arguments = _stage_arguments(values)
   from z2i_tf.losses.terms import LossWeights
   from z2i_tf.training.joint import JointConfig
@@ -232,7 +228,6 @@ def joint_config(values: flags.FlagValues) -> "JointConfig":
 def pretrain_config(values: flags.FlagValues) -> "PretrainConfig":
   """Reads the flags of `z2i pretrain`; raises InputError if they are missing or exclude each other."""
   flag_groups.require(values, "network", "work_dir")
-  data_flags.check_source_flags(values)
   arguments = _stage_arguments(values)
   from z2i_tf.training.pretrain import PretrainConfig
 
@@ -248,9 +243,9 @@ def _stage_arguments(values) -> dict[str, Any]:
   return {
     "initial_weights": {name: bundled_models.model_folder(folder) for name, folder in folders.items() if folder},
     "freeze_batch_norm": tuple(values.freeze_batch_norm),
-    "learning_rates": _numbers(values, "learning_rates", float),
-    "decay_fractions": _numbers(values, "decay_fractions", float),
-    "crop_scales": _numbers(values, "crop_scales", int),
+    "learning_rates": flag_groups.numbers(values, "learning_rates", float),
+    "decay_fractions": flag_groups.numbers(values, "decay_fractions", float),
+    "crop_scales": flag_groups.numbers(values, "crop_scales", int),
   }
 
 
@@ -258,11 +253,3 @@ def _flag_values(values, config_class) -> dict[str, Any]:
   """Returns the values of the flags that are named like fields, except lists."""
   names = [field.name for field in dataclasses.fields(config_class) if field.name in values]
   return {name: values[name].value for name in names if not isinstance(values[name].value, list)}
-
-
-def _numbers(values, name, kind):
-  try:
-    return tuple(kind(number) for number in values[name].value)
-  except ValueError as error:
-    expected = "whole numbers, such as 1,2,3" if kind is int else "numbers"
-    raise InputError(f"--{name}={','.join(values[name].value)}: expected {expected}") from error
