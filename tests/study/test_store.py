@@ -145,7 +145,7 @@ def test_a_choice_is_on_the_disk_before_it_is_confirmed(study, tmp_path):
 
 def test_folders_without_a_study(tmp_path):
   assert not store.exists(str(tmp_path))
-  with pytest.raises(InputError, match="no study in it; z2i study --result_dir="):
+  with pytest.raises(InputError, match="no study in it; z2i study `result_dir`="):
     store.Store(str(tmp_path))
   (tmp_path / store.FILE_NAME).write_bytes(b"")  # A preparation was killed.
   assert not store.exists(str(tmp_path))
