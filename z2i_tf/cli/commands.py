@@ -165,7 +165,7 @@ GROUPS: dict[str, dict[str, Command]] = {
       ("image_dir", "mask_dir", "output_dir"),
       (
         "z2i intermediate --image_dir=photos --mask_dir=masks --output_dir=outputs",
-        "z2i intermediate --image_dir=in --mask_dir=masks --count=1 --output_dir=outputs",
+        "z2i intermediate --image_dir=in --mask_dir=masks --count=1 --output_dir=out",
       ),
     ),
     "side-by-side": Command(
