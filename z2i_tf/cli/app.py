@@ -5,7 +5,6 @@ newer ones need the room; on disk they are only while a file is received, read o
 /api/v1/openapi.json describes the API.
 """
 
-import time
 import urllib.parse
 import webbrowser
 
@@ -16,8 +15,6 @@ from z2i_tf.cli.flags import flag_groups
 _HOST = "127.0.0.1"
 # Pixels of all photographs and of their steps back, together.
 _MAX_BYTES = 4 * 2**30
-# Seconds between looks for a signal.
-_PATIENCE_S = 0.1
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -73,9 +70,6 @@ def run(values: flags.FlagValues) -> None:
         print(f"z2i app: {server.url} ({reach}; Ctrl-C ends)", flush=True)
         if values.open:
           webbrowser.open(address)
-        while stop_request.signal is None:
-          time.sleep(_PATIENCE_S)
-          if not server.is_running:
-            raise RuntimeError("The server ended by itself.")
+        server.wait_until(lambda: stop_request.signal is not None)
     finally:
       app.close()

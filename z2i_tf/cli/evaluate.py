@@ -13,6 +13,7 @@ from absl import flags
 
 from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.inference import bundled_models
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
@@ -36,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   flags.DEFINE_list(
     "model",
-    ["compact"],
+    [bundled_models.DEFAULT],
     "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
     "called as its folder (or NAME=DIR); empty for none.",
     flag_values=values,

@@ -7,7 +7,6 @@ folder.
 """
 
 import os
-import time
 
 from absl import flags
 
@@ -17,7 +16,6 @@ from z2i_tf.errors import InputError
 _QUESTION = "Which of these images looks better?"
 _LONGEST_QUESTION = 200
 # How often it is looked whether somebody wants the server to end, seconds.
-_PATIENCE_S = 0.1
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -148,10 +146,7 @@ def _serve(store, study_dir, port) -> None:
       f"study of {len(store.manifest.pairs)} pairs in {study_dir}: {server.url} (on this machine only; Ctrl-C ends)",
       flush=True,
     )
-    while stop_request.signal is None:
-      time.sleep(_PATIENCE_S)
-      if not server.is_running:
-        raise RuntimeError("The server ended by itself.")
+    server.wait_until(lambda: stop_request.signal is not None)
   print(
     f"ended; saved: {len(store.outcomes())} choices, {len(store.participants())} participants; "
     f"z2i study --study_dir={study_dir} continues the study, and with --summary prints its results"

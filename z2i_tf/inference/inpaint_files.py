@@ -9,6 +9,7 @@ from typing import NamedTuple, TYPE_CHECKING
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
+from z2i_tf.inference import bundled_models
 from z2i_tf.inference import folder_run
 from z2i_tf.inference import photo_task
 from z2i_tf.inference.pairs import FolderPairs
@@ -41,7 +42,7 @@ class FillConfig:
     verbose: whether to describe how each mask was read and each hole is filled.
   """
 
-  model: str = "compact"
+  model: str = bundled_models.DEFAULT
   precision: str | None = None
   native: bool = False
   detail: str = "auto"

@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import threading
+import time
 
 import waitress
 from waitress import channel
@@ -14,6 +15,7 @@ from waitress import wasyncore
 from z2i_tf.errors import InputError
 
 _SILENT_CONNECTION_S = 60  # A connection that asks for nothing is closed after this time.
+_PATIENCE_S = 0.1  # How often `wait_until` looks.
 _STOPPING_S = 5.0  # How long `close` waits for answers under way.
 
 
@@ -99,6 +101,13 @@ class Server:
     self._server.channel_class = _Channel
     self._thread = threading.Thread(target=self._server.run, name="web server", daemon=True)
     self._thread.start()
+
+  def wait_until(self, is_stop_requested: Callable[[], bool]) -> None:
+    """Returns once a stop is requested; raises RuntimeError if the server ends before."""
+    while not is_stop_requested():
+      time.sleep(_PATIENCE_S)
+      if not self.is_running:
+        raise RuntimeError("The server ended by itself.")
 
   def close(self) -> None:
     """Closes the port and all connections."""

@@ -8,6 +8,7 @@ import re
 from absl import flags
 
 from z2i_tf.errors import InputError
+from z2i_tf.inference import bundled_models
 
 # The paper's zoom factor.
 DEFAULT_SCALE = 2
@@ -146,7 +147,7 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
   """Which trained model to use."""
   flags.DEFINE_string(
     "model",
-    "compact",
+    bundled_models.DEFAULT,
     "Name of a bundled model (compact, full), or a folder with model.npz, "
     "such as a training's --work_dir, or with a SavedModel of z2i export.",
     flag_values=values,
