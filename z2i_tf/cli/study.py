@@ -15,7 +15,6 @@ from z2i_tf.errors import InputError
 
 _QUESTION = "Which of these images looks better?"
 _LONGEST_QUESTION = 200
-# How often it is looked whether somebody wants the server to end, seconds.
 
 
 def define_flags(values: flags.FlagValues) -> None:
