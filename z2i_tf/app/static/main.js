@@ -228,7 +228,7 @@ on("compare", "keydown", (event) => { if (event.key === " " || event.key === "En
 on("compare", "keyup", () => compare(false));
 on("settings-open", "click", () => element("settings").showModal());
 on("settings", "close", readOptions);
-on("help-open", "click", () => element("help").showModal());
+on("help-open", "click", showHelp);
 on("save", "click", () => {
   const {extension} = editor.photograph;
   element("save-own").textContent = `Photograph as ${extension.slice(1).toUpperCase()}`;
@@ -238,6 +238,11 @@ on("save", "click", () => {
 on("save-own", "click", () => save("own"));
 on("save-png", "click", () => save("png"));
 on("save-mask", "click", saveMask);
+
+function showHelp() {
+  element("help").showModal();
+  element("help-title").focus();  // The list is read from its heading.
+}
 
 const page = document.querySelector("main");
 addEventListener("dragover", (event) => { event.preventDefault(); page.classList.add("dropping"); });
@@ -266,7 +271,7 @@ listen({
   zoom: (direction) => view.zoomTo(view.scale * 1.3 ** direction),
   fit: () => view.fit(),
   actual: () => view.zoomTo(view.actualScale()),
-  help: () => element("help").showModal(),
+  help: showHelp,
   holdMove: (isHeld) => { painter.isSpaceDown = isHeld; painter.showCursor(); },
   moveBrush: (dx, dy) => painter.moveByKeys(dx, dy),
   toggleBrush: () => say(painter.toggleByKeys() ? "The brush is down." : ""),
