@@ -29,7 +29,7 @@ LOCK_FILE = "run.lock"
 COMMAND = "command"
 # Settings that change the variables of a checkpoint -> the property that matters.
 _SHAPING = {
-  **dict.fromkeys(("width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
+  **dict.fromkeys(("architecture", "width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
   "precision": lambda value: value == "mixed_float16",
   "weight_adversarial": bool,
   "ema_decay": bool,
