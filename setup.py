@@ -46,6 +46,7 @@ setup(
     "z2i_tf": [
       "assets/SHA256SUMS",
       "assets/*/*",
+      "inference/foreign/adapter_schema.json",
       "report/page.css",
       "report/page.html",
       "study/page/*",
@@ -60,6 +61,7 @@ setup(
     "google-crc32c",
     "importlib_resources" + NEW,  # TFDS needs it and does not say so.
     "jinja2>=3.1",  # The page of z2i report.
+    "jsonschema>=4.18",  # Adapters of other methods' models.
     "numpy<2" + OLD,
     "numpy>=2" + NEW,
     "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.

@@ -31,6 +31,7 @@ from z2i_tf.inference import folder_run
 from z2i_tf.inference import inpaint_files
 from z2i_tf.inference import pairs
 from z2i_tf.inference import photo_task
+from z2i_tf.inference.foreign import adapters
 from z2i_tf.inference.inpaint_files import FillConfig
 from z2i_tf.system import atomic_files
 
@@ -135,7 +136,8 @@ def _check(config):
   for pattern in map(files.pattern_of, (config.images, config.masks)):
     if files.are_same(files.fixed_folder(pattern), config.output):
       raise InputError(f"`output`={config.output}: the results would overwrite the input; give another folder")
-  bundled_models.existing_folder(config.fill.model)
+  if not adapters.find(config.fill.model):
+    bundled_models.existing_folder(config.fill.model)
   files.create_folder(config.output)
   for name in (FAILURES, REMARKS):
     files.remove(os.path.join(config.output, f"{name}-*"))

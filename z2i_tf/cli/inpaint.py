@@ -132,7 +132,7 @@ def _inpaint_one(paths, dump_dir, config):
   from z2i_tf.inference import inpaint_files
 
   if dump_dir:
-    _check_dump(dump_dir, paths)
+    _check_dump(dump_dir, paths, config.model)
   done = inpaint_files.inpaint_file(
     paths["image"], paths["mask"], paths["output"], config, progress, messages.print_now
   )
@@ -147,11 +147,14 @@ def _inpaint_one(paths, dump_dir, config):
     print(dump_dir)
 
 
-def _check_dump(dump_dir, paths):
-  """Raises InputError if the dump's folder cannot be made, or the dump would overwrite a given file."""
+def _check_dump(dump_dir, paths, model):
+  """Raises InputError if the model shows no outputs, the folder cannot be made, or the dump would overwrite a file."""
   from z2i_tf.analyses import intermediate
   from z2i_tf.images import image_files
+  from z2i_tf.inference.foreign import adapters
 
+  if adapters.find(model):
+    raise InputError(f"--dump_dir={dump_dir}: a model of another method shows only its result; leave out --dump_dir")
   files = {os.path.realpath(os.path.join(dump_dir, name)) for name in intermediate.DUMP_FILES}
   for name in _ONE:
     if os.path.realpath(paths[name]) in files:

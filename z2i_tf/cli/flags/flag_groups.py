@@ -148,8 +148,9 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "model",
     bundled_models.DEFAULT,
-    "Name of a bundled model (compact, full), or a folder with model.npz, "
-    "such as a training's --work_dir, or with a SavedModel of z2i export.",
+    "Name of a bundled model (compact, full); a folder with model.npz, "
+    "such as a training's --work_dir, or with a SavedModel of z2i export; or the model of another method, as "
+    "ADAPTER:PATH (lama:big-lama.onnx).",
     flag_values=values,
   )
 
