@@ -14,7 +14,7 @@ _Z_95 = 1.959963984540054
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-  """How often ours, and how often the other result, was preferred."""
+  """Number of choices that preferred our result, and of those that preferred the other."""
 
   ours: int = 0
   other: int = 0
@@ -34,13 +34,13 @@ class Preference:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-  """What came out.
+  """The outcome of a study.
 
   Attributes:
-    ours: the method that was compared with the others.
-    counts: kind of masks -> opponent -> count; all that the study has, in its order.
-    participants: how many chose at least once.
-    finished: how many of them answered every pair.
+    ours: method that was compared with the others.
+    counts: kind of masks -> opponent -> count, in the study's order.
+    participants: number of participants who chose at least once.
+    finished: number of participants who answered every pair.
   """
 
   ours: str
@@ -55,7 +55,7 @@ class Summary:
 
 
 def summarize(store: Store) -> Summary:
-  """Returns what the choices stored so far amount to; who joined and chose nothing is not counted."""
+  """Sums up the choices stored so far. Participants without a choice are not counted."""
   manifest = store.manifest
   counts = {kind: {opponent: Count() for opponent in manifest.opponents} for kind in manifest.kinds}
   for place, prefers_ours in store.outcomes():
@@ -68,7 +68,7 @@ def summarize(store: Store) -> Summary:
 
 
 def preference(count: Count) -> Preference | None:
-  """Returns the share that preferred ours with Wilson's binomial interval; None if nobody chose.
+  """Returns the share that preferred ours, with Wilson's binomial interval; None without choices.
 
   Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927; unlike the usual
   p +- 1.96 s it stays within [0, 1] and keeps its 95% for few choices and for shares near 0 or 1.
