@@ -8,6 +8,7 @@ two records, z2i report gathers many.
 
 import dataclasses
 import sys
+from typing import Any
 
 from absl import flags
 
@@ -127,7 +128,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a metric was left out."""
   flag_groups.require(values, "output_dir")
-  named = {
+  named: dict[str, Any] = {
     "mask_dir": flag_groups.named_paths(values, "mask_dir", names_needed=False),
     "model": flag_groups.named_paths(values, "model", names_needed=False),
     "result_dir": flag_groups.named_paths(values, "result_dir"),
@@ -139,7 +140,7 @@ def run(values: flags.FlagValues) -> bool:
 
   config = evaluation.EvaluationConfig(
     **{
-      field.name: named.get(field.name, values[field.name].value)
+      field.name: named.get(field.name, getattr(values, field.name))
       for field in dataclasses.fields(evaluation.EvaluationConfig)
     }
   )

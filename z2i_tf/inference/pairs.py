@@ -118,8 +118,8 @@ class FolderPairs:
     self._mask_suffix = mask_suffix
     self.images = image_files.list_images(image_dir)
     self.left_out = list(filter(None, [image_files.left_out(image_dir)]))
-    masks = [] if mask else image_files.list_images(mask_dir)
-    if not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
+    masks = image_files.list_images(mask_dir) if mask_dir and not mask else []
+    if mask_dir and not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
       names = set(map(image_files.stem, self.images))
       masks = [path for path in self.images if self._image_of(path) in names]
       if masks or not are_own_masks:
@@ -147,7 +147,7 @@ class FolderPairs:
 
   def result_path(self, image_path: str) -> str:
     """Returns the path for the result of one of `images`."""
-    return os.path.join(self._output_dir, self._result_name(image_path))
+    return os.path.join(self._output_dir or "", self._result_name(image_path))
 
   def mask_path(self, image_path: str) -> str:
     """Returns the mask of one of `images`; raises InputError unless it has exactly one, and a unique result."""
@@ -195,7 +195,7 @@ class FolderPairs:
 
 def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> dict[str, list[str]]:
   """Groups paths by name."""
-  grouped = {}
+  grouped: dict[str, list[str]] = {}
   for path in paths:
     grouped.setdefault(name_of(path), []).append(path)
   return grouped
