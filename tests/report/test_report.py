@@ -400,4 +400,4 @@ def test_an_opponent_may_be_called_as_a_heading_is(tmp_path):
   page = _Page(pages.render_html(sections.build(runs, left_out)))
   rows = _rows(page.tables["Preferences in pairs of results (Tables 2 and 11)"])
   assert rows["This run: study.json", "small: counts"] == ["-"] * 4 + ["1 vs. 3", "0 vs. 0", "1 vs. 3"]
-  assert rows["This run: study.json", "small: prefer ours"][-2:] == ["-", "75.00% [25.00, 75.00]"]
+  assert rows["This run: study.json", "small: prefer ours"][-2:] == ["-", "75.00% [30.06, 95.44]"]
