@@ -27,6 +27,7 @@ onnx = [
   "tf2onnx>=1.17",  # Earlier ones need protobuf 3, tensorflow-metadata (on Python 3.11) protobuf 4.
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16" + OLD, "tensorflow-serving-api>=2.21,<2.22" + NEW]
+beam = ["apache-beam>=2.77"]  # z2i beam-inpaint, beam-prepare and beam-evaluate.
 notebooks = ["ipykernel", "nbclient"]  # Execute docs/fine_tune.ipynb.
 witnesses = ["scikit-image"]  # What the metrics are compared with.
 heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
@@ -45,6 +46,7 @@ setup(
     "z2i_tf": [
       "assets/SHA256SUMS",
       "assets/*/*",
+      "inference/foreign/adapter_schema.json",
       "report/page.css",
       "report/page.html",
       "study/page/*",
@@ -59,6 +61,7 @@ setup(
     "google-crc32c",
     "importlib_resources" + NEW,  # TFDS needs it and does not say so.
     "jinja2>=3.1",  # The page of z2i report.
+    "jsonschema>=4.18",  # Adapters of other methods' models.
     "numpy<2" + OLD,
     "numpy>=2" + NEW,
     "opencv-python<4.12" + OLD,  # Later ones need NumPy 2.
@@ -81,6 +84,7 @@ setup(
     "waitress>=3",
   ],
   extras_require={
+    "beam": beam,
     "development": ["mypy", "ruff", "uv"],  # make lint, make constraints.
     "docs": documentation,
     "evaluation": evaluation,
@@ -89,6 +93,7 @@ setup(
     "serving": serving,
     "tflite": tflite,
     "test": ["pytest", "pytest-xdist", "selenium"]
+    + beam
     + documentation
     + evaluation
     + heif

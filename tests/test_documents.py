@@ -20,7 +20,7 @@ from z2i_tf.cli.commands import COMMANDS
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
 
-_LANGUAGES = ("bibtex", "python", "sh", "text")
+_LANGUAGES = ("bibtex", "json", "python", "sh", "text")
 _MAX_LINES = {"README.md": 159, "WORKSPACE.md": 149}
 _SERVERS = ("app",)  # Commands that serve until they are stopped: only their flags are read.
 _SMALLER = {"--count=100": ("--count=2",), "--output_dir=testset": ("--output_dir=testset", "--crop_size=64")}

@@ -36,6 +36,7 @@ _ALLOWED = {
   "inference": {"layers", "models", "images", "image_ops"},
   "export": {"inference", "models", "image_ops"},
   "compat": {"models"},
+  "beam": {"datasets", "evaluation", "images", "inference", "metrics"},
   "cli": {"*"},
 }
 

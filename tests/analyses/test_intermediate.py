@@ -7,13 +7,12 @@ from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
 from z2i_tf.inference import model_store
-from z2i_tf.models.architecture import ModelConfig
 
 
 class _Predictor:
   """Stages of one gray level each."""
 
-  model_config, precision, max_thickness_px = ModelConfig(width=2), "float32", 56.0
+  scale, precision, max_thickness_px = 2, "float32", 56.0
   levels = {"coarse": 50, "zoomed": 100, "refined": 150, "result": 200}
 
   def outputs(self, images, holes):

@@ -10,7 +10,6 @@ import numpy as np
 
 import z2i_tf
 from z2i_tf.app.server import AppServer
-from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.web.server import Server
 
 JSON = {"Content-Type": "application/json"}
@@ -22,7 +21,7 @@ class MeanPredictor:
   """Fills with the mean of what is known; `gate` holds it up, `error` makes it fail."""
 
   def __init__(self):
-    self.model_config = ModelConfig(zoom="none", scale=1, width=8)
+    self.scale, self.settings = 1, {}
     self.max_thickness_px = 56.0
     self.gate = threading.Event()
     self.gate.set()

@@ -11,7 +11,6 @@ import pytest
 import z2i_tf
 from z2i_tf.errors import InputError
 from z2i_tf.inference import crop_fill
-from z2i_tf.models.architecture import ModelConfig
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -19,7 +18,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 class _Mean:
   """Stands in for the networks: fills with the mean of the known colours."""
 
-  model_config = ModelConfig(width=8)
+  scale, settings = 2, {"zoom": "sr", "scale": 2, "width": 8}
   precision = "float32"
   max_thickness_px = 40.0
 

@@ -94,7 +94,7 @@ class _Fake:
     calls: (images, holes) of every call.
   """
 
-  model_config = ModelConfig()
+  scale = 2
   precision = "float32"
   max_thickness_px = 40.0
 

@@ -122,7 +122,7 @@ def write(
 
   Args:
     folder: existing.
-    models: name -> description, with "parameters" and "flops": network (and "total") -> number.
+    models: name -> description, with "parameters" and, if they are known, "flops": network (and "total") -> number.
     seconds: method -> seconds for each image.
     size: height and width, pixels.
     settings: everything that decides the result.
@@ -161,7 +161,7 @@ def _size_table(models: Mapping[str, Mapping[str, Any]], size: tuple[int, int]) 
       (
         name,
         *(_format_millions(model["parameters"].get(part)) for part in ("total", *networks)),
-        *(_format_billions(model["flops"].get(part)) for part in ("total", *networks)),
+        *(_format_billions(model.get("flops", {}).get(part)) for part in ("total", *networks)),
       )
       for name, model in models.items()
     ],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-import dataclasses
 import functools
 import os
 from typing import Any, cast
@@ -10,16 +9,13 @@ from typing import Any, cast
 import cv2
 import tensorflow as tf
 
-from z2i_tf import conventions
 from z2i_tf.analyses.complexity import Method
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.inference.predictors import Predictor
-from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.keras_api import keras
-from z2i_tf.models import complexity
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -42,16 +38,15 @@ def add_trained(
   Args:
     name: of the model in the tables.
     model: see `model_store.load_predictor`.
-    precision: measured beside float32; a SavedModel is measured in its own precision only.
+    precision: measured beside float32; SavedModels and models of other methods are measured in their own only.
     size: height and width of the images, pixels.
     models: name -> description, extended.
     methods: name with precision -> function that fills a hole, extended.
   Raises: InputError if the model cannot be loaded.
   """
-  is_saved = os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
-  precisions = [None] if is_saved else _precisions(precision)
+  precisions = [None] if model_store.has_own_precision(model) else _precisions(precision)
   predictors = [model_store.load_predictor(model, chosen) for chosen in precisions]
-  models[name] = {"hash": model_store.content_hash(model), **_describe(predictors[0].model_config, size)}
+  models[name] = {"hash": model_store.content_hash(model), **_describe(predictors[0], size)}
   _add_methods(name, predictors, methods)
 
 
@@ -73,9 +68,9 @@ def add_random(
     name += f", scale {config.scale}"
   keras.utils.set_random_seed(seed)
   arrays = model_weights.read_arrays(ZoomInpainter(config).networks)
-  models[name] = {"seed": seed, **_describe(config, size)}
-  generators = [Generator(config, arrays, chosen) for chosen in _precisions(precision)]
-  _add_methods(name, [GeneratorPredictor(generator) for generator in generators], methods)
+  predictors = [GeneratorPredictor(Generator(config, arrays, chosen)) for chosen in _precisions(precision)]
+  models[name] = {"seed": seed, **_describe(predictors[0], size)}
+  _add_methods(name, predictors, methods)
 
 
 def measured_on() -> dict[str, str]:
@@ -98,12 +93,12 @@ def _precisions(precision: str) -> list[str]:
   return [_FLOAT32] if precision == _FLOAT32 else [_FLOAT32, precision]
 
 
-def _describe(config: ModelConfig, size: tuple[int, int]) -> dict[str, Any]:
-  padded = [-(-side // conventions.SIZE_MULTIPLE) * conventions.SIZE_MULTIPLE for side in size]
+def _describe(predictor: Predictor, size: tuple[int, int]) -> dict[str, Any]:
+  flops = predictor.count_flops(*size)
   return {
-    **dataclasses.asdict(config),
-    "parameters": _with_total(complexity.count_parameters(config)),
-    "flops": _with_total(complexity.count_flops(config, *padded)),
+    **predictor.settings,
+    "parameters": _with_total(predictor.count_parameters()),
+    **({"flops": _with_total(flops)} if flops else {}),
   }
 
 

@@ -44,6 +44,7 @@ _METHOD = {
   "width?": int,
   "precision?": str,
   "radius_px?": int,
+  "adapter?": str,
 }
 _SCORES = {
   "manifest": {**_MANIFEST, "metrics?": Each(str, True)},
@@ -63,7 +64,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
   "study": {"kinds": Each(Each({"ours": int, "other": int})), "participants": int},
   "mask_statistics": {"masks": Each({"hole_ratio": {"mean": Share, "max": Share}}), **_TABLES},
   "complexity": {
-    "models": Each({"parameters": {"total": int}, "flops": {"total": Finite}}, True),
+    "models": Each({"parameters": {"total": int}, "flops?": {"total": Finite}}, True),
     "latency": Each({"mean_ms": Finite}),
     "measured_on": Each(object),
     **_TABLES,

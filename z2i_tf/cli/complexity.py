@@ -19,8 +19,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "model",
     [DEFAULT],
-    "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
-    "called as its folder (or NAME=PATH). The default is left out if a configuration is given.",
+    "Models: bundled ones by name, folders with model.npz, SavedModels, or ADAPTER:PATH of other methods, each "
+    "called as its folder (or NAME=MODEL). The default is left out if a configuration is given.",
     flag_values=values,
   )
   flag_groups.define_model_flags(values)
@@ -28,7 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "precision",
     "float32",
     ["float32", "bfloat16"],
-    "Arithmetic that models are measured in beside float32; a SavedModel has its own.",
+    "Arithmetic that models are measured in beside float32; a SavedModel and another method's model have their own.",
     flag_values=values,
   )
   flags.DEFINE_string(

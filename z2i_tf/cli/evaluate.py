@@ -39,8 +39,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "model",
     [bundled_models.DEFAULT],
-    "Models: bundled ones by name, folders with model.npz, or SavedModels, each "
-    "called as its folder (or NAME=DIR); empty for none.",
+    "Models: bundled ones by name, folders with model.npz, SavedModels, or ADAPTER:PATH of other methods, each "
+    "called as its folder (or NAME=MODEL); empty for none.",
     flag_values=values,
   )
   flags.DEFINE_list(

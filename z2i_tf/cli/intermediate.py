@@ -53,7 +53,7 @@ def run(values: flags.FlagValues) -> None:
     "images": {os.path.basename(path): records.sha256(path) for path in paths},
     "masks": {os.path.basename(folder.mask_path(path)): records.sha256(folder.mask_path(path)) for path in paths},
   }
-  scale = predictor.model_config.scale
+  scale = predictor.scale
   for table in intermediate.write(values.output_dir, examples, scale, values.zoom_crop, settings):
     print(tables.to_text(table) + "\n")
   print(values.output_dir)

@@ -48,19 +48,17 @@ def model_method(model: str, precision: str | None, is_photograph: bool, detail:
   """
   from z2i_tf.inference import model_store
   from z2i_tf.inference.inpainter import Inpainter
-  from z2i_tf.models import complexity
 
   predictor = model_store.load_predictor(model, precision)
   inpainter = Inpainter(predictor)
-  config = predictor.model_config
   entry = {
     "kind": "model",
     "hash": model_store.content_hash(model),
     "precision": predictor.precision,
     "filling": "photograph" if is_photograph else "networks",
     **({"detail": detail} if is_photograph else {}),
-    "parameters": sum(complexity.count_parameters(config).values()),
-    **dataclasses.asdict(config),
+    "parameters": sum(predictor.count_parameters().values()),
+    **predictor.settings,
   }
 
   def fill(example):

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
+from z2i_tf.inference.foreign import runtimes
 from z2i_tf.inference.inpainter import Inpainter
 from z2i_tf.inference.predictors import FILL
-from z2i_tf.keras_api import is_bundled_with_tensorflow
 from z2i_tf.system.atomic_files import atomic_write
 
 # (images (n, h, w, 3) uint8, masks (n, h, w, 1) uint8, 255 = hole) -> (n, h, w, 3) uint8.
@@ -33,28 +33,13 @@ def saved_model_fill(folder: str) -> Fill:
 
 def tflite_fill(path: str) -> Fill:
   """Loads a TFLite file in its own runtime; raises InputError if that is not installed."""
-  runner = _tflite_interpreter()(path).get_signature_runner()
+  runner = runtimes.tflite_interpreter("`verify` of a TFLite file")(path).get_signature_runner()
   return lambda images, masks: runner(image=images, mask=masks)["image"]
-
-
-def _tflite_interpreter():
-  """Returns the class of TensorFlow 2.15, or of the package ai-edge-litert, which replaces it in later versions."""
-  if is_bundled_with_tensorflow:
-    return tf.lite.Interpreter
-  try:
-    from ai_edge_litert.interpreter import Interpreter
-  except ImportError as error:
-    raise InputError("`verify` of a TFLite file needs ai-edge-litert: pip install 'z2i_tf[tflite]'") from error
-  return Interpreter
 
 
 def onnx_fill(path: str) -> Fill:
   """Loads an ONNX file in its own runtime; raises InputError if that is not installed."""
-  try:
-    import onnxruntime
-  except ImportError as error:
-    raise InputError("`verify` of an ONNX file needs onnxruntime: pip install 'z2i_tf[onnx]'") from error
-  session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+  session = runtimes.onnx_runtime("`verify` of an ONNX file").InferenceSession(path, providers=["CPUExecutionProvider"])
   return lambda images, masks: session.run(["result"], {"image": images, "mask": masks})[0]
 
 

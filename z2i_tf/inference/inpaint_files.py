@@ -153,11 +153,7 @@ def inpaint_folder(
   inpainter = Inpainter.load(config.model, config.precision)
 
   def fill(task):
-    plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
-    if config.verbose:
-      say(_description(task, plan))
-    filled = inpainter(task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan)
-    return filled, _texture_remark(inpainter, task, plan, config)
+    return fill_task(inpainter, task, config, say)
 
   def write(item, task, result):
     filled, texture_remark = result
@@ -168,6 +164,26 @@ def inpaint_folder(
   with progress(len(to_do), "image") as advance:
     outcome = folder_run.fill_all(to_do, parts, workers, advance)
   return InpaintedFolder(folder, len(items), len(items) - len(to_do), outcome)
+
+
+def fill_task(
+  inpainter: "Inpainter", task: PhotoTask, config: FillConfig, say: Callable[[str], None] = print
+) -> tuple[np.ndarray, str]:
+  """Fills the hole of a photograph that was read.
+
+  Args:
+    inpainter: of the model and the precision of `config`.
+    task: the photograph.
+    config: settings.
+    say: receives the description of `config.verbose`.
+  Returns: (H, W, 3) of the photograph's type; a remark on its texture, or "".
+  """
+  plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
+  if config.verbose:
+    say(_description(task, plan))
+  filled = inpainter(task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan)
+  assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
+  return filled, _texture_remark(inpainter, task, plan, config)
 
 
 def joined(*texts: str) -> str:

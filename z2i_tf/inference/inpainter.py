@@ -28,6 +28,8 @@ from z2i_tf.inference.predictors import Predictor
 
 Result = Image.Image | np.ndarray
 
+# Settings of a model that `repr` shows.
+_DESCRIBED = ("zoom", "scale", "width", "adapter")
 _SHORT_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 
 
@@ -69,10 +71,11 @@ class Inpainter:
     """Loads a model.
 
     Args:
-      model: a bundled model's name, or a folder with `model.npz` or a SavedModel of `z2i export`.
-      precision: "float32" ("fp32") or "bfloat16" ("bf16"; faster on processors that support it); None: float32, or a
-        SavedModel's own.
-    Raises: InputError if the model cannot be loaded, or the precision is unknown or not the SavedModel's.
+      model: a bundled model's name; a folder with `model.npz` or a SavedModel of `z2i export`; or the model of another
+        method, as `ADAPTER:PATH` or a path whose adapter lies beside it.
+      precision: "float32" ("fp32") or "bfloat16" ("bf16"; faster on processors that support it); None: float32, or the
+        own one of a SavedModel or of another method's model.
+    Raises: InputError if the model cannot be loaded, or the precision is unknown or not the model's own.
     """
     model = os.fspath(model)
     full_name = precision if precision is None else _SHORT_PRECISIONS.get(precision, precision)
@@ -81,13 +84,10 @@ class Inpainter:
     return cls(model_store.load_predictor(model, full_name), model)
 
   def __repr__(self) -> str:
-    config = self._predictor.model_config
     described = {
       "model": self._model,
       "precision": self._predictor.precision,
-      "zoom": config.zoom,
-      "scale": config.scale,
-      "width": config.width,
+      **{name: self._predictor.settings.get(name) for name in _DESCRIBED},
       "max_thickness_px": self._predictor.max_thickness_px,
     }
     return f"Inpainter({', '.join(f'{name}={value!r}' for name, value in described.items() if value is not None)})"

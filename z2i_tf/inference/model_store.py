@@ -5,8 +5,10 @@ import hashlib
 import os
 
 from z2i_tf.errors import InputError
-from z2i_tf.inference.bundled_models import bundled_names
+from z2i_tf.inference.bundled_models import existing_folder
 from z2i_tf.inference.bundled_models import model_folder
+from z2i_tf.inference.foreign import adapters
+from z2i_tf.inference.foreign import predictor as foreign
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.inference.predictors import Predictor
@@ -51,10 +53,14 @@ def load_predictor(model: str, precision: str | None = None) -> Predictor:
   """Loads a model for inference.
 
   Args:
-    model: name of a bundled model, or a folder with `model.npz` or a SavedModel of `z2i export`.
-    precision: "float32" or "bfloat16"; None: float32, or a SavedModel's own.
-  Raises: InputError as `load_model`, and if a SavedModel has another precision.
+    model: name of a bundled model; a folder with `model.npz` or a SavedModel of `z2i export`; or the model of another
+      method, as of `adapters.find`.
+    precision: "float32" or "bfloat16"; None: float32, or the own one of a SavedModel or of another method's model.
+  Raises: InputError as `load_model`, and if a model that has its own precision has another.
   """
+  other = foreign.load(model, precision)
+  if other:
+    return other
   if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
     return SavedModelPredictor(model, precision)
   return GeneratorPredictor(load_generator(model, precision or "float32"))
@@ -64,13 +70,34 @@ def content_hash(model: str) -> str:
   """Returns the SHA-256 of a model's weights, in hexadecimal.
 
   Args:
-    model: as `load_predictor`. The hash of a SavedModel covers all its files and their names.
+    model: as `load_predictor`. The hash of a SavedModel, or of a folder of several networks, covers all its files and
+      their names; that of another method's model covers its adapter too.
   Raises: InputError if they cannot be read.
   """
+  found = adapters.find(model)
+  if found:
+    adapter, path = (_file_hash(each) if os.path.isfile(each) else _folder_hash(each) for each in found)
+    return hashlib.sha256(f"{adapter} {path}".encode()).hexdigest()
   folder = model_folder(model)
+  if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
+    return _folder_hash(folder)
+  return _file_hash(os.path.join(folder, model_weights.MODEL_FILE))
+
+
+def has_own_precision(model: str) -> bool:
+  """Returns whether a model computes in one precision: a SavedModel, or one of another method; as `load_predictor`."""
+  return bool(adapters.find(model)) or os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
+
+
+def _file_hash(path):
   try:
-    if not os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
-      return input_files.sha256(os.path.join(folder, model_weights.MODEL_FILE))
+    return input_files.sha256(path)
+  except OSError as error:
+    raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def _folder_hash(folder):
+  try:
     paths = sorted(os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
     lines = [f"{os.path.relpath(path, folder)} {input_files.sha256(path)}" for path in paths]
   except OSError as error:
@@ -93,9 +120,9 @@ def store_max_thickness(folder: str, max_thickness_px: float) -> None:
 
 def _read(model):
   """Returns the configuration, the maximum thickness of holes, the arrays and the folder of a model."""
-  folder = model_folder(model)
-  if not os.path.isdir(folder):
-    raise InputError(f"`model`={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
+  if adapters.find(model):
+    raise InputError(f"`model`={model}: a model of another method can only fill holes")
+  folder = existing_folder(model)
   if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
     raise InputError(f"{folder}: a SavedModel can only fill holes; give the model that it was exported from")
   arrays, config = model_weights.read_model_file(folder)

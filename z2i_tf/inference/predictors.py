@@ -1,7 +1,11 @@
-"""Runs a model on NumPy arrays: a generator in this process, or a SavedModel of `z2i export`."""
+"""Runs a model on NumPy arrays: a generator in this process, or a SavedModel of `z2i export`.
 
+`foreign.predictor` runs models of other methods.
+"""
+
+import dataclasses
 import os
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +16,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import Generator
 from z2i_tf.models import architecture
+from z2i_tf.models import complexity
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.system import input_files
 
@@ -30,14 +35,20 @@ class Predictor(Protocol):
   """What an `Inpainter` needs of a model.
 
   Attributes:
-    model_config: of its networks.
     precision: of its networks.
     max_thickness_px: thickness of the holes that it can fill (twice the largest distance to a known pixel).
   """
 
-  model_config: ModelConfig
   precision: str
   max_thickness_px: float
+
+  @property
+  def scale(self) -> int:
+    """Side of the image that `refine` returns over that of the given one."""
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """Settings that distinguish the model in records, JSON-compatible."""
 
   def fill(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Returns the result.
@@ -58,11 +69,42 @@ class Predictor(Protocol):
   def outputs(self, images: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
     """Returns every output of the networks, everywhere, by name.
 
-    Args, Raises: as `fill`.
+    Args, Raises: as `fill`; InputError if the model does not show them.
     """
 
+  def count_parameters(self) -> dict[str, int]:
+    """Returns network name -> trainable parameters."""
 
-class GeneratorPredictor:
+  def count_flops(self, height: int, width: int) -> dict[str, int]:
+    """Returns network name -> operations for an image of height x width pixels; empty if they are not known."""
+
+
+class _OwnPredictor:
+  """What follows from the configuration of this package's networks."""
+
+  model_config: ModelConfig
+
+  @property
+  def scale(self) -> int:
+    """As of `Predictor`."""
+    return self.model_config.scale
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """The configuration."""
+    return dataclasses.asdict(self.model_config)
+
+  def count_parameters(self) -> dict[str, int]:
+    """As `Predictor.count_parameters`."""
+    return complexity.count_parameters(self.model_config)
+
+  def count_flops(self, height: int, width: int) -> dict[str, int]:
+    """As `Predictor.count_flops`; sides are rounded up as the networks' are."""
+    multiple = conventions.SIZE_MULTIPLE
+    return complexity.count_flops(self.model_config, *(-(-side // multiple) * multiple for side in (height, width)))
+
+
+class GeneratorPredictor(_OwnPredictor):
   """A `Predictor` that runs a `Generator` in this process."""
 
   def __init__(self, generator: Generator):
@@ -102,7 +144,7 @@ class GeneratorPredictor:
     return {name: output.numpy() for name, output in self._outputs(images, holes).items()}
 
 
-class SavedModelPredictor:
+class SavedModelPredictor(_OwnPredictor):
   """A `Predictor` that runs a SavedModel of `export.saved_model`, on 8-bit images, and so its fills have 8 bits too.
 
   Attributes:

@@ -56,12 +56,25 @@ def halve(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (ceil(H / 2), ceil(W / 2), 3) float32, means over known pixels, 0 where there is none;
     (ceil(H / 2), ceil(W / 2)) bool, True where less than half of the area is known.
   """
-  size = tuple(-(-side // 2) for side in hole.shape[::-1])
+  height, width = hole.shape
+  means, share = shrink_known(image, hole, (-(-height // 2), -(-width // 2)))
+  return means, share < 0.5
+
+
+def shrink_known(image: np.ndarray, hole: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+  """Shrinks an image with a hole.
+
+  Args:
+    image: (H, W, 3) float32.
+    hole: (H, W) bool.
+    size: height and width to shrink to, pixels.
+  Returns: (*size, 3) float32, means over known pixels, 0 where there is none; (*size) float32, known share of the area.
+  """
   known = 1.0 - hole.astype(np.float32)
-  total = cv2.resize(image * known[..., np.newaxis], size, interpolation=cv2.INTER_AREA)
-  share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+  total = cv2.resize(image * known[..., np.newaxis], size[::-1], interpolation=cv2.INTER_AREA)
+  share = cv2.resize(known, size[::-1], interpolation=cv2.INTER_AREA)
   means = total / np.maximum(share, 1e-6)[..., np.newaxis]
-  return np.where(share[..., np.newaxis] > 0, means, 0.0).astype(np.float32), share < 0.5
+  return np.where(share[..., np.newaxis] > 0, means, 0.0).astype(np.float32), share
 
 
 def _near_known(filled, image, hole):
@@ -118,7 +131,7 @@ def _levels(image, hole, halvings) -> list[tuple[np.ndarray, np.ndarray]]:
 def _network_fill(predictor, levels):
   """Returns the networks' fill at the last level or, refined, at the one above, which then becomes the last."""
   image, hole = levels[-1]
-  if len(levels) == 1 or predictor.model_config.scale != _LEVEL_FACTOR:
+  if len(levels) == 1 or predictor.scale != _LEVEL_FACTOR:
     return predictor.fill(image[np.newaxis], hole[np.newaxis])[0]
   levels.pop()
   refined = predictor.refine(image[np.newaxis], hole[np.newaxis])[0]

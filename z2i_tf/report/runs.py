@@ -26,6 +26,7 @@ _METHOD_TEXTS = {
   "width": "width {}",
   "precision": "{}",
   "radius_px": "radius {} px",
+  "adapter": "adapter {}",
 }
 # Key of `records.versions` -> name shown.
 _VERSION_TEXTS = {"z2i_tf": "z2i_tf", "tensorflow": "TensorFlow", "machine": ""}

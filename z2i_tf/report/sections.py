@@ -222,7 +222,7 @@ def _complexity_rows(run: Run) -> list[Row]:
     model = models.get(model_of.get(name, name))
     if model:
       parameters = f"{model['parameters']['total'] / 1e6:.2f}M"
-      operations = f"{float(model['flops']['total']) / 1e9:.1f}"
+      operations = f"{float(model['flops']['total']) / 1e9:.1f}" if "flops" in model else NONE
     if name in latency:
       time = f"{float(latency[name]['mean_ms']):.1f} ms"
     rows.append(Row(name, [Cell(text, source) for text in (parameters, operations, time)]))

@@ -154,8 +154,9 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "model",
     bundled_models.DEFAULT,
-    "Name of a bundled model (compact, full), or a folder with model.npz, "
-    "such as a training's --work_dir, or with a SavedModel of z2i export.",
+    "Name of a bundled model (compact, full); a folder with model.npz, "
+    "such as a training's --work_dir, or with a SavedModel of z2i export; or the model of another method, as "
+    "ADAPTER:PATH (lama:big-lama.onnx).",
     flag_values=values,
   )
 
@@ -240,6 +241,16 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   )
 
 
+def define_mask_suffix_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string(
+    "mask_suffix",
+    None,
+    "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
+    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
+    flag_values=values,
+  )
+
+
 def define_max_pixels_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "max_pixels",
@@ -250,13 +261,13 @@ def define_max_pixels_flag(values: flags.FlagValues) -> None:
   )
 
 
-def fill_config(values: flags.FlagValues) -> "FillConfig":
+def fill_config(values: flags.FlagValues, verbose: bool = False) -> "FillConfig":
   """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict."""
   if values.native and values["detail"].present:
     raise InputError("--detail has no effect with --native; leave one of them out")
   from z2i_tf.inference.inpaint_files import FillConfig
 
-  return FillConfig(values.model, values.precision, values.native, values.detail, mask_options(values), values.verbose)
+  return FillConfig(values.model, values.precision, values.native, values.detail, mask_options(values), verbose)
 
 
 def mask_options(values: flags.FlagValues) -> "MaskOptions":

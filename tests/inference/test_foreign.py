@@ -1,0 +1,402 @@
+"""Models of other methods: every adapter on a stand-in network with the inputs and outputs of that method's export.
+
+Each stand-in fills the hole with the mean of the known pixels, computed in its own layout, range and polarity: a wrong
+adapter gives other colours. No weights of another method were run.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import z2i_tf
+from z2i_tf.cli.main import main
+from z2i_tf.errors import InputError
+from z2i_tf.images import image_files
+from z2i_tf.inference.foreign import adapters
+from z2i_tf.inference.foreign import edges
+from z2i_tf.inference.foreign import runtimes
+
+onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
+pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+
+_FLOAT, _UINT8 = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
+_NCHW = ("N", 3, "H", "W")
+_MASK = ("N", 1, "H", "W")
+
+
+def _write_onnx(path, nodes, inputs, outputs, constants=(), kind=_FLOAT):
+  """Writes a graph of (operation, inputs, output[, attributes]) with named inputs and outputs of one kind."""
+  made = [onnx.helper.make_node(each[0], each[1], [each[2]], **(each[3] if len(each) > 3 else {})) for each in nodes]
+  tensors = [
+    [onnx.helper.make_tensor_value_info(name, kind, shape) for name, shape in each.items()]
+    for each in (inputs, outputs)
+  ]
+  stored = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in dict(constants).items()]
+  graph = onnx.helper.make_graph(made, "stand_in", *tensors, stored)
+  onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), path)
+  return str(path)
+
+
+def _mean_nodes(image, mask, result):
+  """Nodes that set the hole of `image` (mask 1 there, image 0) to the mean of the rest."""
+  return [
+    ("ReduceSum", [image, "axes"], "total"),
+    ("Sub", ["one", mask], "known"),
+    ("ReduceSum", ["known", "axes"], "count"),
+    ("Div", ["total", "count"], "mean"),
+    ("Mul", ["mean", mask], "patch"),
+    ("Add", [image, "patch"], result),
+  ]
+
+
+_CONSTANTS = {"axes": np.array([2, 3]), "one": np.float32(1), "weight": np.zeros((3, 5), np.float32)}
+
+
+def _lama(folder, shape=_NCHW, mask_shape=_MASK):
+  nodes = [*_mean_nodes("image", "mask", "filled"), ("Mul", ["filled", "white"], "output")]
+  constants = {**_CONSTANTS, "white": np.float32(255)}
+  return _write_onnx(folder / "lama.onnx", nodes, {"image": shape, "mask": mask_shape}, {"output": shape}, constants)
+
+
+def _migan(folder):
+  """Takes and returns 8 bits; in its mask 255 is known."""
+  nodes = [
+    ("Cast", ["image"], "pixels", {"to": _FLOAT}),
+    ("Cast", ["mask"], "levels", {"to": _FLOAT}),
+    ("Div", ["levels", "white"], "is_known"),
+    ("Sub", ["one", "is_known"], "hole"),
+    *_mean_nodes("pixels", "hole", "filled"),
+    ("Round", ["filled"], "rounded"),
+    ("Cast", ["rounded"], "result", {"to": _UINT8}),
+  ]
+  constants = {**_CONSTANTS, "white": np.float32(255)}
+  return _write_onnx(
+    folder / "migan.onnx", nodes, {"image": _NCHW, "mask": _MASK}, {"result": _NCHW}, constants, _UINT8
+  )
+
+
+def _pluralistic(folder):
+  """Values from -1 to 1; in its mask 1 is known."""
+  sides = (1, 3, 256, 256)
+  nodes = [("Sub", ["one", "mask"], "hole"), *_mean_nodes("image", "hole", "output")]
+  return _write_onnx(
+    folder / "p.onnx", nodes, {"image": sides, "mask": (1, 1, 256, 256)}, {"output": sides}, _CONSTANTS
+  )
+
+
+def _edgeconnect(folder):
+  """The first network returns the mask as edges, if gray and edges are as they should; the second needs it."""
+  folder = folder / "networks"
+  folder.mkdir()
+  splits = {"first": np.array([1, 1, 1]), "second": np.array([3, 1]), **_CONSTANTS}
+  made = [
+    onnx.helper.make_node("Split", ["input", "first"], ["gray", "edges", "mask"], axis=1),
+    onnx.helper.make_node("Min", ["gray", "mask"], ["white"]),  # Gray is white in the hole: the mask again.
+    onnx.helper.make_node("Max", ["white", "edges"], ["either"]),
+    onnx.helper.make_node("Min", ["either", "mask"], ["output"]),  # Edges lie outside of it.
+  ]
+  for name, steps, depth, result in (
+    ("edge", made, 3, 1),
+    (
+      "inpaint",
+      [
+        onnx.helper.make_node("Split", ["input", "second"], ["image", "mask"], axis=1),
+        onnx.helper.make_node("Sub", ["image", "mask"], ["black"]),  # The hole is white.
+        *(onnx.helper.make_node(each[0], each[1], [each[2]]) for each in _mean_nodes("black", "mask", "output")),
+      ],
+      4,
+      3,
+    ),
+  ):
+    graph = onnx.helper.make_graph(
+      steps,
+      name,
+      [onnx.helper.make_tensor_value_info("input", _FLOAT, (1, depth, "H", "W"))],
+      [onnx.helper.make_tensor_value_info("output", _FLOAT, (1, result, "H", "W"))],
+      [onnx.numpy_helper.from_array(np.asarray(value), key) for key, value in splits.items()],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, folder / f"{name}.onnx")
+  return str(folder)
+
+
+def _mean_fill(image, hole):
+  total = tf.reduce_sum(image * (1.0 - hole), axis=[1, 2], keepdims=True)
+  return image * (1.0 - hole) + hole * total / tf.reduce_sum(1.0 - hole, axis=[1, 2], keepdims=True)
+
+
+class _Module(tf.Module):
+  def __init__(self, function, **signature):
+    super().__init__()
+    self.weight = tf.Variable(tf.ones([3, 5]))
+    scaled = lambda **inputs: function(inputs, tf.reduce_mean(self.weight))  # noqa: E731
+    specs = {name: tf.TensorSpec(shape, tf.float32, name) for name, shape in signature.items()}
+    self.fill = tf.function(scaled).get_concrete_function(**specs)
+
+
+def _hifill(folder):
+  """A SavedModel of a converted graph: BGR, 0 to 255."""
+  module = _Module(
+    lambda inputs, one: {"inpainted": one * _mean_fill(inputs["img"], inputs["mask"]), "attention": inputs["mask"]},
+    img=[None, 512, 512, 3],
+    mask=[None, 512, 512, 1],
+  )
+  tf.saved_model.save(module, str(folder / "hifill"), module.fill)
+  return str(folder / "hifill")
+
+
+def _deepfill_v2(folder, size=(16, 24)):
+  """A TFLite file: image in BGR, mask beside it; the result is in RGB."""
+
+  def fill(inputs, one):
+    image, mask = tf.split(inputs["input"], 2, axis=2)
+    return {"output": one * tf.reverse(_mean_fill(image, mask[..., :1] / 255.0), [-1])}
+
+  module = _Module(fill, input=[1, size[0], 2 * size[1], 3])
+  converter = tf.lite.TFLiteConverter.from_concrete_functions([module.fill], module)
+  (folder / "deepfill.tflite").write_bytes(converter.convert())
+  return str(folder / "deepfill.tflite")
+
+
+_STAND_INS = {
+  "deepfill_v2": _deepfill_v2,
+  "edgeconnect": _edgeconnect,
+  "hifill": _hifill,
+  "lama": _lama,
+  "migan": _migan,
+  "pluralistic": _pluralistic,
+}
+
+
+def _case(height, width):
+  """Smooth colours, unlike in the three channels, with a hole away from the middle."""
+  rng = np.random.default_rng(0)
+  image = np.linspace(0, 120, height * width * 3).reshape(height, width, 3) + rng.integers(0, 60, 3) + [60, 20, 0]
+  mask = np.zeros((height, width), np.uint8)
+  mask[3:7, 4:9] = 1
+  return image.astype(np.uint8), mask
+
+
+def _reflected_mean(image, mask, height, width):
+  """The mean of the known pixels after padding by reflection."""
+  padding = (0, height - image.shape[0]), (0, width - image.shape[1])
+  known = np.pad(mask, padding, "reflect") == 0
+  return np.pad(image, (*padding, (0, 0)), "reflect")[known].mean(axis=0)
+
+
+@pytest.mark.parametrize("name", _STAND_INS)
+def test_an_adapter_fits_its_method(name, tmp_path):
+  model = f"{name}:{_STAND_INS[name](tmp_path)}"
+  inpainter = z2i_tf.Inpainter.load(model)
+  adapter = adapters.read(adapters.find(model)[0])
+  image, mask = _case(13, 21)
+  sides = {"deepfill_v2": (16, 24), "lama": (16, 24), "migan": (13, 21), "edgeconnect": (16, 24)}
+  expected = _reflected_mean(image, mask, *(adapter.fixed or sides[name]))
+  result = inpainter(np.where(mask[..., np.newaxis] == 1, 99, image).astype(np.uint8), mask, native=True)
+  np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
+  assert np.abs(result[mask == 1] - expected).max() <= 1
+  # Nothing under the hole is seen.
+  np.testing.assert_array_equal(inpainter(image, mask, native=True), result)
+  assert f"adapter='{name}'" in repr(inpainter)
+
+
+def test_every_adapter_has_a_stand_in():
+  assert adapters.bundled_names() == sorted(_STAND_INS)
+
+
+def test_a_larger_image_is_shrunk_for_a_network_of_one_size(tmp_path):
+  """In proportion; every hole pixel is filled, from known pixels alone."""
+  inpainter = z2i_tf.Inpainter.load(f"deepfill_v2:{_deepfill_v2(tmp_path, (16, 24))}")
+  image = np.zeros((50, 60, 3), np.uint8)
+  image[:] = 10, 100, 200
+  mask = np.zeros((50, 60), np.uint8)
+  mask[7:30, 13:40] = 1
+  image[mask == 1] = 255
+  result = inpainter(image, mask, native=True)
+  assert np.abs(result[mask == 1] - [10.0, 100.0, 200.0]).max() <= 1
+
+
+def test_pyramid_texture_and_blend_serve_it(tmp_path):
+  model = f"lama:{_lama(tmp_path)}"
+  inpainter = z2i_tf.Inpainter.load(model)
+  image = np.random.default_rng(1).integers(90, 110, (170, 180, 3), np.uint8)
+  image[..., 0] += 100
+  mask = np.zeros((170, 180), np.uint8)
+  mask[20:150, 40:165] = 1  # Thicker than the adapter's maximum: halved once.
+  assert [piece.halvings for piece in inpainter.plan(image, mask)] == [1]
+  result = inpainter(image, mask)
+  np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
+  inside = result[mask == 1].astype(float)
+  np.testing.assert_allclose(inside.mean(axis=0), image[mask == 0].mean(axis=0), atol=4)
+  assert inside.std(axis=0).min() > 2  # Texture.
+  for patch in inpainter.patches(image, mask):
+    np.testing.assert_array_equal(patch.pixels, result[patch.box])
+
+
+@pytest.fixture(name="files")
+def _files(tmp_path):
+  image, mask = _case(24, 32)
+  for name in ("images", "masks"):
+    (tmp_path / name).mkdir()
+  image_files.write_rgb(str(tmp_path / "images" / "a.png"), image)
+  image_files.write_mask(str(tmp_path / "masks" / "a.png"), mask)
+  return tmp_path
+
+
+def test_inpaint_evaluate_and_complexity_take_it(files, capsys):
+  """The adapter lies beside one of the models; both are named."""
+  pytest.importorskip("matplotlib", reason="the extra `evaluation` is not installed")
+  lama, migan = _lama(files), _migan(files)
+  os.rename(files / "lama.onnx", files / "mine.onnx")
+  content = (adapters.find(f"lama:{lama}")[0], files / "mine.json")
+  content[1].write_text(open(content[0]).read())
+  flags = [f"--image_dir={files}/images", f"--output_dir={files}/out"]
+  models = f"--model=LaMa={files}/mine.onnx,MI-GAN=migan:{migan}"
+  assert main(["evaluate", models, f"--mask_dir=masks={files}/masks", "--baseline=", *flags]) == 0
+  record = json.loads((files / "out" / "comparison.json").read_text())
+  assert record["methods"]["LaMa"]["adapter"] == "mine" and record["methods"]["MI-GAN"]["adapter"] == "migan"
+  assert record["methods"]["LaMa"]["parameters"] == 15 + 2  # The constants' values; 1 and 255 belong to them.
+  scores = [record["scores"]["masks"][name]["PSNR"][0] for name in record["methods"]]
+  assert abs(scores[0] - scores[1]) < 0.1
+  args = ["complexity", models, "--size=16x16", "--count=1", f"--output_dir={files}/complexity"]
+  assert main(args) == 0
+  described = json.loads((files / "complexity" / "complexity.json").read_text())
+  assert described["models"]["LaMa"]["parameters"]["total"] == 17 and "flops" not in described["models"]["LaMa"]
+  assert {"LaMa, float32", "MI-GAN, uint8"} < set(described["latency"])
+  assert main(["report", f"--runs={files}", f"--output_dir={files}/report"]) == 0
+  report = (files / "report" / "report.md").read_text()
+  assert "| This run: out | LaMa | " in report and "| This run: complexity | LaMa, float32 | **0.00M** | - |" in report
+  args = [f"{files}/images/a.png", f"{files}/masks/a.png", "-o", f"{files}/filled.png", f"--model=migan:{migan}"]
+  assert main(["inpaint", *args]) == 0
+  assert main(["inpaint", *args, "--native", f"--dump_dir={files}/dump"]) == 2
+  assert "shows only its result" in capsys.readouterr().err
+
+
+def _with_adapter(folder, change):
+  """LaMa's stand-in with a changed adapter of its own beside it."""
+  path = _lama(folder)
+  with open(adapters.find(f"lama:{path}")[0], encoding="utf-8") as file:
+    adapter = json.load(file)
+  change(adapter)
+  (folder / "lama.json").write_text(json.dumps(adapter))
+  return path
+
+
+def _network(adapter):
+  return adapter["networks"][0]
+
+
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    (lambda adapter: adapter.pop("size"), "lama.json: the adapter: 'size' is a required property"),
+    (lambda adapter: adapter.update(mask="white"), "'mask' was unexpected"),
+    (lambda adapter: _network(adapter)["output"].update(layout="HWC"), "networks/0/output/layout: 'HWC'"),
+    (lambda adapter: _network(adapter)["output"].update(range=[1, 1]), "a `range` whose two values are equal"),
+    (lambda adapter: _network(adapter)["output"].update(name="out"), "its outputs are output, the adapter's out"),
+    (
+      lambda adapter: _network(adapter)["inputs"][0].update(name="x"),
+      "its inputs are image, mask, the adapter's mask, x",
+    ),
+    (lambda adapter: _network(adapter)["inputs"].pop(), "its inputs are image, mask, the adapter's image"),
+    (lambda adapter: _network(adapter)["inputs"][1]["parts"][0].update(channels=3), "batch 1 and 3 channels"),
+    (lambda adapter: adapter["networks"].append(_network(adapter)), "several networks need a `name` each"),
+    (
+      lambda adapter: _network(adapter)["inputs"][0].update(parts=[{"kind": "previous"}]),
+      "the first network has no previous one",
+    ),
+  ],
+)
+def test_an_adapter_that_does_not_fit_is_one_line(tmp_path, change, message):
+  with pytest.raises(InputError) as caught:
+    z2i_tf.Inpainter.load(_with_adapter(tmp_path, change))
+  assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    (lambda network: network["output"].update(layout="NHWC"), "has shape .1, 3, 16, 24. in the order NHWC, for an im"),
+    (lambda network: network["inputs"][0].update(layout="NHWC"), "lama.onnx: refuses its inputs: "),
+  ],
+)
+def test_a_wrong_layout_of_a_network_of_any_size_is_noticed_when_it_runs(tmp_path, change, message):
+  path = _with_adapter(tmp_path, lambda adapter: change(_network(adapter)))
+  image, mask = _case(16, 24)
+  with pytest.raises(InputError, match=message):
+    z2i_tf.Inpainter.load(path)(image, mask, native=True)
+
+
+def test_a_fixed_size_has_to_be_the_networks(tmp_path):
+  path = _pluralistic(tmp_path)
+  with pytest.raises(InputError, match="takes images of 256x256; expected 512x512"):
+    content = json.loads(open(adapters.find(f"pluralistic:{path}")[0]).read())
+    (tmp_path / "p.json").write_text(json.dumps({**content, "size": {"fixed": [512, 512]}}))
+    z2i_tf.Inpainter.load(path)
+
+
+@pytest.mark.parametrize(
+  "model, message",
+  [
+    ("nothing:{0}/lama.onnx", "no adapter nothing; there are deepfill_v2, edgeconnect"),
+    ("{0}/lama.onnx", "needs an adapter: write {0}/lama.json, or give ADAPTER:{0}/lama.onnx"),
+    ("lama:{0}/other.onnx", "{0}/other.onnx: no such file"),
+    ("lama:{0}", "{0}: neither an ONNX file (.onnx), a TFLite file (.tflite) nor the folder of a SavedModel"),
+    ("lama:{0}/damaged.onnx", "{0}/damaged.onnx: cannot be loaded: "),
+    ("lama:{0}/damaged.tflite", "{0}/damaged.tflite: cannot be loaded: "),
+    ("edgeconnect:{0}", "{0}: no network edge in it: neither edge.onnx nor edge.tflite"),
+    ("migan:{0}/lama.onnx", "its outputs are output, the adapter's result"),
+  ],
+)
+def test_a_model_that_cannot_be_used_is_one_line(files, capsys, model, message):
+  _lama(files)
+  for name in ("damaged.onnx", "damaged.tflite"):
+    (files / name).write_bytes(b"no model")
+  args = [f"{files}/images/a.png", f"{files}/masks/a.png", "-o", f"{files}/filled.png"]
+  assert main(["inpaint", *args, f"--model={model.format(files)}"]) == 2
+  error = capsys.readouterr().err
+  assert message.format(files) in error and error.count("\n") == 1
+  assert not (files / "filled.png").exists()
+
+
+def test_what_cannot_be_done_with_it_is_one_line(files, capsys, monkeypatch):
+  model = f"lama:{_lama(files)}"
+  assert main(["export", f"--model={model}", f"--output={files}/out"]) == 2
+  with pytest.raises(InputError, match="computes in `precision`=float32, not bfloat16"):
+    z2i_tf.Inpainter.load(model, "bf16")
+  monkeypatch.setitem(sys.modules, "onnxruntime", None)
+  with pytest.raises(InputError, match="needs onnxruntime: pip install 'z2i_tf.onnx.'"):
+    z2i_tf.Inpainter.load(model)
+  assert "a model of another method can only fill holes" in capsys.readouterr().err
+
+
+def test_a_tflite_file_without_signature(tmp_path):
+  """Its tensors have the converter's names."""
+  function = tf.function(lambda image, mask: 255.0 * _mean_fill(image, mask)).get_concrete_function(
+    tf.TensorSpec([1, None, None, 3], tf.float32, "image"), tf.TensorSpec([1, None, None, 1], tf.float32, "mask")
+  )
+  path = tmp_path / "net.tflite"
+  path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+  runtime = runtimes.load(str(path))
+  assert set(runtime.inputs) == {"image", "mask"} and runtime.inputs["image"].shape == (1, None, None, 3)
+  (output,) = runtime.outputs
+  for sides in ((6, 8), (5, 7)):
+    image, mask = np.ones((1, *sides, 3), np.float32), np.zeros((1, *sides, 1), np.float32)
+    np.testing.assert_allclose(runtime.run({"image": image, "mask": mask}, output), 255 * image)
+
+
+def test_edges_are_those_of_known_pixels():
+  """A step of brightness is one line of edges; the border of the hole is none."""
+  gray = np.zeros((40, 60), np.float32)
+  gray[:, 30:] = 1.0
+  hole = np.zeros(gray.shape, bool)
+  hole[10:20, 5:15] = hole[25:35, 25:40] = True
+  gray[hole] = 0.7
+  found = edges.known_edges(gray, hole)
+  assert set(np.unique(found)) == {0.0, 1.0} and not found[hole].any()
+  rows, columns = np.nonzero(found)
+  assert set(columns) <= {29, 30} and {0, 22, 39} <= set(rows) and not {25, 30, 34} & set(rows)
