@@ -12,7 +12,7 @@ NO_CHOICES = "Nobody has chosen yet."
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-  """How often ours, and how often the other result, was preferred."""
+  """Number of choices that preferred our result, and of those that preferred the other."""
 
   ours: int = 0
   other: int = 0
@@ -32,13 +32,13 @@ class Preference:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-  """What came out.
+  """The outcome of a study.
 
   Attributes:
-    ours: the method that was compared with the others.
-    counts: kind of masks -> opponent -> count; all that the study has, in its order.
-    participants: how many chose at least once.
-    finished: how many of them answered every pair.
+    ours: method that was compared with the others.
+    counts: kind of masks -> opponent -> count, in the study's order.
+    participants: number of participants who chose at least once.
+    finished: number of participants who answered every pair.
   """
 
   ours: str
@@ -53,7 +53,7 @@ class Summary:
 
 
 def summarize(store: Store) -> Summary:
-  """Returns what the choices stored so far amount to; who joined and chose nothing is not counted."""
+  """Sums up the choices stored so far. Participants without a choice are not counted."""
   manifest = store.manifest
   counts = {kind: {opponent: Count() for opponent in manifest.opponents} for kind in manifest.kinds}
   for place, prefers_ours in store.outcomes():
@@ -66,7 +66,7 @@ def summarize(store: Store) -> Summary:
 
 
 def preference(count: Count) -> Preference | None:
-  """Returns the share that preferred ours with its interval; None if nobody chose."""
+  """Returns the share that preferred ours with Wilson's 95% interval; None without choices."""
   total = count.ours + count.other
   if not total:
     return None
