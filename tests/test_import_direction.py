@@ -29,7 +29,7 @@ _ALLOWED = {
   "analyses": {"metrics", "images", "masks", "models", "inference", "image_ops"},
   "evaluation": {"analyses", "datasets", "images", "image_ops", "inference", "masks", "metrics", "models"},
   "report": {"analyses", "metrics", "images"},
-  "study": {"analyses", "images", "web"},
+  "study": {"analyses", "images", "metrics", "web"},
   "web": set(),
   "app": {"web", "inference", "images"},
   "training": {"models", "losses", "metrics", "datasets", "masks", "image_ops"},

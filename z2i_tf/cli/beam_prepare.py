@@ -8,6 +8,7 @@ Flags after -- are Beam's, such as --runner=FlinkRunner; without them the pipeli
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli import messages
 from z2i_tf.cli import prepare
 from z2i_tf.cli.flags import beam_flags
@@ -28,13 +29,13 @@ def run(values: flags.FlagValues, passed_on: list[str]) -> None:
   from z2i_tf.beam.prepare import PrepareConfig
   from z2i_tf.images import image_files
 
-  source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
+  source = data_flags.open_source(values, conventions.DEFAULT_SCALE)
   folder = image_files.create_folder(values.output_dir)
   config = PrepareConfig(
     values.source,
     values.data_dir,
     data_flags.split(values),
-    flag_groups.DEFAULT_SCALE,
+    conventions.DEFAULT_SCALE,
     values.output_dir,
     values.tile_size,
     values.shards,

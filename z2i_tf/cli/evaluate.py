@@ -8,7 +8,7 @@ two records, z2i report gathers many.
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 from absl import flags
 
@@ -141,7 +141,7 @@ def run(values: flags.FlagValues) -> bool:
 
 def evaluation_config(values: flags.FlagValues) -> "EvaluationConfig":
   """Returns the settings of the flags; raises InputError for names that cannot be used."""
-  named = {
+  named: dict[str, Any] = {
     "mask_dir": flag_groups.named_paths(values, "mask_dir", names_needed=False),
     "model": flag_groups.named_paths(values, "model", names_needed=False),
     "result_dir": flag_groups.named_paths(values, "result_dir"),
@@ -150,7 +150,7 @@ def evaluation_config(values: flags.FlagValues) -> "EvaluationConfig":
   from z2i_tf.evaluation.evaluation import EvaluationConfig
 
   return EvaluationConfig(
-    **{field.name: named.get(field.name, values[field.name].value) for field in dataclasses.fields(EvaluationConfig)}
+    **{field.name: named.get(field.name, getattr(values, field.name)) for field in dataclasses.fields(EvaluationConfig)}
   )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
@@ -35,10 +36,12 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
 
-  source = data_flags.open_source(values, flag_groups.DEFAULT_SCALE)
+  source = data_flags.open_source(values, conventions.DEFAULT_SCALE)
   folder = image_files.create_folder(values.output_dir)
   from z2i_tf.datasets import tiled_records
+  from z2i_tf.datasets.sources import EncodedSource
 
+  assert isinstance(source, EncodedSource)  # The flag does not offer tiled records.
   with progress(len(source), "image") as advance:
     manifest = tiled_records.write_tiled_records(
       source, values.output_dir, origin(values), values.tile_size, values.shards, data_flags.bad_images(values), advance

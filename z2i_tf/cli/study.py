@@ -140,7 +140,7 @@ def _check_unchanged(values, study_manifest) -> None:
 
 def _serve(store, study_dir, port) -> None:
   from z2i_tf.study.server import StudyServer
-  from z2i_tf.training.preemption import asked_to_stop
+  from z2i_tf.system.preemption import asked_to_stop
 
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as stop_request:
     print(

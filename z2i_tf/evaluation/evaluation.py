@@ -4,7 +4,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-import contextlib
 import dataclasses
 import functools
 import os
@@ -26,6 +25,8 @@ from z2i_tf.evaluation import test_sets
 from z2i_tf.evaluation.test_sets import PairedSet
 from z2i_tf.images import image_files
 from z2i_tf.inference.crop_fill import DETAILS
+from z2i_tf.inference.inpaint_files import no_progress
+from z2i_tf.inference.inpaint_files import Progress
 from z2i_tf.metrics import fid
 from z2i_tf.metrics import lpips
 from z2i_tf.metrics import scoring
@@ -41,8 +42,6 @@ _CHOICES = {
   "lpips_net": (_NO_LPIPS, *lpips.NETS),
   "detail": (None, *DETAILS),
 }
-# (total, unit) -> context of a function called once per unit.
-Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], None]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(
   config: EvaluationConfig,
-  progress: Progress = lambda total, unit: contextlib.nullcontext(lambda: None),
+  progress: Progress = no_progress,
   say: Callable[[str], None] = lambda text: None,
   score_all: "ScoreAll | None" = None,
 ) -> Evaluation:
@@ -335,7 +334,7 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
     ours = set()
   if found - ours:
     raise InputError(
-      f"`output_dir`={folder}: {min(found - ours)} in it does not belong to a z2i evaluate --analysis={analysis} "
+      f"`output_dir`={folder}: {min(found - ours)} in it is not of an evaluation with `analysis`={analysis}, "
       "and would be replaced; give a new folder"
     )
 

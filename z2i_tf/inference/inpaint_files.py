@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # It imports TensorFlow, which a folder without work does not
 Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], None]]]
 
 
-def _no_progress(total: int, unit: str) -> contextlib.AbstractContextManager[Callable[[], None]]:
+def no_progress(total: int, unit: str) -> contextlib.AbstractContextManager[Callable[[], None]]:
   del total, unit
   return contextlib.nullcontext(lambda: None)
 
@@ -81,7 +81,7 @@ def inpaint_file(
   mask: str,
   output: str,
   config: FillConfig = FillConfig(),
-  progress: Progress = _no_progress,
+  progress: Progress = no_progress,
   say: Callable[[str], None] = print,
 ) -> InpaintedFile:
   """Fills the hole of one photograph.
@@ -109,6 +109,7 @@ def inpaint_file(
     filled = inpainter(
       task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan, advance=advance
     )
+  assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
   image_files.create_folder_of(output)
   remark = photo_task.write(output, task, filled)
   return InpaintedFile(task, inpainter, joined(remark, _texture_remark(inpainter, task, plan, config)))
@@ -121,7 +122,7 @@ def inpaint_folder(
   config: FillConfig = FillConfig(),
   resume: bool = False,
   workers: int = 2,
-  progress: Progress = _no_progress,
+  progress: Progress = no_progress,
   say: Callable[[str], None] = print,
 ) -> InpaintedFolder:
   """Fills the holes of a folder of photographs.
@@ -181,6 +182,7 @@ def fill_task(
   if config.verbose:
     say(_description(task, plan))
   filled = inpainter(task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan)
+  assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
   return filled, _texture_remark(inpainter, task, plan, config)
 
 

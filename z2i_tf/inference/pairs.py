@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import dataclasses
 import os
 import re
+from typing import TypeVar
 import unicodedata
 
 import numpy as np
@@ -17,6 +18,7 @@ from z2i_tf.images import photo_files
 from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference.pieces import check_hole
 
+_Name = TypeVar("_Name")
 # Names of masks: NAME_mask, NAME_mask001, NAME-mask.
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
 
@@ -119,7 +121,7 @@ class Pairs:
 
   def result_path(self, image_path: str) -> str:
     """Returns the path for the result of one of `images`."""
-    return os.path.join(self._output_dir, self._result_name(image_path))
+    return os.path.join(self._output_dir or "", self._result_name(image_path))
 
   def mask_path(self, image_path: str) -> str:
     """Returns the mask of one of `images`; raises InputError unless it has exactly one, and a unique result."""
@@ -187,8 +189,8 @@ class FolderPairs(Pairs):
     """
     images = image_files.list_images(image_dir)
     self.left_out = list(filter(None, [image_files.left_out(image_dir)]))
-    masks = [] if mask else image_files.list_images(mask_dir)
-    if not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
+    masks = image_files.list_images(mask_dir) if mask_dir and not mask else []
+    if mask_dir and not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
       names = set(map(image_files.stem, images))
       masks = [path for path in images if image_of(path, mask_suffix) in names]
       if masks or not are_own_masks:
@@ -222,9 +224,9 @@ def image_of(mask_path: str, mask_suffix: str | None) -> str | None:
   return shorter if shorter and shorter != name else None
 
 
-def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> dict[str, list[str]]:
+def by_name(paths: Iterable[str], name_of: Callable[[str], _Name]) -> dict[_Name, list[str]]:
   """Groups paths by name."""
-  grouped = {}
+  grouped: dict[_Name, list[str]] = {}
   for path in paths:
     grouped.setdefault(name_of(path), []).append(path)
   return grouped

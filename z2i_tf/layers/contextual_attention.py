@@ -6,6 +6,9 @@ the textbook's form takes 2.8 times as long on features of 32x32 and 1.7 times a
 turn).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from z2i_tf import image_ops
@@ -43,13 +46,13 @@ class ContextualAttention(layers.Layer):
     self.rate = rate
     self.softmax_scale = softmax_scale
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "rate": self.rate, "softmax_scale": self.softmax_scale}
 
-  def compute_output_shape(self, input_shape):
+  def compute_output_shape(self, input_shape: Sequence[tf.TensorShape]) -> tf.TensorShape:
     return input_shape[0]
 
-  def call(self, inputs):
+  def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
     features, mask = inputs
     self._check_sizes(features.shape, mask.shape)
     attention = self.attention_map(

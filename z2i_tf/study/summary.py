@@ -1,15 +1,13 @@
 """Summarizes a study: counts (Table 11) and preferences (Table 2)."""
 
 import dataclasses
-import math
 
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
+from z2i_tf.metrics.statistics import wilson_interval
 from z2i_tf.study.store import Store
 
 NO_CHOICES = "Nobody has chosen yet."
-# Quantile of the normal distribution for intervals of 95%.
-_Z_95 = 1.959963984540054
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,20 +66,11 @@ def summarize(store: Store) -> Summary:
 
 
 def preference(count: Count) -> Preference | None:
-  """Returns the share that preferred ours, with Wilson's binomial interval; None without choices.
-
-  Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927; unlike the usual
-  p +- 1.96 s it stays within [0, 1] and keeps its 95% for few choices and for shares near 0 or 1.
-  """
+  """Returns the share that preferred ours with Wilson's 95% interval; None without choices."""
   total = count.ours + count.other
   if not total:
     return None
-  share = count.ours / total
-  center = share + _Z_95**2 / (2 * total)
-  reach = _Z_95 * math.sqrt(share * (1 - share) / total + (_Z_95 / (2 * total)) ** 2)
-  scale = 1 + _Z_95**2 / total
-  # At shares of 0 and 1 the interval ends there; rounding must not put it beyond.
-  return Preference(share, max(0.0, (center - reach) / scale), min(1.0, (center + reach) / scale))
+  return Preference(count.ours / total, *wilson_interval(count.ours, total))
 
 
 def tables(summary: Summary) -> list[Table]:
