@@ -27,6 +27,7 @@ onnx = [
   "tf2onnx>=1.17",  # Earlier ones need protobuf 3, tensorflow-metadata (on Python 3.11) protobuf 4.
 ]
 serving = ["tensorflow-serving-api>=2.15,<2.16" + OLD, "tensorflow-serving-api>=2.21,<2.22" + NEW]
+beam = ["apache-beam>=2.77"]  # z2i beam-inpaint, beam-prepare and beam-evaluate.
 notebooks = ["ipykernel", "nbclient"]  # Execute docs/fine_tune.ipynb.
 witnesses = ["scikit-image"]  # What the metrics are compared with.
 heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
@@ -83,6 +84,7 @@ setup(
     "waitress>=3",
   ],
   extras_require={
+    "beam": beam,
     "development": ["mypy", "ruff", "uv"],  # make lint, make constraints.
     "docs": documentation,
     "evaluation": evaluation,
@@ -91,6 +93,7 @@ setup(
     "serving": serving,
     "tflite": tflite,
     "test": ["pytest", "pytest-xdist", "selenium"]
+    + beam
     + documentation
     + evaluation
     + heif

@@ -1,7 +1,7 @@
 """Speed and memory of inference on this machine, as ratios within one run.
 
-  python benchmarks/inference.py [--parts=speed,saved_model,startup] [--width=64] [--masks=20] [--rounds=1]
-                                 [--model=compact] [--precision=float32]
+  python benchmarks/inference.py [--parts=speed,saved_model,startup] [--width=64] [--masks=10] [--rounds=1]
+                                 [--model=compact] [--precision=float32] [--thorough]
 
 speed: photographs of 256x256 with the paper's masks. "Keras" is the Keras model that training uses, in one call; the
   others are the package's inference. All have the same weights and fill the same hole one after the other, so the load
@@ -12,8 +12,8 @@ saved_model: peak memory and time of an exported model on a whole large image wi
 startup: wall time of commands from the shell, medians.
 
 Weights are random (see `inference_paths.random_weights`), or those of --model, a bundled model's name or a model
-folder; --width is then the model's. --precision is that of saved_model. `photographs.py` measures photographs filled
-piece by piece.
+folder; --width is then the model's. --precision is that of saved_model. --thorough: 20 masks, a SavedModel on
+1920x1080, 5 starts of a command. `photographs.py` measures photographs filled piece by piece.
 """
 
 import argparse
@@ -47,8 +47,8 @@ from z2i_tf.system import processor
 
 _DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
 _KINDS = ("small", "large")
-_SAVED_MODEL_SIZES = ((256, 256), (1080, 1920))  # Height, width.
-_STARTS = 5
+_SAVED_MODEL_SIZES, _THOROUGH_SIZES = ((256, 256), (540, 960)), ((256, 256), (1080, 1920))  # Height, width.
+_STARTS, _THOROUGH_STARTS = 3, 5
 _KERAS, _FLOAT32, _BFLOAT16 = "Keras", "ours, float32", "ours, bfloat16"
 
 
@@ -147,12 +147,12 @@ def _measure_saved_model(folder, config, arguments):
   saved_model.write_saved_model(generator, exported, "benchmark")
   print(f"\nThe whole image in a SavedModel, hole of 5%, width {config.width}, {arguments.precision}\n")
   print("| image | peak | seconds |\n|---|---|---|")
-  for shape in _SAVED_MODEL_SIZES:
+  for shape in _THOROUGH_SIZES if arguments.thorough else _SAVED_MODEL_SIZES:
     _, peak, seconds = examples.fill_in_child(exported, arguments.precision, shape, native=True)
     print(f"| {shape[1]}x{shape[0]} | {memory.format_size(peak)} | {seconds:.1f} |", flush=True)
 
 
-def _measure_startup(folder):
+def _measure_startup(folder, starts):
   print("\n| command | seconds |\n|---|---|")
   image, mask = (os.path.join(_DATA, *names) for names in (("images", "astronaut.jpg"), ("masks", "astronaut.png")))
   for text, command in (
@@ -163,7 +163,7 @@ def _measure_startup(folder):
     ),
   ):
     seconds = []
-    for _ in range(_STARTS):
+    for _ in range(starts):
       start = time.perf_counter()
       subprocess.run([sys.executable, "-m", "z2i_tf", *command], check=True, stdout=subprocess.DEVNULL)
       seconds.append(time.perf_counter() - start)
@@ -175,11 +175,14 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--parts", default=",".join(parts))
   parser.add_argument("--width", type=int, default=64)
-  parser.add_argument("--masks", type=int, default=20, help="of a kind")
+  parser.add_argument("--masks", type=int, default=10, help="of a kind")
   parser.add_argument("--rounds", type=int, default=1)
   parser.add_argument("--model", help="a bundled model's name, or a model folder, instead of random weights")
   parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of saved_model")
+  parser.add_argument("--thorough", action="store_true", help="20 masks, a SavedModel on 1920x1080, 5 starts")
   arguments = parser.parse_args()
+  if arguments.thorough:
+    arguments.masks = 20
   machine.print_load()
   chosen = arguments.parts.split(",")
   if not set(chosen) <= set(parts):
@@ -195,7 +198,7 @@ def main():
     if "saved_model" in chosen:
       _measure_saved_model(folder, config, arguments)
     if "startup" in chosen:
-      _measure_startup(folder)
+      _measure_startup(folder, _THOROUGH_STARTS if arguments.thorough else _STARTS)
 
 
 if __name__ == "__main__":

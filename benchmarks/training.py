@@ -1,19 +1,21 @@
 """Joint training steps on this machine: ours against a plain step written from the paper.
 
-  python benchmarks/training.py [--width=64] [--batch=4] [--sizes=64,128] [--rounds=5]
+  python benchmarks/training.py [--width=64] [--batch=4] [--sizes=64] [--rounds=3] [--thorough]
 
 The plain step is the paper's description in ordinary TensorFlow: one forward pass of the package's networks, four
 passes of VGG19 (those of the labels outside the tape), one persistent tape, automatic gradients, two Adams. Both start
-from the same weights. For every size, with and without VGG19 (random weights: time does not depend on them):
+from the same weights. For every size, with VGG19 (random weights: time does not depend on them):
 - seconds per step in float32 and mixed_bfloat16 (ours as `z2i train` runs it, guard against steps that are not finite
   included), medians of steps of either kind in turn, in one process;
-- seconds per step with VGG19, ours in mixed_bfloat16 (VGG19 too) beside the plain one in float32;
 - the largest relative difference of their losses in the first step;
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
   2048x2048 float32 product in the same process. The profiler does not know einsum (the resizes), and counts nothing
   where it cannot infer a shape;
-- peak resident memory of either kind, each in a process of its own;
 - where the time goes, by kind of operation, where our step with VGG19 is slower than the plain one.
+--thorough: sizes 64 and 128, 5 rounds, and also
+- the same without VGG19;
+- peak resident memory of either kind, each in a process of its own;
+- seconds per step with VGG19, ours in mixed_bfloat16 (VGG19 too) beside the plain one in float32.
 """
 
 import argparse
@@ -236,14 +238,17 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--width", type=int, default=64)
   parser.add_argument("--batch", type=int, default=4)
-  parser.add_argument("--sizes", default="64,128", help="low-resolution crops, pixels")
-  parser.add_argument("--rounds", type=int, default=5)
+  parser.add_argument("--sizes", default="64", help="low-resolution crops, pixels")
+  parser.add_argument("--rounds", type=int, default=3)
+  parser.add_argument("--thorough", action="store_true", help="all of the above; twenty minutes")
   parser.add_argument("--child", help=argparse.SUPPRESS)
   arguments = parser.parse_args()
   tf.get_logger().setLevel("ERROR")  # The profiler announces its deprecation.
   if arguments.child:
     _child(arguments)
     return
+  if arguments.thorough:
+    arguments.sizes, arguments.rounds = "64,128", 5
   machine.print_load()
   print(
     f"width {arguments.width}, batch {arguments.batch}, {os.cpu_count()} cores, medians of {arguments.rounds} rounds"
@@ -256,14 +261,18 @@ def main():
   with tempfile.TemporaryDirectory() as folder:
     _write_random_vgg(folder)
     for size in arguments.sizes.split(","):
-      for with_vgg in (True, False):
+      for with_vgg in (True, False) if arguments.thorough else (True,):
         for precision in _PRECISIONS:
-          row, plain, ours = (
-            _in_child(what, size, precision, with_vgg, arguments, folder) for what in ("time", "plain", "ours")
-          )
+          row = _in_child("time", size, precision, with_vgg, arguments, folder)
+          peaks = ["", ""]
+          if arguments.thorough:
+            peaks = [
+              f"{_in_child(kind, size, precision, with_vgg, arguments, folder)['peak']:.0f}"
+              for kind in ("plain", "ours")
+            ]
           print(
             f"| {size} | {'yes' if with_vgg else 'no'} | {precision} | {row['plain_s']:.2f} | "
-            f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {plain['peak']:.0f} | {ours['peak']:.0f} | "
+            f"{row['ours_s']:.2f} | {row['ratio']:.2f} | {peaks[0]} | {peaks[1]} | "
             f"{row['flops'] / 1e12:.2f} | "
             f"{100 * row['flops'] / row['ours_s'] / row['rate']:.0f}% of {row['rate'] / 1e9:.0f} GFLOP/s | "
             f"{row['loss_difference']:.1e} |",
@@ -271,9 +280,10 @@ def main():
           )
           if row["by_kind"]:
             where.append((size, precision, row["by_kind"]))
-    print(f"\nOurs in {_BFLOAT16} beside the plain step in {_FLOAT32}, with VGG19")
-    print("| LR crop | plain s | ours s | plain / ours | losses differ by |\n|" + "---|" * 5)
-    for size in arguments.sizes.split(","):
+    if arguments.thorough:
+      print(f"\nOurs in {_BFLOAT16} beside the plain step in {_FLOAT32}, with VGG19")
+      print("| LR crop | plain s | ours s | plain / ours | losses differ by |\n|" + "---|" * 5)
+    for size in arguments.sizes.split(",") if arguments.thorough else ():
       row = _in_child("across", size, _BFLOAT16, True, arguments, folder)
       print(
         f"| {size} | {row['plain_s']:.2f} | {row['ours_s']:.2f} | {row['ratio']:.2f} | {row['loss_difference']:.1e} |",

@@ -85,7 +85,7 @@ def _cell(image, box):
   return cv2.resize(image[top:bottom, left:right], _CELL_SIZE, interpolation=cv2.INTER_AREA)
 
 
-def main():
+def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument("--photos", required=True, help="folder of the photographs that data/images lacks")
   parser.add_argument("--output", default=os.path.join(_DOCS, "images", "photographs.jpg"))

@@ -29,13 +29,14 @@ _ALLOWED = {
   "analyses": {"metrics", "images", "masks", "models", "inference", "image_ops"},
   "evaluation": {"analyses", "datasets", "images", "image_ops", "inference", "masks", "metrics", "models"},
   "report": {"analyses", "metrics", "images"},
-  "study": {"analyses", "images", "web"},
+  "study": {"analyses", "images", "metrics", "web"},
   "web": set(),
   "app": {"web", "inference", "images"},
   "training": {"models", "losses", "metrics", "datasets", "masks", "image_ops"},
   "inference": {"layers", "models", "images", "image_ops"},
   "export": {"inference", "models", "image_ops"},
   "compat": {"models"},
+  "beam": {"datasets", "evaluation", "images", "inference", "metrics"},
   "cli": {"*"},
 }
 

@@ -8,6 +8,9 @@
 # Sides (pixels) inside the networks are multiples of this: two max-pools, then attention at half size.
 SIZE_MULTIPLE = 8
 
+# Zoom factor of the paper: `hr` is twice `lr`.
+DEFAULT_SCALE = 2
+
 # Keys of a batch.
 IMAGE_LR = "image_lr"
 IMAGE_HR = "image_hr"

@@ -186,7 +186,7 @@ def test_a_faint_mask_is_read_by_its_threshold(quick):
     ({}, 400, "ambiguous"),
     ({"mask_threshold": 90}, 200, ""),
     ({"mask_threshold": 0}, 400, "from 1 to 255"),
-    ({"mask_treshold": 90}, 400, "is no field of this call"),
+    ({"mask_treshold": 90}, 400, "is not a field"),
     ({"dilate": "9" * 5000}, 400, "whole number"),
   ):
     status, _, body = request(quick, "POST", "/api/v1/inpaint", *stand_ins.multipart(files, **fields))
@@ -290,10 +290,10 @@ def test_a_mask_file_is_filled(quick):
   for fields, expected, text in (
     ("", 400, "covers everything"),
     ("&invert_mask=true&mask_threshold=90", 201, "hole 2.5% of the image, 1 region, inverted"),
-    ("&invert_mask=yes", 400, '"invert_mask" is true or false'),
+    ("&invert_mask=yes", 400, '"invert_mask" must be'),
     ("&mask_threshold=256", 400, "from 1 to 255"),
     ("&mask_from=alpha", 400, "no alpha channel"),
-    ("&threshold=90", 400, "is no field of this call"),
+    ("&threshold=90", 400, "is not a field"),
   ):
     status, _, body = request(quick, "POST", path + fields, faint, stand_ins.BYTES)
     answer = json.loads(body)
@@ -319,7 +319,9 @@ def test_a_fill_that_fails_or_is_cancelled_leaves_the_picture(quick, predictor, 
   thread = threading.Thread(target=lambda: lines.extend(stand_ins.fill(quick, photo["id"], 0, [_STROKE])))
   thread.start()
   _wait_for(
-    lambda: ask(quick, f"/sessions/{photo['id']}/undo", {"version": 0})[1]["error"].startswith("A fill of this")
+    lambda: ask(quick, f"/sessions/{photo['id']}/undo", {"version": 0})[1]["error"].startswith(
+      "This photograph is being filled"
+    )
   )
   assert json.loads(request(quick, "DELETE", f"{path}/fills")[2]) == {"cancelled": True}
   thread.join(_PATIENCE_S)  # At once, though the model is not back yet.
@@ -356,7 +358,7 @@ def test_two_windows_do_not_mix(quick):
   before = request(quick, "GET", f"/api/v1/sessions/{other['id']}/photo")[2]
   assert stand_ins.fill(quick, photo["id"], 0, [_STROKE])[-1]["version"] == 1
   status, answer = ask(quick, f"/sessions/{photo['id']}/fills", {"version": 0, "shapes": [_OTHER]})
-  assert status == 409 and "changed in another window" in answer["error"]
+  assert status == 409 and "Another window" in answer["error"]
   assert request(quick, "GET", f"/api/v1/sessions/{other['id']}/photo")[2] == before
 
 
@@ -552,7 +554,7 @@ def test_more_calls_than_the_server_takes_are_told_to_come_back(quick, predictor
   assert request(quick, "GET", "/api/v1/health")[0] == request(quick, "GET", "/")[0] == 200
   for status, answer, sentence in answers:
     assert (status, answer["retry-after"]) == (503, "5")
-    assert json.loads(sentence) == {"error": f"{MAX_CALLS} calls are under way already; try again in a moment."}
+    assert json.loads(sentence) == {"error": f"The server already answers {MAX_CALLS} calls. Try again in a moment."}
   assert len(answers) == count - MAX_CALLS
   predictor.gate.set()
   for thread in threads:

@@ -53,7 +53,7 @@ def test_too_many_are_refused(filler):
   _, gate = _held(filler)
   for _ in range(3):
     filler.submit(Job(lambda job: None))
-  with pytest.raises(Refusal, match="3 fills are waiting already") as refusal:
+  with pytest.raises(Refusal, match="3 fills are already waiting") as refusal:
     filler.submit(Job(lambda job: None))
   assert refusal.value.status == 503 and refusal.value.headers == {"Retry-After": "5"}
   gate.set()

@@ -52,7 +52,7 @@ def test_it_serves_until_a_signal_and_leaves_nothing(tmp_path, number):
   [
     (["--host=0.0.0.0"], "--host=0.0.0.0 lets other machines in: give --token too, a secret of at least 16 characters"),
     (["--token=short"], "--token: give at least 16 characters"),
-    (["--host=no.such.host.invalid", "--token=" + "x" * 16], "--host=no.such.host.invalid: no address of this machine"),
+    (["--host=no.such.host.invalid", "--token=" + "x" * 16], "--host=no.such.host.invalid: not an address"),
     (["--host=203.0.113.7", "--token=" + "x" * 16], "cannot be used on 203.0.113.7"),
     (["--port=70000"], "flag --port=70000"),
     (["--max_sessions=0"], "flag --max_sessions=0"),

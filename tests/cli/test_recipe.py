@@ -227,7 +227,7 @@ _PRETRAINING = ["pretrain_coarse", "pretrain_refine", "pretrain_sr"]
 _JOINT = ["train_small_masks", "train_large_masks"]
 _NO_ZOOM = {"zoom": "none", "scale": 1, "weight_gradient": 0, "weight_l1_sr": 0}
 _BICUBIC = {"zoom": "bicubic", "weight_gradient": 0, "weight_l1_sr": 0}
-_WIDE = {"width": 70, "sr_width": 64, "discriminator_width": 64}
+_WIDE = {"width": 70, "discriminator_width": 64}
 _SMALLER = {"crop_size": 128, "weight_gradient": 0}
 
 

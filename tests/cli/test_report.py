@@ -86,7 +86,7 @@ def test_files_that_are_not_of_a_report_stay(runs, capsys):
 def test_commands_that_the_report_prints_have_these_flags():
   commands = [
     found
-    for section in sections.build([], [], lambda ours, other: None).sections
+    for section in sections.build([], []).sections
     for found in re.findall(r"z2i ([\w-]+)((?: --[^\s]+)*)", section.command)
   ]
   assert len(commands) == 11  # One per section, and a second one of the study.

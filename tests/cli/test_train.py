@@ -34,7 +34,19 @@ _SMALL = [
   "--evaluate_every=2",
   "--save_every=1",
 ]
-_COMMAND = ["train", "--data_dir=data/images", "--validation_dir=data/images"] + _SMALL
+_DATA = ["train", "--data_dir=data/images", "--validation_dir=data/images"]
+_COMMAND = _DATA + _SMALL
+_WIDTHS_LEFT_OUT = {
+  "--weight_adversarial=0": "--discriminator_width=",
+  "--zoom=none": "--sr_width=",
+  "--zoom=bicubic": "--sr_width=",
+}
+
+
+def _small_with(arguments):
+  """Returns `_SMALL` without the widths of networks that the arguments leave out, and the arguments."""
+  left_out = tuple(_WIDTHS_LEFT_OUT[argument] for argument in arguments if argument in _WIDTHS_LEFT_OUT)
+  return [flag for flag in _SMALL if not flag.startswith(left_out)] + arguments
 
 
 def _weights(work_dir):
@@ -202,7 +214,7 @@ def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupte
 @pytest.mark.usefixtures("eager_functions")
 def test_averages_are_what_is_measured(averaged, finished, tmp_path):
   """A new run whose weights do not change measures the averages that it starts from as the run that made them did."""
-  command = _COMMAND + _UNCHANGED + [f"--work_dir={tmp_path / 'run'}"]
+  command = _DATA + _small_with(_UNCHANGED) + [f"--work_dir={tmp_path / 'run'}"]
   assert main(command + [f"--init_{name}={averaged}" for name in ("coarse", "sr", "refine")]) == 0
   measured, expected, raw = (
     float(_losses(folder)[-1]["validation/psnr/result"]) for folder in (tmp_path / "run", averaged, finished)
@@ -322,7 +334,8 @@ def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, m
   ],
 )
 def test_other_variables_are_never_allowed(finished, capsys, flag, former):
-  assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=4", "--allow_config_change", flag]) == 2
+  command = _DATA + _small_with([flag]) + [f"--work_dir={finished}", "--iterations=4", "--allow_config_change"]
+  assert main(command) == 2
   error = capsys.readouterr().err
   assert f"holds a run with other variables: {flag.partition('=')[0]} was {former}, is " in error
   assert error.count("\n") == 1
@@ -435,10 +448,8 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
         "--iterations=1",
         "--crops_per_image=2",
         f"--work_dir={tmp_path / 'run'}",
-        "--weight_adversarial=0",
       ]
-      + _SMALL
-      + ["--batch_size=12"]
+      + _small_with(["--weight_adversarial=0", "--batch_size=12"])
     )
     == 0
   )
@@ -473,6 +484,8 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--zoom=linear"], "--zoom=linear"),
     (["--width=5"], "even number"),
     (["--discriminator_width=5"], "even number"),
+    (["--zoom=bicubic", "--sr_width=4"], "there is no super-resolution network. Received: --sr_width=4"),
+    (["--weight_adversarial=0", "--discriminator_width=4"], "no discriminator. Received: --discriminator_width=4"),
     (["--mask_kind=round"], "--mask_kind=round"),
     (["--crop_scales=1,half"], "--crop_scales=1,half: expected whole numbers"),
     (["--crop_scales=40"], "none of 4 images is usable"),
@@ -507,7 +520,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
 def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, message):
   arguments = [argument.format(finished=finished) for argument in arguments]
   command = ["train", "--data_dir=data/images", f"--work_dir={tmp_path / 'run'}", "--iterations=1"]
-  assert main(command + _SMALL + arguments) == 2
+  assert main(command + _small_with(arguments)) == 2
   error = capsys.readouterr().err
   assert message in error and error.count("\n") == 1, error
   assert not os.path.exists(tmp_path / "run" / "config.json")

@@ -1,7 +1,7 @@
 """Reads thousands of damaged files: `python -m tests.fuzz --count=100000`. An input follows from its seed and number.
 
-Allowed is that a file is read, or InputError. Not allowed: any other exception, more memory than four times the decoded
-image and 200 MB, more than ten seconds. What was found is written to --findings, and the exit code is 1.
+Each file must be read, or refused with InputError, within four times the memory of the decoded image plus 200 MB. Files
+that break a rule are written to --findings, and the exit code is 1. A file that takes five minutes ends the program.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from z2i_tf.images import photo_files
 from z2i_tf.models import model_weights
 from z2i_tf.study.manifest import StudyManifest
 
-_MAX_SECONDS, _MAX_FACTOR, _MAX_BYTES = 10.0, 4, 200e6
+_MAX_FACTOR, _MAX_BYTES = 4, 200e6
 _HANGS_AFTER_SECONDS = 300
 # Larger images are not written again: that is slow for reasons of its own.
 _MAX_WRITTEN_PIXELS = 2**18
@@ -226,8 +226,6 @@ def run(count: int, seed: int, first: int, findings: str) -> int:
         problem = traceback.format_exc()
       seconds, taken = time.process_time() - started, memory.taken()
       slowest, largest = max(slowest, seconds), max(largest, taken)
-      if seconds > _MAX_SECONDS:
-        problem = problem or f"{seconds:.1f} s"
       if taken > _MAX_BYTES and kind == "image" and not size:
         size = _declared_bytes(folder, name)
       if taken > _MAX_BYTES + _MAX_FACTOR * size:

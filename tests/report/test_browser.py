@@ -24,7 +24,7 @@ def _page(tmp_path_factory):
   report_records.write_picture(str(folder / "failures" / "failures.png"), size=(900, 1600))
   found, left_out = run_files.gather(str(folder))
   path = folder / "report.html"
-  path.write_text(pages.render_html(sections.build(found, left_out, lambda ours, other: None)), encoding="utf-8")
+  path.write_text(pages.render_html(sections.build(found, left_out)), encoding="utf-8")
   with browsers.chromium(tmp_path_factory.mktemp("profile")) as browser:
     browser.get(path.as_uri())
     yield browser

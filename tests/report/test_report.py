@@ -17,10 +17,6 @@ _TELEA = {"telea": {"kind": "baseline"}}
 _VOID = ("meta", "img", "br", "link", "input", "hr")
 
 
-def _no_interval(ours, other):
-  return (ours / (ours + other), 0.25, 0.75) if ours + other else None
-
-
 class _Page(html.parser.HTMLParser):
   """Checks that elements are closed in turn; keeps tables as rows of [tag, text, attributes], attributes and anchors.
 
@@ -91,7 +87,7 @@ def _report(tmp_path_factory):
   report_records.write_all(folder)
   runs, left_out = run_files.gather(str(folder))
   assert not left_out
-  return folder, sections.build(runs, left_out, _no_interval)
+  return folder, sections.build(runs, left_out)
 
 
 @pytest.fixture(name="page", scope="module")
@@ -264,7 +260,7 @@ def test_study_has_a_column_for_every_opponent(page):
   ]
   rows = _rows(table)
   assert rows["This run: study", "small: counts"] == ["1 vs. 9", "-", "-", "-", "10 vs. 30", "11 vs. 39"]
-  assert rows["This run: study", "small: prefer ours"][-1] == "78.00% [25.00, 75.00]"
+  assert rows["This run: study", "small: prefer ours"][-1] == "78.00% [64.76, 87.25]"
   assert rows["Paper, Tables 2 and 11", "large: counts"][3] == "738 vs. 387"
   assert rows["Paper, Tables 2 and 11", "small: prefer ours"][3].startswith("64.21% [")
 
@@ -291,7 +287,7 @@ def test_markdown_says_the_same(report):
 def test_missing_analyses_are_said_with_their_command_and_the_papers_numbers(tmp_path):
   report_records.write_scores(tmp_path / "a", "comparison", report_records.scores_record(_TELEA))
   runs, left_out = run_files.gather(str(tmp_path))
-  report = sections.build(runs, left_out, _no_interval)
+  report = sections.build(runs, left_out)
   page = _Page(pages.render_html(report))
   keys = {section.key for section in report.sections}
   assert [value[1:] for name, value in page.attributes if name == "href" and value[1:] in keys] == ["comparison"]
@@ -317,7 +313,7 @@ def test_tables_without_a_runs_values_are_folded_and_rows_without_values_are_nam
   record = report_records.scores_record(_TELEA, ("small",))
   report_records.write_scores(tmp_path / "a", "comparison", record)
   runs, left_out = run_files.gather(str(tmp_path))
-  report = sections.build(runs, left_out, _no_interval)
+  report = sections.build(runs, left_out)
   text = pages.render_html(report)
   page = _Page(text)
   cited = "Values of other publications, as the paper cites them (Table 8)"
@@ -353,7 +349,7 @@ def test_the_best_of_each_column_among_rows_of_the_same_images_is_bold(tmp_path)
   record["scores"]["rect"]["b"]["MS-SSIM"] = ["nan"] * 4
   report_records.write_scores(tmp_path / "a", "comparison", record)
   runs, left_out = run_files.gather(str(tmp_path))
-  page = _Page(pages.render_html(sections.build(runs, left_out, _no_interval)))
+  page = _Page(pages.render_html(sections.build(runs, left_out)))
   bold = _bold(page.tables["Comparison, rect masks"])
   found = {metric: [name for name, column in bold if column == metric] for metric in ("PSNR", "L1", "SSIM", "MS-SSIM")}
   # Equal texts are both best; the only value of a column is not.
@@ -373,7 +369,7 @@ def test_names_are_shown_and_not_obeyed(tmp_path):
   record["notes"] = [_EVIL]
   report_records.write_scores(tmp_path / "<i>", "comparison", record, ["<u>.png"])
   runs, left_out = run_files.gather(str(tmp_path))
-  report = sections.build(runs, left_out, _no_interval)
+  report = sections.build(runs, left_out)
   text = pages.render_html(report)
   page = _Page(text)
   assert not {"b", "i", "u"} & set(page.tags) and not [name for name, _ in page.attributes if name.startswith("on")]
@@ -390,7 +386,7 @@ def test_the_same_records_give_the_same_bytes_and_a_changed_one_others(tmp_path)
   def render(folder, seed):
     report_records.write_scores(folder / "a", "comparison", report_records.scores_record(_TELEA, seed=seed))
     runs, left_out = run_files.gather(str(folder))
-    return pages.render_html(sections.build(runs, left_out, _no_interval))
+    return pages.render_html(sections.build(runs, left_out))
 
   first = render(tmp_path / "1", 1)
   assert render(tmp_path / "2", 1) == first  # Not even the folder is in it.
@@ -401,7 +397,7 @@ def test_an_opponent_may_be_called_as_a_heading_is(tmp_path):
   counts = {"Total": {"ours": 3, "other": 1}, "none yet": {"ours": 0, "other": 0}}
   report_records.write_study(str(tmp_path), {"small": counts})
   runs, left_out = run_files.gather(str(tmp_path))
-  page = _Page(pages.render_html(sections.build(runs, left_out, _no_interval)))
+  page = _Page(pages.render_html(sections.build(runs, left_out)))
   rows = _rows(page.tables["Preferences in pairs of results (Tables 2 and 11)"])
   assert rows["This run: study.json", "small: counts"] == ["-"] * 4 + ["1 vs. 3", "0 vs. 0", "1 vs. 3"]
-  assert rows["This run: study.json", "small: prefer ours"][-2:] == ["-", "75.00% [25.00, 75.00]"]
+  assert rows["This run: study.json", "small: prefer ours"][-2:] == ["-", "75.00% [30.06, 95.44]"]

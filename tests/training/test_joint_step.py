@@ -1,3 +1,5 @@
+"""One joint step beside recorded numbers, on several replicas, and with each of its options."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -115,7 +117,7 @@ def test_two_and_four_replicas_make_the_step_of_one(two_devices, four_devices):
       )
 
 
-def test_stages_match_the_recording():
+def test_outputs_match_the_recording():
   recorded = recordings.load("joint_step")
   step, _ = stand_ins.build_step(recorded, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, batch_size=2)
   batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
@@ -199,7 +201,7 @@ def test_step_with_vgg_matches_a_separate_computation(random_vgg_weights):
     ), name
 
 
-def test_a_weight_of_zero_builds_nothing():
+def test_terms_of_weight_0_are_not_computed_and_need_no_discriminator():
   recorded = recordings.load("joint_step")
   weights = LossWeights(
     weight_l1_sr=0.0, weight_gradient=0.0, weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0
@@ -217,7 +219,7 @@ def test_a_weight_of_zero_builds_nothing():
   )
 
 
-def test_l1_may_be_that_of_the_hole_alone():
+def test_l1_over_the_hole_is_the_mean_of_hole_pixels():
   recorded = recordings.load("joint_step")
   step, _ = stand_ins.build_step(
     recorded, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, batch_size=2, l1_normalization="hole"
@@ -262,7 +264,7 @@ def test_clipping_scales_the_gradient_to_the_norm():
   assert moved == pytest.approx(0.5, rel=1e-3)
 
 
-def test_models_and_weights_must_go_together():
+def test_a_loss_weight_without_its_model_is_refused():
   from z2i_tf.training.joint import JointStep
 
   with pytest.raises(ValueError, match="discriminator"):

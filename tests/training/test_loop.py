@@ -10,13 +10,13 @@ import tensorflow as tf
 from tests.training import stand_ins
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
+from z2i_tf.system.preemption import asked_to_stop
+from z2i_tf.system.preemption import StopRequest
 from z2i_tf.training.callbacks import Callbacks
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
 from z2i_tf.training.metric_writers import measured_table
 from z2i_tf.training.metric_writers import MetricWriter
-from z2i_tf.training.preemption import asked_to_stop
-from z2i_tf.training.preemption import StopRequest
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
 

@@ -1,4 +1,4 @@
-"""Networks in 16 bits, and what stays float32."""
+"""Steps, networks and checkpoints in 16 bits, and the parts that stay float32."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def _leaves(model):
 
 
 @pytest.mark.usefixtures("eager_functions")
-def test_a_step_in_16_bits_is_near_that_in_32():
+def test_losses_and_gradients_in_16_bits_are_near_those_in_32():
   batch = {name: tf.constant(value) for name, value in stand_ins.smooth_batch(2, 16).items()}
   results = {}
   for name in devices.PRECISIONS:

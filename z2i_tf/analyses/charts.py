@@ -144,7 +144,7 @@ def line_chart(
 
 
 def histogram(
-  path: str, title: str, edges: Sequence[float], series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str
+  path: str, title: str, edges: np.ndarray, series: Mapping[str, np.ndarray], xlabel: str, ylabel: str
 ) -> None:
   """Draws a transparent area per series over intervals of values.
 

@@ -17,6 +17,7 @@ from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.masks.mixture import MaskMixture
+from z2i_tf.masks.specs import BlobSpec
 from z2i_tf.masks.specs import RectangleSpec
 from z2i_tf.masks.specs import SPECS
 from z2i_tf.masks.specs import StrokeSpec
@@ -163,6 +164,7 @@ def _parameters(kind: str) -> tuple[str, ...]:
   if isinstance(spec, RectangleSpec):
     low, high = spec.side_fractions
     return "one rectangle", NONE, f"sides U({low}, {high}) of the image's", NONE, NONE, NONE
+  assert isinstance(spec, BlobSpec), kind
   low, high = spec.diameter_fractions
   return (
     "U[{}, {}] blobs".format(*spec.blobs),
@@ -209,4 +211,5 @@ def _framed(mask: np.ndarray) -> np.ndarray:
 
 def _example_shape(mask: np.ndarray) -> tuple[int, int]:
   """Returns half the size of other pictures, because the sheet has many."""
-  return tuple(max(1, side // 2) for side in picture_sheets.display_shape(*mask.shape[:2]))
+  height, width = picture_sheets.display_shape(*mask.shape[:2])
+  return max(1, height // 2), max(1, width // 2)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import functools
 import os
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import tensorflow as tf
@@ -111,4 +111,4 @@ def _with_total(counts: Mapping[str, float]) -> dict[str, float]:
 
 def _add_methods(name: str, predictors: Iterable[Predictor], methods: dict[str, Method]) -> None:
   for predictor in predictors:
-    methods[f"{name}, {predictor.precision}"] = functools.partial(Inpainter(predictor), native=True)
+    methods[f"{name}, {predictor.precision}"] = cast(Method, functools.partial(Inpainter(predictor), native=True))

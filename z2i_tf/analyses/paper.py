@@ -5,13 +5,15 @@ Numbers are texts with the paper's digits. The paper calls our small masks "mask
 
 from collections.abc import Mapping
 import dataclasses
+from typing import TypeVar
 
 SMALL, LARGE = "small", "large"
 # Row of a table -> heading -> cell.
 Rows = Mapping[str, Mapping[str, str]]
+_Heading = TypeVar("_Heading")
 
 
-def _rows(headings: tuple[str, ...], text: str) -> Rows:
+def _rows(headings: tuple[_Heading, ...], text: str) -> dict[str, dict[_Heading, str]]:
   """Parses lines of the form "name | cell | ..."; raises ValueError for any other line."""
   found = {}
   for line in text.strip().splitlines():
@@ -20,6 +22,12 @@ def _rows(headings: tuple[str, ...], text: str) -> Rows:
       raise ValueError(f"The line {line!r} is not a row of {headings}, or repeats one.")
     found[name] = dict(zip(headings, cells))
   return found
+
+
+def _pair(name: str) -> tuple[str, str]:
+  """Splits "model, channels or scale"."""
+  model, number = name.split(", ")
+  return model, number
 
 
 PLACES2, DIV2K = "Places2", "DIV2K"
@@ -129,8 +137,8 @@ for _name, _cells in _rows(
     SR zoom, 64       | 4.48M | 33.40 | 0.9770 | 0.9853 | 0.00363 | 26.95 | 0.9080 | 0.9307 | 0.01497
     SR zoom+, 64      | 4.48M | 34.08 | 0.9787 | 0.9886 | 0.00329 | 27.07 | 0.9094 | 0.9346 | 0.01462""",
 ).items():
-  _key = tuple(_name.split(", "))
-  PARAMETERS_6[_key] = _cells.pop("parameters")
+  _key = _pair(_name)
+  PARAMETERS_6[_key] = _cells["parameters"]
   TABLE_6[_key] = {masks: {metric: _cells[masks, metric] for metric in _FOUR} for masks in (SMALL, LARGE)}
 
 LOW, MID, HIGH = "Low Frequency", "Mid Frequency", "High Frequency"
@@ -211,7 +219,7 @@ TABLE_10: dict[tuple[str, str], Rows] = {
 
 # Model and scale -> masks -> metric -> value.
 TABLE_12 = {
-  tuple(name.split(", ")): {masks: {metric: cells[masks, metric] for metric in _FOUR} for masks in (SMALL, LARGE)}
+  _pair(name): {masks: {metric: cells[masks, metric] for metric in _FOUR} for masks in (SMALL, LARGE)}
   for name, cells in _rows(
     tuple((masks, metric) for masks in (SMALL, LARGE) for metric in _FOUR),
     """

@@ -96,11 +96,11 @@ def photo_rows(pictures: Sequence[np.ndarray], mask: np.ndarray, zoom_crop: str)
     return [whole]
   box = crop_around_largest_hole(mask)
   crops = [picture[tuple(_scaled(side, picture.shape[0] / height) for side in box)] for picture in pictures]
-  whole[0] = draw_frame(whole[0], tuple(_scaled(side, shape[0] / height) for side in box))
-  crop_shape = crops[0].shape[:2]
+  whole[0] = draw_frame(whole[0], (_scaled(box[0], shape[0] / height), _scaled(box[1], shape[0] / height)))
+  crop_height, crop_width = crops[0].shape[:2]
   # A whole factor keeps pixels square and equal; crops of large pictures are shrunk as those are.
-  factor = min(side // of_crop for side, of_crop in zip(shape, crop_shape))
-  shown = tuple(factor * side for side in crop_shape) if factor else shape
+  factor = min(shape[0] // crop_height, shape[1] // crop_width)
+  shown = (factor * crop_height, factor * crop_width) if factor else shape
   return [whole, [resize(crop, shown) for crop in crops]]
 
 
@@ -124,7 +124,8 @@ def crop_around_largest_hole(mask: np.ndarray) -> tuple[slice, slice]:
     min(max(0, first + extent // 2 - side // 2), whole - side)
     for (first, extent), side, whole in zip(extents, sides, mask.shape)
   ]
-  return tuple(slice(start, start + side) for start, side in zip(starts, sides))
+  rows, columns = (slice(start, start + side) for start, side in zip(starts, sides))
+  return rows, columns
 
 
 def _scaled(side: slice, factor: float) -> slice:
@@ -145,7 +146,7 @@ def display_shape(height: int, width: int) -> tuple[int, int]:
   """Returns the height and width at which to show an image: shrunk if large, enlarged by a whole factor if small."""
   largest = max(height, width)
   if largest > _MAX_SIDE_PX:
-    return tuple(max(1, round(side * _MAX_SIDE_PX / largest)) for side in (height, width))
+    return max(1, round(height * _MAX_SIDE_PX / largest)), max(1, round(width * _MAX_SIDE_PX / largest))
   factor = -(-_MIN_SIDE_PX // largest)
   return height * factor, width * factor
 

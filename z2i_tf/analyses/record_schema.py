@@ -56,7 +56,7 @@ _SCORES = {
 }
 _TABLES = {"tables": [_TABLE]}
 # Analysis -> entries that its record adds to, or replaces in, _COMMON. A key that ends in "?" is optional.
-SCHEMAS = {
+SCHEMAS: dict[str, dict[str, Any]] = {
   "comparison": _SCORES,
   "ablation": _SCORES,
   "frequency": _SCORES,

@@ -35,8 +35,8 @@ from z2i_tf.web.application import sentence
 ROOT = "/api/v1"
 _MAX_JSON_BYTES = 2**24
 _MAX_VIEW_PIXELS = 2**23
-# Calls for scripts that hold a thread of the server at the same time; others are refused. Of these, only some have a
-# photograph in memory; the rest wait.
+# At most this many calls of scripts hold a thread of the server; further ones are refused. Fewer of them have a
+# photograph in memory; the others wait.
 MAX_CALLS = 12
 _MAX_CALLS_IN_MEMORY = 4
 _CALL_FIELDS = ("detail", "dilate", "feather", "invert_mask", "mask_from", "mask_threshold", "format")
@@ -47,10 +47,10 @@ _REMARKS_HEADER, _BOX_HEADER = "X-Remarks", "X-Box"
 
 
 class Api:
-  """Answers the requests of the HTTP API."""
+  """Answers requests to the HTTP API."""
 
   def __init__(self, inpainter: Inpainter, model: str, files: PhotoFiles, sessions: Sessions, filler: Filler):
-    """Takes what they work with; `model`: its name, for `health`."""
+    """Keeps the parts that answer requests; `model` is the model's name, which `health` reports."""
     self._inpainter, self._model = inpainter, model
     self._files, self._sessions, self._filler = files, sessions, filler
     self._calls = threading.BoundedSemaphore(MAX_CALLS)
@@ -90,7 +90,9 @@ class Api:
 
   def _inpaint(self):
     if not self._calls.acquire(blocking=False):
-      raise Refusal(503, f"{MAX_CALLS} calls are under way already; try again in a moment.", **{"Retry-After": "5"})
+      raise Refusal(
+        503, f"The server already answers {MAX_CALLS} calls. Try again in a moment.", **{"Retry-After": "5"}
+      )
     try:
       return self._filled()
     finally:
@@ -148,7 +150,7 @@ class Api:
     return flask.Response(body, content_type=kind)
 
   def _view(self, name):
-    """A part, as sharp as `max_pixels` allow; for a page that is zoomed in farther than its preview is sharp."""
+    """Returns a part as sharply as `max_pixels` allows, for a page that is zoomed in beyond its preview's pixels."""
     session = self._sessions.get(name)
     x, y, width, height = (_whole_number(key) for key in ("x", "y", "width", "height"))
     box = tuple(
@@ -214,7 +216,7 @@ class Api:
     painted = session.draw(shapes_lib.parse(json_object(_MAX_JSON_BYTES).get("shapes")))
     union = shapes_lib.whole(session.filled_masks() + [mask for mask in [painted] if mask is not None], session.size)
     if not union.any():
-      raise Refusal(409, "Nothing was painted yet.")
+      raise Refusal(409, "Nothing has been painted yet.")
     body, _ = previews.encode(np.repeat((union * np.uint8(255))[..., np.newaxis], 3, axis=2), None, None, exact=True)
     return flask.Response(body, content_type="image/png")
 
@@ -234,7 +236,7 @@ class Api:
     return answer
 
   def _changed(self, session: Session, patches: list[Patch], remark: str = "") -> dict[str, Any]:
-    """Returns what changed, for the page: pieces of its preview."""
+    """Describes a change to the page: the history, and the changed pieces of its preview."""
     pieces = []
     for patch in patches:
       rows, columns = box = previews.aligned(patch.box, session.factor, session.size)
@@ -262,11 +264,11 @@ def _check_names(fields: Mapping[str, Any], known: Sequence[str]) -> None:
   """Raises Refusal for an unknown field."""
   for name in fields:
     if name not in known:
-      raise Refusal(400, f'"{name}" is no field of this call; it has {", ".join(known)}.')
+      raise Refusal(400, f'"{name}" is not a field of this call. Its fields: {", ".join(known)}.')
 
 
 def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
-  """Whether two streams have the same content; both are at their beginning before and after it."""
+  """Returns whether two streams have the same content. Both start and end at their beginning."""
   digests = [hashlib.sha256(), hashlib.sha256()]
   for digest, stream in zip(digests, (first, second)):
     for block in iter(lambda stream=stream: stream.read(_BLOCK_BYTES), b""):
@@ -280,12 +282,12 @@ def _extension(asked: str | None, own: str) -> str:
     return own
   extension = f".{asked.lower()}"
   if extension not in photo_files.EXTENSIONS:
-    raise Refusal(400, f'"format" is own, or one of {", ".join(name[1:] for name in photo_files.EXTENSIONS)}.')
+    raise Refusal(400, f'"format" must be own or one of {", ".join(name[1:] for name in photo_files.EXTENSIONS)}.')
   return extension
 
 
 def _lines(session: Session, job: Job) -> Iterator[str]:
-  """Yields a fill's progress as lines of JSON; the last has what changed, or "error", or "cancelled"."""
+  """Yields a fill's progress as lines of JSON. The last line holds the change, "error" or "cancelled"."""
   try:
     for update in job.updates():
       yield json.dumps(update) + "\n"
@@ -304,7 +306,7 @@ def _lines(session: Session, job: Job) -> Iterator[str]:
 
 def _version(fields: dict[str, Any]) -> int:
   if not isinstance(fields.get("version"), int):
-    raise Refusal(400, '"version" is the number that the last answer gave.')
+    raise Refusal(400, '"version" must be the number in the last answer.')
   return fields["version"]
 
 

@@ -1,4 +1,4 @@
-"""Queues fills: one thread runs the model, and every waiting job knows its place."""
+"""Queues fills. One thread runs the model, and every waiting job knows its place in the queue."""
 
 import collections
 from collections.abc import Callable
@@ -20,14 +20,14 @@ class Cancelled(Exception):
 
 
 class Job:
-  """One fill, from waiting to its end. Its owner reads `updates`, the filler's thread works on it."""
+  """One fill, from waiting to its end. Its owner reads `updates`; the filler's thread runs it."""
 
   def __init__(self, work: Callable[["Job"], Any], at_end: Callable[["Job"], None] = lambda job: None):
-    """Describes the work, without beginning it.
+    """Describes the work without starting it.
 
     Args:
-      work: gets the job, calls `begin` and `advance`, and returns the result.
-      at_end: called with the job when it has ended in any way.
+      work: function that takes the job, calls its `begin` and `advance`, and returns the result.
+      at_end: function that is called with the job when it has ended, however it ended.
     """
     self._work, self._at_end = work, at_end
     self._changed = threading.Condition()
@@ -38,22 +38,22 @@ class Job:
     self._error: Exception | None = None
 
   def begin(self, steps: int) -> None:
-    """Sets the number of steps; raises Cancelled if the job was."""
+    """Sets the number of steps; raises Cancelled if the job was cancelled."""
     self.check()
     self._change(steps=steps)
 
   def advance(self) -> None:
-    """Counts a step that is done; raises Cancelled if the job was."""
+    """Counts a finished step; raises Cancelled if the job was cancelled."""
     self.check()
     self._change(step=self._step + 1)
 
   def check(self) -> None:
-    """Raises Cancelled if the job was."""
+    """Raises Cancelled if the job was cancelled."""
     if self._is_cancelled:
       raise Cancelled()
 
   def cancel(self) -> None:
-    """Cancels the job: waiting callers return at once, the work stops at its next step."""
+    """Cancels the job. Waiting callers return at once; the work stops at its next step."""
     self._change(is_cancelled=True)
 
   def updates(self) -> Iterator[dict[str, int]]:
@@ -68,7 +68,7 @@ class Job:
       yield last
 
   def result(self) -> Any:
-    """Waits for the end and returns what `work` returned; raises what it raised, or Cancelled."""
+    """Waits for the end and returns the result of `work`; raises its error, or Cancelled."""
     with self._changed:
       self._changed.wait_for(lambda: self._is_over)
     self.check()
@@ -94,11 +94,11 @@ class Job:
       self._changed.notify_all()
 
   def move(self, place: int) -> None:
-    """Sets the number of jobs that end before this one begins; 0: it has begun."""
+    """Sets the place in the queue; 0 = the job has begun."""
     self._change(place=place)
 
   def run(self) -> None:
-    """Does the work; what it raises is kept for `result`."""
+    """Does the work. Keeps its error for `result`."""
     try:
       self.check()
       self._result = self._work(self)
@@ -117,7 +117,7 @@ class Filler:
   """The queue of all jobs, first come, first served."""
 
   def __init__(self, max_jobs: int):
-    """`max_jobs`: how many may wait."""
+    """Starts the thread. At most `max_jobs` jobs may wait."""
     self._max_jobs = max_jobs
     self._jobs: collections.deque[Job] = collections.deque()
     self._running: Job | None = None
@@ -128,7 +128,7 @@ class Filler:
 
   @property
   def waiting(self) -> int:
-    """How many jobs wait or run."""
+    """Number of jobs that wait or run."""
     with self._changed:
       return len(self._jobs) + (self._running is not None)
 
@@ -142,7 +142,7 @@ class Filler:
         cancelled.run()  # Ends at once.
       if len(self._jobs) >= self._max_jobs:
         raise Refusal(
-          503, f"{len(self._jobs)} fills are waiting already; try again in a moment.", **{"Retry-After": "5"}
+          503, f"{len(self._jobs)} fills are already waiting. Try again in a moment.", **{"Retry-After": "5"}
         )
       self._jobs.append(job)
       self._number()
@@ -170,7 +170,7 @@ class Filler:
       self._running.run()
 
   def _number(self) -> None:
-    """Tells every job its place: behind the one that runs, and those before it."""
+    """Tells every job its place."""
     if self._running is not None:
       self._running.move(0)
     for number, job in enumerate(self._jobs):

@@ -19,18 +19,18 @@ from z2i_tf.web.application import Refusal
 MAX_DILATE_PX = 1000
 _WHITE = 255
 _NUMBERS, _MANY_DIGITS = ("dilate", "feather", "mask_threshold"), 10
-_RING_PX = 2  # Known pixels around a hole: distances in its box are then those in the photograph.
-_WARM_SIDE_PX, _WARM_HOLES_PX = 400, (40, 120)  # The second is halved first, and takes another graph of the networks.
+_RING_PX = 2  # Known pixels around a hole, so that distances in its box equal those in the photograph.
+_WARM_SIDE_PX, _WARM_HOLES_PX = 400, (40, 120)  # The second hole is halved first and needs another graph.
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """How a hole is filled, as by the flags of `z2i inpaint`.
+  """How to fill a hole, as the flags of `z2i inpaint` say.
 
   Attributes:
-    detail: of `Inpainter`.
-    dilate_px: by how much the mask is grown.
-    feather_px: over how many of these pixels the fill fades in.
+    detail: texture of the fill, one of `crop_fill.DETAILS`.
+    dilate_px: number of pixels by which the mask grows.
+    feather_px: number of these pixels over which the fill fades in.
   """
 
   detail: str = "auto"
@@ -39,43 +39,43 @@ class Options:
 
   @classmethod
   def parse(cls, fields: Mapping[str, Any]) -> "Options":
-    """Returns the options in a JSON object; raises Refusal if one cannot be used."""
+    """Reads the options from a JSON object; raises Refusal if a value is not valid."""
     options = cls(fields.get("detail", "auto"), fields.get("dilate", 0), fields.get("feather", 0))
     if options.detail not in DETAILS:
-      raise Refusal(400, f'"detail" is one of {", ".join(DETAILS)}.')
+      raise Refusal(400, f'"detail" must be one of {", ".join(DETAILS)}.')
     for name, value in (("dilate", options.dilate_px), ("feather", options.feather_px)):
       if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_DILATE_PX:
-        raise Refusal(400, f'"{name}" is a whole number of pixels from 0 to {MAX_DILATE_PX}.')
+        raise Refusal(400, f'"{name}" must be a whole number of pixels from 0 to {MAX_DILATE_PX}.')
     if options.feather_px > options.dilate_px:
-      raise Refusal(400, 'Only what "dilate" adds can blend: "feather" must not be larger.')
+      raise Refusal(400, '"feather" must not be larger than "dilate": only the pixels that "dilate" adds can blend.')
     return options
 
 
 def parse_mask_reading(fields: Mapping[str, Any]) -> MaskReading:
-  """Returns how to read a mask, by the fields of a form; raises Refusal if one cannot be used."""
+  """Reads from a form's fields how to read a mask; raises Refusal if a value is not valid."""
   invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
   if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
-    raise Refusal(400, '"invert_mask" is true or false, "mask_from" is auto, luma or alpha.')
+    raise Refusal(400, '"invert_mask" must be true or false; "mask_from" must be auto, luma or alpha.')
   threshold = fields.get("mask_threshold")
   if threshold is not None and not (isinstance(threshold, int) and 1 <= threshold <= _WHITE):
-    raise Refusal(400, f'"mask_threshold" is a whole number from 1 to {_WHITE}.')
+    raise Refusal(400, f'"mask_threshold" must be a whole number from 1 to {_WHITE}.')
   return MaskReading(invert == "true", mask_from, threshold)
 
 
 def fill(
   inpainter: Inpainter, pixels: np.ndarray, mask: BoxMask, options: Options, job: Job, is_own_mask: bool = False
 ) -> tuple[list[Patch], str]:
-  """Fills what was painted.
+  """Fills the painted mask.
 
   Args:
-    inpainter: with the model.
-    pixels: (H, W, 3), or (H, W, 4) with alpha, uint8 or uint16, the photograph; stays as it is.
-    mask: the hole, before it is grown.
+    inpainter: the model.
+    pixels: photograph, (H, W, 3) or (H, W, 4) with alpha, uint8 or uint16; not changed.
+    mask: the hole, before it grows.
     options: how to fill.
-    job: is told the steps.
-    is_own_mask: as of `mask_files.was_erased`.
-  Returns: the filled rectangles, with alpha if `pixels` have it; a remark for the user, or "".
-  Raises: InputError if nothing known would be left; Cancelled.
+    job: job that counts the steps.
+    is_own_mask: see `mask_files.was_erased`.
+  Returns: the filled rectangles, with alpha if `pixels` have it; and a remark for the user, or "".
+  Raises: InputError if no known pixel would be left; Cancelled.
   """
   size = pixels.shape[:2]
   mask = shapes.grown(mask, options.dilate_px + _RING_PX, size)
@@ -102,7 +102,7 @@ def fill(
 
 
 def warm(inpainter: Inpainter) -> None:
-  """Fills two holes of a made-up picture, so that the first user need not wait for TensorFlow to build its graphs."""
+  """Fills two holes of a random picture. TensorFlow builds its graphs then, and not while the first user waits."""
   picture = np.random.default_rng(0).integers(0, 256, (_WARM_SIDE_PX, _WARM_SIDE_PX, 3), np.uint8)
   for side in _WARM_HOLES_PX:
     hole = np.zeros(picture.shape[:2], bool)
@@ -111,7 +111,7 @@ def warm(inpainter: Inpainter) -> None:
 
 
 def as_fields(form: Mapping[str, str]) -> dict[str, Any]:
-  """Returns the fields of a form as `Options.parse` takes them: numbers as numbers."""
+  """Converts a form's numbers from text, as `Options.parse` needs them."""
   return {
     name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _MANY_DIGITS else value
     for name, value in form.items()

@@ -27,9 +27,9 @@ class PhotoFile:
   """An uploaded photograph.
 
   Attributes:
-    name: of the file, without extension.
-    extension: of the format that it can be written in again.
-    photo: what the file holds.
+    name: file name without extension.
+    extension: extension of the format that the result is written in.
+    photo: content of the file.
   """
 
   name: str
@@ -43,17 +43,17 @@ def stacked(photo: photo_files.Photo) -> np.ndarray:
 
 
 def with_pixels(photo: photo_files.Photo, pixels: np.ndarray) -> photo_files.Photo:
-  """Returns a photograph with copies of other pixels, as of `stacked`."""
+  """Returns the photograph with other pixels, copied; they have the form that `stacked` returns."""
   return dataclasses.replace(
     photo, rgb=pixels[..., :3].copy(), alpha=None if photo.alpha is None else pixels[..., 3].copy()
   )
 
 
 class PhotoFiles:
-  """Reads and writes in a temporary folder, one file at a time: decoding takes several times a picture's memory."""
+  """Reads and writes files one at a time, since decoding takes several times a picture's memory."""
 
   def __init__(self, max_pixels: int | None):
-    """`max_pixels`: largest size of a photograph or mask; None: Pillow's limit."""
+    """Makes the folder. `max_pixels` is the largest size of a photograph or mask; None = Pillow's limit."""
     self._max_pixels = max_pixels
     self._folder = tempfile.mkdtemp(prefix="z2i_app_")
     self._turn = threading.Lock()
@@ -63,7 +63,7 @@ class PhotoFiles:
     shutil.rmtree(self._folder, ignore_errors=True)
 
   def read_photo(self, stream: BinaryIO, name: str) -> PhotoFile:
-    """Reads a photograph whose file is called `name`; raises InputError if it cannot be read."""
+    """Reads a photograph from a stream whose file is called `name`; raises InputError if it cannot be read."""
     with self._received(stream, name) as path:
       photo = photo_files.read_photo(path, self._max_pixels)
     stem, own = os.path.splitext(os.path.basename(path))[0], photo_files.own_extension(path, photo)
@@ -76,10 +76,10 @@ class PhotoFiles:
   def read_mask(
     self, stream: BinaryIO, name: str, photo: photo_files.Photo, reading: MaskReading = MaskReading()
   ) -> tuple[np.ndarray, str]:
-    """Reads a mask as it lies on a photograph.
+    """Reads a mask and turns it as the photograph is turned.
 
-    Returns: (H, W) uint8, 1 = hole; what it was read as, for the user.
-    Raises: InputError if it is no mask, or does not fit.
+    Returns: (H, W) uint8, 1 = hole; and a text for the user that says how the mask was read.
+    Raises: InputError if it is not a mask, or its size is another.
     """
     with self._received(stream, name) as path:
       mask, text = mask_files.read_mask(path, reading.invert, reading.mask_from, self._max_pixels, reading.threshold)
@@ -113,7 +113,7 @@ def _without_folder(folder):
 
 
 def _safe_name(name: str) -> str:
-  """Returns a file name without folders, control characters and what file systems do not take."""
+  """Returns a file name without folders, control characters and characters that file systems refuse."""
   name = re.sub(r"[^\w .()+,=@#&-]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
   stem, extension = os.path.splitext(name)
   stem = stem.encode("utf-8", "ignore")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")

@@ -1,7 +1,7 @@
 """Makes previews of photographs for the page: 8 bits, smaller by a whole factor.
 
-A preview's pixel is the mean of a square of the photograph's pixels, counted from the top left corner. A part that is
-aligned to these squares can therefore be sent alone and put into the preview.
+A pixel of a preview is the mean of a square of the photograph's pixels. Squares are counted from the top left corner. A
+part that is aligned to these squares can be sent alone and put into the preview.
 """
 
 import io
@@ -20,19 +20,19 @@ _MAX_PROFILE_BYTES = 2**16
 
 
 def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
-  """Returns the factor by which a picture (height, width) is reduced to at most `max_pixels`."""
+  """Returns the whole factor that reduces a picture of (height, width) to at most `max_pixels` pixels."""
   return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)))
 
 
 def aligned(box: tuple[slice, slice], step: int, size: tuple[int, int]) -> tuple[slice, slice]:
-  """Returns the smallest box around `box` that begins and ends with squares of `step` pixels, or with the picture."""
+  """Grows a box to whole squares of `step` pixels, but not beyond the picture."""
   return tuple(
     slice(part.start // step * step, min(length, -(-part.stop // step) * step)) for part, length in zip(box, size)
   )
 
 
 def shrunk(levels: np.ndarray, step: int) -> np.ndarray:
-  """Returns means of squares of `step` x `step` pixels: (H, W, ...) uint8 or uint16 to 8 bits, sides rounded up."""
+  """Averages squares of `step` x `step` pixels: (H, W, ...) uint8 or uint16 becomes uint8, with sides rounded up."""
   levels = photo_files.to_8_bits(levels)
   if step == 1:
     return levels
@@ -49,9 +49,9 @@ def encode(rgb: np.ndarray, alpha: np.ndarray | None, icc_profile: bytes | None,
   Args:
     rgb: (H, W, 3) uint8.
     alpha: (H, W) uint8 or None.
-    icc_profile: of the photograph.
-    exact: whether PNG is needed.
-  Returns: the file, and its media type.
+    icc_profile: the photograph's colour profile, or None.
+    exact: whether to encode without loss, as PNG.
+  Returns: the file's bytes and its media type.
   """
   options = {}
   if icc_profile and icc_profile[16:20] == b"RGB " and len(icc_profile) <= _MAX_PROFILE_BYTES:

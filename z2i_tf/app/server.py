@@ -11,29 +11,29 @@ from z2i_tf.web import application as web
 from z2i_tf.web.server import Server
 
 _SCRIPTS = ("api", "editor", "keys", "main", "painter", "photograph", "view")
-# Address -> file of the page, and what it is.
+# Address -> file of the page, and its media type.
 PAGE_FILES = {
   "/": ("index.html", "text/html; charset=utf-8"),
   "/app.css": ("app.css", "text/css"),
   **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS},
 }
-# A photograph and a mask; also what waits on the disk for one answer.
+# Size of a photograph and its mask. An answer may take as much on the disk.
 _MAX_BODY_BYTES = 2**28
 _SPARE_THREADS = 8  # For the page and the rest of the API, while every photograph and call waits for its fill.
 
 
 class AppServer:
-  """The application with its model, from warm to closed."""
+  """Answers the requests of the page and of scripts with one model."""
 
   def __init__(self, inpainter: Inpainter, model: str, max_pixels: int | None, max_sessions: int, max_bytes: int):
     """Warms the model.
 
     Args:
-      inpainter: with the model.
-      model: its name.
-      max_pixels: largest size of a photograph or mask; None: Pillow's limit.
-      max_sessions: how many photographs are kept.
-      max_bytes: how much memory they may take together.
+      inpainter: the model.
+      model: the model's name.
+      max_pixels: largest size of a photograph or mask; None = Pillow's limit.
+      max_sessions: largest number of photographs that are kept.
+      max_bytes: memory that they may take together, bytes.
     """
     filling.warm(inpainter)
     self._threads = max_sessions + MAX_CALLS + _SPARE_THREADS
@@ -43,7 +43,7 @@ class AppServer:
     self._api = Api(inpainter, model, self._files, Sessions(max_sessions, max_bytes), self._filler)
 
   def serve(self, server: Server, token: str | None) -> None:
-    """Answers a server's requests from now on; `token`: what they must carry, or None."""
+    """Starts to answer a server's requests. Each must carry `token` unless that is None."""
     application = web.create("z2i_tf.app", server.host, server.port, token)
     web.add_files(application, "z2i_tf.app", "static", PAGE_FILES)
     self._api.add_to(application)
@@ -51,7 +51,7 @@ class AppServer:
     self._server = server
 
   def close(self) -> None:
-    """Cancels fills, closes the server, and removes temporary files, which answers under way may still be using."""
+    """Cancels all fills, closes the server, and removes temporary files, even those of unfinished answers."""
     self._filler.close()
     if self._server is not None:
       self._server.close()

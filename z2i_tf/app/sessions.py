@@ -1,4 +1,4 @@
-"""Keeps the photographs that are being edited: full-size pixels, undo history, limits on number and bytes."""
+"""Keeps the photographs that users edit: full-size pixels and undo history, limited in number and bytes."""
 
 import collections
 import dataclasses
@@ -21,19 +21,19 @@ from z2i_tf.web.application import Refusal
 
 _ID_BYTES = 24
 _MAX_LOADED_MASKS = 8
-# Steps back of one photograph; older ones are forgotten.
+# Of the undo history of one photograph. The oldest fills are forgotten first.
 _MAX_HISTORY_BYTES = 2**28
 _MAX_REMEMBERED_DROPS = 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fill:
-  """A fill that was applied.
+  """An applied fill.
 
   Attributes:
-    mask: what was painted, before it was grown.
-    before: the photograph's rectangles as they were.
-    after: the same rectangles, filled.
+    mask: painted mask, before it grew.
+    before: rectangles of the photograph before the fill.
+    after: the same rectangles after it.
   """
 
   mask: BoxMask
@@ -46,14 +46,14 @@ class Fill:
 
 
 class Session:
-  """One photograph. Its methods can be called from several threads; pixels change in `apply`, `undo` and `redo` only.
+  """One photograph. Threads may share it. Only `apply`, `undo` and `redo` change its pixels.
 
   Attributes:
-    id: secret name; who has it may work on the photograph.
-    file: as it was sent, but for the pixels.
-    size: height and width.
-    factor: by which the page's preview is smaller.
-    version: grows with every change.
+    id: secret name. Whoever knows it may edit the photograph.
+    file: the uploaded file; its pixels are the current ones.
+    size: height and width, pixels.
+    factor: factor by which the page's preview is smaller.
+    version: number that grows with every change.
   """
 
   def __init__(self, file: PhotoFile):
@@ -74,7 +74,7 @@ class Session:
 
   @property
   def pixels(self) -> np.ndarray:
-    """(H, W, 3), or (H, W, 4) with alpha, as they are now; not to be written."""
+    """Current pixels, (H, W, 3) or (H, W, 4) with alpha. Do not write to them."""
     return self._pixels
 
   @property
@@ -88,7 +88,7 @@ class Session:
       )
 
   def describe(self) -> dict[str, object]:
-    """Returns what the page needs to know, JSON-compatible."""
+    """Describes the photograph to the page, as JSON-compatible values."""
     with self._lock:
       return {
         "id": self.id,
@@ -112,19 +112,19 @@ class Session:
       }
 
   def begin(self, version: int, job: Job) -> None:
-    """Keeps everything else from changing the photograph until `end`; raises Refusal if something else changed it."""
+    """Reserves the photograph for a job until `end`; raises Refusal if its version is no longer `version`."""
     with self._lock:
       self._check(version)
       self._job = job
 
   def end(self, job: Job) -> None:
-    """Lets others change the photograph again, unless they may already."""
+    """Ends the reservation of a job, if it still holds."""
     with self._lock:
       if self._job is job:
         self._job = None
 
   def cancel(self) -> bool:
-    """Cancels the fill under way; returns whether there is one. It may go on for a step, but changes nothing."""
+    """Cancels the current fill; returns whether there was one. It may run one more step, but changes nothing."""
     with self._lock:
       job, self._job = self._job, None
       if job is not None:
@@ -132,7 +132,7 @@ class Session:
       return job is not None
 
   def apply(self, job: Job, mask: BoxMask, patches: list[Patch]) -> Fill:
-    """Puts a fill into the photograph; raises Cancelled if its job was cancelled."""
+    """Writes a fill into the photograph; raises Cancelled if its job was cancelled."""
     with self._lock:
       job.check()
       fill = Fill(mask, tuple(Patch(patch.box, self._pixels[patch.box].copy()) for patch in patches), tuple(patches))
@@ -147,7 +147,7 @@ class Session:
       return fill
 
   def undo(self, version: int) -> Fill:
-    """Takes the last fill back; raises Refusal if there is none."""
+    """Undoes the last fill; raises Refusal if there is none."""
     with self._lock:
       self._check(version)
       if not self._done:
@@ -158,7 +158,7 @@ class Session:
       return fill
 
   def redo(self, version: int) -> Fill:
-    """Puts the fill that was undone last back; raises Refusal if there is none."""
+    """Redoes the fill that was undone last; raises Refusal if there is none."""
     with self._lock:
       self._check(version)
       if not self._undone:
@@ -169,7 +169,7 @@ class Session:
       return fill
 
   def part(self, box: Box, original: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns pixels and alpha of a box, copied; `original`: as before all fills that can be undone."""
+    """Copies pixels and alpha of a box. With `original`, they are those before all fills that can be undone."""
     with self._lock:
       pixels = self._pixels
       if original:
@@ -181,17 +181,17 @@ class Session:
     return part[..., :3], part[..., 3] if part.shape[2] > 3 else None
 
   def photo(self) -> photo_files.Photo:
-    """Returns the photograph as it is now, copied."""
+    """Returns a copy of the photograph."""
     with self._lock:
       return photo_transfer.with_pixels(self.file.photo, self._pixels)
 
   def filled_masks(self) -> list[BoxMask]:
-    """Returns masks that together cover all fills that are in the photograph."""
+    """Returns masks that together cover all applied fills."""
     with self._lock:
       return self._forgotten + [fill.mask for fill in self._done]
 
   def add_mask(self, mask: np.ndarray) -> str:
-    """Keeps a mask file for later shapes, (H, W) uint8; returns its name. Of several the last ones are kept."""
+    """Keeps a mask, (H, W) uint8, for later shapes; returns its name. Only the newest masks are kept."""
     name = secrets.token_urlsafe(8)
     with self._lock:
       self._masks[name] = np.packbits(mask != 0)
@@ -200,22 +200,22 @@ class Session:
     return name
 
   def mask(self, name: str) -> np.ndarray:
-    """Returns a mask of `add_mask`; raises Refusal if there is none of that name any more."""
+    """Returns a mask that `add_mask` kept; raises Refusal if it is gone."""
     with self._lock:
       if name not in self._masks:
-        raise Refusal(410, "That mask is not kept any more; load it again.")
+        raise Refusal(410, "The server no longer keeps that mask. Load it again.")
       packed = self._masks[name]
     return np.unpackbits(packed, count=self.size[0] * self.size[1]).reshape(self.size)
 
   def draw(self, shapes: list[shapes_lib.Shape]) -> BoxMask | None:
-    """Returns the mask that shapes make, or None if they make none."""
+    """Draws shapes as one mask; returns None if it is empty."""
     return shapes_lib.draw(shapes, self.size, self.mask)
 
   def _check(self, version) -> None:
     if self._job is not None:
-      raise Refusal(409, "A fill of this photograph is under way; wait for it, or cancel it.")
+      raise Refusal(409, "This photograph is being filled. Wait for the fill, or cancel it.")
     if version != self.version:
-      raise Refusal(409, "This photograph was changed in another window; reload the page to see it.")
+      raise Refusal(409, "Another window changed this photograph. Reload the page to see it.")
 
   def _put(self, patches) -> None:
     for patch in patches:
@@ -224,7 +224,7 @@ class Session:
 
 
 class Sessions:
-  """All photographs; the one that was used least recently makes room for a new one."""
+  """All photographs. The one that was used least recently makes room for a new one."""
 
   def __init__(self, max_sessions: int, max_bytes: int):
     self._max_sessions, self._max_bytes = max_sessions, max_bytes
@@ -237,27 +237,29 @@ class Sessions:
       return len(self._sessions)
 
   def add(self, session: Session) -> None:
-    """Keeps a session; drops others until all have room. Raises Refusal if it alone has none."""
+    """Keeps a session, and drops others if room is needed; raises Refusal if this one alone is too large."""
     if session.nbytes > self._max_bytes:
       raise Refusal(
         413,
-        f"This photograph takes {memory.format_size(session.nbytes)}, more than the server has for "
-        f"all of them ({memory.format_size(self._max_bytes)}); give a smaller one.",
+        f"This photograph takes {memory.format_size(session.nbytes)} of memory. The server has "
+        f"{memory.format_size(self._max_bytes)} for all photographs. Give a smaller one.",
       )
     with self._lock:
       self._sessions[session.id] = session
       self._make_room()
 
   def get(self, name: str) -> Session:
-    """Returns a session; raises Refusal if there is none, and says whether it was dropped."""
+    """Returns a session; raises Refusal if it is unknown or was dropped."""
     with self._lock:
       if name in self._sessions:
         self._sessions.move_to_end(name)
         self._make_room()
         return self._sessions[name]
       if name in self._dropped:
-        raise Refusal(410, "The server dropped this photograph to make room; load it again.")
-    raise Refusal(404, "The server does not know this photograph, perhaps because it was started anew; load it again.")
+        raise Refusal(410, "The server dropped this photograph to make room. Load it again.")
+    raise Refusal(
+      404, "The server does not know this photograph. It may have been restarted. Load the photograph again."
+    )
 
   def remove(self, name: str) -> None:
     """Forgets a session, if there is one."""

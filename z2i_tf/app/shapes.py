@@ -1,6 +1,6 @@
-"""Draws the strokes of the page into a mask of the photograph.
+"""Draws the page's strokes as a mask of the photograph.
 
-Coordinates are those of the page: (0, 0) is the corner of the first pixel, its centre is (0.5, 0.5).
+Coordinates are those of the page: (0, 0) is the corner of the first pixel, and (0.5, 0.5) its centre.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from z2i_tf.web.application import Refusal
 MAX_SHAPES, MAX_POINTS = 2000, 200_000
 _KINDS = ("brush", "rectangle", "lasso", "mask")
 _SUBPIXEL_BITS = 4  # OpenCV draws in sixteenths of a pixel.
-_FARTHEST_PX = 1e6  # Whatever lies farther away is on no photograph.
+_FARTHEST_PX = 1e6  # No photograph is that large.
 _MIN_RADIUS_PX = 0.5
 
 Box = tuple[slice, slice]
@@ -24,13 +24,13 @@ Box = tuple[slice, slice]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Shape:
-  """One stroke, rectangle, outline or mask file.
+  """One stroke, rectangle, outline or loaded mask.
 
   Attributes:
     kind: "brush", "rectangle", "lasso" or "mask".
-    erase: whether it takes away from what was drawn before.
-    points: (n, 3) float64, x, y and the brush's radius, pixels; of a rectangle two opposite corners.
-    mask: name of a mask that was loaded before; "" unless that is the kind.
+    erase: whether the shape removes from the shapes before it.
+    points: (n, 3) float64: x, y and the brush's radius, pixels. A rectangle has two opposite corners.
+    mask: name of a loaded mask; "" for other kinds.
   """
 
   kind: str
@@ -44,8 +44,8 @@ class BoxMask:
   """A mask that is 0 outside a box of the photograph.
 
   Attributes:
-    box: rows and columns.
-    mask: (h, w) uint8 of the box, 1 = hole.
+    box: rows and columns of the box.
+    mask: (h, w) uint8, the box's part of the mask, 1 = hole.
   """
 
   box: Box
@@ -53,25 +53,25 @@ class BoxMask:
 
 
 def parse(value: Any) -> list[Shape]:
-  """Returns the shapes of a JSON list; raises Refusal if it is none."""
+  """Reads shapes from a JSON list; raises Refusal if one is not valid."""
   if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
     raise Refusal(400, '"shapes" must be a list of objects.')
   if len(value) > MAX_SHAPES:
-    raise Refusal(400, f"There are more than {MAX_SHAPES} shapes; fill some of them first.")
+    raise Refusal(400, f"There are more than {MAX_SHAPES} shapes. Fill some of them first.")
   shapes = [_parse_one(each) for each in value]
   if sum(len(shape.points) for shape in shapes) > MAX_POINTS:
-    raise Refusal(400, f"The shapes have more than {MAX_POINTS} points; fill some of them first.")
+    raise Refusal(400, f"The shapes have more than {MAX_POINTS} points. Fill some of them first.")
   return shapes
 
 
 def draw(shapes: list[Shape], size: tuple[int, int], loaded: Callable[[str], np.ndarray]) -> BoxMask | None:
-  """Draws shapes over each other, in their order.
+  """Draws shapes one over the other.
 
   Args:
-    shapes: as of `parse`.
-    size: height and width of the photograph.
-    loaded: returns a loaded mask by name, (H, W) uint8; raises Refusal if there is none.
-  Returns: the mask with a tight box, or None if nothing is left on the photograph.
+    shapes: shapes in the order of drawing.
+    size: height and width of the photograph, pixels.
+    loaded: function that returns a loaded mask, (H, W) uint8, by its name, or raises Refusal.
+  Returns: the mask with the smallest box, or None if it is empty.
   """
   masks = {shape.mask: loaded(shape.mask) for shape in shapes if shape.kind == "mask"}
   boxes = [_extent(shape, size, masks) for shape in shapes if not shape.erase]
@@ -101,7 +101,7 @@ def tight(mask: BoxMask) -> BoxMask | None:
 
 
 def grown(mask: BoxMask, margin_px: int, size: tuple[int, int]) -> BoxMask:
-  """Returns the same mask with a box that is larger by `margin_px` on every side, as far as the photograph goes."""
+  """Returns the same mask with a box that is `margin_px` larger on every side, but within the photograph."""
   box = tuple(
     slice(max(0, part.start - margin_px), min(length, part.stop + margin_px)) for part, length in zip(mask.box, size)
   )
@@ -123,10 +123,10 @@ def whole(masks: list[BoxMask], size: tuple[int, int]) -> np.ndarray:
 def _parse_one(fields: dict[str, Any]) -> Shape:
   kind, erase = fields.get("kind"), fields.get("erase", False)
   if kind not in _KINDS or not isinstance(erase, bool):
-    raise Refusal(400, f'A shape has a "kind", one of {", ".join(_KINDS)}, and perhaps "erase", true or false.')
+    raise Refusal(400, f'A shape needs a "kind", one of {", ".join(_KINDS)}. It may have "erase", true or false.')
   if kind == "mask":
     if not isinstance(fields.get("mask"), str):
-      raise Refusal(400, 'A shape of kind mask has the "mask"\'s name.')
+      raise Refusal(400, 'A shape of kind mask needs "mask", the name of a loaded mask.')
     return Shape(kind, erase, np.zeros((0, 3)), fields["mask"])
   points, width = fields.get("points"), 3 if kind == "brush" else 2
   if (
@@ -134,7 +134,7 @@ def _parse_one(fields: dict[str, Any]) -> Shape:
     or not points
     or not all(isinstance(point, list) and len(point) == width and all(map(_is_number, point)) for point in points)
   ):
-    raise Refusal(400, f'A shape of kind {kind} has "points", a list of lists of {width} numbers.')
+    raise Refusal(400, f'A shape of kind {kind} needs "points", a list of lists of {width} numbers.')
   if kind == "rectangle" and len(points) != 2:
     raise Refusal(400, "A rectangle has two points.")
   points = np.array([point + [0] * (3 - width) for point in points], np.float64)
@@ -146,7 +146,7 @@ def _is_number(value):
 
 
 def _extent(shape, size, masks):
-  """Top, bottom, left and right of the pixels that a shape may touch."""
+  """Returns top, bottom, left and right of the pixels that a shape may touch."""
   if shape.kind == "mask":
     rows, columns = (np.flatnonzero(masks[shape.mask].any(axis=axis)) for axis in (1, 0))
     return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if len(rows) else (0, 0, 0, 0)

@@ -1,7 +1,7 @@
 """Serves a web page for painting unwanted things out of photographs, and the HTTP API under it.
 
 The page is for this machine alone, unless --host and --token are given. Photographs stay in memory at full size until
-newer ones need the room; on disk they are only while a file is received, read or written, in a temporary folder.
+newer ones need the room. A temporary folder holds a file only while it is received, read or written.
 /api/v1/openapi.json describes the API.
 """
 
@@ -13,26 +13,21 @@ from absl import flags
 from z2i_tf.cli.flags import flag_groups
 
 _HOST = "127.0.0.1"
-# Pixels of all photographs and of their steps back, together.
+# Memory for all photographs and their undo histories.
 _MAX_BYTES = 4 * 2**30
 
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
-    "port",
-    8090,
-    "Where the page is served; 0 = any that is free.",
-    lower_bound=0,
-    upper_bound=65535,
-    flag_values=values,
+    "port", 8090, "Port of the page; 0 = any free one.", lower_bound=0, upper_bound=65535, flag_values=values
   )
   flags.DEFINE_string(
-    "host", _HOST, "Address to bind to; one that other machines reach needs --token.", flag_values=values
+    "host", _HOST, "Address to bind to. An address that other machines reach needs --token.", flag_values=values
   )
   flags.DEFINE_string(
     "token",
     None,
-    "Secret that every request must carry: open /?token=TOKEN once, or send Authorization: Bearer TOKEN.",
+    "Secret that every request must carry. Open /?token=TOKEN once, or send Authorization: Bearer TOKEN.",
     flag_values=values,
   )
   flags.DEFINE_bool("open", False, "Open the page in this machine's browser.", flag_values=values)
@@ -40,7 +35,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "max_sessions",
     20,
-    "Photographs that are kept; the one that was used least recently makes room for a newer one.",
+    "Photographs to keep. The one that was used least recently makes room for a newer one.",
     lower_bound=1,
     flag_values=values,
   )
@@ -57,8 +52,10 @@ def run(values: flags.FlagValues) -> None:
   with Server(values.host, values.port) as server:  # Says at once if the port is taken.
     from z2i_tf.app.server import AppServer
     from z2i_tf.inference.inpainter import Inpainter
-    from z2i_tf.training.preemption import asked_to_stop
+    from z2i_tf.system import memory
+    from z2i_tf.system.preemption import asked_to_stop
 
+    memory.share_allocator()
     app = AppServer(
       Inpainter.load(values.model, values.precision), values.model, values.max_pixels, values.max_sessions, _MAX_BYTES
     )

@@ -75,7 +75,7 @@ def run(values: flags.FlagValues) -> bool:
 
 def _bad_lines(bad: Sequence[tuple[str, str]], verbose: bool) -> Iterator[str]:
   """Yields a line for each kind of damage; reasons that differ in numbers alone are of one kind."""
-  kinds = {}
+  kinds: dict[str, list[tuple[str, str]]] = {}
   for name, reason in bad:
     kinds.setdefault(name if verbose else re.sub(r"\d+", "", reason), []).append((name, reason))
   for members in kinds.values():

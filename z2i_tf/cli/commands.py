@@ -12,7 +12,8 @@ class Command(NamedTuple):
 
   Attributes:
     module: in z2i_tf.cli, with `define_flags` and `run`. Its `ARGUMENTS` and `OPTIONAL_ARGUMENTS` name positional
-      arguments, which `run` receives after the flags.
+      arguments, which `run` receives after the flags. If it has `PASSED_ON`, which names them, `run` receives last a
+      list of the arguments after "--".
     text: one line of help.
     required: names of the required flags.
     examples: command lines.
@@ -38,6 +39,15 @@ GROUPS: dict[str, dict[str, Command]] = {
       "fill the holes of one image, or of a folder of images",
       (),
       ("z2i inpaint photo.png mask.png -o filled.png", "z2i inpaint photos/ masks/ -o filled/ --resume"),
+    ),
+    "beam-inpaint": Command(
+      "beam_inpaint",
+      "fill the holes of many images by Apache Beam, on one or many machines",
+      ("images", "masks", "output"),
+      (
+        "z2i beam-inpaint --images='in/**.jpg' --masks=masks --output=out --resume",
+        "z2i beam-inpaint --images=a --masks=b --output=c -- --direct_num_workers=2",
+      ),
     ),
     "app": Command(
       "app",
@@ -97,6 +107,15 @@ GROUPS: dict[str, dict[str, Command]] = {
         "z2i prepare --source=div2k --output_dir=records --shards=4",
       ),
     ),
+    "beam-prepare": Command(
+      "beam_prepare",
+      "the same by Apache Beam, on one or many machines",
+      ("output_dir",),
+      (
+        "z2i beam-prepare --data_dir=photos --output_dir=records --shards=256",
+        "z2i beam-prepare --data_dir=a --output_dir=b -- --direct_num_workers=2",
+      ),
+    ),
     "show-batch": Command(
       "show_batch",
       "draw training examples",
@@ -130,6 +149,15 @@ GROUPS: dict[str, dict[str, Command]] = {
       (
         "z2i evaluate --testset=testset --output_dir=comparison",
         "z2i evaluate --testset=testset --model=compact,full --output_dir=both",
+      ),
+    ),
+    "beam-evaluate": Command(
+      "beam_evaluate",
+      "the same by Apache Beam, on one or many machines",
+      ("output_dir",),
+      (
+        "z2i beam-evaluate --testset=testset --output_dir=comparison",
+        "z2i beam-evaluate --testset=a --output_dir=b -- --direct_num_workers=2",
       ),
     ),
     "compare": Command(

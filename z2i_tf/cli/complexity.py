@@ -6,6 +6,8 @@ whose times are those of a trained one. Writes a chart of the times, tables.md a
 run meanwhile.
 """
 
+from typing import Any
+
 from absl import flags
 
 from z2i_tf.cli.flags import flag_groups
@@ -70,7 +72,8 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.evaluation import baselines
 
   measured_on = measured_models.measured_on()  # Before TensorFlow takes a GPU's memory.
-  models, methods = {}, {}
+  models: dict[str, dict[str, Any]] = {}
+  methods: dict[str, measured_models.Method] = {}
   for name, folder in folders.items():
     measured_models.add_trained(name, folder, values.precision, size, models, methods)
   if config:

@@ -28,7 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   model_import.check_output(values, "original")
   disc_width = None
-  if values["from"].value == _DEEPFILL_V2:
+  if getattr(values, "from") == _DEEPFILL_V2:
     from z2i_tf.compat import deepfill_checkpoint
 
     arrays, config = deepfill_checkpoint.read_deepfill_checkpoint(values.original, values.zoom, values.scale)

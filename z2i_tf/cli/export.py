@@ -78,6 +78,7 @@ def _export_saved_model(values):
 
   from z2i_tf.export import saved_model
   from z2i_tf.inference import model_store
+  from z2i_tf.inference import predictors
 
   generator = model_store.load_generator(values.model, values.precision or "float32")
   with atomic_folder(folder) as temporary:
@@ -92,7 +93,7 @@ def _export_saved_model(values):
       from z2i_tf.export import verification
 
       report = _compared(values, verification.saved_model_fill(temporary), _examples(_VERIFIED_SIZES))
-      verification.write_report(os.path.join(temporary, "assets.extra", _REPORT), report)
+      verification.write_report(os.path.join(temporary, predictors.EXTRA_FOLDER, _REPORT), report)
   print(values.output)
 
 

@@ -50,6 +50,7 @@ def command_help(name: str, command: Command, module: ModuleType, values: flags.
     *([f"[{optional}]"] if optional else []),
     *(_signature(values[flag]) for flag in command.required),
     "[--flag=value ...] [--flagfile=FILE]",
+    *([f"[-- {module.PASSED_ON}]"] if hasattr(module, "PASSED_ON") else []),
   ]
   lines = [_wrapped("usage: " + " ".join(parts), " " * 8), ""]
   for paragraph in (module.__doc__ or "").strip().split("\n\n"):

@@ -44,13 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
-  flags.DEFINE_string(
-    "mask_suffix",
-    None,
-    "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
-    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
-    flag_values=values,
-  )
+  flag_groups.define_mask_suffix_flag(values)
   flags.DEFINE_string(
     "output_dir",
     None,
@@ -94,14 +88,16 @@ def run(values: flags.FlagValues, image: str | None = None, mask: str | None = N
         raise InputError(f"--{name} is for folders (--image_dir); leave it out")
     if values.dump_dir and not values.native:
       raise InputError("--dump_dir shows the networks at the image's own resolution: give --native too")
-    _inpaint_one(paths, values.dump_dir, flag_groups.fill_config(values))
+    _inpaint_one(paths, values.dump_dir, flag_groups.fill_config(values, values.verbose))
     return False
   if given in _FOLDERS:
     if values.dump_dir:
       raise InputError("--dump_dir is for one image (--image); leave it out")
     if values.mask_suffix and not paths["mask_dir"]:
       raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
-    return _inpaint_folder(paths, values.mask_suffix, values.resume, values.workers, flag_groups.fill_config(values))
+    return _inpaint_folder(
+      paths, values.mask_suffix, values.resume, values.workers, flag_groups.fill_config(values, values.verbose)
+    )
   raise InputError(
     "give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "
     "--output; --image_dir, --mask_dir or --mask, --output_dir); given: "

@@ -100,6 +100,10 @@ def _dispatch(argv):
   if name not in COMMANDS:
     raise InputError(f"unknown command {name!r}{help_text.did_you_mean(name, COMMANDS)} (z2i --help lists them)")
   module, values = COMMANDS[name].load()
+  passed_on: list[str] = []
+  if hasattr(module, "PASSED_ON") and "--" in argv:
+    cut = argv.index("--")
+    argv, passed_on = argv[:cut], argv[cut + 1 :]
   if any(argument in ("--help", "-h", "--helpfull") for argument in argv[1:]):
     print(help_text.command_help(name, COMMANDS[name], module, values))
     return _EXIT_OK
@@ -119,6 +123,8 @@ def _dispatch(argv):
     )
   if len(rest) < len(expected):
     raise InputError(f"{expected[len(rest)]} is missing: z2i {name} {' '.join(expected)}")
+  if hasattr(module, "PASSED_ON"):
+    rest.append(passed_on)
   return _EXIT_PARTLY_FAILED if module.run(values, *rest) else _EXIT_OK
 
 

@@ -8,6 +8,7 @@ files.
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
 
@@ -39,7 +40,7 @@ def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir", "kinds")
   folder = flag_groups.new_folder(values, "output_dir")
   kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in flag_groups.mask_kinds(values)}
-  sources = data_flags.open_sources(values, flag_groups.DEFAULT_SCALE)
+  sources = data_flags.open_sources(values, conventions.DEFAULT_SCALE)
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import test_sets
 

@@ -5,6 +5,7 @@ Running the same command again continues from the last checkpoint in --work_dir.
 """
 
 import shlex
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -12,6 +13,10 @@ from z2i_tf import conventions
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
+
+if TYPE_CHECKING:
+  from z2i_tf.training.pretrain import PretrainConfig
+  from z2i_tf.training.trainer import RunResult
 
 _DEFAULT_ARCHITECTURE = "zoom_inpaint"
 _NETWORKS = (conventions.COARSE_NET, conventions.REFINE_NET, conventions.SR_NET)
@@ -27,7 +32,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "scale",
     None,
-    f"Zoom factor of sr: 2, 3 or 4. Default: {flag_groups.DEFAULT_SCALE}. The "
+    f"Zoom factor of sr: 2, 3 or 4. Default: {conventions.DEFAULT_SCALE}. The "
     "others are trained at low resolution alone.",
     flag_values=values,
   )
@@ -47,7 +52,7 @@ def run(values: flags.FlagValues) -> None:
     print(next_command(config, result))
 
 
-def next_command(config, result) -> str:
+def next_command(config: "PretrainConfig", result: "RunResult") -> str:
   """Returns where the weights are, and the command that uses them."""
   where, folder = result.work_dir, shlex.quote(result.best_dir or result.work_dir)
   if result.best_dir:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import contextlib
 import os
 import re
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -20,6 +21,9 @@ from z2i_tf.cli.flags import flag_groups
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
+
+if TYPE_CHECKING:
+  from z2i_tf.training.recipe import RecipeStage
 
 _EXTENSION = ".cfg"
 
@@ -53,26 +57,25 @@ def run(values: flags.FlagValues) -> None:
       print(_command_of(stage.config).next_command(stage.config, result), flush=True)
 
 
-def planned(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]):
+def planned(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) -> list["RecipeStage"]:
   """Reads the stages from their flagfiles and joins them; opens no data and writes nothing.
 
   Args:
     flagfiles: one per stage, in order.
     work_dir: folder of the stages' folders.
     overriding: arguments for every stage; they override the flagfiles.
-  Returns: the `training.recipe.RecipeStage` of each flagfile.
+  Returns: the stage of each flagfile.
   Raises: InputError naming the flagfile that is missing or unusable, or that does not fit an earlier one.
   """
   commands_and_values = [_read(flagfile, work_dir, overriding) for flagfile in flagfiles]
-  stages = []
+  configs = []
   for flagfile, (command, stage_values) in zip(flagfiles, commands_and_values):
     with _errors_of(flagfile):
       read = training_flags.pretrain_config if command is pretrain else training_flags.joint_config
-      config = read(stage_values)
-    stages.append((flagfile, config))
+      configs.append(read(stage_values))
   from z2i_tf.training import recipe
 
-  stages = [recipe.RecipeStage(flagfile, config) for flagfile, config in stages]
+  stages = [recipe.RecipeStage(flagfile, config) for flagfile, config in zip(flagfiles, configs)]
   recipe.plan(stages)
   return stages
 

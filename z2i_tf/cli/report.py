@@ -37,7 +37,7 @@ def run(values: flags.FlagValues) -> bool:
   from z2i_tf.system.atomic_files import atomic_write
 
   found, left_out = runs.gather(values.runs)
-  report = sections.build(found, left_out, _interval)
+  report = sections.build(found, left_out)
   folder = values.output_dir or os.path.join(values.runs, "report")
   _check_files_are_a_reports(folder)
   image_files.create_folder(folder)
@@ -74,10 +74,3 @@ def _check_files_are_a_reports(folder) -> None:
     f"--output_dir={folder}: {_FILES} in it is not of a report of z2i, and would be replaced; move it, "
     "or give another folder"
   )
-
-
-def _interval(ours, other):
-  from z2i_tf.study import summary
-
-  found = summary.preference(summary.Count(ours, other))
-  return found and (found.share, found.low, found.high)

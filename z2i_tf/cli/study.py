@@ -1,8 +1,8 @@
 """Lets people compare results of several methods in a browser, as in the paper's user study (Appendix E).
 
-With --result_dir, pairs of our results and others' are prepared in --study_dir, and a page is served on this machine
-that shows them blind, in an order of each participant's own. Choices are saved at once. The same command, or
---study_dir alone, goes on later; --summary prints what came out, and writes study.json and tables.md into the study's
+With --result_dir, z2i prepares pairs of our results and others' in --study_dir. It serves a page on this machine that
+shows them without names, in a random order for each participant, and saves every choice at once. The same command, or
+--study_dir alone, continues a study. --summary prints the outcome and writes study.json and tables.md into the study's
 folder.
 """
 
@@ -28,32 +28,34 @@ def define_flags(values: flags.FlagValues) -> None:
     "in every folder, directly or in one sub-folder per kind of masks.",
     flag_values=values,
   )
-  flags.DEFINE_string("ours", None, "Which of the methods is compared with every other one.", flag_values=values)
+  flags.DEFINE_string("ours", None, "Method that is compared with every other one.", flag_values=values)
   flags.DEFINE_integer(
     "pairs",
     300,
-    "Pairs that every participant sees; 300 is the paper's, 0 = all there are.",
+    "Pairs that every participant sees. The paper has 300; 0 = all there are.",
     lower_bound=0,
     flag_values=values,
   )
-  flags.DEFINE_string("question", _QUESTION, "What participants are asked; as in the paper.", flag_values=values)
+  flags.DEFINE_string(
+    "question", _QUESTION, "Question that participants answer, by default the paper's.", flag_values=values
+  )
   flags.DEFINE_list(
     "mask_kinds",
     None,
-    "Which sub-folders of the results to take; for images that lie directly in the "
-    "folders, the one name of their kind (default: all of them).",
+    "Sub-folders of the results to read; or, if images lie directly in the folders, one name "
+    "for their kind (default: all of them).",
     flag_values=values,
   )
   flag_groups.define_seed_flag(values)
   flags.DEFINE_integer(
     "port",
     8080,
-    "Where the page is served, on this machine only; 0 = any that is free.",
+    "Port of the page, on this machine only; 0 = any free one.",
     lower_bound=0,
     upper_bound=65535,
     flag_values=values,
   )
-  flags.DEFINE_bool("summary", False, "Print and write what came out so far, instead of serving.", flag_values=values)
+  flags.DEFINE_bool("summary", False, "Print and write the outcome so far instead of serving.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -138,7 +140,7 @@ def _check_unchanged(values, study_manifest) -> None:
 
 def _serve(store, study_dir, port) -> None:
   from z2i_tf.study.server import StudyServer
-  from z2i_tf.training.preemption import asked_to_stop
+  from z2i_tf.system.preemption import asked_to_stop
 
   with StudyServer(study_dir, store, port) as server, asked_to_stop() as stop_request:
     print(

@@ -5,12 +5,17 @@ Running the same command again continues from the last checkpoint in --work_dir.
 """
 
 import shlex
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
+
+if TYPE_CHECKING:
+  from z2i_tf.training.joint import JointConfig
+  from z2i_tf.training.trainer import RunResult
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -30,7 +35,7 @@ def run(values: flags.FlagValues) -> None:
     print(next_command(config, result))
 
 
-def next_command(config, result) -> str:
+def next_command(config: "JointConfig", result: "RunResult") -> str:
   """Returns where the model is, and the command that uses it."""
   del config
   where = result.work_dir

@@ -20,10 +20,11 @@ from z2i_tf.inference.predictors import DESCRIPTION_FILE
 from z2i_tf.inference.predictors import ENCODED
 from z2i_tf.inference.predictors import FILL
 from z2i_tf.inference.predictors import OUTPUTS
+from z2i_tf.inference.predictors import TILE_PIXELS
 from z2i_tf.models import architecture
 
 # Pixels at high resolution, and scores of attention, that the graph evaluates at once.
-_LIMITS = Limits(max_tile_pixels=2**19, max_scores=2**26)
+_LIMITS = Limits(max_tile_pixels=TILE_PIXELS, max_scores=2**26)
 _OPAQUE = 255
 _IMAGE = tf.TensorSpec([None, None, None, 3], tf.uint8, "image")
 _MASK = tf.TensorSpec([None, None, None, 1], tf.uint8, "mask")

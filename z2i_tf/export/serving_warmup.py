@@ -14,10 +14,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from z2i_tf.errors import InputError
+from z2i_tf.inference.predictors import EXTRA_FOLDER
 from z2i_tf.system.atomic_files import atomic_write
 
 DEFAULT_MODEL_NAME = "z2i"
-_FOLDER = "assets.extra"
 _FILE = "tf_serving_warmup_requests"
 _MAX_REQUESTS = 1000  # The server's limit.
 
@@ -48,7 +48,7 @@ def write_warmup_requests(
     logs.append(messages.PredictionLog(predict_log=messages.PredictLog(request=request)).SerializeToString())
   if not 1 <= len(logs) <= _MAX_REQUESTS:
     raise InputError(f"{saved_model_dir}: {len(logs)} warm-up requests; give 1 to {_MAX_REQUESTS}")
-  path = os.path.join(saved_model_dir, _FOLDER, _FILE)
+  path = os.path.join(saved_model_dir, EXTRA_FOLDER, _FILE)
   try:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with atomic_write(path) as file, tf.io.TFRecordWriter(file.name) as records:
@@ -65,7 +65,7 @@ def read_warmup_requests(saved_model_dir: str) -> list[tuple[str, dict[str, np.n
     other than predictions.
   """
   messages = _messages()
-  path = os.path.join(saved_model_dir, _FOLDER, _FILE)
+  path = os.path.join(saved_model_dir, EXTRA_FOLDER, _FILE)
   if not os.path.isfile(path):
     raise InputError(f"{path}: no such file")
   requests = []

@@ -155,7 +155,7 @@ def _photo(array: np.ndarray, name: str) -> photo_files.Photo:
 def _pil_image(image: Image.Image, name: str) -> GivenImage:
   if image.mode not in _PIL_MODES:
     raise InputError(f"{name}: a PIL image of mode {image.mode}; convert it to RGB")
-  info: dict[str, Any] = dict(image.info)
+  info: dict[Any, Any] = dict(image.info)
   try:
     converted = _in_kept_mode(image, info)
     array = np.asarray(converted)
@@ -168,18 +168,18 @@ def _pil_image(image: Image.Image, name: str) -> GivenImage:
   photo = _photo(array, name)
 
   def given_back(filled: np.ndarray, hole: np.ndarray, is_own_mask: bool) -> Image.Image:
-    result = _as_given(array, photo, filled, hole, is_own_mask)
+    levels = _as_given(array, photo, filled, hole, is_own_mask)
     if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between these modes only by way of 32 bits.
-      result = Image.fromarray(result.astype(np.int32)).convert(converted.mode)
+      result = Image.fromarray(levels.astype(np.int32)).convert(converted.mode)
     else:
-      result = Image.fromarray(result)
+      result = Image.fromarray(levels)
     result.info = info
     return result
 
   return GivenImage(photo, given_back)
 
 
-def _in_kept_mode(image: Image.Image, info: dict[str, Any]) -> Image.Image:
+def _in_kept_mode(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
   """Converts a PIL image to a mode in which the result can be returned; updates `info` to match."""
   if image.mode in _PIL_KEPT_MODES and (image.mode not in ("L", "RGB") or "transparency" not in info):
     return image

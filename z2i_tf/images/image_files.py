@@ -136,7 +136,7 @@ def read_rgb(path: str, encoded: bytes | None = None) -> np.ndarray:
     InputError: the file is missing, damaged, or has another pixel format (floats).
   """
   with codecs.opened(path, input_files.read_bytes(path) if encoded is None else encoded) as source:
-    image = source.image
+    image: Image.Image = source.image
     image.load()  # Pillow applies and forgets the orientation of TIFF here.
     orientation = codecs.orientation(image) or 1
     if image.mode in codecs.SIXTEEN_BIT_GRAY_MODES:

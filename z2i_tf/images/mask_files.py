@@ -95,13 +95,13 @@ def mask_of(
   photo: photo_files.Photo, name: str, invert: bool = False, mask_from: str = "auto", threshold: int | None = None
 ) -> Mask:
   """Returns the mask that an image shows; arguments and errors as `read_mask`, with `name` for the path in errors."""
-  luma, alpha = (
-    None if levels is None else _brightness(levels) for levels in (photo_files.to_gray(photo.rgb), photo.alpha)
-  )
-  if mask_from == "alpha" and alpha is None:
-    raise InputError(f"{name}: `mask_from`=alpha, but there is no alpha channel; leave it out")
-  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(name, alpha, luma)
-  levels = alpha if is_from_alpha else luma
+  levels = _brightness(photo_files.to_gray(photo.rgb))
+  alpha = None if photo.alpha is None else _brightness(photo.alpha)
+  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(name, alpha, levels)
+  if is_from_alpha:
+    if alpha is None:
+      raise InputError(f"{name}: `mask_from`=alpha, but there is no alpha channel; leave it out")
+    levels = alpha
   unclear = _unclear(levels) if threshold is None else ""
   if unclear:
     raise InputError(f"{name}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
@@ -139,7 +139,7 @@ def match_to_photo(mask: np.ndarray, photo: photo_files.Photo) -> np.ndarray:
   raise InputError(different_sizes(size, mask.shape))
 
 
-def different_sizes(image: tuple[int, int], mask: tuple[int, int]) -> str:
+def different_sizes(image: tuple[int, ...], mask: tuple[int, ...]) -> str:
   """Returns the error text for an image and a mask of different sizes (height, width)."""
   return (
     f"image ({image[0]}x{image[1]}) and mask ({mask[0]}x{mask[1]}) differ in size (height x width); they must be equal"
@@ -220,8 +220,8 @@ def _brightness(levels: np.ndarray) -> np.ndarray:
 
 def _strokes(path: str, levels: np.ndarray) -> np.ndarray:
   """Returns the mask of all strokes that reach half brightness; raises InputError if a stroke does not."""
-  ground = levels[levels < _DARK]
-  ground = int(np.median(ground)) if ground.size else 0
+  dark = levels[levels < _DARK]
+  ground = int(np.median(dark)) if dark.size else 0
   painted = (levels >= min(ground + _STROKE, _HOLE)).astype(np.uint8)
   count, labels = cv2.connectedComponents(painted, connectivity=8)
   is_stroke = np.zeros(count, bool)

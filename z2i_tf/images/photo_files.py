@@ -171,6 +171,7 @@ def _opened(path: str, max_pixels: int | None) -> Iterator[codecs.Opened]:
 def _photo(path: str, source: codecs.Opened) -> Photo:
   """Decodes an opened file."""
   image, codec, encoded = source.image, source.codec, source.encoded
+  assert encoded is not None  # `_opened` reads the whole file.
   has_more = codecs.has_more_pictures(image)
   prints_lines = codec is tiff.CODEC or codec is png.CODEC and codecs.is_deep(image)
   with (
@@ -179,9 +180,8 @@ def _photo(path: str, source: codecs.Opened) -> Photo:
     pixels = pixels_lib.decode(path, encoded, image)
   is_swapped = codecs.is_swapped(pixels.orientation)
   read_exif = None if pixels.has_damaged_exif else codec.read_exif
-  metadata, remarks = metadata_lib.read(
-    image, encoded, read_exif, codec.read_own(image, encoded, is_swapped), *pixels.rgb.shape[:2], is_swapped
-  )
+  own, (height, width) = codec.read_own(image, encoded, is_swapped), pixels.rgb.shape[:2]
+  metadata, remarks = metadata_lib.read(image, encoded, read_exif, own, height, width, is_swapped)
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
   bits = codec.bits_per_sample(image, encoded)
@@ -189,8 +189,8 @@ def _photo(path: str, source: codecs.Opened) -> Photo:
     remarks.append(f"{bits} bits reduced to 8: {image.format}")
   if has_more:
     remarks.append("only the first of its pictures is kept")
-  remarks = (*pixels.remarks, *source.remarks, *remarks)
-  return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata, remarks, image.format)
+  all_remarks = (*pixels.remarks, *source.remarks, *remarks)
+  return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata, all_remarks, image.format or "")
 
 
 def _encoded(codec: Codec, photo: Photo) -> tuple[bytes, list[str]]:
@@ -213,5 +213,6 @@ def _encoded(codec: Codec, photo: Photo) -> tuple[bytes, list[str]]:
   if metadata.icc_profile and pixels.shape[2] >= 3 and metadata.icc_profile[16:20] == b"GRAY":
     metadata = dataclasses.replace(metadata, icc_profile=None)
     remarks.append(f"gray ICC profile left out: {codec.name} is written with three channels")
+  assert codec.encode is not None  # A codec of `WRITTEN`.
   encoded, more_remarks = codec.encode(pixels, metadata)
   return encoded, remarks + more_remarks + metadata_lib.left_out(metadata, codec.keeps, codec.name)

@@ -52,6 +52,14 @@ def model_folder(model: str, assets: str = ASSETS) -> str:
   return os.path.dirname(checked.path)
 
 
+def existing_folder(model: str) -> str:
+  """Returns a model's folder as `model_folder`; raises InputError also if it does not exist."""
+  folder = model_folder(model)
+  if not os.path.isdir(folder):
+    raise InputError(f"`model`={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
+  return folder
+
+
 def bundled_names(assets: str = ASSETS) -> list[str]:
   """Returns the names of the bundled models; raises InputError if SHA256SUMS cannot be read."""
   return sorted(_read_sums(assets))

@@ -95,7 +95,7 @@ class _Run:
     while left or self._reading or self._writing:
       while left and len(self._reading) < self._most:
         item = left.popleft()
-        self._reading.append((item, self._readers.submit(_attempt, self._parts.read, item)))
+        self._reading.append((item, self._readers.submit(attempt, self._parts.read, item)))
       for future in [future for future in self._writing if future.done()]:
         self._finish(self._writing.pop(future), *future.result())
       awaited = list(self._writing)
@@ -114,20 +114,23 @@ class _Run:
     item, future = self._reading.popleft()
     pair, failure = future.result()
     if not failure:
-      result, failure = _attempt(self._parts.fill, pair)
+      result, failure = attempt(self._parts.fill, pair)
     if failure:
       self._finish(item, "", failure)
     else:
-      self._writing[self._writers.submit(_attempt, self._parts.write, item, pair, result)] = item
+      self._writing[self._writers.submit(attempt, self._parts.write, item, pair, result)] = item
 
   def _finish(self, item, remark, failure):
-    if failure and item.image not in failure and item.output not in failure:
-      failure = f"{item.image}: {failure}"
-    self._finished.append((item.image, remark, failure))
+    self._finished.append((item.image, remark, naming(item, failure) if failure else ""))
     self._advance()
 
 
-def _attempt(function, *arguments):
+def naming(item: Item, failure: str) -> str:
+  """Returns the line of a failure with the name of the image, if it does not name a file of the item already."""
+  return failure if item.image in failure or item.output in failure else f"{item.image}: {failure}"
+
+
+def attempt(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
   """Returns (result, ""), or ("", one line with the reason of the failure); lets exceptions that end the run pass."""
   try:
     return function(*arguments), ""

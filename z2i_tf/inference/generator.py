@@ -86,8 +86,8 @@ class Generator(tf.Module):
       `attend_hole`. H' and W' are the sides rounded up to multiples of 8.
     """
     height, width = tf.unstack(tf.shape(image)[1:3])
-    padded = (image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask))
-    outputs = self._padded_outputs(*padded, limits, whole)
+    padded_image, padded_mask = (image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask))
+    outputs = self._padded_outputs(padded_image, padded_mask, limits, whole)
     for name, output in outputs.items():
       if name != ATTENTION_SOURCES:
         zoom = self.model_config.scale if name in (conventions.ZOOMED, conventions.REFINED) else 1

@@ -6,6 +6,8 @@ import dataclasses
 import os
 from typing import NamedTuple, TYPE_CHECKING
 
+import numpy as np
+
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
@@ -24,7 +26,7 @@ if TYPE_CHECKING:  # It imports TensorFlow, which a folder without work does not
 Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], None]]]
 
 
-def _no_progress(total: int, unit: str) -> contextlib.AbstractContextManager[Callable[[], None]]:
+def no_progress(total: int, unit: str) -> contextlib.AbstractContextManager[Callable[[], None]]:
   del total, unit
   return contextlib.nullcontext(lambda: None)
 
@@ -79,7 +81,7 @@ def inpaint_file(
   mask: str,
   output: str,
   config: FillConfig = FillConfig(),
-  progress: Progress = _no_progress,
+  progress: Progress = no_progress,
   say: Callable[[str], None] = print,
 ) -> InpaintedFile:
   """Fills the hole of one photograph.
@@ -107,6 +109,7 @@ def inpaint_file(
     filled = inpainter(
       task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan, advance=advance
     )
+  assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
   image_files.create_folder_of(output)
   remark = photo_task.write(output, task, filled)
   return InpaintedFile(task, inpainter, joined(remark, _texture_remark(inpainter, task, plan, config)))
@@ -119,7 +122,7 @@ def inpaint_folder(
   config: FillConfig = FillConfig(),
   resume: bool = False,
   workers: int = 2,
-  progress: Progress = _no_progress,
+  progress: Progress = no_progress,
   say: Callable[[str], None] = print,
 ) -> InpaintedFolder:
   """Fills the holes of a folder of photographs.
@@ -150,11 +153,7 @@ def inpaint_folder(
   inpainter = Inpainter.load(config.model, config.precision)
 
   def fill(task):
-    plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
-    if config.verbose:
-      say(_description(task, plan))
-    filled = inpainter(task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan)
-    return filled, _texture_remark(inpainter, task, plan, config)
+    return fill_task(inpainter, task, config, say)
 
   def write(item, task, result):
     filled, texture_remark = result
@@ -165,6 +164,26 @@ def inpaint_folder(
   with progress(len(to_do), "image") as advance:
     outcome = folder_run.fill_all(to_do, parts, workers, advance)
   return InpaintedFolder(folder, len(items), len(items) - len(to_do), outcome)
+
+
+def fill_task(
+  inpainter: "Inpainter", task: PhotoTask, config: FillConfig, say: Callable[[str], None] = print
+) -> tuple[np.ndarray, str]:
+  """Fills the hole of a photograph that was read.
+
+  Args:
+    inpainter: of the model and the precision of `config`.
+    task: the photograph.
+    config: settings.
+    say: receives the description of `config.verbose`.
+  Returns: (H, W, 3) of the photograph's type; a remark on its texture, or "".
+  """
+  plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
+  if config.verbose:
+    say(_description(task, plan))
+  filled = inpainter(task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan)
+  assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
+  return filled, _texture_remark(inpainter, task, plan, config)
 
 
 def joined(*texts: str) -> str:

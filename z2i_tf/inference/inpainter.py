@@ -78,7 +78,7 @@ class Inpainter:
     Raises: InputError if the model cannot be loaded, or the precision is unknown or not the model's own.
     """
     model = os.fspath(model)
-    full_name = _SHORT_PRECISIONS.get(precision, precision)
+    full_name = precision if precision is None else _SHORT_PRECISIONS.get(precision, precision)
     if full_name is not None and full_name not in PRECISIONS:
       raise InputError(f"`precision`={precision}: expected one of {', '.join([*PRECISIONS, *_SHORT_PRECISIONS])}")
     return cls(model_store.load_predictor(model, full_name), model)
@@ -176,8 +176,8 @@ class Inpainter:
 
   def plan(self, image: AnyImage, mask: AnyImage) -> list[Piece]:
     """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
-    image, hole = _pixels(image, mask)
-    with _out_of_memory_reported(image):
+    rgb, hole = _pixels(image, mask)
+    with _out_of_memory_reported(rgb):
       return pieces.divide(hole, self._predictor.max_thickness_px)
 
   def remark(self, mask: np.ndarray, plan: list[Piece]) -> str:
@@ -207,13 +207,13 @@ class Inpainter:
     Args, Raises: as `__call__`.
     """
     _check_detail(detail)
-    image, hole = _pixels(image, mask)
-    with _out_of_memory_reported(image):
+    rgb, hole = _pixels(image, mask)
+    with _out_of_memory_reported(rgb):
       plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
       region = pieces.region(plan)
-      result = image[region].copy()
+      result = rgb[region].copy()
       moved = [piece.relative_to(region) for piece in plan]
-      known_range = crop_fill.brightness_range(image, hole)
+      known_range = crop_fill.brightness_range(rgb, hole)
       crop_fill.fill_pieces(self._predictor, result, hole[region].copy(), moved, known_range, detail, advance)
       return [Patch(piece.core, result[inner.core].copy()) for piece, inner in zip(plan, moved)]
 
@@ -224,9 +224,9 @@ class Inpainter:
     Returns: float32 arrays by name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and "attention_sources"
       as `Generator` returns them.
     """
-    image, hole = _pixels(image, mask)
-    with _out_of_memory_reported(image):
-      outputs = self._predictor.outputs(_as_float(image)[np.newaxis], hole[np.newaxis])
+    rgb, hole = _pixels(image, mask)
+    with _out_of_memory_reported(rgb):
+      outputs = self._predictor.outputs(_as_float(rgb)[np.newaxis], hole[np.newaxis])
     return {name: output[0] for name, output in outputs.items()}
 
   def _prepared(self, image, mask, reading, max_pixels, image_name, mask_name):
@@ -268,7 +268,7 @@ def _given(image, mask, reading, max_pixels, image_name, mask_name):
   return given, hole
 
 
-def _pixels(image, mask):
+def _pixels(image, mask) -> tuple[np.ndarray, np.ndarray]:
   given, hole = _given(image, mask, MaskReading(), None, "image", "mask")
   return given.photo.rgb, hole
 

@@ -5,7 +5,7 @@ import hashlib
 import os
 
 from z2i_tf.errors import InputError
-from z2i_tf.inference.bundled_models import bundled_names
+from z2i_tf.inference.bundled_models import existing_folder
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.foreign import adapters
 from z2i_tf.inference.foreign import predictor as foreign
@@ -123,9 +123,7 @@ def _read(model):
   """Returns the configuration, the maximum thickness of holes, the arrays and the folder of a model."""
   if adapters.find(model):
     raise InputError(f"`model`={model}: a model of another method can only fill holes")
-  folder = model_folder(model)
-  if not os.path.isdir(folder):
-    raise InputError(f"`model`={model}: no such folder, and not a bundled model ({', '.join(bundled_names())})")
+  folder = existing_folder(model)
   if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
     raise InputError(f"{folder}: a SavedModel can only fill holes; give the model that it was exported from")
   arrays, config = model_weights.read_model_file(folder)

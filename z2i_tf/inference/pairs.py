@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import os
 import re
+from typing import TypeVar
 import unicodedata
 
 import numpy as np
@@ -16,6 +18,7 @@ from z2i_tf.images import photo_files
 from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference.pieces import check_hole
 
+_Name = TypeVar("_Name")
 # Names of masks: NAME_mask, NAME_mask001, NAME-mask.
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
 
@@ -79,75 +82,46 @@ def check_is_apart(output_dir: str, *folders: str | None) -> None:
 _EXTENSION_OF_READ_ONLY_FORMATS = ".png"
 
 
-class FolderPairs:
-  """Images of a folder, each with a mask: the mask of the same name in another folder, or one mask for all.
+class Pairs:
+  """Images, each with a mask: the mask of the same name, or one mask for all.
 
-  A mask is named as its image, or with a suffix: `mask_suffix`, or "_mask" with or without a number. In the folder of
-  the images it needs the suffix.
+  A mask is named as its image, or with a suffix: `mask_suffix`, or "_mask" with or without a number.
 
   Attributes:
     images: paths.
-    left_out: lines about files that are not images.
   """
 
   def __init__(
     self,
-    image_dir: str,
+    images: Sequence[str],
+    masks: Sequence[str],
     mask_dir: str | None,
     output_dir: str | None,
     mask: str | None = None,
     result_extension: str | None = ".png",
     mask_suffix: str | None = None,
-    are_own_masks: bool = False,
   ):
-    """Lists the folders.
+    """Groups the paths by name; reads no file.
 
     Args:
-      image_dir: folder of the images.
-      mask_dir: folder of their masks; None with `mask`.
+      images: paths of the images.
+      masks: paths of their masks.
+      mask_dir: where the masks are, for messages; None with `mask`.
       output_dir: folder for the results; None without results.
-      mask: file of one mask for all images; it is no image, even in `image_dir`.
+      mask: file of one mask for all images.
       result_extension: of the results; None for the extension of the image, or ".png" for formats that are only read.
       mask_suffix: appended to the name of the image in the name of its mask; None: nothing, or as above.
-      are_own_masks: whether images contain their own masks (transparency) if both folders are the same.
-    Raises: InputError if a folder has no images, the one mask is missing, results would overwrite images or masks, or
-      images and masks in one folder have the same kind of names.
     """
+    self.images = images
     self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir
-    self._result_extension = result_extension
-    self._mask_suffix = mask_suffix
-    self.images = image_files.list_images(image_dir)
-    self.left_out = list(filter(None, [image_files.left_out(image_dir)]))
-    masks = [] if mask else image_files.list_images(mask_dir)
-    if not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
-      names = set(map(image_files.stem, self.images))
-      masks = [path for path in self.images if self._image_of(path) in names]
-      if masks or not are_own_masks:
-        self.images = [path for path in self.images if path not in set(masks)]
-        if not masks or not self.images:
-          raise InputError(
-            f"{image_dir}: images and masks in one folder, and no mask is named as its image followed by "
-            f"{mask_suffix or '_mask'}; rename them, give `mask_suffix`, or another `mask_dir`"
-          )
-      else:
-        masks = self.images
+    self._result_extension, self._mask_suffix = result_extension, mask_suffix
     self._masks_called = by_name(masks, image_files.stem)
-    self._masks_of = by_name(masks, self._image_of)
-    if mask:
-      if not os.path.isfile(mask):
-        raise InputError(f"{mask}: no such file")
-      self.images = [path for path in self.images if os.path.realpath(path) != os.path.realpath(mask)]
-      if not self.images:
-        raise InputError(f"{image_dir}: no images in it but the mask")
-    self._images_with = by_name(self.images, self._key)
-    if output_dir is not None:
-      check_is_apart(output_dir, image_dir, mask_dir)
-    if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in self.images):
-      raise InputError(f"`output_dir`={output_dir}: a result would overwrite `mask`={mask}; give another folder")
+    self._masks_of = by_name(masks, lambda path: image_of(path, mask_suffix))
+    self._images_with = by_name(images, self._key)
 
   def result_path(self, image_path: str) -> str:
     """Returns the path for the result of one of `images`."""
-    return os.path.join(self._output_dir, self._result_name(image_path))
+    return os.path.join(self._output_dir or "", self._result_name(image_path))
 
   def mask_path(self, image_path: str) -> str:
     """Returns the mask of one of `images`; raises InputError unless it has exactly one, and a unique result."""
@@ -184,18 +158,75 @@ class FolderPairs:
     """Returns the name of the result in one spelling of Unicode: two images must not share it."""
     return unicodedata.normalize("NFC", self._result_name(image_path))
 
-  def _image_of(self, mask_path):
-    """Returns the name of the image of a mask whose name has a suffix; None without a suffix."""
-    name = image_files.stem(mask_path)
-    if self._mask_suffix is not None:
-      return name[: -len(self._mask_suffix)] if name.endswith(self._mask_suffix) else None
-    shorter = _MASK_SUFFIX.sub("", name)
-    return shorter if shorter and shorter != name else None
+
+class FolderPairs(Pairs):
+  """Images of a folder with masks of another folder, or of the same one, where masks need the suffix.
+
+  Attributes:
+    left_out: lines about files that are not images.
+  """
+
+  def __init__(
+    self,
+    image_dir: str,
+    mask_dir: str | None,
+    output_dir: str | None,
+    mask: str | None = None,
+    result_extension: str | None = ".png",
+    mask_suffix: str | None = None,
+    are_own_masks: bool = False,
+  ):
+    """Lists the folders.
+
+    Args:
+      image_dir: folder of the images.
+      mask_dir: folder of their masks; None with `mask`.
+      output_dir, result_extension, mask_suffix: as of `Pairs`.
+      mask: file of one mask for all images; it is no image, even in `image_dir`.
+      are_own_masks: whether images contain their own masks (transparency) if both folders are the same.
+    Raises: InputError if a folder has no images, the one mask is missing, results would overwrite images or masks, or
+      images and masks in one folder have the same kind of names.
+    """
+    images = image_files.list_images(image_dir)
+    self.left_out = list(filter(None, [image_files.left_out(image_dir)]))
+    masks = image_files.list_images(mask_dir) if mask_dir and not mask else []
+    if mask_dir and not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
+      names = set(map(image_files.stem, images))
+      masks = [path for path in images if image_of(path, mask_suffix) in names]
+      if masks or not are_own_masks:
+        images = [path for path in images if path not in set(masks)]
+        if not masks or not images:
+          raise InputError(
+            f"{image_dir}: images and masks in one folder, and no mask is named as its image followed by "
+            f"{mask_suffix or '_mask'}; rename them, give `mask_suffix`, or another `mask_dir`"
+          )
+      else:
+        masks = images
+    if mask:
+      if not os.path.isfile(mask):
+        raise InputError(f"{mask}: no such file")
+      images = [path for path in images if os.path.realpath(path) != os.path.realpath(mask)]
+      if not images:
+        raise InputError(f"{image_dir}: no images in it but the mask")
+    super().__init__(images, masks, mask_dir, output_dir, mask, result_extension, mask_suffix)
+    if output_dir is not None:
+      check_is_apart(output_dir, image_dir, mask_dir)
+    if mask and os.path.realpath(mask) in (os.path.realpath(self.result_path(path)) for path in images):
+      raise InputError(f"`output_dir`={output_dir}: a result would overwrite `mask`={mask}; give another folder")
 
 
-def by_name(paths: Iterable[str], name_of: Callable[[str], str]) -> dict[str, list[str]]:
+def image_of(mask_path: str, mask_suffix: str | None) -> str | None:
+  """Returns the name of the image of a mask whose name has a suffix (see `Pairs`); None without a suffix."""
+  name = image_files.stem(mask_path)
+  if mask_suffix is not None:
+    return name[: -len(mask_suffix)] if name.endswith(mask_suffix) else None
+  shorter = _MASK_SUFFIX.sub("", name)
+  return shorter if shorter and shorter != name else None
+
+
+def by_name(paths: Iterable[str], name_of: Callable[[str], _Name]) -> dict[_Name, list[str]]:
   """Groups paths by name."""
-  grouped = {}
+  grouped: dict[_Name, list[str]] = {}
   for path in paths:
     grouped.setdefault(name_of(path), []).append(path)
   return grouped

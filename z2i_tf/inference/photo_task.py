@@ -71,7 +71,7 @@ def write(path: str, task: PhotoTask, filled: np.ndarray) -> str:
   """
   if task.weights is not None:
     filled = mask_files.feathered(filled, task.photo.rgb, task.weights)
-  if not task.becomes_opaque:
+  if not task.becomes_opaque or task.photo.alpha is None:
     return photo_files.write_photo(path, dataclasses.replace(task.photo, rgb=filled))
   alpha = mask_files.made_opaque(task.photo.alpha, task.hole)
   remark = photo_files.write_photo(path, dataclasses.replace(task.photo, rgb=filled, alpha=alpha))

@@ -84,18 +84,20 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
 
 def region(plan: list[Piece]) -> tuple[slice, slice]:
   """Returns the rows and columns of the image that contain the crops of all pieces."""
-  return tuple(
+  rows, columns = (
     slice(min(piece.crop[axis].start for piece in plan), max(piece.crop[axis].stop for piece in plan))
     for axis in (0, 1)
   )
+  return rows, columns
 
 
 def bounds(hole: np.ndarray) -> tuple[slice, slice]:
   """Returns the rows and columns of the bounding box of an (H, W) bool array that is True somewhere."""
-  return tuple(
+  rows, columns = (
     slice(int(used[0]), int(used[-1]) + 1)
     for used in (np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0)))
   )
+  return rows, columns
 
 
 def thickness_px(hole: np.ndarray) -> float:

@@ -21,11 +21,12 @@ from z2i_tf.system import input_files
 
 SAVED_MODEL_FILE = "saved_model.pb"
 FILL, ENCODED, OUTPUTS = "serving_default", "encoded", "outputs"  # Signatures of a SavedModel.
-# Describes the model; TensorFlow Serving ignores it.
-DESCRIPTION_FILE = os.path.join("assets.extra", "z2i_tf.json")
+# Folder of a SavedModel for files that are not part of its graph, and the one that describes the model.
+EXTRA_FOLDER = "assets.extra"
+DESCRIPTION_FILE = os.path.join(EXTRA_FOLDER, "z2i_tf.json")
 
 # Larger images are evaluated in tiles of this many pixels at high resolution; the tiled graph takes longer to trace.
-_MAX_UNTILED_PIXELS, _TILE_PIXELS = 2**18, 2**19
+_MAX_UNTILED_PIXELS, TILE_PIXELS = 2**18, 2**19
 _MAX_SCORES = 2**24  # Maximum number of attention's scores in memory at once.
 
 
@@ -33,16 +34,20 @@ class Predictor(Protocol):
   """What an `Inpainter` needs of a model.
 
   Attributes:
-    scale: of the image that `refine` returns, by the given one.
     precision: of its networks.
     max_thickness_px: thickness of the holes that it can fill (twice the largest distance to a known pixel).
-    settings: what distinguishes the model in records, JSON-compatible.
   """
 
-  scale: int
   precision: str
   max_thickness_px: float
-  settings: dict[str, Any]
+
+  @property
+  def scale(self) -> int:
+    """Side of the image that `refine` returns over that of the given one."""
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """Settings that distinguish the model in records, JSON-compatible."""
 
   def fill(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """Returns the result.
@@ -118,7 +123,7 @@ class GeneratorPredictor(_OwnPredictor):
           ],
         )
 
-      untiled, tiled = run(None), run(_TILE_PIXELS)
+      untiled, tiled = run(None), run(TILE_PIXELS)
       return lambda images, holes: (untiled if holes.size <= _MAX_UNTILED_PIXELS else tiled)(images, _as_mask(holes))
 
     self._fill = traced(lambda outputs: outputs[conventions.RESULT], whole=False)

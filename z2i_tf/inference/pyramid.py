@@ -56,7 +56,8 @@ def halve(image: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (ceil(H / 2), ceil(W / 2), 3) float32, means over known pixels, 0 where there is none;
     (ceil(H / 2), ceil(W / 2)) bool, True where less than half of the area is known.
   """
-  means, share = shrink_known(image, hole, tuple(-(-side // 2) for side in hole.shape))
+  height, width = hole.shape
+  means, share = shrink_known(image, hole, (-(-height // 2), -(-width // 2)))
   return means, share < 0.5
 
 

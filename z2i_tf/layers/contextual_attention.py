@@ -6,6 +6,9 @@ the textbook's form takes 2.8 times as long on features of 32x32 and 1.7 times a
 turn).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from z2i_tf import image_ops
@@ -43,13 +46,13 @@ class ContextualAttention(layers.Layer):
     self.rate = rate
     self.softmax_scale = softmax_scale
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "rate": self.rate, "softmax_scale": self.softmax_scale}
 
-  def compute_output_shape(self, input_shape):
+  def compute_output_shape(self, input_shape: Sequence[tf.TensorShape]) -> tf.TensorShape:
     return input_shape[0]
 
-  def call(self, inputs):
+  def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
     features, mask = inputs
     self._check_sizes(features.shape, mask.shape)
     attention = self.attention_map(
@@ -101,12 +104,12 @@ class ContextualAttention(layers.Layer):
       raise ValueError(f"Height and width must be divisible by rate={self.rate}. Received: features {features_shape}")
 
 
-def widened(features):
+def widened(features: tf.Tensor) -> tf.Tensor:
   """Converts features of 16 bits to float32: their products become exponents."""
   return tf.cast(features, tf.float32) if features.dtype.size < tf.float32.size else features
 
 
-def patch_products(features):
+def patch_products(features: tf.Tensor) -> tf.Tensor:
   """Returns the dot products of all zero-padded 3x3 neighbourhoods: (B, h, w, C) -> (B, h*w, h*w).
 
   The product of two patches is the sum, over their nine positions, of products of single positions. Many pairs of
@@ -136,7 +139,7 @@ def inverse_patch_norms(features: tf.Tensor) -> tf.Tensor:
   return tf.math.rsqrt(tf.maximum(squares, _MIN_NORM**2))
 
 
-def propagate(scores, height, width):
+def propagate(scores: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
   """Adds the scores of pairs moved together by one position, along rows, then along columns.
 
   Args:

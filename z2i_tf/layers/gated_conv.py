@@ -1,5 +1,7 @@
 """Gated convolution: multiplies features by a learned soft mask (Yu et al. 2019, arXiv:1806.03589)."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from z2i_tf.keras_api import layers
@@ -65,11 +67,11 @@ class GatedConv2D(layers.Layer):
       filters, kernel_size, strides, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy
     )
 
-  def build(self, input_shape):
+  def build(self, input_shape: tf.TensorShape) -> None:
     self.conv.build(input_shape)
     super().build(input_shape)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return {
       **super().get_config(),
       "filters": self.filters,
@@ -80,7 +82,7 @@ class GatedConv2D(layers.Layer):
       "activation": self.activation,
     }
 
-  def call(self, inputs):
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
     if self.upscaled:
       convolved = tf.nn.bias_add(conv_of_upscaled(inputs, tf.convert_to_tensor(self.conv.kernel)), self.conv.bias)
     else:
@@ -90,7 +92,7 @@ class GatedConv2D(layers.Layer):
     features, gates = tf.split(tf.cast(convolved, tf.float32), 2, axis=-1)
     return tf.cast(_ACTIVATIONS[self.activation](features) * tf.sigmoid(gates), convolved.dtype)
 
-  def compute_output_shape(self, input_shape):
+  def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
     batch, *sides, _ = tf.TensorShape(input_shape)
     factor = 2 if self.upscaled else 1
     return tf.TensorShape(

@@ -1,5 +1,8 @@
 """The contextual attention of DeepFill-v2 (Yu et al. 2018 and 2019), with the values of its published graph."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from z2i_tf import image_ops
@@ -34,13 +37,13 @@ class OverlappingAttention(layers.Layer):
     super().__init__(**kwargs)
     self.softmax_scale = softmax_scale
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "softmax_scale": self.softmax_scale}
 
-  def compute_output_shape(self, input_shape):
+  def compute_output_shape(self, input_shape: Sequence[tf.TensorShape]) -> tf.TensorShape:
     return input_shape[0]
 
-  def call(self, inputs):
+  def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
     features, mask = inputs
     small, small_mask = (image_ops.downscale_nearest_aligned(part, self.RATE) for part in (features, mask))
     small = contextual_attention.widened(tf.convert_to_tensor(small))

@@ -4,6 +4,7 @@ Outputs and gradients recorded from the original networks are those of tensorflo
 is installed (TensorFlow 2.15); elsewhere the class below does, with the same interface, variables and values.
 """
 
+from typing import Any
 import warnings
 
 import tensorflow as tf
@@ -44,7 +45,7 @@ class SpectralNormalization(layers.Wrapper):
       raise ValueError(f"At least one power iteration is needed. Received: power_iterations={power_iterations}")
     self.power_iterations = power_iterations
 
-  def build(self, input_shape):
+  def build(self, input_shape: tf.TensorShape) -> None:
     super().build(input_shape)
     self.w = self.layer.kernel
     self.u = self.add_weight(
@@ -55,7 +56,7 @@ class SpectralNormalization(layers.Wrapper):
       initializer=initializers.TruncatedNormal(stddev=_DEVIATION),
     )
 
-  def call(self, inputs, training=False):
+  def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
     if training:
       self.normalize_weights()
     return self.layer(inputs)
@@ -71,10 +72,10 @@ class SpectralNormalization(layers.Wrapper):
     self.u.assign(u)
     self.w.assign(self.w / tf.squeeze(largest))
 
-  def compute_output_shape(self, input_shape):
+  def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
     return self.layer.compute_output_shape(input_shape)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return {**super().get_config(), "power_iterations": self.power_iterations}
 
 

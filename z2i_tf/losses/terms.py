@@ -6,7 +6,7 @@ training step computes and logs it. Rows import TensorFlow only when they comput
 
 from collections.abc import Callable
 import dataclasses
-from typing import Any, Protocol, TYPE_CHECKING
+from typing import Protocol, TYPE_CHECKING
 
 from z2i_tf import conventions
 
@@ -158,18 +158,25 @@ class _Weights:
 
   def without_perceptual(self) -> "LossWeights":
     """Returns the same weights, with 0 for every term that compares features."""
-    return dataclasses.replace(self, **{term.weight_name: 0.0 for term in LOSS_TERMS if term.feature_label})
+    kept = {term.weight_name: self.of(term) for term in LOSS_TERMS}
+    return LossWeights(**{**kept, **{term.weight_name: 0.0 for term in LOSS_TERMS if term.feature_label}})
 
 
 _DESCRIPTION = "Weights of the loss terms of joint training; defaults are the paper's.\n\nAttributes:\n"
 
-LossWeights: Any = dataclasses.make_dataclass(
-  "LossWeights",
-  [(term.weight_name, float, dataclasses.field(default=term.default_weight)) for term in LOSS_TERMS],
-  bases=(_Weights,),
-  frozen=True,
-  namespace={
-    "__module__": __name__,
-    "__doc__": _DESCRIPTION + "".join(f"  {term.weight_name}: weight of {term.help}.\n" for term in LOSS_TERMS),
-  },
-)
+if TYPE_CHECKING:
+
+  class LossWeights(_Weights):
+    def __init__(self, **weights: float): ...
+
+else:
+  LossWeights = dataclasses.make_dataclass(
+    "LossWeights",
+    [(term.weight_name, float, dataclasses.field(default=term.default_weight)) for term in LOSS_TERMS],
+    bases=(_Weights,),
+    frozen=True,
+    namespace={
+      "__module__": __name__,
+      "__doc__": _DESCRIPTION + "".join(f"  {term.weight_name}: weight of {term.help}.\n" for term in LOSS_TERMS),
+    },
+  )

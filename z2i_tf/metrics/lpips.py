@@ -13,13 +13,12 @@ import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.metrics import weight_files
+from z2i_tf.metrics.shift_tolerant import RGB_SCALE
+from z2i_tf.metrics.shift_tolerant import RGB_SHIFT
 from z2i_tf.metrics.weight_files import PublishedFile
 
 _FEATURES_ARGUMENT, _LINEAR_ARGUMENT = "`lpips_features`", "`lpips_linear`"
 VERSION = "0.1"
-# The authors' scaling of RGB in [-1, 1].
-_SHIFT = (-0.030, -0.088, -0.188)
-_SCALE = (0.458, 0.448, 0.450)
 # Keeps features of length zero finite.
 _EPSILON = 1e-10
 
@@ -179,7 +178,7 @@ class Lpips(FeatureDistance):
     )
 
   def _features(self, images) -> list[tf.Tensor]:
-    images, features = (images - _SHIFT) / _SCALE, []
+    images, features = (images - RGB_SHIFT) / RGB_SCALE, []
     for number, block in enumerate(self._net.blocks):
       if number in self._net.pooled:
         images = tf.nn.max_pool2d(images, self._net.pool_side_px, strides=2, padding="VALID")

@@ -20,9 +20,9 @@ from z2i_tf.keras_api import Model
 from z2i_tf.metrics import weight_files
 
 _MODULE, _PACKAGE, _VERSION = "stlpips_pytorch", "stlpips-pytorch", "0.0.2"
-# The authors' scaling of RGB in [-1, 1].
-_SHIFT = (-0.030, -0.088, -0.188)
-_SCALE = (0.458, 0.448, 0.450)
+# Scaling of RGB in [-1, 1], as in LPIPS.
+RGB_SHIFT = (-0.030, -0.088, -0.188)
+RGB_SCALE = (0.458, 0.448, 0.450)
 # Pixels added by reflection on each side before a blur.
 _BLUR_PADDING = 2
 
@@ -134,7 +134,7 @@ def feature_network(net: str, arrays: dict[str, np.ndarray], convolutions: Seque
   blocks = NETS[net].blocks
   wanted = tuple(convolutions) or tuple(block[-1].name for block in blocks)
   inputs = layers.Input([None, None, 3])
-  x = (inputs - np.array(_SHIFT, np.float32)) / np.array(_SCALE, np.float32)
+  x = (inputs - np.array(RGB_SHIFT, np.float32)) / np.array(RGB_SCALE, np.float32)
   outputs: list[tf.Tensor] = []
   kernels = []
   for number, block in enumerate(blocks):

@@ -1,11 +1,14 @@
-"""Means, hole-size buckets and bootstrap confidence intervals of scores."""
+"""Means, hole-size buckets and confidence intervals."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 # Lower edges of the buckets, as shares of the image (tenths, as in LaMa and others); the last bucket is open.
 BUCKET_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+# Quantile of the normal distribution for intervals of 95%.
+_Z_95 = 1.959963984540054
 # Numbers drawn at once; bounds the memory of the bootstrap to about 10 MB.
 _DRAWS_AT_ONCE = 2**20
 
@@ -73,3 +76,21 @@ def bootstrap_interval(
   ]
   lower, upper = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
   return float(lower), float(upper)
+
+
+def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+  """Returns the lower and upper end of Wilson's 95% interval of a share, both in [0, 1].
+
+  Unlike the usual p +- 1.96 s it stays within [0, 1], and it keeps its 95% for small numbers and extreme shares
+  (Wilson, "Probable inference, the law of succession, and statistical inference", 1927).
+
+  Args:
+    successes: number of successes.
+    total: number of trials, at least 1.
+  """
+  share = successes / total
+  center = share + _Z_95**2 / (2 * total)
+  reach = _Z_95 * math.sqrt(share * (1 - share) / total + (_Z_95 / (2 * total)) ** 2)
+  scale = 1 + _Z_95**2 / total
+  # At shares of 0 and 1 the interval ends there; rounding must not put it beyond.
+  return max(0.0, (center - reach) / scale), min(1.0, (center + reach) / scale)

@@ -72,8 +72,6 @@ ATTENTION_PATCH_SIDE = 3
 # Residual blocks of super-resolution, of two convolutions each.
 RESIDUAL_BLOCKS = 4
 _SHUFFLE_CONV = 1 + 2 * RESIDUAL_BLOCKS
-# Name of the kernel before super-resolution's pixel shuffle.
-SHUFFLE_KERNEL = f"{conventions.SR_NET}/conv{_SHUFFLE_CONV:02d}/kernel"
 
 DISCRIMINATOR_WIDTH_FACTORS = (1, 2, 4, 4, 4)
 DISCRIMINATOR_KERNEL_PX = 5
@@ -96,9 +94,9 @@ class ModelConfig:
   """
 
   zoom: str = "sr"
-  scale: int = 2
+  scale: int = conventions.DEFAULT_SCALE
   width: int = 64
-  sr_width: int | None = None
+  sr_width: int = None  # type: ignore[assignment]  # Becomes `width`.
   architecture: str = ZOOM_INPAINT
 
   def __post_init__(self):
@@ -127,6 +125,11 @@ class ModelConfig:
   def networks(self) -> tuple[str, ...]:
     """Names of the networks that have weights, in order of application."""
     return tuple(name for name in _CONVOLUTIONS if name != conventions.SR_NET or self.zoom == "sr")
+
+
+def default_scale(zoom: str) -> int:
+  """Returns the zoom factor for which none is given."""
+  return 1 if zoom == "none" else conventions.DEFAULT_SCALE
 
 
 # Thickness of the holes that a model's networks fill where its description has none.
@@ -205,6 +208,15 @@ def discriminator_convolutions(width: int, architecture: str = ZOOM_INPAINT) -> 
   return tuple(convs)
 
 
+def kernel_name(network: str, number: int) -> str:
+  """Returns the name of a convolution's kernel in model.npz; the network's convolutions count from 0."""
+  return f"{network}/conv{number:02d}/kernel"
+
+
+# The kernel before super-resolution's pixel shuffle.
+SHUFFLE_KERNEL = kernel_name(conventions.SR_NET, _SHUFFLE_CONV)
+
+
 def array_shapes(network: str, convs: Sequence[Conv]) -> dict[str, tuple[int, ...]]:
   """Returns the name of each array of a network in model.npz with its shape, in order of application.
 
@@ -213,7 +225,7 @@ def array_shapes(network: str, convs: Sequence[Conv]) -> dict[str, tuple[int, ..
   shapes: dict[str, tuple[int, ...]] = {}
   for number, conv in enumerate(convs):  # All gated convolutions come first: their batch norms have the same numbers.
     name = f"{network}/conv{number:02d}"
-    shapes[f"{name}/kernel"] = (conv.kernel_px, conv.kernel_px, conv.channels, conv.filters)
+    shapes[kernel_name(network, number)] = (conv.kernel_px, conv.kernel_px, conv.channels, conv.filters)
     shapes[f"{name}/bias"] = (conv.filters,)
     if conv.has_spectral_norm:
       shapes[f"{name}/u"] = (1, conv.filters)

@@ -10,6 +10,7 @@ from z2i_tf import __version__
 from z2i_tf.analyses import paper
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
+from z2i_tf.metrics import statistics
 from z2i_tf.report import runs as descriptions
 from z2i_tf.report import score_sections
 from z2i_tf.report.document import Cell
@@ -22,9 +23,6 @@ from z2i_tf.report.document import RowGroup
 from z2i_tf.report.document import Run
 from z2i_tf.report.document import Section
 
-# Number of choices for ours and for the opponent -> share for ours, lower and upper end of its interval, all in [0, 1];
-# None without choices.
-Interval = Callable[[int, int], tuple[float, float, float] | None]
 _EVALUATE = "z2i evaluate --analysis={} --testset=TESTSET --model=NAME=MODEL,... --output_dir=RUNS/NAME"
 
 
@@ -37,22 +35,21 @@ class _Analysis(NamedTuple):
   tables: Callable[[Sequence[Run]], list[CitedTable]]
 
 
-def build(runs: Sequence[Run], left_out: Sequence[str], interval: Interval) -> Report:
+def build(runs: Sequence[Run], left_out: Sequence[str]) -> Report:
   """Builds a report.
 
   Args:
     runs: in order of their paths.
     left_out: a line for each file that could not be used.
-    interval: of preferences in user studies.
   """
   sections = []
-  for key, analysis in _analyses(interval).items():
+  for key, analysis in _analyses().items():
     found = [run for run in runs if run.record["analysis"] == key]
     sections.append(Section(key, analysis.title, analysis.of_paper, analysis.tables(found), found, analysis.command))
   return Report(sections, list(left_out), __version__)
 
 
-def _analyses(interval: Interval) -> dict[str, _Analysis]:
+def _analyses() -> dict[str, _Analysis]:
   """Returns the analyses by the name in their records, in the order of the report: pictures of results first."""
   return {
     "side_by_side": _Analysis(
@@ -84,7 +81,7 @@ def _analyses(interval: Interval) -> dict[str, _Analysis]:
       "Tables 2 and 11",
       "z2i study --study_dir=RUNS/STUDY --result_dir=OURS=...,OTHER=... --ours=OURS, "
       "and afterwards z2i study --study_dir=RUNS/STUDY --summary",
-      lambda runs: [_study_table(runs, interval)],
+      lambda runs: [_study_table(runs)],
     ),
     "ablation": _Analysis(
       "Ablations", "Tables 3 and 6, Figure 15", _EVALUATE.format("ablation"), score_sections.ablation
@@ -120,7 +117,7 @@ def _own_tables(runs: Iterable[Run]) -> list[CitedTable]:
   ]
 
 
-def _study_table(runs: Sequence[Run], interval: Interval) -> CitedTable:
+def _study_table(runs: Sequence[Run]) -> CitedTable:
   """Returns Table 11, whose percentages are Table 2, with a column for every opponent of the paper or a run."""
   found = [*paper.TABLE_11[paper.SMALL]]
   found += [name for run in runs for by_opponent in run.record["kinds"].values() for name in by_opponent]
@@ -133,13 +130,13 @@ def _study_table(runs: Sequence[Run], interval: Interval) -> CitedTable:
     }
     prefix = f"{descriptions.source_of_settings(run)}; {run.record['participants']} participants"
     sources = {kind: f"{prefix}, results with {kind} masks" for kind in kinds}
-    groups.append(RowGroup(run.title, False, _study_rows(kinds, opponents, interval, sources)))
+    groups.append(RowGroup(run.title, False, _study_rows(kinds, opponents, sources)))
   sources = {
     kind: f"paper, {'Tables 2 and 11' if kind == paper.SMALL else 'Table 11'}: "
     f"{paper.PARTICIPANTS[kind]} participants, {paper.PAIRS} pairs each, {paper.QUESTION!r}; {paper.MASKS[kind]}"
     for kind in paper.TABLE_11
   }
-  groups.append(RowGroup("Paper, Tables 2 and 11", True, _study_rows(paper.TABLE_11, opponents, interval, sources)))
+  groups.append(RowGroup("Paper, Tables 2 and 11", True, _study_rows(paper.TABLE_11, opponents, sources)))
   return CitedTable(
     "Preferences in pairs of results (Tables 2 and 11)",
     ["Masks", *(f"{name} vs. ours" for name in opponents), "Total"],
@@ -152,10 +149,7 @@ def _study_table(runs: Sequence[Run], interval: Interval) -> CitedTable:
 
 
 def _study_rows(
-  kinds: Mapping[str, Mapping[str, tuple[int, int]]],
-  opponents: Sequence[str],
-  interval: Interval,
-  sources: Mapping[str, str],
+  kinds: Mapping[str, Mapping[str, tuple[int, int]]], opponents: Sequence[str], sources: Mapping[str, str]
 ) -> list[Row]:
   """Returns a row of counts and one of preferences for each kind of masks; counts are (opponent's, ours)."""
   rows = []
@@ -164,17 +158,19 @@ def _study_rows(
     counts = [*(by_opponent.get(name) for name in opponents), total]
     for name, texts in (
       ("counts", [f"{count[0]} vs. {count[1]}" if count else NONE for count in counts]),
-      ("prefer ours", [_percentage(count, interval) for count in counts]),
+      ("prefer ours", [_percentage(count) for count in counts]),
     ):
       rows.append(Row(f"{kind}: {name}", [Cell(text, sources[kind]) for text in texts]))
   return rows
 
 
-def _percentage(count: tuple[int, int] | None, interval: Interval) -> str:
-  found = interval(count[1], count[0]) if count else None
-  if found is None:
+def _percentage(count: tuple[int, int] | None) -> str:
+  """Returns the share of choices for ours with its interval; `count` is (opponent's, ours)."""
+  if not count or not sum(count):
     return NONE
-  share, low, high = (f"{100 * value:.2f}" for value in found)
+  other, ours = count
+  ends = statistics.wilson_interval(ours, ours + other)
+  share, low, high = (f"{100 * value:.2f}" for value in (ours / (ours + other), *ends))
   return f"{share}% [{low}, {high}]"
 
 

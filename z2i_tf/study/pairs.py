@@ -1,7 +1,7 @@
-"""Which pairs of results are compared, and in what order and on which side a participant sees them (Appendix E).
+"""Chooses the pairs of a study, and their order and sides for each participant (Appendix E).
 
-The paper says that every participant saw 300 pairs, and its counts that every other method was in a quarter of them;
-order and sides were random for each. Here the sides are also balanced: who always took A would prefer no method.
+In the paper every participant saw 300 pairs, a quarter with each other method, in random order and on random sides.
+Here the sides are also balanced: a participant who always chooses A then prefers no method.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from z2i_tf.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """One image as our method and as another one filled it.
+  """One image, filled by our method and by another one.
 
   Attributes:
-    kind: of its mask.
-    image: its name.
+    kind: kind of its mask.
+    image: name of the image.
     opponent: the other method.
   """
 
@@ -33,7 +33,7 @@ class Showing:
   """One pair as one participant sees it.
 
   Attributes:
-    pair: its place in the study's list of pairs.
+    pair: index into the study's pairs.
     ours_is_a: whether our result is A, the image that is shown first.
   """
 
@@ -42,18 +42,17 @@ class Showing:
 
 
 def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], count: int, seed: int) -> list[Pair]:
-  """Chooses the pairs of a study; the same for the same arguments.
+  """Chooses the pairs of a study. The same arguments give the same pairs.
 
-  Every kind of masks gets as many, within one, and so does every opponent, in each kind and over all of them. No
-  image comes a second time before all of its kind have come: a result that keeps coming back would give away whose
-  it is.
+  All kinds of masks get the same number of pairs, within one. So do all opponents, in each kind and over all kinds. An
+  image is repeated only after all others of its kind, since a result that returns often would reveal its method.
 
   Args:
     images: kind -> names of its images.
     opponents: the other methods.
-    count: of pairs; 0: all there are.
-    seed: of which images are taken and whom they meet.
-  Raises: InputError if there are fewer pairs than asked for.
+    count: number of pairs; 0 = all there are.
+    seed: seed of the choice of images and opponents.
+  Raises: InputError if there are fewer than `count` pairs.
   """
   capacities = {kind: len(names) * len(opponents) for kind, names in images.items()}
   shares = dict(capacities)
@@ -71,9 +70,9 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
   chosen: list[Pair] = []
   for kind, share in shares.items():
     names = rng.sample(list(images[kind]), len(images[kind]))
-    start = len(chosen)  # Opponents go on where the kind before left them.
+    start = len(chosen)  # Opponents continue where the kind before ended.
     period = math.lcm(len(names), len(opponents))
-    # Both lists go round; after `period` steps they would meet as before, so the images move on by one.
+    # Both lists repeat. After `period` steps the same pairs would return, so the images shift by one.
     chosen += [
       Pair(kind, names[(step + step // period) % len(names)], opponents[(start + step) % len(opponents)])
       for step in range(share)
@@ -82,9 +81,9 @@ def choose_pairs(images: Mapping[str, Sequence[str]], opponents: Sequence[str], 
 
 
 def order_for(pairs: Sequence[Pair], participant: str, seed: int) -> list[Showing]:
-  """Returns every pair once, in a participant's own random order; the same for the same arguments.
+  """Orders all pairs at random for one participant. The same arguments give the same order.
 
-  Of the pairs with each opponent in each kind, ours is A in half, within one; over all pairs within one, too.
+  Our result is A in half of the pairs, within one: over all pairs, and with each opponent in each kind.
   """
   rng = random.Random(f"order {seed} {participant}")
   groups: dict[tuple[str, str], list[int]] = {}

@@ -1,4 +1,4 @@
-"""Folders with methods' results: the same images in each, directly or in one sub-folder per kind of masks."""
+"""Reads folders of results: the same images in each, directly or in one sub-folder per kind of masks."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import os
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 
-# What images that lie directly in the folders are counted under, unless a name is given.
+# Kind of images that lie directly in the folders, unless a name is given.
 DEFAULT_KIND = "all"
 
 
@@ -17,8 +17,8 @@ class Results:
   """The same images, filled by several methods.
 
   Attributes:
-    methods: their names, in the order given.
-    paths: kind of masks -> image -> method -> file. Images are called as their files without extension.
+    methods: names of the methods, in the given order.
+    paths: kind of masks -> image -> method -> file. An image's name is its file name without extension.
   """
 
   methods: tuple[str, ...]
@@ -34,9 +34,9 @@ def read_results(folders: Mapping[str, str], kinds: Sequence[str] | None = None)
   """Lists the methods' folders and reads the headers of all their images.
 
   Args:
-    folders: method -> its folder, two or more.
-    kinds: which sub-folders to take, in this order; of images that lie directly in the folders, the one name of
-      their kind. None: every sub-folder with images, sorted; or images that lie directly, as "all".
+    folders: method -> its folder; two or more.
+    kinds: sub-folders to read, in this order; or, if images lie directly in the folders, one name for their kind.
+      None = all sub-folders with images, sorted; or images that lie directly, as "all".
   Raises: InputError unless all folders hold images of the same names and sizes, and each image once.
   """
   if len(folders) < 2:
@@ -68,7 +68,7 @@ def read_results(folders: Mapping[str, str], kinds: Sequence[str] | None = None)
 
 
 def _is_nested(folder, kinds) -> bool:
-  """Whether a method's images are in sub-folders."""
+  """Returns whether a method's images are in sub-folders."""
   if not os.path.isdir(folder):
     raise InputError(f"{folder}: no such folder")
   if kinds:

@@ -1,4 +1,4 @@
-"""A study's manifest, its participants and their choices, in one SQLite file.
+"""Stores a study's manifest, participants and choices in one SQLite file.
 
 A choice is on disk before it is confirmed, so a crash loses no confirmed choice.
 """
@@ -19,10 +19,10 @@ from z2i_tf.study.pairs import order_for
 from z2i_tf.study.pairs import Showing
 
 FILE_NAME = "study.sqlite"
-# Of participants' names, characters.
+# Largest length of participants' names, characters.
 LONGEST_NAME = 100
 
-# Orders are kept, not drawn anew, so that a choice means the same whatever Python's random numbers become.
+# Orders are stored, so that choices keep their meaning if Python's random numbers change.
 _TABLES = (
   "CREATE TABLE study (record TEXT NOT NULL)",
   "CREATE TABLE participants (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
@@ -37,22 +37,22 @@ _TABLES = (
 
 
 class UnknownParticipant(LookupError):
-  """A token that nobody was given."""
+  """No participant has this token."""
 
 
 class NotNext(ValueError):
-  """A choice for another pair than the participant's next: a late or a second answer. Nothing was stored."""
+  """The choice is not for the participant's next pair: it is a late or a second answer, and is not stored."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-  """How far a participant is.
+  """A participant's progress.
 
   Attributes:
-    token: by which the participant's page is known.
-    name: as it was given first.
-    answered: how many pairs; also the position, from 0, of the next one.
-    total: of pairs.
+    token: secret that identifies the participant's page.
+    name: name as first given.
+    answered: number of answered pairs, which is also the position, from 0, of the next one.
+    total: number of pairs.
   """
 
   token: str
@@ -62,10 +62,10 @@ class Progress:
 
 
 class Store:
-  """An open study; its methods may be called from several threads, and several processes may have it open."""
+  """An open study. Threads may share it, and several processes may open it."""
 
   def __init__(self, study_dir: str):
-    """Opens a study; raises InputError if none was prepared in that folder."""
+    """Opens a study; raises InputError if the folder holds none."""
     self._path = os.path.join(study_dir, FILE_NAME)
     self._lock = threading.Lock()
     if not exists(study_dir):
@@ -82,14 +82,14 @@ class Store:
       raise InputError(f"{self._path}: not a study that this version can read: {error}") from error
 
   def close(self) -> None:
-    """Waits for the call in progress; later ones raise sqlite3.ProgrammingError."""
+    """Waits for the current call and closes the file. Later calls raise sqlite3.ProgrammingError."""
     with self._lock:
       self._connection.close()
 
   def join(self, name: str) -> Progress:
-    """Returns where the participant of a name or code is; a new one is entered and gets an order of the pairs.
+    """Returns the progress of the participant with this name or code. Enters a new one, with an order of the pairs.
 
-    Names that differ in capitals or spaces only are the same.
+    Capitals and spaces make no difference.
     Raises: InputError if the name is empty, too long or not printable.
     """
     name = " ".join(unicodedata.normalize("NFKC", name).split())
@@ -115,12 +115,12 @@ class Store:
       return self._progress(token)[1]
 
   def progress(self, token: str) -> Progress:
-    """Raises: UnknownParticipant."""
+    """Returns a participant's progress; raises UnknownParticipant."""
     with self._lock:
       return self._progress(token)[1]
 
   def showing(self, token: str, position: int) -> Showing:
-    """Returns what a participant sees at a position, from 0; raises UnknownParticipant, or IndexError."""
+    """Returns the pair at a position, from 0, of a participant's order; raises UnknownParticipant or IndexError."""
     with self._lock:
       number, _ = self._progress(token)
       found = self._connection.execute(
@@ -131,7 +131,7 @@ class Store:
     return Showing(found[0], bool(found[1]))
 
   def choose(self, token: str, position: int, chose_a: bool) -> Progress:
-    """Stores a choice; it is on the disk when this returns.
+    """Stores a choice on the disk.
 
     Raises: UnknownParticipant; NotNext if `position` is not that of the participant's next pair; sqlite3.Error if it
       cannot be stored.
@@ -144,13 +144,13 @@ class Store:
     return dataclasses.replace(progress, answered=progress.answered + 1)
 
   def participants(self) -> list[Progress]:
-    """Returns everybody who joined, in that order."""
+    """Returns all participants in the order of joining."""
     with self._lock:
       tokens = self._connection.execute("SELECT token FROM participants ORDER BY number").fetchall()
       return [self._progress(token)[1] for (token,) in tokens]
 
   def outcomes(self) -> list[tuple[int, bool]]:
-    """Returns the pair, and whether ours was preferred, of every choice."""
+    """Returns for every choice the index of its pair, and whether ours was preferred."""
     with self._lock:
       rows = self._connection.execute(
         "SELECT pair, chose_a = ours_is_a FROM choices JOIN showings USING (participant, position)"
@@ -169,13 +169,13 @@ class Store:
 
   @contextlib.contextmanager
   def _changing(self) -> Iterator[sqlite3.Connection]:
-    """A transaction, alone in this process and among others; undone if the block raises."""
+    """Runs the block in a transaction that excludes threads and other processes; undoes it if the block raises."""
     with self._lock, _transaction(self._connection):
       yield self._connection
 
 
 def exists(study_dir: str) -> bool:
-  """Returns whether a study was prepared in a folder; raises InputError if its file is of another kind."""
+  """Returns whether a folder holds a study; raises InputError if its file is of another kind."""
   path = os.path.join(study_dir, FILE_NAME)
   if not os.path.exists(path):
     return False
@@ -189,7 +189,7 @@ def exists(study_dir: str) -> bool:
 
 
 def create(study_dir: str, manifest: StudyManifest) -> None:
-  """Makes a folder a study, at once or not at all; raises InputError if it is one, or cannot be written."""
+  """Writes a study into a folder, whole or not at all; raises InputError if it holds one, or cannot be written."""
   path = os.path.join(study_dir, FILE_NAME)
   connection = _connect(path)
   try:

@@ -1,20 +1,18 @@
 """Summarizes a study: counts (Table 11) and preferences (Table 2)."""
 
 import dataclasses
-import math
 
 from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
+from z2i_tf.metrics.statistics import wilson_interval
 from z2i_tf.study.store import Store
 
 NO_CHOICES = "Nobody has chosen yet."
-# Quantile of the normal distribution for intervals of 95%.
-_Z_95 = 1.959963984540054
 
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-  """How often ours, and how often the other result, was preferred."""
+  """Number of choices that preferred our result, and of those that preferred the other."""
 
   ours: int = 0
   other: int = 0
@@ -34,13 +32,13 @@ class Preference:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-  """What came out.
+  """The outcome of a study.
 
   Attributes:
-    ours: the method that was compared with the others.
-    counts: kind of masks -> opponent -> count; all that the study has, in its order.
-    participants: how many chose at least once.
-    finished: how many of them answered every pair.
+    ours: method that was compared with the others.
+    counts: kind of masks -> opponent -> count, in the study's order.
+    participants: number of participants who chose at least once.
+    finished: number of participants who answered every pair.
   """
 
   ours: str
@@ -55,7 +53,7 @@ class Summary:
 
 
 def summarize(store: Store) -> Summary:
-  """Returns what the choices stored so far amount to; who joined and chose nothing is not counted."""
+  """Sums up the choices stored so far. Participants without a choice are not counted."""
   manifest = store.manifest
   counts = {kind: {opponent: Count() for opponent in manifest.opponents} for kind in manifest.kinds}
   for place, prefers_ours in store.outcomes():
@@ -68,20 +66,11 @@ def summarize(store: Store) -> Summary:
 
 
 def preference(count: Count) -> Preference | None:
-  """Returns the share that preferred ours with Wilson's binomial interval; None if nobody chose.
-
-  Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927; unlike the usual
-  p +- 1.96 s it stays within [0, 1] and keeps its 95% for few choices and for shares near 0 or 1.
-  """
+  """Returns the share that preferred ours with Wilson's 95% interval; None without choices."""
   total = count.ours + count.other
   if not total:
     return None
-  share = count.ours / total
-  center = share + _Z_95**2 / (2 * total)
-  reach = _Z_95 * math.sqrt(share * (1 - share) / total + (_Z_95 / (2 * total)) ** 2)
-  scale = 1 + _Z_95**2 / total
-  # At shares of 0 and 1 the interval ends there; rounding must not put it beyond.
-  return Preference(share, max(0.0, (center - reach) / scale), min(1.0, (center + reach) / scale))
+  return Preference(count.ours / total, *wilson_interval(count.ours, total))
 
 
 def tables(summary: Summary) -> list[Table]:

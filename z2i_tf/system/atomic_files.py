@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 import tempfile
-from typing import BinaryIO
+from typing import IO
 
 try:
   import fcntl
 except ImportError:  # Windows has no such locks.
-  fcntl = None
+  fcntl = None  # type: ignore[assignment]
 
 TEMPORARY_SUFFIX = ".tmp"
 # Temporary names must not exceed the file system's limit, even if the final name just meets it.
@@ -21,7 +21,7 @@ _RANDOM_PART = r"\.[a-z0-9_]{8}"
 
 
 @contextlib.contextmanager
-def atomic_write(path: str) -> Iterator[BinaryIO]:
+def atomic_write(path: str) -> Iterator[IO[bytes]]:
   """Opens a temporary file beside `path` and renames it to `path` when the block ends without an error.
 
   The temporary name begins with the file's name and ends in ".tmp". After an error the temporary file is removed, and
@@ -48,7 +48,7 @@ def atomic_write(path: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _locked(file: BinaryIO) -> Iterator[None]:
+def _locked(file: IO[bytes]) -> Iterator[None]:
   """Locks a temporary file, even after it is closed, so that `remove_leftovers` spares it while this process lives."""
   if fcntl is None:
     yield

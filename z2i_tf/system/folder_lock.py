@@ -9,7 +9,7 @@ from typing import BinaryIO
 try:
   import fcntl
 except ImportError:  # Windows has no such locks.
-  fcntl = None
+  fcntl = None  # type: ignore[assignment]
 
 from z2i_tf.errors import InputError
 

@@ -22,7 +22,7 @@ def map_in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -
   consumer.
   """
   cores = usable_cores()
-  pending = collections.deque()
+  pending: collections.deque[concurrent.futures.Future[_Result]] = collections.deque()
   with concurrent.futures.ThreadPoolExecutor(cores) as pool:
     try:
       for item in items:

@@ -7,6 +7,7 @@ from z2i_tf.datasets import open_source
 from z2i_tf.datasets import sources
 from z2i_tf.datasets.examples import ExampleConfig
 from z2i_tf.datasets.examples import make_config
+from z2i_tf.datasets.training_masks import TrainingMasks
 from z2i_tf.training.stage import StageConfig
 
 
@@ -50,12 +51,15 @@ def open_inputs(config: StageConfig, say: Callable[[str], None] = sources.to_std
   sources.check_source(source, examples.smallest_cut, say)
   if held_out is not None:
     sources.check_source(held_out, examples.crop_size_hr, say)
-  own_masks = examples.masks.own_masks if examples.masks else None
+  masks = examples.masks.own_masks.masks if examples.masks and examples.masks.own_masks else None
   return Inputs(
     examples,
     source,
     held_out,
-    {"data_dir content": source.fingerprint(), "train_mask_dir content": own_masks and own_masks.masks.fingerprint()},
+    {
+      "data_dir content": source.fingerprint(),
+      "train_mask_dir content": masks.fingerprint() if isinstance(masks, TrainingMasks) else None,
+    },
     config.iterations * config.batch_size / (len(source) * config.crops_per_image),
   )
 

@@ -16,6 +16,7 @@ from z2i_tf.losses.terms import LossTerm
 from z2i_tf.losses.terms import LossWeights
 from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models.architecture import check_width
+from z2i_tf.models.architecture import default_scale
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
@@ -37,7 +38,6 @@ from z2i_tf.training.steps import training_quality
 from z2i_tf.training.steps import validation_quality
 from z2i_tf.training.weight_averages import WeightAverages
 
-_DEFAULT_SCALE = 2
 _DISCRIMINATOR_TERM = "adversarial_discriminator"
 # Measured outputs -> their labels. The release reports the second one.
 _LABELS = {conventions.RESULT: conventions.IMAGE_LR, conventions.COMPOSED_HR: conventions.IMAGE_HR}
@@ -81,14 +81,18 @@ class JointConfig(StageConfig):
     super().__post_init__()
     _ = self.model  # Its constructor checks the values.
     check_width(self._discriminator_width)
+    if self.sr_width is not None and self.zoom != "sr":
+      raise ValueError(
+        f"With `zoom`={self.zoom} there is no super-resolution network. Received: `sr_width`={self.sr_width}"
+      )
+    for name in ("discriminator_width", "discriminator_warmup_steps"):
+      if getattr(self, name) and not self.loss_weights.use_discriminator:
+        raise ValueError(
+          f"With `weight_adversarial`=0 there is no discriminator. Received: `{name}`={getattr(self, name)}"
+        )
     if not 0 <= self.discriminator_warmup_steps < self.iterations:
       raise ValueError(
         "The steps for the discriminator alone are fewer than those of the stage. Received: "
-        f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
-      )
-    if self.discriminator_warmup_steps and not self.loss_weights.use_discriminator:
-      raise ValueError(
-        "With `weight_adversarial`=0 there is no discriminator. Received: "
         f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
       )
     if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):
@@ -97,11 +101,12 @@ class JointConfig(StageConfig):
   @property
   def model(self) -> ModelConfig:
     """Configuration of the generator."""
-    return ModelConfig(self.zoom, self.zoom_factor, self.width, self.sr_width, self.architecture)
+    sr_width = self.width if self.sr_width is None else self.sr_width
+    return ModelConfig(self.zoom, self.zoom_factor, self.width, sr_width, self.architecture)
 
   @property
   def zoom_factor(self) -> int:
-    return self.scale if self.scale is not None else (1 if self.zoom == "none" else _DEFAULT_SCALE)
+    return default_scale(self.zoom) if self.scale is None else self.scale
 
   @property
   def _discriminator_width(self) -> int:

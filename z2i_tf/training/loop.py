@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
+from z2i_tf.system.preemption import StopRequest
 from z2i_tf.training.callbacks import Callbacks
 from z2i_tf.training.callbacks import Scalars
 from z2i_tf.training.diagnostics import DATA_WAIT
 from z2i_tf.training.diagnostics import Diagnostics
 from z2i_tf.training.metric_writers import measured_table
 from z2i_tf.training.metric_writers import MetricWriter
-from z2i_tf.training.preemption import StopRequest
+from z2i_tf.training.metric_writers import NoMetricWriter
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
 
@@ -58,7 +59,7 @@ def run_loop(
   batches: Iterator,
   train_step: Callable[..., dict[str, tf.Tensor]],
   callbacks: Callbacks,
-  writer: MetricWriter,
+  writer: MetricWriter | NoMetricWriter,
   start_step: int,
   stop_request: StopRequest,
   skipped: int = 0,

@@ -20,11 +20,10 @@ import tensorflow as tf
 from z2i_tf import image_ops
 from z2i_tf.errors import InputError
 from z2i_tf.system.atomic_files import atomic_write
+from z2i_tf.training.callbacks import Scalars
 from z2i_tf.training.work_dir import EVENTS_FOLDER
 from z2i_tf.training.work_dir import LOG_FILE
 from z2i_tf.training.work_dir import writing_errors
-
-Scalars = Mapping[str, float]
 
 # TensorBoard's tag of the grid of examples.
 EXAMPLES_TAG = "examples"

@@ -44,7 +44,6 @@ _OUTPUTS = {
   conventions.REFINE_NET: (conventions.REFINED, conventions.IMAGE_LR),
 }
 NETWORKS = tuple(_OUTPUTS)
-_DEFAULT_SCALE = 2
 # The paper's weight of the perceptual loss, for the networks that fill holes.
 DEFAULT_WEIGHT_VGG = 0.01
 
@@ -100,7 +99,7 @@ class PretrainConfig(StageConfig):
   def zoom_factor(self) -> int:
     if self.network != conventions.SR_NET:
       return 1
-    return _DEFAULT_SCALE if self.scale is None else self.scale
+    return conventions.DEFAULT_SCALE if self.scale is None else self.scale
 
   @property
   def with_masks(self) -> bool:
@@ -163,7 +162,8 @@ class PretrainStep(tf.Module):
     if weight_vgg > 0 and perceptual_features is None:
       raise ValueError("A positive perceptual weight requires a feature model.")
     self._name, self._network = name, network
-    self._features, self._weight_vgg = perceptual_features, weight_vgg
+    self._features = perceptual_features if weight_vgg > 0 else None
+    self._weight_vgg = weight_vgg
     self._optimizer, self._global_batch_size = optimizer, global_batch_size
     self._gradient_clip_norm = gradient_clip_norm
     self._is_over_hole = l1_normalization == OVER_HOLE and name != conventions.SR_NET
@@ -189,12 +189,12 @@ class PretrainStep(tf.Module):
     """
     name, label = _OUTPUTS[self._name]
     # The label's features are constants: compute them before the tape starts.
-    label_features = self._features(batch[label]) if self._weight_vgg > 0 else None
+    label_features = None if self._features is None else self._features(batch[label])
     with tf.GradientTape() as tape:
       output = self._forward(batch, training=True)
       hole = batch[conventions.MASK_LR] if self._is_over_hole else None
       terms = {f"l1_{self._name}": l1_loss(output, batch[label], hole)}
-      if self._weight_vgg > 0:
+      if self._features is not None:
         terms[f"vgg_{self._name}"] = feature_loss(self._features(output), label_features)
       terms = average(terms, self._global_batch_size)
       loss = terms[f"l1_{self._name}"]

@@ -131,7 +131,7 @@ def check(stages: Sequence[RecipeStage], work_dir: str) -> None:
       if getattr(stage.config, name) != getattr(stages[0].config, name):
         raise InputError(f"{stage.origin}: `{name}` must be the same for all stages of a recipe; give it to the recipe")
   strategy = devices.make_strategy()
-  known_networks = set()
+  known_networks: set[tuple[str, str, str]] = set()
   for stage in stages:
     if not stage.is_finished:
       with stage.errors():

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Mapping
 
 import tensorflow as tf
 
-Tensors = Mapping[str, tf.Tensor]
+from z2i_tf.training.steps import Tensors
 
 # Scalars with these prefixes must be finite. The norm of a gradient is finite only if the whole gradient is.
 _CHECKED = ("loss/", "gradient_norm/")

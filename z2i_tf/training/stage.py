@@ -1,5 +1,6 @@
 """Shared parts of the training stages: their settings, the objects built from them, and initial weights."""
 
+import abc
 from collections.abc import Collection
 from collections.abc import Mapping
 import dataclasses
@@ -16,6 +17,8 @@ from z2i_tf.losses.terms import IMAGENET
 from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import check_architecture
+from z2i_tf.models.architecture import kernel_name
+from z2i_tf.models.architecture import SHUFFLE_KERNEL
 from z2i_tf.models.architecture import ZOOM_INPAINT
 from z2i_tf.training.devices import check_precision
 from z2i_tf.training.loop import LoopConfig
@@ -51,7 +54,7 @@ def check_l1_normalization(value: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StageConfig:
+class StageConfig(abc.ABC):
   """Settings of a training stage; defaults are the paper's joint stage on small masks.
 
   The settings of a run, except `FREE_SETTINGS`, are recorded with its checkpoints under the names used here.
@@ -183,9 +186,9 @@ class StageConfig:
     return self.command
 
   @property
+  @abc.abstractmethod
   def zoom_factor(self) -> int:
     """Side of the examples' high-resolution images over that of the low-resolution ones."""
-    raise NotImplementedError
 
   @property
   def with_masks(self) -> bool:
@@ -193,14 +196,14 @@ class StageConfig:
     return True
 
   @property
+  @abc.abstractmethod
   def networks(self) -> dict[str, dict[str, int]]:
     """Returns network -> "width" and, for "sr", "scale", on which the shapes of its weights depend."""
-    raise NotImplementedError
 
   @property
+  @abc.abstractmethod
   def used_perceptual_weights(self) -> str | None:
     """Returns `perceptual_weights`, or None if no term uses them."""
-    raise NotImplementedError
 
   def initial_weights_of(self, network: str) -> str | None:
     """Returns the model folder that a network starts from, None if it starts from random weights."""
@@ -223,7 +226,7 @@ class StageConfig:
       value = getattr(self, field.name)
       if field.name == "initial_weights":
         values.update({f"init_{name}": value.get(name) for name in self.initial_networks})
-      elif dataclasses.is_dataclass(value):
+      elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         values.update(dataclasses.asdict(value))
       else:
         values[field.name] = list(value) if isinstance(value, tuple) else value
@@ -321,11 +324,14 @@ def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_wei
     if not arrays:
       raise InputError(f"`init_{name}`: {folder} has no network {name!r}")
     size = networks[name]
-    for layer, filters in (("conv00", size["width"]), ("conv09", size["width"] * size.get("scale", 0) ** 2)):
-      kernel = arrays.get(f"{name}/{layer}/kernel")
-      if filters and (kernel is None or kernel.shape[-1] != filters):
+    expected = {kernel_name(name, 0): size["width"]}
+    if "scale" in size:
+      expected[SHUFFLE_KERNEL] = size["width"] * size["scale"] ** 2
+    for kernel_key, filters in expected.items():
+      kernel = arrays.get(kernel_key)
+      if kernel is None or kernel.shape[-1] != filters:
         raise InputError(
-          f"`init_{name}`: {folder}: {name}/{layer}/kernel has "
+          f"`init_{name}`: {folder}: {kernel_key} has "
           f"{'no' if kernel is None else kernel.shape[-1]} filters, the network to train has {filters}: "
           "another width or scale"
         )

@@ -22,6 +22,7 @@ from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
 from z2i_tf.system.atomic_files import atomic_write
+from z2i_tf.system.preemption import asked_to_stop
 from z2i_tf.training import checkpoints
 from z2i_tf.training import devices
 from z2i_tf.training import inputs
@@ -34,7 +35,6 @@ from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.metric_writers import NoMetricWriter
 from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.optimizers import loss_scales
-from z2i_tf.training.preemption import asked_to_stop
 from z2i_tf.training.skip_nonfinite import skip_nonfinite
 from z2i_tf.training.stage import check_frozen_batch_norm
 from z2i_tf.training.stage import check_initial_weights
@@ -202,7 +202,7 @@ class Trainer(Callbacks):
     self._checkpoints = checkpoints.Checkpoints(
       folder, {**stage.networks, **optimizers, **averages}, self._state, self._is_chief, reporter.say
     )
-    self._writer = NoMetricWriter()
+    self._writer: MetricWriter | NoMetricWriter = NoMetricWriter()
     # In the replicas' context every worker reads its own copy of batch norms' statistics, without communication.
     self._evaluate_batch = tf.function(
       lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False

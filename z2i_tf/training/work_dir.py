@@ -29,9 +29,9 @@ LOCK_FILE = "run.lock"
 COMMAND = "command"
 # Settings that change the variables of a checkpoint -> the property that matters.
 _SHAPING = {
-  **dict.fromkeys(("architecture", "width", "sr_width", "discriminator_width", "zoom", "scale"), lambda value: value),
-  "precision": lambda value: value == "mixed_float16",
   "weight_adversarial": bool,
+  **dict.fromkeys(("architecture", "zoom", "scale", "width", "sr_width", "discriminator_width"), lambda value: value),
+  "precision": lambda value: value == "mixed_float16",
   "ema_decay": bool,
 }
 

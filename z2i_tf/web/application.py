@@ -17,8 +17,8 @@ from z2i_tf.system import input_files
 LOOPBACK = ("127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
 _TOKEN_COOKIE, _TOKEN_DAYS = "z2i_token", 30
-# Nothing is kept by browsers (an answer from a cache would be an old one), nothing comes from elsewhere. Pictures are
-# made by the page (blob:) or lie in its files (data:).
+# Browsers keep nothing, since a cached answer would be out of date. Pages load nothing from elsewhere. They make their
+# own pictures (blob:) or have them in their files (data:).
 _HEADERS = {
   "Cache-Control": "no-store",
   "Referrer-Policy": "no-referrer",
@@ -32,21 +32,21 @@ _HEADERS = {
 
 
 class Refusal(Exception):
-  """An answer that is an error.
+  """An error answer.
 
   Attributes:
-    status: of HTTP.
-    headers: to be sent with it.
+    status: status code of HTTP.
+    headers: headers of the answer.
   """
 
   def __init__(self, status: int, message: str, **headers: str):
-    """`message`: a sentence for a person."""
+    """Keeps the status and the headers; `message` is a sentence for a person."""
     super().__init__(message)
     self.status, self.headers = status, headers
 
 
 def sentence(error: Exception) -> str:
-  """Returns an error's message for a browser, where arguments have plain names: `max_pixels` without backticks."""
+  """Returns an error's message for a browser: arguments in it lose their backticks."""
   return ARGUMENT.sub(r"\1", str(error))
 
 
@@ -62,17 +62,17 @@ def check_access(host: str, token: str | None) -> None:
 
 
 def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
-  """Returns an application without pages.
+  """Creates an application without pages.
 
-  Every answer has the security headers, every error is JSON: {"error": a sentence}. Requests from other
-  sites are refused. A foreign page can make its own host name point here (DNS rebinding): then Host is that name. Or it
-  can send requests without reading the answers: then Origin is that page's.
+  Every answer has the security headers. Every error is JSON: {"error": a sentence}. The application refuses requests
+  from other sites. A foreign page can make its own host name point here (DNS rebinding); then Host is that name. It can
+  also send requests without reading the answers; then Origin is that page's.
   Args:
-    name: of the application's package.
+    name: name of the application's package.
     host: address that the server is bound to.
-    port: of the server.
-    token: what every request must carry: as `Authorization: Bearer`, or as the cookie that "/?token=" sets; None:
-      nothing.
+    port: port of the server.
+    token: secret that every request must carry, as `Authorization: Bearer` or as the cookie that "/?token=" sets;
+      None = no secret.
   """
   application = flask.Flask(name, static_folder=None)
   hosts = {f"{each}:{port}" for each in (host if ":" not in host else f"[{host}]", "localhost")}
@@ -91,7 +91,7 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
       or request.headers.get("Sec-Fetch-Site") == "cross-site"
       and request.path != "/"
     ):
-      raise Refusal(403, "Requests of other sites are not answered.")
+      raise Refusal(403, "This server does not answer requests from other sites.")
     if token is None:
       return None
     given = request.args.get("token") if request.path == "/" else None
@@ -126,13 +126,13 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
 
 
 def add_files(application: flask.Flask, package: str, folder: str, files: Mapping[str, tuple[str, str]]) -> None:
-  """Serves the files of a page, which are read once.
+  """Serves the files of a page. Reads them once.
 
   Args:
-    application: what serves them.
-    package: with the folder.
-    folder: of the files.
-    files: address -> (name of the file, media type).
+    application: application that serves them.
+    package: package that has the folder.
+    folder: folder of the files.
+    files: address -> (file name, media type).
   """
   page = importlib.resources.files(package) / folder
   contents = {path: ((page / name).read_bytes(), kind) for path, (name, kind) in files.items()}
@@ -146,19 +146,19 @@ def add_files(application: flask.Flask, package: str, folder: str, files: Mappin
 
 
 def json_object(max_bytes: int) -> dict[str, Any]:
-  """Returns the object that a request carries as JSON; raises Refusal if it carries none, or a longer one."""
+  """Reads a request's JSON object; raises Refusal if there is none, or it has more than `max_bytes`."""
   request = flask.request
   if request.mimetype != "application/json":  # Others can be sent by any site's forms.
-    raise Refusal(415, "Only JSON is understood.")
+    raise Refusal(415, "This address needs JSON.")
   body = request.stream.read(max_bytes + 1)
   if len(body) > max_bytes:
-    raise Refusal(413, "That is too long.")
+    raise Refusal(413, "The request is too long.")
   try:
     fields = input_files.parse_json(body.decode())
   except ValueError as error:
     raise Refusal(400, "The request is not valid JSON.") from error
   if not isinstance(fields, dict):
-    raise Refusal(400, "A JSON object is needed.")
+    raise Refusal(400, "The request must be a JSON object.")
   return fields
 
 

@@ -1,4 +1,4 @@
-"""Serves a WSGI application with waitress, in a thread of its own that can be stopped."""
+"""Serves a WSGI application with waitress, in a thread that can be stopped."""
 
 from collections.abc import Callable
 import json
@@ -14,9 +14,9 @@ from waitress import wasyncore
 
 from z2i_tf.errors import InputError
 
-_SILENT_CONNECTION_S = 60  # A connection that asks for nothing is closed after this time.
-_PATIENCE_S = 0.1  # How often `wait_until` looks.
-_STOPPING_S = 5.0  # How long `close` waits for answers under way.
+_SILENT_CONNECTION_S = 60  # A connection without requests is closed after this time.
+_PATIENCE_S = 0.1  # Interval at which `wait_until` looks.
+_STOPPING_S = 5.0  # Time for which `close` waits for unfinished answers.
 
 
 class _ErrorTask(task.ErrorTask):
@@ -37,21 +37,21 @@ class _Channel(channel.HTTPChannel):
 
 
 class Server:
-  """Listens from the start; `close` ends it. Usable in a `with` block.
+  """Listens from its creation until `close`; a `with` block closes it.
 
   Attributes:
-    host: the address that it is bound to.
-    port: its port.
-    url: where a browser on this machine finds it.
+    host: address that it is bound to.
+    port: port that it listens on.
+    url: address for a browser on this machine.
   """
 
   def __init__(self, host: str, port: int):
-    """Begins to listen, without answering yet.
+    """Starts to listen; `start` starts to answer.
 
     Args:
       host: address to bind to.
-      port: 0: any that is free.
-    Raises: InputError if the address or the port cannot be had.
+      port: port to listen on; 0 = any free one.
+    Raises: InputError if the address or the port cannot be used.
     """
     try:
       family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -59,11 +59,11 @@ class Server:
       self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
       self._socket.bind(address)
     except socket.gaierror as error:
-      raise InputError(f"`host`={host}: no address of this machine ({error.strerror})") from error
+      raise InputError(f"`host`={host}: not an address of this machine ({error.strerror})") from error
     except OSError as error:
       self._socket.close()
       raise InputError(
-        f"`port`={port}: cannot be used on {host} ({error.strerror}); give another one, or 0 for any that is free"
+        f"`port`={port}: cannot be used on {host} ({error.strerror}); give another port, or 0 for any free one"
       ) from error
     self.host, self.port = self._socket.getsockname()[:2]
     self._thread: threading.Thread | None = None
@@ -78,15 +78,15 @@ class Server:
     return self._thread is not None and self._thread.is_alive()
 
   def start(self, application: Callable, threads: int, max_body_bytes: int) -> None:
-    """Answers requests from now on.
+    """Starts to answer requests.
 
     Args:
       application: a WSGI application.
-      threads: how many answers can be under way at the same time.
-      max_body_bytes: longer requests are refused before they are read.
+      threads: number of requests that are answered at the same time.
+      max_body_bytes: size above which requests are refused unread.
     """
     for name in ("waitress", "waitress.queue"):
-      logging.getLogger(name).setLevel(logging.ERROR)  # Busy threads and browsers that went away are no news.
+      logging.getLogger(name).setLevel(logging.ERROR)  # Hides notes about busy threads and closed browsers.
     self._map: dict[int, wasyncore.dispatcher] = {}
     self._server = waitress.create_server(
       application,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from z2i_tf import conventions
 from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.datasets import open_source as kinds_of_sources
@@ -11,6 +12,8 @@ from z2i_tf.datasets.open_source import TENSORFLOW_DATASETS
 from z2i_tf.datasets.open_source import TILED_RECORDS
 
 if TYPE_CHECKING:
+  from z2i_tf.datasets.examples import ExampleConfig
+  from z2i_tf.datasets.sources import BadImages
   from z2i_tf.datasets.sources import ImageSource
 
 _DEFAULT_SPLIT = "train"
@@ -44,7 +47,7 @@ def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) ->
   )
 
 
-def open_source(values: flags.FlagValues, scale: int):
+def open_source(values: flags.FlagValues, scale: int) -> "ImageSource":
   """Opens the ImageSource of the source flags; raises InputError if it is not there, or a flag does not apply."""
   kinds_of_sources.check_settings(values.source, values.data_dir, values.split)
   return kinds_of_sources.open_source(values.source, values.data_dir, split(values), scale)
@@ -53,7 +56,8 @@ def open_source(values: flags.FlagValues, scale: int):
 def open_sources(values: flags.FlagValues, scale: int) -> list["ImageSource"]:
   """As `open_source`, for --split with several splits between commas: one source for each."""
   kinds_of_sources.check_settings(values.source, values.data_dir, values.split)
-  splits = [part.strip() for part in split(values).split(",")] if split(values) else [None]
+  names = split(values)
+  splits = [part.strip() for part in names.split(",")] if names else [None]
   return [kinds_of_sources.open_source(values.source, values.data_dir, part, scale) for part in splits]
 
 
@@ -72,7 +76,7 @@ def define_bad_image_flag(values: flags.FlagValues) -> None:
   )
 
 
-def bad_images(values: flags.FlagValues):
+def bad_images(values: flags.FlagValues) -> "BadImages":
   """Returns the BadImages of the flag."""
   from z2i_tf.datasets.sources import BadImages
 
@@ -92,7 +96,7 @@ def define_crop_size_flag(values: flags.FlagValues) -> None:
 def define_scale_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "scale",
-    flag_groups.DEFAULT_SCALE,
+    conventions.DEFAULT_SCALE,
     "Zoom factor: the crop's side over --crop_size.",
     lower_bound=1,
     flag_values=values,
@@ -149,7 +153,7 @@ def define_choice_flags(values: flags.FlagValues) -> None:
   flag_groups.define_seed_flag(values)
 
 
-def example_config(values: flags.FlagValues, scale: int):
+def example_config(values: flags.FlagValues, scale: int) -> "ExampleConfig":
   """Returns the ExampleConfig of the example flags; reads the masks of --train_mask_dir.
 
   Raises: InputError for values that do not go together.
@@ -157,7 +161,7 @@ def example_config(values: flags.FlagValues, scale: int):
   from z2i_tf.datasets.examples import make_config
 
   names = ("crop_size", "mask_kind", "train_mask_dir", "mask_reference_size", "seed", "crops_per_image", "flips")
-  settings = {name: values[name].value for name in names}
+  settings = {name: getattr(values, name) for name in names}
   return make_config(scale=scale, crop_scales=flag_groups.numbers(values, "crop_scales", int), **settings)
 
 

@@ -4,14 +4,19 @@ from collections.abc import Iterator
 import contextlib
 import os
 import re
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf.errors import InputError
 from z2i_tf.inference import bundled_models
 
-# The paper's zoom factor.
-DEFAULT_SCALE = 2
+if TYPE_CHECKING:
+  from z2i_tf.inference.inpaint_files import FillConfig
+  from z2i_tf.inference.pairs import MaskOptions
+  from z2i_tf.masks.mixture import MaskMixture
+  from z2i_tf.models.architecture import ModelConfig
+
 # Of --size: a mask is drawn in memory; this is a quarter of a gigabyte.
 _MAX_PIXELS = 2**28
 
@@ -30,10 +35,10 @@ def usage_errors() -> Iterator[None]:
 def numbers(values: flags.FlagValues, name: str, kind: type[int] | type[float]) -> tuple:
   """Returns the numbers of a list flag; raises InputError naming the flag for other text."""
   try:
-    return tuple(kind(number) for number in values[name].value)
+    return tuple(kind(number) for number in getattr(values, name))
   except ValueError as error:
     expected = "whole numbers, such as 1,2,3" if kind is int else "numbers"
-    raise InputError(f"--{name}={','.join(values[name].value)}: expected {expected}") from error
+    raise InputError(f"--{name}={','.join(getattr(values, name))}: expected {expected}") from error
 
 
 def require(values: flags.FlagValues, *names: str) -> None:
@@ -48,7 +53,7 @@ def new_folder(values: flags.FlagValues, name: str) -> str:
 
   Raises: InputError if it exists with files in it, or its parent is not writable.
   """
-  folder = os.path.abspath(values[name].value)
+  folder = os.path.abspath(getattr(values, name))
   if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
     raise InputError(f"--{name}={values[name].value} is there already; give a new folder")
   from z2i_tf.images import image_files
@@ -67,7 +72,7 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
   Raises: InputError for an entry without a name or a path, a name with a slash, or one that is there twice.
   """
   found: dict[str, str] = {}
-  for entry in values[name].value:
+  for entry in getattr(values, name):
     label, _, path = entry.partition("=")
     if not path and not names_needed:
       label, path = os.path.basename(os.path.normpath(entry)), entry
@@ -114,11 +119,12 @@ def define_model_flags(values: flags.FlagValues) -> None:
   )
 
 
-def model_config(values: flags.FlagValues):
+def model_config(values: flags.FlagValues) -> "ModelConfig":
   """Returns the ModelConfig of the model flags."""
+  from z2i_tf.models.architecture import default_scale
   from z2i_tf.models.architecture import ModelConfig
 
-  scale = values.scale if values.scale is not None else (1 if values.zoom == "none" else DEFAULT_SCALE)
+  scale = default_scale(values.zoom) if values.scale is None else values.scale
   with usage_errors():
     return ModelConfig(values.zoom, scale, values.width, values.sr_width, values.architecture)
 
@@ -202,7 +208,7 @@ def define_precision_flag(values: flags.FlagValues) -> None:
   )
 
 
-def mask_mixture(text: str, flag_name: str, reference_size: int | None = None):
+def mask_mixture(text: str, flag_name: str, reference_size: int | None = None) -> "MaskMixture":
   """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
   from z2i_tf.masks.mixture import MaskMixture
 
@@ -247,6 +253,16 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
   )
 
 
+def define_mask_suffix_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string(
+    "mask_suffix",
+    None,
+    "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
+    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
+    flag_values=values,
+  )
+
+
 def define_max_pixels_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "max_pixels",
@@ -257,16 +273,16 @@ def define_max_pixels_flag(values: flags.FlagValues) -> None:
   )
 
 
-def fill_config(values: flags.FlagValues):
+def fill_config(values: flags.FlagValues, verbose: bool = False) -> "FillConfig":
   """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict."""
   if values.native and values["detail"].present:
     raise InputError("--detail has no effect with --native; leave one of them out")
   from z2i_tf.inference.inpaint_files import FillConfig
 
-  return FillConfig(values.model, values.precision, values.native, values.detail, mask_options(values), values.verbose)
+  return FillConfig(values.model, values.precision, values.native, values.detail, mask_options(values), verbose)
 
 
-def mask_options(values: flags.FlagValues):
+def mask_options(values: flags.FlagValues) -> "MaskOptions":
   """Returns the MaskOptions of the flags of masks; raises InputError if they contradict each other."""
   from z2i_tf.images.mask_files import MaskReading
   from z2i_tf.inference.pairs import MaskOptions

@@ -221,7 +221,7 @@ def joint_config(values: flags.FlagValues) -> "JointConfig":
   from z2i_tf.training.joint import JointConfig
 
   with flag_groups.usage_errors():
-    weights = LossWeights(**{term.weight_name: values[term.weight_name].value for term in LOSS_TERMS})
+    weights = LossWeights(**{term.weight_name: getattr(values, term.weight_name) for term in LOSS_TERMS})
     return JointConfig(**_flag_values(values, JointConfig), **arguments, loss_weights=weights)
 
 

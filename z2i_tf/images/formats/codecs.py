@@ -13,6 +13,7 @@ import logging
 import os
 
 from PIL import Image
+from PIL import ImageFile
 from PIL import UnidentifiedImageError
 
 from z2i_tf.errors import InputError
@@ -68,7 +69,7 @@ class Opened:
     remarks: what of the file could not be used.
   """
 
-  image: Image.Image
+  image: ImageFile.ImageFile
   codec: Codec
   encoded: bytes | None
   remarks: tuple[str, ...] = ()
@@ -111,7 +112,7 @@ def opened(
     raise InputError(f"{path}: not an image that can be read: {reason or type(error).__name__}") from error
 
 
-def is_deep(image: Image.Image) -> bool:
+def is_deep(image: ImageFile.ImageFile) -> bool:
   """Returns whether the file of an image that is not decoded yet has more than 8 bits per channel."""
   if image.format == "TIFF" and tiff.bits_per_sample(image) > 8:
     return True

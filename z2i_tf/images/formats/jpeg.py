@@ -62,9 +62,10 @@ def _count_scans(encoded: bytes) -> int:
   return scans
 
 
-def _read_own(image: JpegImagePlugin.JpegImageFile, encoded: bytes, is_swapped: bool) -> dict[str, Any]:
+def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> dict[str, Any]:
   """Returns the comment and the encoding; a turn by 90 degrees turns the quantization tables too."""
   del encoded
+  assert isinstance(image, JpegImagePlugin.JpegImageFile)
   # Each entry of `layer` holds a component's number, its two sampling factors, and the number of its table.
   tables = [np.reshape(image.quantization[layer[3]], (8, 8)) for layer in image.layer]
   subsampling = _SAMPLINGS.get(JpegImagePlugin.get_sampling(image), "")

@@ -124,7 +124,11 @@ def _bytes(image: Image.Image, key: str, name: str, remarks: list[str]) -> bytes
 def _dpi(image: Image.Image, is_swapped: bool) -> tuple[float, float] | None:
   """Returns dots per inch across and down, or None without a plausible value."""
   # If a TIFF file states none, Pillow reports 1.
-  dpi = image.info.get("dpi") if image.format != "TIFF" or tiff_fields.X_RESOLUTION in image.tag_v2 else None
+  dpi = (
+    image.info.get("dpi") if image.format != "TIFF" or tiff_fields.X_RESOLUTION in tiff_fields.tags_of(image) else None
+  )
+  if dpi is None:
+    return None
   try:
     across, down = map(float, dpi)
   except (TypeError, ValueError, ZeroDivisionError):

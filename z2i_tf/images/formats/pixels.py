@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 from PIL import ImageCms
+from PIL import ImageFile
 
 from z2i_tf.errors import InputError
 from z2i_tf.images.formats import codecs
@@ -42,7 +43,7 @@ class Pixels:
     return is_srgb(self.remarks)
 
 
-def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
+def decode(path: str, encoded: bytes, image: ImageFile.ImageFile) -> Pixels:
   """Decodes an opened image.
 
   Args:
@@ -58,17 +59,16 @@ def decode(path: str, encoded: bytes, image: Image.Image) -> Pixels:
   # Decoding makes Pillow forget how the samples were stored; it also applies and forgets a TIFF's orientation.
   is_deep, samples = codecs.is_deep(image), str(image.tile)
   is_tiff = image.format == "TIFF"
-  orientation = image.tag_v2.get(tiff_fields.ORIENTATION) if is_tiff else None
+  stored = tiff_fields.tags_of(image).get(tiff_fields.ORIENTATION, 1) if is_tiff else 1
   image.load()
-  has_damaged_exif = False
   if not is_tiff:
-    orientation = codecs.orientation(image)
-    has_damaged_exif = orientation is None
-  orientation = orientation if orientation in range(1, 9) else 1
+    stored = codecs.orientation(image)
+  has_damaged_exif = stored is None
+  orientation: int = stored if stored in range(1, 9) else 1
 
   is_gray = image.mode in ("1", "L", "LA", *codecs.SIXTEEN_BIT_GRAY_MODES)
   if image.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
-    rgb, alpha = _deep_gray(path, image, is_white_zero=is_tiff and image.tag_v2.get(_PHOTOMETRIC) == 0)
+    rgb, alpha = _deep_gray(path, image, is_white_zero=is_tiff and tiff_fields.tags_of(image).get(_PHOTOMETRIC) == 0)
   elif is_deep and image.mode != "CMYK":
     rgb, alpha = _deep_colour(path, encoded, image)
     is_gray = "LA;16" in samples
@@ -156,6 +156,7 @@ def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
         renderingIntent=ImageCms.Intent.PERCEPTUAL,
         outputMode="RGB",
       )
+      assert converted is not None  # None is for `inPlace`.
       remarks.append(_BY_PROFILE)
       return converted
     except (ImageCms.PyCMSError, OSError):

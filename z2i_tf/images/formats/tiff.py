@@ -75,7 +75,9 @@ def _prepare(encoded: bytes) -> tuple[bytes, list[str]]:
   except ValueError:
     return encoded, []
   wrong = {
-    tag: _TYPES[tag][0] for tag, field in directory.items() if tag in _TYPES and field.type not in _TYPES[tag][1]
+    tag: _TYPES[tag][0]
+    for tag, field in directory.items()
+    if tag in _TYPES and isinstance(field, fields.Field) and field.type not in _TYPES[tag][1]
   }
   if not wrong:
     return encoded, []
@@ -88,11 +90,12 @@ def _prepare(encoded: bytes) -> tuple[bytes, list[str]]:
 def _check(image: Image.Image, encoded: bytes | None) -> None:
   """Raises ValueError if tiles are far larger than the image, InputError if Pillow would misread the pixels."""
   del encoded
-  tags = image.tag_v2
+  tags = fields.tags_of(image)
   tile = [tags.get(tag) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
   if tile != [None, None]:
-    sides = [side[0] if isinstance(side, tuple) and side else side for side in tile]
-    if not all(isinstance(side, int) and side > 0 for side in sides):
+    values = [side[0] if isinstance(side, tuple) and side else side for side in tile]
+    sides = [side for side in values if isinstance(side, int) and side > 0]
+    if len(sides) < 2:
       raise ValueError("tiles without a size")
     if sides[0] * sides[1] > max(_MAX_TILE_PIXELS, 2 * image.width * image.height):
       raise ValueError(
@@ -104,7 +107,7 @@ def _check(image: Image.Image, encoded: bytes | None) -> None:
 
 def bits_per_sample(image: Image.Image) -> int:
   """Returns the largest number of bits of a TIFF image's channels."""
-  bits = image.tag_v2.get(_BITS_PER_SAMPLE, (1,))
+  bits = fields.tags_of(image).get(_BITS_PER_SAMPLE, (1,))
   return max(bits) if isinstance(bits, tuple) else bits
 
 
@@ -113,8 +116,9 @@ def _read_exif(image: Image.Image, encoded: bytes) -> bytes | None:
   del image
   order, directory = fields.parse(encoded)
   kept = {tag: field for tag, field in directory.items() if tag in _KEPT}
-  if _PHOTOSHOP in kept:
-    resources = without_thumbnails(kept.pop(_PHOTOSHOP).data)
+  photoshop = kept.pop(_PHOTOSHOP, None)
+  if isinstance(photoshop, fields.Field):
+    resources = without_thumbnails(photoshop.data)
     kept.update({_PHOTOSHOP: fields.Field(fields.BYTE, resources)} if resources else {})
   return fields.exif_of(order, kept)
 

@@ -9,6 +9,8 @@ import struct
 from typing import NamedTuple, Union
 
 import numpy as np
+from PIL import Image
+from PIL import TiffImagePlugin
 
 # Bytes per value of each field type (TIFF 6.0, section 2; 13 is IFD).
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -30,6 +32,12 @@ class Field(NamedTuple):
 
 
 Directory = dict[int, Union[Field, "Directory"]]
+
+
+def tags_of(image: Image.Image) -> TiffImagePlugin.ImageFileDirectory_v2:
+  """Returns the tags of a TIFF file that Pillow opened."""
+  assert isinstance(image, TiffImagePlugin.TiffImageFile)
+  return image.tag_v2
 
 
 def parse(blob: bytes, with_subdirectories: bool = True) -> tuple[str, Directory]:
@@ -59,7 +67,8 @@ def _read_directory(blob: bytes, order: str, offset: int, depth: int | None = 0)
   (count,) = struct.unpack_from(order + "H", blob, offset)
   if count > _MAX_FIELDS or (depth or 0) > len(_DIRECTORIES):
     raise ValueError("damaged: too many fields")
-  directory, total = {}, 0
+  directory: Directory = {}
+  total = 0
   for start in range(offset + 2, offset + 2 + 12 * count, 12):
     tag, kind, length = struct.unpack_from(order + "HHL", blob, start)
     size = _SIZES.get(kind, 0) * length
@@ -94,7 +103,7 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
   patched = bytearray(blob)
 
   def replace(field: Field | Directory | None, value: int) -> None:
-    if field is not None and (field.type == LONG or field.type == SHORT and value < 2**16):
+    if isinstance(field, Field) and (field.type == LONG or field.type == SHORT and value < 2**16):
       struct.pack_into(order + ("H" if field.type == SHORT else "L"), patched, field.position, value)
 
   replace(directory.get(ORIENTATION), 1)
@@ -114,10 +123,11 @@ def upright_exif(blob: bytes, height: int, width: int) -> bytes:
   return bytes(patched)
 
 
-def _number(order: str, field: Field | None) -> int:
+def _number(order: str, field: Field | Directory | None) -> int:
   """Returns the first number of a SHORT or LONG field, 0 for any other field."""
-  kind = {SHORT: "H", LONG: "L"}.get(field.type) if field else None
-  return struct.unpack_from(order + kind, field.data)[0] if kind else 0
+  if not isinstance(field, Field) or field.type not in (SHORT, LONG):
+    return 0
+  return struct.unpack_from(order + ("H" if field.type == SHORT else "L"), field.data)[0]
 
 
 def numbers_field(order: str, kind: int, *numbers: int) -> Field:

@@ -26,10 +26,10 @@ def known_edges(gray: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(values, (0, 0), _SIGMA_PX, borderType=cv2.BORDER_CONSTANT)
 
   smooth = blur(gray * known) / np.maximum(blur(known), 1e-6)
-  gradients = [
+  across, down = (
     np.rint(_SCALE * cv2.Sobel(smooth, cv2.CV_32F, *order, borderType=cv2.BORDER_REFLECT)).astype(np.int16)
     for order in ((1, 0), (0, 1))
-  ]
-  found = cv2.Canny(*gradients, _LOW * _SCALE, _HIGH * _SCALE, L2gradient=True) > 0
+  )
+  found = cv2.Canny(across, down, _LOW * _SCALE, _HIGH * _SCALE, L2gradient=True) > 0
   near = cv2.dilate(hole.astype(np.uint8), np.ones((2 * _MARGIN_PX + 1,) * 2, np.uint8)) > 0
   return (found & ~near).astype(np.float32)

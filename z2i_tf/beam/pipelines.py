@@ -1,0 +1,130 @@
+"""Runs pipelines: options from the command line, one model per process, and counters."""
+
+import atexit
+import collections
+from collections.abc import Callable
+from collections.abc import Sequence
+import contextlib
+import io
+from typing import Any
+
+import apache_beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics
+from apache_beam.metrics import MetricsFilter
+from apache_beam.ml.inference.base import ModelHandler
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.options.pipeline_options import TypeOptions
+from apache_beam.options.pipeline_options import WorkerOptions
+from apache_beam.runners.runner import PipelineState
+
+from z2i_tf.errors import InputError
+
+_THIS_MACHINE = "DirectRunner"
+_COUNTERS = "z2i"
+# Of the reason of a failed pipeline, characters.
+_MAX_REASON = 300
+
+
+class PerProcess(ModelHandler):
+  """Loads a model once per process, and calls a function of the model and of each element.
+
+  The networks see one photograph at a time, as those of `z2i inpaint`.
+  """
+
+  def __init__(self, load: Callable[[], Any], run: Callable[[Any, Any], Any], size_bytes: Callable[[Any], int]):
+    """Describes the calls, which must be picklable.
+
+    Args:
+      load: returns the model.
+      run: (model, element) -> result.
+      size_bytes: element -> its size, for Beam's metrics.
+    """
+    super().__init__(min_batch_size=1, max_batch_size=1)
+    self._load, self._run, self._size_bytes = load, run, size_bytes
+
+  def load_model(self) -> "_Held":
+    return _Held(self._load())
+
+  def run_inference(
+    self, batch: Sequence[Any], model: "_Held", inference_args: dict[str, Any] | None = None
+  ) -> list[Any]:
+    del inference_args
+    return [self._run(model.held, element) for element in batch]
+
+  def get_num_bytes(self, batch: Sequence[Any]) -> int:
+    return sum(map(self._size_bytes, batch))
+
+
+class _Held:
+  """Holds a model until the process ends: Beam would keep it longer, and TensorFlow's functions then print errors."""
+
+  def __init__(self, held):
+    self.held = held
+    atexit.register(self._let_go)
+
+  def _let_go(self):
+    self.held = None
+
+
+def count(name: str, amount: int = 1) -> None:
+  """Adds to one of the counters that `run` returns, and that the runner's monitor shows below "z2i"."""
+  Metrics.counter(_COUNTERS, name).inc(amount)
+
+
+def options_of(flags: Sequence[str]) -> PipelineOptions:
+  """Returns Beam's options.
+
+  Args:
+    flags: of Beam, such as "--runner=FlinkRunner". Without a runner: that of this machine.
+  Raises: InputError for flags that Beam does not know.
+  """
+  printed = io.StringIO()
+  try:
+    with contextlib.redirect_stderr(printed):
+      options = PipelineOptions(list(flags))
+      known = options.get_all_options()
+      unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
+  except SystemExit as error:
+    reason = printed.getvalue().strip().rpartition("\n")[2]
+    raise InputError(f"flags of Beam: {reason.partition('error: ')[2] or reason}") from error
+  if unknown or flags and not flags[0].startswith("-"):
+    raise InputError(f"flags of Beam: unknown {'--' + unknown[0] if unknown else repr(flags[0])}")
+  standard = options.view_as(StandardOptions)
+  standard.runner = standard.runner or _THIS_MACHINE
+  if standard.runner == _THIS_MACHINE:
+    # Keeps Beam from downloading Prism, a runner that takes this option's place by default; there are no triggers here.
+    options.view_as(TypeOptions).allow_unsafe_triggers = True
+  worker = options.view_as(WorkerOptions)
+  worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or "ERROR"
+  FileSystems.set_options(options)
+  return options
+
+
+def run(build: Callable[[apache_beam.Pipeline], Any], options: PipelineOptions) -> collections.Counter[str]:
+  """Builds a pipeline, runs it and waits for its end.
+
+  Args:
+    build: adds the transforms to the pipeline.
+    options: of Beam.
+  Returns: the values of the counters by name.
+  Raises: InputError if the pipeline fails.
+  """
+  pipeline = apache_beam.Pipeline(options=options)
+  build(pipeline)
+  try:
+    result = pipeline.run()
+    state = result.wait_until_finish()
+  except InputError:
+    raise
+  except Exception as error:  # Of the runner, or of a worker.
+    text = " ".join(str(error).split())
+    raise InputError(f"the pipeline failed ({type(error).__name__}: {text[:_MAX_REASON]}); run it again") from error
+  if state not in (None, PipelineState.DONE):
+    raise InputError(f"the pipeline ended as {state}; run it again")
+  found = result.metrics().query(MetricsFilter().with_namespace(_COUNTERS))["counters"]
+  counted: collections.Counter[str] = collections.Counter()
+  for counter in found:  # One for each step that counts.
+    counted[counter.key.metric.name] += counter.result
+  return counted

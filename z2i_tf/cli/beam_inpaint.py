@@ -1,0 +1,66 @@
+"""Fills the holes of photographs by a pipeline of Apache Beam: on many machines, on any file system that Beam knows.
+
+It writes the files that z2i inpaint writes. A photograph that cannot be filled does not stop the pipeline: the file
+failures-00000-of-00001.jsonl in the output folder lists it with the reason.
+
+Flags after -- are Beam's, such as --runner=FlinkRunner; without them the pipeline runs on this machine. Every worker
+needs z2i_tf, and the model under the name given here.
+"""
+
+import time
+
+from absl import flags
+
+from z2i_tf.cli import messages
+from z2i_tf.cli.flags import beam_flags
+from z2i_tf.cli.flags import flag_groups
+
+PASSED_ON = beam_flags.PASSED_ON
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  flags.DEFINE_string(
+    "images",
+    None,
+    "Pattern of the images, such as 'gs://bucket/photos/*.jpg', or their folder. ** also matches folders, which the "
+    "results keep.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "masks",
+    None,
+    "Pattern of their masks, or their folder, white = hole; or one file, the mask of all.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    "output", None, "Folder for the results, which keep name and format of their images.", flag_values=values
+  )
+  flag_groups.define_mask_suffix_flag(values)
+  flags.DEFINE_bool("resume", False, "Skip images whose result exists.", flag_values=values)
+  flag_groups.define_mask_reading_flags(values)
+  flag_groups.define_model_choice_flag(values)
+  flag_groups.define_filling_flags(values)
+
+
+def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
+  """Returns whether an image failed."""
+  flag_groups.require(values, "images", "masks", "output")
+  options = beam_flags.options(passed_on)
+  from z2i_tf.beam import inpaint
+
+  started = time.monotonic()
+  config = inpaint.InpaintConfig(
+    values.images, values.masks, values.output, flag_groups.fill_config(values), values.mask_suffix, values.resume
+  )
+  counts = inpaint.inpaint(config, options, messages.with_flags)
+  print(
+    f"{counts.filled} of {counts.filled + counts.already_there + counts.failed} images inpainted"
+    + (f", {counts.already_there} already there" if counts.already_there else "")
+    + (f", {counts.failed} failed (see {inpaint.FAILURES}-*)" if counts.failed else "")
+    + (f", {counts.left_out} other files left out" if counts.left_out else "")
+    + f": {values.output}"
+  )
+  if counts.filled:
+    seconds = time.monotonic() - started
+    print(f"{seconds:.1f} s, {seconds / counts.filled:.2f} s per image")
+  return bool(counts.failed)
