@@ -1,4 +1,4 @@
-"""What the commands share that turn weights from elsewhere into a model folder."""
+"""Shared parts of the commands that convert weights of other code to a model folder."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -25,7 +25,7 @@ def define_output_flags(values: flags.FlagValues) -> None:
 
 
 def check_output(values: flags.FlagValues, source_flag: str) -> None:
-  """Raises InputError unless the flags are there and the folder can be made."""
+  """Raises InputError if a flag is missing or the folder cannot be created."""
   flag_groups.require(values, source_flag, "output")
   parent = os.path.dirname(os.path.abspath(values.output))
   if not os.path.isdir(parent):
@@ -40,7 +40,7 @@ def write_model(
   disc_width: int | None,
   origin: Mapping[str, str],
 ) -> None:
-  """Writes a model folder and says what is in it.
+  """Writes a model folder and prints a line on its networks.
 
   Args:
     output: the folder.
@@ -48,7 +48,7 @@ def write_model(
     arrays: by name; each must have its place in the networks, or nothing is written.
     config: of the generator.
     disc_width: of the discriminator, None if there is none.
-    origin: what the model file says of where the weights come from.
+    origin: source of the weights, for the model file.
   Raises: InputError if an array is missing, left over or misshapen.
   """
   from z2i_tf import conventions

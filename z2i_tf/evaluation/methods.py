@@ -81,8 +81,7 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
 
   Args:
     name: of the method.
-    folder: holds one result for each image of the set, with the image's name; for several sets in subfolders named
-      after them.
+    folder: holds one result for each image, with the image's name; for several sets in subfolders with their names.
     sets: of images.
     blend: whether to replace known pixels by the original's.
   Raises: InputError if a result is missing, has no image, or differs in size from its image.
