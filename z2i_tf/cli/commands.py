@@ -107,6 +107,15 @@ GROUPS: dict[str, dict[str, Command]] = {
         "z2i prepare --source=div2k --output_dir=records --shards=4",
       ),
     ),
+    "beam-prepare": Command(
+      "beam_prepare",
+      "the same by Apache Beam, on one or many machines",
+      ("output_dir",),
+      (
+        "z2i beam-prepare --data_dir=photos --output_dir=records --shards=256",
+        "z2i beam-prepare --data_dir=a --output_dir=b -- --direct_num_workers=2",
+      ),
+    ),
     "show-batch": Command(
       "show_batch",
       "draw training examples",
@@ -140,6 +149,15 @@ GROUPS: dict[str, dict[str, Command]] = {
       (
         "z2i evaluate --testset=testset --output_dir=comparison",
         "z2i evaluate --testset=testset --model=compact,full --output_dir=both",
+      ),
+    ),
+    "beam-evaluate": Command(
+      "beam_evaluate",
+      "the same by Apache Beam, on one or many machines",
+      ("output_dir",),
+      (
+        "z2i beam-evaluate --testset=testset --output_dir=comparison",
+        "z2i beam-evaluate --testset=a --output_dir=b -- --direct_num_workers=2",
       ),
     ),
     "compare": Command(
@@ -212,7 +230,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "convert-checkpoint": Command(
       "convert_checkpoint",
-      "convert a checkpoint of the authors' code to a model",
+      "convert a checkpoint of the authors' code, or DeepFill-v2's, to a model",
       ("original", "output"),
       (
         "z2i convert-checkpoint --original=folder/ckpt-1500 --output=paper",

@@ -1,8 +1,9 @@
 """Counts parameters and operations of models and times them on images, beside OpenCV's methods (the paper's Table 5).
 
 Every method fills the same centre crops of --image_dir, or random images, with random masks, one at a time, without
-files. --zoom, --scale, --width or --sr_width measure a model of that configuration with random weights, which takes as
-long as a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should run meanwhile.
+files. --architecture, --zoom, --scale, --width or --sr_width measure a model of that configuration with random weights,
+which takes as long as a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should
+run meanwhile.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from absl import flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference.bundled_models import DEFAULT
 
-_CONFIGURATION = ("zoom", "scale", "width", "sr_width")
+_CONFIGURATION = ("architecture", "zoom", "scale", "width", "sr_width")
 
 
 def define_flags(values: flags.FlagValues) -> None:

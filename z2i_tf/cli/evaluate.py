@@ -8,13 +8,17 @@ records, z2i report gathers many.
 
 import dataclasses
 import sys
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference import bundled_models
+
+if TYPE_CHECKING:
+  from z2i_tf.evaluation.evaluation import Evaluation
+  from z2i_tf.evaluation.evaluation import EvaluationConfig
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
@@ -126,23 +130,32 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a metric was left out."""
   flag_groups.require(values, "output_dir")
+  config = evaluation_config(values)
+  from z2i_tf.cli.progress import progress
+  from z2i_tf.evaluation import evaluation
+
+  return report(values, evaluation.evaluate(config, progress, print))
+
+
+def evaluation_config(values: flags.FlagValues) -> "EvaluationConfig":
+  """Returns the settings of the flags; raises InputError for names that cannot be used."""
   named: dict[str, Any] = {
     "mask_dir": flag_groups.named_paths(values, "mask_dir", names_needed=False),
     "model": flag_groups.named_paths(values, "model", names_needed=False),
     "result_dir": flag_groups.named_paths(values, "result_dir"),
     "detail": values.detail if values["detail"].present else None,
   }
-  from z2i_tf.analyses import tables
-  from z2i_tf.cli.progress import progress
-  from z2i_tf.evaluation import evaluation
+  from z2i_tf.evaluation.evaluation import EvaluationConfig
 
-  config = evaluation.EvaluationConfig(
-    **{
-      field.name: named.get(field.name, getattr(values, field.name))
-      for field in dataclasses.fields(evaluation.EvaluationConfig)
-    }
+  return EvaluationConfig(
+    **{field.name: named.get(field.name, getattr(values, field.name)) for field in dataclasses.fields(EvaluationConfig)}
   )
-  outcome = evaluation.evaluate(config, progress, print)
+
+
+def report(values: flags.FlagValues, outcome: "Evaluation") -> bool:
+  """Prints the tables of an evaluation; returns whether a metric was left out."""
+  from z2i_tf.analyses import tables
+
   print("\n\n".join(map(tables.to_text, outcome.tables)))
   print(values.output_dir)
   for line in outcome.left_out:

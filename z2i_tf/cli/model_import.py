@@ -1,7 +1,6 @@
 """Shared parts of the commands that convert weights of other code to a model folder."""
 
 from collections.abc import Mapping
-import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -58,9 +57,10 @@ def write_model(
 
   networks = dict(ZoomInpainter(config).networks)
   if disc_width is not None:
-    networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width)
+    networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width, config.architecture)
   model_weights.assign_arrays(networks, arrays, source)
   path = model_weights.write_model_file(
-    output, model_weights.read_arrays(networks), {"model": dataclasses.asdict(config), **origin}
+    output, model_weights.read_arrays(networks), {"model": config.to_dict(), **origin}
   )
-  print(f"{path}: {', '.join(networks)}; zoom {config.zoom} x{config.scale}, width {config.width}")
+  size = f"zoom {config.zoom} x{config.scale}, width {config.width}"
+  print(f"{path}: {', '.join(networks)}; {size} ({config.architecture})")

@@ -4,7 +4,9 @@ Large images become lossless tiles, of which a crop decodes those it touches; sm
 interrupted run is continued by the same command.
 """
 
+from collections.abc import Mapping
 import os
+from typing import Any
 
 from absl import flags
 
@@ -40,16 +42,33 @@ def run(values: flags.FlagValues) -> None:
   from z2i_tf.datasets.sources import EncodedSource
 
   assert isinstance(source, EncodedSource)  # The flag does not offer tiled records.
-  origin = {
+  with progress(len(source), "image") as advance:
+    manifest = tiled_records.write_tiled_records(
+      source, values.output_dir, origin(values), values.tile_size, values.shards, data_flags.bad_images(values), advance
+    )
+  report(values, len(source), folder, manifest)
+
+
+def origin(values: flags.FlagValues) -> dict[str, str | None]:
+  """Returns the description of the data set for the manifest."""
+  return {
     "source": values.source,
     "split": data_flags.split(values),
     "data_dir": values.data_dir and os.path.realpath(values.data_dir),
   }
-  with progress(len(source), "image") as advance:
-    manifest = tiled_records.write_tiled_records(
-      source, values.output_dir, origin, values.tile_size, values.shards, data_flags.bad_images(values), advance
-    )
+
+
+def report(values: flags.FlagValues, image_count: int, folder: str, manifest: Mapping[str, Any]) -> None:
+  """Prints what was written.
+
+  Args:
+    values: of the flags.
+    image_count: number of images of the data set.
+    folder: name of the output folder.
+    manifest: content of `dataset.json`.
+  Raises: InputError if there is no image.
+  """
   count = sum(shard["records"] for shard in manifest["shards"])
   if not count:
-    raise InputError(f"{values.output_dir}: none of the {len(source)} images can be read")
+    raise InputError(f"{values.output_dir}: none of the {image_count} images can be read")
   print(f"{count} images in {len(manifest['shards'])} files in {folder}, {len(manifest['skipped'])} skipped")

@@ -7,7 +7,11 @@ they are complete.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
+import contextlib
 import glob
 import json
 import os
@@ -130,50 +134,105 @@ def write_tiled_records(
   Raises: InputError if the folder holds other images, cannot be written or is locked by another process, or if
     `bad_images` raises for an image that an earlier call skipped.
   """
-  with locked_folder(folder, _LOCK_FILE, "another z2i prepare is writing here; wait for it"):
+  with locked(folder):
     return _fill(source, folder, origin, tile_size, shard_count, bad_images, advance)
 
 
+def locked(folder: str) -> contextlib.AbstractContextManager[None]:
+  """Holds the lock of a folder that is filled; raises InputError if another process holds it."""
+  return locked_folder(folder, _LOCK_FILE, "another z2i prepare is writing here; wait for it")
+
+
 def _fill(source, folder, origin, tile_size, shard_count, bad_images, advance):
-  shard_count = min(shard_count, len(source))
-  settings = {**origin, "content": source.fingerprint(), "tile_size": tile_size, "shards": shard_count}
-  manifest = _read_manifest(folder) or {
-    "version": _VERSION,
-    "settings": settings,
-    "shards": [],
-    "skipped": [],
-    "complete": False,
-  }
-  changed = sorted(key for key in settings if manifest["settings"].get(key) != settings[key])
-  if changed:
-    raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another folder")
-  for message in manifest["skipped"]:
+  records = Records(source, folder, origin, tile_size, shard_count)
+  for message in records.manifest["skipped"]:
     bad_images.report(message, InputError(message))
-  try:
-    for name in ("images-*.tfrecord", MANIFEST_FILE):  # Leftovers of a killed process.
-      for leftover in glob.glob(os.path.join(glob.escape(folder), f"{name}.*{TEMPORARY_SUFFIX}")):
-        os.unlink(leftover)
-    for number in range(shard_count):
-      bounds = [len(source) * end // shard_count for end in (number, number + 1)]
-      if number < len(manifest["shards"]):
-        for _ in range(*bounds):
+  with records.writing():
+    records.remove_leftovers()
+    for number, indices in enumerate(records.shards):
+      if number < len(records.manifest["shards"]):
+        for _ in indices:
           advance()
         continue
-      file_name = f"images-{number:05d}-of-{shard_count:05d}.tfrecord"
-      path = os.path.join(folder, file_name)
-      records, skipped = _write_shard(source, range(*bounds), path, tile_size, bad_images, advance)
-      manifest["shards"].append({"file": file_name, "records": records, "bytes": os.path.getsize(path)})
-      manifest["skipped"] += skipped
-      manifest["complete"] = number + 1 == shard_count
-      with atomic_write(os.path.join(folder, MANIFEST_FILE)) as file:
-        file.write((json.dumps(manifest, indent=2) + "\n").encode())
-  except (OSError, tf.errors.OpError) as error:
-    raise InputError(f"{folder}: cannot be written: {error}; run the same command again to continue") from error
-  return manifest
+      path = os.path.join(folder, records.shard_name(number))
+      records.add(number, *write_shard(source, indices, path, tile_size, bad_images, advance), os.path.getsize(path))
+      records.write_manifest()
+  return records.manifest
 
 
-def _write_shard(source, indices, path, tile_size, bad_images, advance):
-  """Writes one shard; returns its number of records, and the error of each skipped image."""
+class Records:
+  """The folder of `write_tiled_records` while it is filled.
+
+  Attributes:
+    manifest: content of `dataset.json`, with the shards written so far.
+    shards: indices of the images of each shard.
+  """
+
+  def __init__(self, source: EncodedSource, folder: str, origin: Mapping[str, Any], tile_size: int, shard_count: int):
+    """Reads the manifest, if there is one; arguments and errors as `write_tiled_records`."""
+    count = min(shard_count, len(source))
+    self.shards = [range(*(len(source) * end // count for end in (number, number + 1))) for number in range(count)]
+    self._folder = folder
+    settings = {**origin, "content": source.fingerprint(), "tile_size": tile_size, "shards": count}
+    self.manifest = _read_manifest(folder) or {
+      "version": _VERSION,
+      "settings": settings,
+      "shards": [],
+      "skipped": [],
+      "complete": False,
+    }
+    former = self.manifest["settings"]
+    changed = sorted(key for key in settings if former.get(key) != settings[key])
+    if changed:
+      raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another folder")
+
+  def shard_name(self, number: int) -> str:
+    """Returns the name of a shard's file."""
+    return f"images-{number:05d}-of-{len(self.shards):05d}.tfrecord"
+
+  def add(self, number: int, records: int, skipped: Sequence[str], size_bytes: int) -> None:
+    """Adds the next shard, which was written, to the manifest; arguments as of `write_shard`'s result."""
+    self.manifest["shards"].append({"file": self.shard_name(number), "records": records, "bytes": size_bytes})
+    self.manifest["skipped"] += skipped
+    self.manifest["complete"] = number + 1 == len(self.shards)
+
+  def write_manifest(self) -> None:
+    """Writes `dataset.json` atomically."""
+    with atomic_write(os.path.join(self._folder, MANIFEST_FILE)) as file:
+      file.write((json.dumps(self.manifest, indent=2) + "\n").encode())
+
+  def remove_leftovers(self) -> None:
+    """Removes the temporary files of a killed process."""
+    for name in ("images-*.tfrecord*", MANIFEST_FILE):
+      for leftover in glob.glob(os.path.join(glob.escape(self._folder), f"{name}.*{TEMPORARY_SUFFIX}")):
+        os.unlink(leftover)
+
+  @contextlib.contextmanager
+  def writing(self) -> Iterator[None]:
+    """Turns errors of writing into an InputError that names the folder."""
+    try:
+      yield
+    except (OSError, tf.errors.OpError) as error:
+      raise InputError(f"{self._folder}: cannot be written: {error}; run the same command again to continue") from error
+
+
+def write_shard(
+  source: EncodedSource,
+  indices: Iterable[int],
+  path: str,
+  tile_size: int,
+  bad_images: BadImages,
+  advance: Callable[[], None] = lambda: None,
+) -> tuple[int, list[str]]:
+  """Writes one shard atomically.
+
+  Args:
+    source: of the images.
+    indices: of the images of the shard.
+    path: of the shard.
+    tile_size, bad_images, advance: as of `write_tiled_records`.
+  Returns: its number of records, and the error of each skipped image.
+  """
 
   def record(index):
     try:

@@ -9,6 +9,8 @@ import functools
 import os
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from z2i_tf.analyses import charts
 from z2i_tf.analyses import records
 from z2i_tf.analyses import score_tables
@@ -97,7 +99,10 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-  config: EvaluationConfig, progress: Progress = no_progress, say: Callable[[str], None] = lambda text: None
+  config: EvaluationConfig,
+  progress: Progress = no_progress,
+  say: Callable[[str], None] = lambda text: None,
+  score_all: "ScoreAll | None" = None,
 ) -> Evaluation:
   """Evaluates methods and writes the folder, which replaces an earlier one when it is complete.
 
@@ -107,28 +112,123 @@ def evaluate(
     config: settings.
     progress: shows progress.
     say: receives one line that summarizes the evaluation before it begins.
+    score_all: scores the examples; None: in this process, one after the other.
   Raises: InputError for unusable settings or files.
   """
-  names = _check(config)
+  _check(config)
   charts.require_matplotlib()
   sets = _open_sets(config)
   inputs = [path for each in sets for path in each.folders]
   _check_output(config.output_dir, config.analysis, [*inputs, *config.result_dir.values()])
-  methods = {name: evaluated.baseline_method(name) for name in config.baseline}
-  for name, folder in config.result_dir.items():
-    methods[name] = evaluated.result_method(name, folder, sets, config.blend_results)
+  others = _other_methods(config, sets)
   entries = {each.name: each.describe() for each in sets}
   manifest = test_sets.check_is_unchanged(config.testset, entries) if config.testset else None
-  for name, model in config.model.items():
-    methods[name] = evaluated.model_method(
-      model, config.precision, config.filling == "photograph", config.detail or "auto"
-    )
-  return _run(config, sets, entries, manifest, {name: methods[name] for name in names}, progress, say)
+  return _run(config, sets, entries, manifest, _in_order(config, others), progress, say, score_all or _score_here)
 
 
-def _check(config) -> list[str]:
-  """Returns the names of the methods in order; raises InputError for settings that contradict each other."""
-  names = [*config.model, *config.result_dir, *config.baseline]
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+  """Scores examples.
+
+  Attributes:
+    sets: by name.
+    methods: by name.
+    distances: metric name -> distance.
+    inception: features for FID, or None.
+    keep: called with each example, method name and result.
+  """
+
+  sets: Mapping[str, PairedSet]
+  methods: Mapping[str, evaluated.EvaluatedMethod]
+  distances: Mapping[str, Any]
+  inception: Any
+  keep: Callable[[scoring.Example, str, np.ndarray], None]
+
+  def score(self, task: "Task") -> "Scored":
+    """Scores every method on an example."""
+    example = self.sets[task.test_set].example(task.path)
+    fills = {name: method.fill for name, method in self.methods.items()}
+    scores = scoring.score_example(fills, example, self.distances, self.inception, self.keep)
+    key = (example.test_set, example.name)
+    return Scored(scores, example.name, [name for name, method in self.methods.items() if key in method.changed])
+
+
+class Task(NamedTuple):
+  """An example to score: name of its test set, path of its image."""
+
+  test_set: str
+  path: str
+
+
+class Scored(NamedTuple):
+  """A scored example.
+
+  Attributes:
+    scores: of all methods.
+    name: of the image.
+    changed: names of the methods whose result differs from the original where pixels are known.
+  """
+
+  scores: scoring.ExampleScores
+  name: str
+  changed: Sequence[str]
+
+
+# (scorer, tasks, folder that is written and becomes the evaluation) -> the scored examples in the order of the tasks.
+ScoreAll = Callable[[Scorer, Sequence[Task], str], Iterable[Scored]]
+
+
+def load_scorer(config: EvaluationConfig, folder: str) -> Scorer:
+  """Loads the scorer of an evaluation whose inputs `evaluate` has checked, in another process.
+
+  Args:
+    config: settings.
+    folder: that is written.
+  """
+  sets = _open_sets(config)
+  methods = _in_order(config, _other_methods(config, sets, is_checked=True))
+  distances, inception, _, _ = _weighted_metrics(config)
+  return _scorer(config, folder, sets, methods, distances, inception)
+
+
+def _score_here(scorer, tasks, folder):
+  del folder
+  return map(scorer.score, tasks)
+
+
+def _other_methods(config, sets, is_checked=False):
+  """Returns the methods that are no models by name."""
+  methods = {name: evaluated.baseline_method(name) for name in config.baseline}
+  for name, folder in config.result_dir.items():
+    methods[name] = evaluated.result_method(name, folder, sets, config.blend_results, is_checked)
+  return methods
+
+
+def _in_order(config, others):
+  """Loads the models; returns all methods by name, in the order of the tables."""
+  models = {
+    name: evaluated.model_method(model, config.precision, config.filling == "photograph", config.detail or "auto")
+    for name, model in config.model.items()
+  }
+  return {name: {**models, **others}[name] for name in _names(config)}
+
+
+def _names(config):
+  return [*config.model, *config.result_dir, *config.baseline]
+
+
+def _scorer(config, folder, sets, methods, distances, inception):
+  keep = (
+    (lambda *_: None)
+    if not config.save_results
+    else _PictureWriter(os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
+  )
+  return Scorer({each.name: each for each in sets}, methods, distances, inception, keep)
+
+
+def _check(config) -> None:
+  """Raises InputError for settings that contradict each other."""
+  names = _names(config)
   for name in names:
     if names.count(name) > 1 or name in (ORIGINAL, MASK):
       raise InputError(
@@ -152,7 +252,6 @@ def _check(config) -> list[str]:
     raise InputError(f"`st_lpips_weights`={config.st_lpips_weights}: only with `st_lpips`")
   if config.detail is not None and config.filling != "photograph":
     raise InputError(f"`detail`={config.detail}: only with `filling`=photograph")
-  return names
 
 
 def _open_sets(config) -> list[PairedSet]:
@@ -165,7 +264,7 @@ def _open_sets(config) -> list[PairedSet]:
   return [PairedSet(name, config.image_dir, folder) for name, folder in config.mask_dir.items()]
 
 
-def _run(config, sets, entries, manifest, methods, progress, say) -> Evaluation:
+def _run(config, sets, entries, manifest, methods, progress, say, score_all) -> Evaluation:
   distances, inception, notes, left_out = _weighted_metrics(config)
   count = sum(len(entry["images"]) for entry in entries.values())
   say(
@@ -173,15 +272,10 @@ def _run(config, sets, entries, manifest, methods, progress, say) -> Evaluation:
     + ", ".join(f"{len(entries[each.name]['images'])} images with {each.name} masks" for each in sets)
   )
   with atomic_folder(config.output_dir) as folder:
-    keep = (
-      (lambda *_: None)
-      if not config.save_results
-      else _PictureWriter(os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
-    )
+    scorer = _scorer(config, folder, sets, methods, distances, inception)
+    tasks = [Task(each.name, path) for each in sets for path in each.paths]
     with progress(count, "image") as advance:
-      scores = scoring.score_methods(
-        {name: method.fill for name, method in methods.items()}, _examples(sets, advance), distances, inception, keep
-      )
+      scores = scoring.collect(_seen(score_all(scorer, tasks, folder), methods, advance))
     for method in methods.values():
       notes.extend(method.remarks())
     for each in sets:
@@ -245,11 +339,13 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
     )
 
 
-def _examples(sets, advance):
-  for each in sets:
-    for example in each.examples():
-      yield example
-      advance()
+def _seen(scored, methods, advance):
+  """Yields the scores; tells the methods which results differ where pixels are known, wherever they were scored."""
+  for each in scored:
+    for name in each.changed:
+      methods[name].changed.add((each.scores.test_set, each.name))
+    yield each.scores
+    advance()
 
 
 def _settings(config) -> dict[str, Any]:
@@ -293,7 +389,7 @@ class _PictureWriter:
     self._folder, self._last = folder, None
     for name in names:
       for test_set in sets:
-        os.makedirs(os.path.join(folder, name, test_set))
+        os.makedirs(os.path.join(folder, name, test_set), exist_ok=True)
 
   def __call__(self, example, method, result):
     def path(name):

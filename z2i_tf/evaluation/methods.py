@@ -27,11 +27,13 @@ class EvaluatedMethod:
   Attributes:
     fill: example -> result.
     entry: description for the record.
+    changed: (test set, image) of each result so far that differs from the original where pixels are known.
     remarks: returns observations, one line each; called after the last example.
   """
 
   fill: Method
   entry: dict[str, Any]
+  changed: set[tuple[str, str]] = dataclasses.field(default_factory=set)
   remarks: Callable[[], Sequence[str]] = tuple
 
 
@@ -76,7 +78,9 @@ def baseline_method(name: str) -> EvaluatedMethod:
   return EvaluatedMethod(lambda example: method(example.masked, example.mask), {"kind": "baseline", **settings})
 
 
-def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool) -> EvaluatedMethod:
+def result_method(
+  name: str, folder: str, sets: Sequence[PairedSet], blend: bool, is_checked: bool = False
+) -> EvaluatedMethod:
   """Opens a folder of another method's results.
 
   Args:
@@ -84,13 +88,16 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
     folder: holds one result for each image, with the image's name; for several sets in subfolders with their names.
     sets: of images.
     blend: whether to replace known pixels by the original's.
+    is_checked: whether another process has read all results already; the entry then lacks their hash.
   Raises: InputError if a result is missing, has no image, or differs in size from its image.
   """
   paths = {}
   for each in sets:
     subfolder = os.path.join(folder, each.name)
     paths[each.name] = _results_of(each, subfolder if len(sets) > 1 or os.path.isdir(subfolder) else folder)
-  changed = set()
+    if not is_checked:
+      _check_sizes(each, paths[each.name])
+  changed: set[tuple[str, str]] = set()
 
   def fill(example):
     result = _read(paths[example.test_set][example.name])
@@ -109,14 +116,16 @@ def result_method(name: str, folder: str, sets: Sequence[PairedSet], blend: bool
       + ("the originals' were taken" if blend else "scored as they are")
     ]
 
+  if is_checked:
+    return EvaluatedMethod(fill, {"kind": "results"}, changed, remarks)
   found = digest(
     f"{set_name} {stem} {records.sha256(path)}" for set_name, files in paths.items() for stem, path in files.items()
   )
-  return EvaluatedMethod(fill, {"kind": "results", "hash": found}, remarks)
+  return EvaluatedMethod(fill, {"kind": "results", "hash": found}, changed, remarks)
 
 
 def _results_of(each, folder) -> dict[str, str]:
-  """Returns name -> path of the results of a set; raises InputError unless all are there, in the size of the image."""
+  """Returns name -> path of the results of a set; raises InputError unless all are there."""
   found = pairs.by_name(image_files.list_images(folder), image_files.stem)
   missing = [name for name in each.images if name not in found]
   extra = [name for name in found if name not in each.images]
@@ -132,7 +141,11 @@ def _results_of(each, folder) -> dict[str, str]:
   ]
   if problems:
     raise InputError(f"{folder}: {', '.join(problems)}; a result has the name of its image")
-  results = {name: found[name][0] for name in each.images}
+  return {name: found[name][0] for name in each.images}
+
+
+def _check_sizes(each, results):
+  """Raises InputError unless the results of a set can be read and have the sizes of the images."""
   for name, image in each.images.items():
     expected = image_files.read_header(image)
     height, width = _read(results[name]).shape[:2]  # Decodes now, so that a damaged result fails at the beginning.
@@ -141,7 +154,6 @@ def _results_of(each, folder) -> dict[str, str]:
         f"{results[name]}: {height}x{width} pixels (height x width), but the image has "
         f"{expected.height}x{expected.width}; results are never resized"
       )
-  return results
 
 
 def _read(path) -> np.ndarray:

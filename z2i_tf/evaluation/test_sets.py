@@ -5,7 +5,6 @@ A written test set holds the centre crop of each image and one mask of each kind
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import hashlib
@@ -56,7 +55,7 @@ class PairedSet:
     entries, problems = [], []
     for path in self._pairs.images:
       try:
-        example = self._read(path)
+        example = self.example(path)
       except InputError as error:
         problems.append(str(error))
         continue
@@ -75,11 +74,13 @@ class PairedSet:
       raise InputError(problems[0] + (f"; and {len(problems) - 1} more such" if len(problems) > 1 else ""))
     return {"images": entries, "hash": digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries)}
 
-  def examples(self) -> Iterator[Example]:
-    """Yields the examples in the order of `images`."""
-    return map(self._read, self._pairs.images)
+  @property
+  def paths(self) -> Sequence[str]:
+    """Paths of the images, in the order of `images`."""
+    return self._pairs.images
 
-  def _read(self, path):
+  def example(self, path: str) -> Example:
+    """Reads one of `paths` and its mask."""
     photo, mask, _ = self._pairs.read(path)
     return Example(self.name, image_files.stem(path), photo_files.to_8_bits(photo.rgb), mask)
 

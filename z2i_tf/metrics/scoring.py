@@ -64,6 +64,63 @@ class Scores:
   per_set: dict[str, dict[str, dict[str, float]]]
 
 
+@dataclasses.dataclass(frozen=True)
+class ExampleScores:
+  """Scores of methods on one example.
+
+  Attributes:
+    test_set: name of its test set.
+    values: method -> metric -> value; NaN where the metric is undefined.
+    features: method -> features of its result for FID, and None -> those of the original; empty without FID.
+  """
+
+  test_set: str
+  values: dict[str, dict[str, float]]
+  features: dict[str | None, np.ndarray]
+
+
+def score_example(
+  methods: Mapping[str, Method],
+  example: Example,
+  distances: Mapping[str, Distance] = types.MappingProxyType({}),
+  inception: Features | None = None,
+  keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None,
+) -> ExampleScores:
+  """Runs every method on an example and scores its 8-bit result; arguments as of `score_methods`."""
+  values: dict[str, dict[str, float]] = {}
+  features: dict[str | None, np.ndarray] = {None: inception(example.original)} if inception else {}
+  for name, method in methods.items():
+    result = method(example)
+    values[name] = score_image(result, example.original, example.mask)
+    for metric, distance in distances.items():
+      values[name][metric] = float(distance(result[np.newaxis], example.original[np.newaxis])[0])
+    if inception:
+      features[name] = inception(result)
+    keep(example, name, result)
+  return ExampleScores(example.test_set, values, features)
+
+
+def collect(examples: Iterable[ExampleScores]) -> Scores:
+  """Joins the scores of examples, which are ordered by test set."""
+  per_image: dict[str, Any] = {}
+  features: dict[str, Any] = {}
+  for example in examples:
+    rows = per_image.setdefault(example.test_set, {name: {} for name in example.values})
+    for name, values in example.values.items():
+      for metric, value in values.items():
+        rows[name].setdefault(metric, []).append(value)
+    for of, seen in example.features.items():
+      features.setdefault(example.test_set, {}).setdefault(of, []).append(seen)
+  return Scores(
+    per_image,
+    {
+      test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in per_image[test_set]}
+      for test_set, seen in features.items()
+      if len(seen[None]) > 1
+    },
+  )
+
+
 def score_methods(
   methods: Mapping[str, Method],
   examples: Iterable[Example],
@@ -81,28 +138,4 @@ def score_methods(
       sets of fewer than two images have none.
     keep: called with each example, method name and result.
   """
-  per_image: dict[str, Any] = {}
-  features: dict[str, Any] = {}
-  for example in examples:
-    rows = per_image.setdefault(example.test_set, {name: {} for name in methods})
-    if inception:
-      seen = features.setdefault(example.test_set, {name: [] for name in (None, *methods)})
-      seen[None].append(inception(example.original))
-    for name, method in methods.items():
-      result = method(example)
-      scores = score_image(result, example.original, example.mask)
-      for metric, distance in distances.items():
-        scores[metric] = float(distance(result[np.newaxis], example.original[np.newaxis])[0])
-      for metric, value in scores.items():
-        rows[name].setdefault(metric, []).append(value)
-      if inception:
-        seen[name].append(inception(result))
-      keep(example, name, result)
-  return Scores(
-    per_image,
-    {
-      test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in methods}
-      for test_set, seen in features.items()
-      if len(seen[None]) > 1
-    },
-  )
+  return collect(score_example(methods, example, distances, inception, keep) for example in examples)

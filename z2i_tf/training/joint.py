@@ -86,7 +86,7 @@ class JointConfig(StageConfig):
   def model(self) -> ModelConfig:
     """Configuration of the generator."""
     sr_width = self.width if self.sr_width is None else self.sr_width
-    return ModelConfig(zoom=self.zoom, scale=self.zoom_factor, width=self.width, sr_width=sr_width)
+    return ModelConfig(self.zoom, self.zoom_factor, self.width, sr_width, self.architecture)
 
   @property
   def zoom_factor(self) -> int:
@@ -127,7 +127,9 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
       inpainter = ZoomInpainter(config.model)
     for name in config.freeze_batch_norm:
       freeze_batch_norms(inpainter.networks[name])
-    discriminator = patch_discriminator(config._discriminator_width) if weights.use_discriminator else None
+    discriminator = None
+    if weights.use_discriminator:
+      discriminator = patch_discriminator(config._discriminator_width, config.architecture)
     networks = dict(inpainter.networks)
     stage_optimizers = {
       _GENERATOR: build_adam(config.optimizer, inpainter.trainable_variables, config.precision, warmup_steps)
@@ -157,7 +159,7 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
     optimizers=stage_optimizers,
     loop=config.loop,
     strategy=strategy,
-    description={"model": dataclasses.asdict(config.model)},
+    description={"model": config.model.to_dict()},
     initial_weights=config.initial_weights,
     jit_compile=config.jit_compile,
     averages=averages,

@@ -14,7 +14,8 @@ PASSED_ON = "BEAM'S FLAGS"
 
 def options(passed_on: list[str]) -> "PipelineOptions":
   """Returns Beam's options; raises InputError for a flag that Beam does not know, or without Beam."""
-  logging.basicConfig(level=logging.ERROR)  # Beam tells of every cloud whose packages are missing, and of every worker.
+  # Beam tells of every cloud whose packages are missing, and of every worker; why a pipeline failed is an error anyway.
+  logging.basicConfig(level=logging.CRITICAL)
   try:
     import apache_beam
   except ImportError as error:

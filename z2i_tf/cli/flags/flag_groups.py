@@ -84,8 +84,20 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
   return found
 
 
+def define_architecture_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_enum(
+    "architecture",
+    "zoom_inpaint",
+    ["zoom_inpaint", "deepfill_v2"],
+    "Coarse and refinement network and discriminator: the paper's, or DeepFill-v2's (published with --width=48 "
+    "--discriminator_width=64 --zoom=none).",
+    flag_values=values,
+  )
+
+
 def define_model_flags(values: flags.FlagValues) -> None:
   """Defines the flags of the generator's networks."""
+  define_architecture_flag(values)
   flags.DEFINE_enum(
     "zoom",
     "sr",
@@ -114,7 +126,7 @@ def model_config(values: flags.FlagValues) -> "ModelConfig":
 
   scale = default_scale(values.zoom) if values.scale is None else values.scale
   with usage_errors():
-    return ModelConfig(zoom=values.zoom, scale=scale, width=values.width, sr_width=values.sr_width)
+    return ModelConfig(values.zoom, scale, values.width, values.sr_width, values.architecture)
 
 
 def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:

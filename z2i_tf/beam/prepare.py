@@ -1,0 +1,128 @@
+"""Writes the shards of `z2i prepare` in parallel: the same files.
+
+Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
+shard beside it; when all shards are written, this process joins the entries and removes them. An interrupted run
+continues with the shards that have none.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import dataclasses
+import functools
+import json
+import os
+from typing import Any
+
+import apache_beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.utils.shared import Shared
+
+from z2i_tf.beam import pipelines
+from z2i_tf.datasets import tiled_records
+from z2i_tf.datasets.open_source import open_source
+from z2i_tf.datasets.sources import BadImages
+from z2i_tf.errors import InputError
+from z2i_tf.system import input_files
+from z2i_tf.system.atomic_files import atomic_write
+
+_ENTRY = ".json"
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareConfig:
+  """Settings of a pipeline.
+
+  Attributes:
+    source: kind of data set, as of `open_source`.
+    data_dir: as of `open_source`.
+    split: as of `open_source`.
+    scale: as of `open_source`.
+    folder: exists; for the shards.
+    tile_size: side of the tiles, pixels.
+    shard_count: number of files, at most the number of images.
+    fail: whether an unusable image ends the run.
+  """
+
+  source: str
+  data_dir: str | None
+  split: str | None
+  scale: int
+  folder: str
+  tile_size: int
+  shard_count: int
+  fail: bool = False
+
+
+def prepare(
+  config: PrepareConfig, origin: Mapping[str, Any], options: PipelineOptions, say: Callable[[str], None]
+) -> dict[str, Any]:
+  """Fills a folder as `tiled_records.write_tiled_records`; continues an interrupted call of either.
+
+  Args:
+    config: settings.
+    origin: as of `write_tiled_records`.
+    options: of Beam.
+    say: receives one line for each skipped image, up to a limit.
+  Returns: the content of `dataset.json`.
+  Raises: InputError as `write_tiled_records`, and if the pipeline fails.
+  """
+  with tiled_records.locked(config.folder):
+    source = _open(config)
+    records = tiled_records.Records(source, config.folder, origin, config.tile_size, config.shard_count)
+    names = [os.path.join(config.folder, records.shard_name(number)) for number in range(len(records.shards))]
+    with records.writing():
+      records.remove_leftovers()
+      records.write_manifest()
+      written = len(records.manifest["shards"])
+      left = [number for number in range(written, len(names)) if not os.path.exists(names[number] + _ENTRY)]
+      pipelines.run(functools.partial(_build, config=config, left=left, records=records, names=names), options)
+      for number in range(written, len(names)):
+        entry = _read_entry(names[number] + _ENTRY)
+        records.add(number, entry["records"], entry["skipped"], entry["bytes"])
+      records.write_manifest()
+      for name in names[written:]:
+        os.unlink(name + _ENTRY)
+  bad_images = BadImages(config.fail, say)
+  for message in records.manifest["skipped"]:
+    bad_images.report(message, InputError(message))
+  return records.manifest
+
+
+def _build(pipeline, config, left, records, names):
+  shards = [(records.shards[number], names[number]) for number in left]
+  write = _WriteShard(config, records.manifest["settings"]["content"])
+  pipeline | apache_beam.Create(shards) | apache_beam.Reshuffle() | "write shards" >> apache_beam.ParDo(write)
+
+
+def _open(config):
+  return open_source(config.source, config.data_dir, config.split, config.scale)
+
+
+def _read_entry(path):
+  try:
+    entry = input_files.read_json(path)
+    return {"records": int(entry["records"]), "skipped": list(map(str, entry["skipped"])), "bytes": int(entry["bytes"])}
+  except (ValueError, TypeError, KeyError) as error:
+    raise InputError(f"{path}: damaged ({error}); remove it and run the same command again") from error
+
+
+class _WriteShard(apache_beam.DoFn):
+  """Writes a shard and its entry; opens the data set once per process."""
+
+  def __init__(self, config, content):
+    self._config, self._content, self._shared = config, content, Shared()
+
+  def setup(self):
+    self._source = self._shared.acquire(functools.partial(_open, self._config))
+    if self._source.fingerprint() != self._content:
+      raise InputError(f"{self._config.data_dir}: this worker finds other images there")
+
+  def process(self, shard):
+    indices, path = shard
+    records, skipped = tiled_records.write_shard(
+      self._source, indices, path, self._config.tile_size, BadImages(self._config.fail, lambda _: None)
+    )
+    with atomic_write(path + _ENTRY) as file:
+      file.write(json.dumps({"records": records, "skipped": skipped, "bytes": os.path.getsize(path)}).encode())
+    pipelines.count("images", records)
+    pipelines.count("skipped", len(skipped))
