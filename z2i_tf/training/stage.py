@@ -266,7 +266,7 @@ class Stage:
     step: the update.
     networks: to save, by name in weight files.
     optimizers: by name in checkpoints, with all their variables.
-    loop: how long to train, and when to do what.
+    loop: number of steps, and intervals of saving, logging and measuring.
     strategy: devices.
     description: the networks' configuration for the model file; JSON-compatible.
     initial_weights: see `StageConfig`.
