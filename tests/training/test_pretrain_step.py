@@ -99,25 +99,24 @@ def test_evaluation_does_not_train():
     np.testing.assert_array_equal(value, before[key])
 
 
-def test_two_and_four_replicas_make_adam_s_step_of_one(two_devices, four_devices):
+def test_two_replicas_make_adam_s_step_of_one(two_devices):
   """Where a gradient is next to nothing, rounding decides about Adam's direction; all in all about little."""
   scalars, weights = [], []
   keras.utils.set_random_seed(0)
   initial = model_weights.read_arrays({"coarse": _BUILD["coarse"]()})
   batch = stand_ins.smooth_batch(4, 16)
-  for strategy in (tf.distribute.get_strategy(), two_devices, four_devices):
+  for strategy in (tf.distribute.get_strategy(), two_devices):
     with strategy.scope():
       network = _BUILD["coarse"]()
       model_weights.assign_arrays({"coarse": network}, initial, "initial weights")
       step = PretrainStep("coarse", network, None, 0.0, optimizers.Adam(_ADAM_RATE), 4, gradient_clip_norm=0.05)
     scalars.append(stand_ins.run_step(strategy, step, batch))
     weights.append(model_weights.read_arrays({"coarse": network}))
-  for number in (1, 2):
-    for name, value in scalars[0].items():
-      assert scalars[number][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
-    for name, value in weights[0].items():
-      largest = np.abs(weights[number][name] - value).max()
-      assert largest <= (1e-4 * np.abs(value).max() if name.endswith(("mean", "var")) else 0.5 * _ADAM_RATE), name
+  for name, value in scalars[0].items():
+    assert scalars[1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+  for name, value in weights[0].items():
+    largest = np.abs(weights[1][name] - value).max()
+    assert largest <= (1e-4 * np.abs(value).max() if name.endswith(("mean", "var")) else 0.5 * _ADAM_RATE), name
 
 
 def test_a_positive_vgg_weight_needs_features():
