@@ -1,5 +1,6 @@
 """Eight logical CPU devices for every test that wants replicas; must come before TensorFlow starts."""
 
+import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,6 +32,25 @@ def random_vgg_weights(tmp_path_factory):
   path = str(tmp_path_factory.mktemp("vgg") / "vgg19.h5")
   network.save_weights(path)
   return path
+
+
+@pytest.fixture(scope="session")
+def load_once():
+  """`model_store.load_predictor` that loads each model once: tracing its graphs takes seconds."""
+  from z2i_tf.inference import model_store
+
+  cached = functools.cache(model_store.load_predictor)
+  return lambda model, precision=None: cached(model, precision)
+
+
+@pytest.fixture(scope="module")
+def models_loaded_once(load_once):
+  """Within the module every model is loaded by `load_once`."""
+  from z2i_tf.inference import model_store
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(model_store, "load_predictor", load_once)
+    yield
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ _OTHER_FLAGS = ("constraint", "flagfile", "help", "no-deps", "upgrade")  # Of pi
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+?)(?: \{ #([\w-]+) \})?$", re.MULTILINE)
 _PAGES = documents.paths()
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -49,15 +50,6 @@ def _folder(tmp_path_factory):
       image_files.write_rgb(str(folder / f"photo.{suffix}"), image)
   cv2.imwrite(str(folder / "mask.png"), mask)
   return folder
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _models_are_loaded_once():
-  from z2i_tf.inference import model_store
-
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(model_store, "load_predictor", functools.lru_cache(model_store.load_predictor))
-    yield
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import z2i_tf
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
-from z2i_tf.training.joint import JointStep
+from z2i_tf.training.joint_step import JointStep
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _WEIGHTS = z2i_tf.LossWeights(weight_l1_sr=0.5, weight_vgg_coarse=0.0, weight_vgg_refine=0.0, weight_adversarial=0.0)

@@ -34,6 +34,23 @@ def downscale_nearest(image: tf.Tensor, factor: int) -> tf.Tensor:
   return image[:, start::factor, start::factor]
 
 
+def downscale_nearest_aligned(image: tf.Tensor, factor: int) -> tf.Tensor:
+  """Keeps one pixel of every `factor`, as tf.compat.v1.image.resize_nearest_neighbor(..., align_corners=True) does.
+
+  The outer pixels stay: from 0, 1, ... 7, halving keeps 0, 2, 5, 7.
+
+  Args:
+    image: (B, H, W, C), H and W divisible by `factor`.
+  """
+  for axis in (1, 2):
+    side = tf.shape(image)[axis]
+    smaller = side // factor
+    step = tf.cast(side - 1, tf.float32) / tf.cast(tf.maximum(smaller - 1, 1), tf.float32)
+    places = tf.cast(tf.floor(tf.range(smaller, dtype=tf.float32) * step + 0.5), tf.int32)
+    image = tf.gather(image, places, axis=axis)
+  return image
+
+
 def upscale_nearest(image: tf.Tensor, factor: int) -> tf.Tensor:
   """Repeats every pixel `factor` times along both axes; (B, H, W, C) -> (B, H*factor, W*factor, C)."""
   if factor == 1:

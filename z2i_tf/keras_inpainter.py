@@ -28,7 +28,7 @@ from z2i_tf.models import zoom_inpainter
 from z2i_tf.models.architecture import DEFAULT_MAX_THICKNESS_PX
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
-from z2i_tf.training.joint import JointStep
+from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.stage import check_l1_normalization
 from z2i_tf.training.stage import OVER_IMAGE
 

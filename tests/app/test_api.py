@@ -34,8 +34,9 @@ _PATIENCE_S = 60
 
 
 @pytest.fixture(name="port", scope="module")
-def _port():
-  """Of an application with the bundled model."""
+def _port(models_loaded_once):
+  """Of an application with the bundled model, which `z2i inpaint` uses here, too."""
+  del models_loaded_once
   with stand_ins.serving(z2i_tf.Inpainter.load()) as server:
     yield server.port
 

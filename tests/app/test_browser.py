@@ -111,8 +111,9 @@ def _page(tmp_path_factory):
 
 
 @pytest.fixture(name="url", scope="module")
-def _url():
-  """Of an application with the bundled model."""
+def _url(models_loaded_once):
+  """Of an application with the bundled model, which `z2i inpaint` uses here, too."""
+  del models_loaded_once
   with stand_ins.serving(z2i_tf.Inpainter.load()) as server:
     yield server.url
 

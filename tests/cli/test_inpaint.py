@@ -1,6 +1,5 @@
 """`z2i inpaint`, `masks`, `demo`, `evaluate` from the command line, and what they refuse."""
 
-import functools
 import hashlib
 import json
 import os
@@ -21,6 +20,8 @@ from z2i_tf import image_ops
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
+
 
 @pytest.fixture(name="model", scope="module")
 def _model(tmp_path_factory):
@@ -28,17 +29,6 @@ def _model(tmp_path_factory):
   folder = tmp_path_factory.mktemp("models") / "original"
   assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}", f"--output={folder}"]) == 0
   return folder
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _models_are_loaded_once():
-  """What takes long about a run is tracing its graph; here that is done once for every model."""
-  from z2i_tf.inference import model_store
-
-  with pytest.MonkeyPatch.context() as patch:
-    store = model_store
-    patch.setattr(store, "load_predictor", functools.lru_cache(store.load_predictor))
-    yield
 
 
 @pytest.fixture(name="pairs")

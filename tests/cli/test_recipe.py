@@ -101,6 +101,7 @@ def test_every_flagfile_belongs_to_a_recipe():
       )
     ),
     *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4)),
+    *(f"compact/deepfill_v2/{zoom}_zoom.cfg" for zoom in ("no", "bicubic", "sr")),
   }
 
 
@@ -298,6 +299,19 @@ def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differen
     "decay_fractions": [0.4, 0.75],
   }
   assert ("sr" in _by_hand(path).config.networks) == ("sr_zoom" in name)
+
+
+@pytest.mark.parametrize(
+  "name, differences",
+  [
+    ("bicubic_zoom", {"zoom": "bicubic", "weight_l1_sr": 0}),
+    ("no_zoom", {"zoom": "none", "scale": 1, "weight_l1_sr": 0}),
+  ],
+)
+def test_ablations_of_deepfill_differ_in_the_zoom_alone(name, differences):
+  path = _recipe_values(f"flags/compact/deepfill_v2/{name}.cfg").stages[-1]
+  assert _differences(path, "compact/deepfill_v2/stages/deepfill_sr_zoom") == differences
+  assert _by_hand(path).config.architecture == "deepfill_v2"
 
 
 def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():

@@ -37,7 +37,7 @@ from z2i_tf.study.manifest import StudyManifest
 
 _MAX_FACTOR, _MAX_BYTES = 4, 200e6
 _HANGS_AFTER_SECONDS = 300
-# Larger images are not written again: that is slow for reasons of its own.
+# Larger images are not written again, which would be slow.
 _MAX_WRITTEN_PIXELS = 2**18
 _WRITTEN = (".png", ".tif", ".jpg", ".webp", ".bmp")
 # Of a hundred inputs.
@@ -46,7 +46,7 @@ _SHARES = {"image": 76, "model": 8, "record": 8, "shard": 8}
 
 @dataclasses.dataclass
 class Target:
-  """What is read.
+  """A kind of file with its reader.
 
   Attributes:
     files: name -> sound file.
@@ -173,7 +173,7 @@ def _targets() -> dict[str, Target]:
 
 
 class _Memory:
-  """The most memory since `begin`; nothing is measured where /proc does not tell."""
+  """Measures the peak of memory since `begin`; 0 without /proc."""
 
   def begin(self) -> None:
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
@@ -192,7 +192,7 @@ class _Memory:
 
 
 def _declared_bytes(folder, name) -> int:
-  """Returns how large an image that was refused would have been, by its header; 0 without one."""
+  """Returns the size of a refused image by its header, in bytes; 0 without one."""
   with contextlib.suppress(InputError):
     header = image_files.read_header(os.path.join(folder, name))
     return header.height * header.width * (8 if "16-bit" in header.mode else 4)
@@ -200,7 +200,7 @@ def _declared_bytes(folder, name) -> int:
 
 
 def run(count: int, seed: int, first: int, findings: str) -> int:
-  """Reads `count` damaged files; prints what became of them and returns how many broke a rule."""
+  """Reads `count` damaged files; prints a summary and returns the number that broke a rule."""
   targets, memory = _targets(), _Memory()
   kinds = [kind for kind, share in _SHARES.items() for _ in range(share)]
   outcomes, slowest, largest, found = collections.Counter(), 0.0, 0.0, 0

@@ -66,7 +66,7 @@ def _cut(encoded, rng):
 
 
 def _overwrite(encoded, rng):
-  """Puts a number that may be a size, of one to four bytes, over what is there; mostly near the beginning."""
+  """Puts a number that may be a size, of one to four bytes, over other bytes, mostly near the beginning."""
   if not encoded:
     return encoded
   size, number = _choose(rng, ((1, "B"), (2, "H"), (4, "L"))), _choose(rng, _NUMBERS)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tests import recordings
 import z2i_tf
 from z2i_tf.errors import InputError
+from z2i_tf.inference import bundled_models
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictors import GeneratorPredictor
@@ -23,8 +24,8 @@ def _recorded():
 
 
 @pytest.fixture(name="bundled", scope="module")
-def _bundled():
-  return z2i_tf.Inpainter.load()
+def _bundled(load_once):
+  return z2i_tf.Inpainter(load_once(bundled_models.DEFAULT))
 
 
 def _case(height, width, seed=0):

@@ -39,9 +39,13 @@ def _flops(network, height, width):
   return total
 
 
-@pytest.mark.parametrize("config", _CONFIGS, ids=str)
-def test_counts_are_those_of_the_keras_networks(config):
-  model = ZoomInpainter(config)
+@pytest.fixture(name="model", scope="module", params=_CONFIGS, ids=str)
+def _model(request):
+  return ZoomInpainter(request.param)
+
+
+def test_counts_are_those_of_the_keras_networks(model):
+  config = model.model_config
   assert complexity.count_parameters(config) == {
     name: sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
     for name, network in model.networks.items()
@@ -53,14 +57,13 @@ def test_counts_are_those_of_the_keras_networks(config):
   }
 
 
-@pytest.mark.parametrize("config", _CONFIGS, ids=str)
-def test_names_shapes_and_order_of_arrays_are_those_of_the_keras_networks(config):
-  networks = {**ZoomInpainter(config).networks, conventions.DISCRIMINATOR: patch_discriminator(4)}
+def test_names_shapes_and_order_of_arrays_are_those_of_the_keras_networks(model):
+  networks = {**model.networks, conventions.DISCRIMINATOR: patch_discriminator(4)}
   for name, network in networks.items():
     convs = (
       architecture.discriminator_convolutions(4)
       if name == conventions.DISCRIMINATOR
-      else architecture.convolutions(name, config)
+      else architecture.convolutions(name, model.model_config)
     )
     variables = model_weights.network_variables(network)
     assert list(architecture.array_shapes(name, convs).items()) == [

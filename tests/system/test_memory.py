@@ -1,6 +1,7 @@
 """Memory that is left and taken; the processor."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -99,3 +100,26 @@ def test_the_processor_names_itself_and_its_instructions(tmp_path, text, name, i
   assert processor.model_name(str(path)) and name in (None, processor.model_name(str(path)))
   assert processor.bfloat16_instructions(str(path)) == instructions
   assert processor.usable_cores() >= 1
+
+
+_THREADS_ALLOCATE = """
+import concurrent.futures, ctypes, sys, threading
+from z2i_tf.system import memory
+if sys.argv[1] == "shared":
+  memory.share_allocator()
+together = threading.Barrier(4)
+def allocate(_):
+  together.wait()
+  bytearray(50_000)
+  together.wait()
+with concurrent.futures.ThreadPoolExecutor(4) as pool:
+  list(pool.map(allocate, range(4)))
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+@pytest.mark.parametrize("kind, is_one", [("shared", True), ("usual", False)])
+def test_threads_share_one_arena(kind, is_one):
+  result = subprocess.run([sys.executable, "-c", _THREADS_ALLOCATE, kind], capture_output=True, text=True, check=True)
+  assert ("Arena 1:" not in result.stderr) == is_one and "Arena 0:" in result.stderr

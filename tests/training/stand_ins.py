@@ -11,7 +11,7 @@ from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
-from z2i_tf.training.joint import JointStep
+from z2i_tf.training.joint_step import JointStep
 
 
 @contextlib.contextmanager

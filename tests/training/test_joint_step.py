@@ -265,7 +265,7 @@ def test_clipping_scales_the_gradient_to_the_norm():
 
 
 def test_a_loss_weight_without_its_model_is_refused():
-  from z2i_tf.training.joint import JointStep
+  from z2i_tf.training.joint_step import JointStep
 
   with pytest.raises(ValueError, match="discriminator"):
     JointStep(None, None, None, _RECORDED_WEIGHTS, None, None, 1)

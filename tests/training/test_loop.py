@@ -201,14 +201,6 @@ def test_a_signal_in_the_last_evaluation_is_not_forgotten(tmp_path):
   assert callbacks.saved[-1] == (7, 0)
 
 
-def test_what_a_signal_leads_to_is_said_at_once_and_once(capfd):
-  with asked_to_stop("saving first") as stop_request:
-    signal.raise_signal(signal.SIGTERM)
-    assert capfd.readouterr().err == "saving first\n"
-    signal.raise_signal(signal.SIGTERM)
-    assert stop_request.signal == signal.SIGTERM and not capfd.readouterr().err
-
-
 def test_measurements_are_a_table_with_a_row_per_stage():
   lines = measured_table(
     40,

@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from z2i_tf.analyses.complexity import Method
 from z2i_tf.inference import model_store
-from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.inpainter import Inpainter
+from z2i_tf.inference.keras_generator import build_generator
 from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.inference.predictors import Predictor
 from z2i_tf.keras_api import keras
+from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -60,6 +61,8 @@ def add_random(
 ) -> None:
   """Adds a model with random weights drawn from `seed`; see `add_trained` for the other arguments."""
   name = f"random weights, width {config.width}"
+  if config.architecture != architecture.ZOOM_INPAINT:
+    name += f", {config.architecture}"
   if config.sr_width != config.width and config.zoom == "sr":
     name += f", SR {config.sr_width}"
   if config.zoom != "sr":
@@ -68,7 +71,7 @@ def add_random(
     name += f", scale {config.scale}"
   keras.utils.set_random_seed(seed)
   arrays = model_weights.read_arrays(ZoomInpainter(config).networks)
-  predictors = [GeneratorPredictor(Generator(config, arrays, chosen)) for chosen in _precisions(precision)]
+  predictors = [GeneratorPredictor(build_generator(config, arrays, chosen)) for chosen in _precisions(precision)]
   models[name] = {"seed": seed, **_describe(predictors[0], size)}
   _add_methods(name, predictors, methods)
 

@@ -52,8 +52,10 @@ def run(values: flags.FlagValues) -> None:
   with Server(values.host, values.port) as server:  # Says at once if the port is taken.
     from z2i_tf.app.server import AppServer
     from z2i_tf.inference.inpainter import Inpainter
+    from z2i_tf.system import memory
     from z2i_tf.system.preemption import asked_to_stop
 
+    memory.share_allocator()
     app = AppServer(
       Inpainter.load(values.model, values.precision), values.model, values.max_pixels, values.max_sessions, _MAX_BYTES
     )

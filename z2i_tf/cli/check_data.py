@@ -1,8 +1,7 @@
-"""Decodes every image of a data set, on all cores, and says what is in it: sizes, pixel formats, damaged files,
-and whether the crop fits.
+"""Checks every image of a data set: sizes, pixel formats, damaged files, and whether the crop fits.
 
-What is wrong is one line for each kind, with the largest crop that fits all images; --verbose names every image.
-Exit code 0 when every image is usable, 1 when some are not, 2 when none is.
+Decodes the images on all cores. Prints one line for each kind of fault, and the largest crop that fits all images;
+--verbose names every faulty image. Exit code 0: every image is usable; 1: some are not; 2: none is.
 """
 
 from collections.abc import Iterator
@@ -74,7 +73,7 @@ def run(values: flags.FlagValues) -> bool:
 
 
 def _bad_lines(bad: Sequence[tuple[str, str]], verbose: bool) -> Iterator[str]:
-  """Yields a line for each kind of damage; reasons that differ in numbers alone are of one kind."""
+  """Yields a line for each kind of damage; reasons that differ only in numbers are one kind."""
   kinds: dict[str, list[tuple[str, str]]] = {}
   for name, reason in bad:
     kinds.setdefault(name if verbose else re.sub(r"\d+", "", reason), []).append((name, reason))
@@ -84,7 +83,7 @@ def _bad_lines(bad: Sequence[tuple[str, str]], verbose: bool) -> Iterator[str]:
 
 
 def _too_small_lines(found, values) -> Iterator[str]:
-  """Yields what is smaller than the crop, and the largest crop that fits all images that can be read."""
+  """Yields a line on images smaller than the crop, and the largest crop that fits all readable images."""
   if not found.too_small:
     return
   side = values.crop_size * values.scale
@@ -110,7 +109,7 @@ def _dark_lines(dark: list[str], verbose: bool) -> Iterator[str]:
 
 
 def _images(names: Sequence[str]) -> str:
-  """Returns one name, or how many there are and the first of them."""
+  """Returns the one name, or the number of names and the first few."""
   if len(names) == 1:
     return names[0]
   more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""

@@ -230,7 +230,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "convert-checkpoint": Command(
       "convert_checkpoint",
-      "convert a checkpoint of the authors' code to a model",
+      "convert a checkpoint of the authors' code, or DeepFill-v2's, to a model",
       ("original", "output"),
       (
         "z2i convert-checkpoint --original=folder/ckpt-1500 --output=paper",

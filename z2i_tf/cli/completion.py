@@ -1,6 +1,6 @@
-"""Prints a script with which a shell (bash, zsh or fish) completes commands, flags, and what a flag can be.
+"""Prints a script for a shell (bash, zsh or fish) that completes commands, flags and values.
 
-The script is made of the commands as they are now; print it anew after an update.
+The script lists the commands of the installed version; print it again after an update.
 """
 
 from absl import flags

@@ -1,8 +1,9 @@
 """Counts parameters and operations of models and times them on images, beside OpenCV's methods (the paper's Table 5).
 
 Every method fills the same centre crops of --image_dir, or random images, with random masks, one at a time, without
-files. --zoom, --scale, --width or --sr_width measure a model of that configuration with random weights, whose times are
-those of a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should run meanwhile.
+files. --architecture, --zoom, --scale, --width or --sr_width measure a model of that configuration with random weights,
+which takes as long as a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should
+run meanwhile.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from absl import flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference.bundled_models import DEFAULT
 
-_CONFIGURATION = ("zoom", "scale", "width", "sr_width")
+_CONFIGURATION = ("architecture", "zoom", "scale", "width", "sr_width")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,10 +35,11 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "image_dir",
     None,
-    "Folder of photographs; if there are fewer than --count, they come again with other masks. Default: random images.",
+    "Folder of photographs; if it has fewer than --count, they are used again with other masks. Default: "
+    "random images.",
     flag_values=values,
   )
-  flags.DEFINE_integer("count", 100, "How many images are timed.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("count", 100, "Number of images to time.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_mask_kind_flag(values)
   flag_groups.define_seed_flag(values)

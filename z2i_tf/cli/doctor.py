@@ -21,7 +21,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.system import memory
 from z2i_tf.system import processor
 
-# Module -> (what the report calls it, what pip calls it); each comes after those it needs.
+# Module -> (name in the report, name for pip); each comes after those it needs.
 _PACKAGES = {
   "numpy": ("numpy", "numpy"),
   "PIL": ("pillow", "pillow"),
@@ -33,11 +33,11 @@ _PACKAGES = {
     else {"tf_keras": ("tf_keras", "tf-keras")}
   ),
 }  # As in setup.py.
-# With less, ready has a "but": at the paper's width a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
+# With less, the verdict is "ready, but": at width 64 a 256x256 photograph takes 1.07 GB (benchmarks/inference.py).
 _COMFORTABLE_BYTES = 1_500_000_000
 _NVIDIA_DRIVER = "/proc/driver/nvidia/version"
 _HIDING_VARIABLE = "CUDA_VISIBLE_DEVICES"
-_LONGEST_REASON = 300  # Characters of an error message that is passed on.
+_LONGEST_REASON = 300  # Maximum length of a quoted error message.
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -189,7 +189,7 @@ def _report_disk():
 
 
 def _report_models():
-  """Returns what is wrong with the bundled models."""
+  """Prints the bundled models; returns a line for each fault."""
   from z2i_tf.inference import bundled_models
 
   try:
@@ -210,5 +210,5 @@ def _print(title, text):
 
 
 def _reason(error):
-  """The message of any exception, in one line, not too long; its kind where it has none."""
+  """Returns the message of an exception as one short line, or its type if it has none."""
   return " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__

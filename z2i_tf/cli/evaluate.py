@@ -1,9 +1,9 @@
 """Measures inpainting methods on images with fixed masks: models, folders of other methods' results, OpenCV.
 
 Every method's 8-bit result is scored against the original: PSNR, SSIM, MS-SSIM and L1 over the image; PSNR, L1 and SSIM
-over the hole; LPIPS, ST-LPIPS and FID where their weights are at hand. --output_dir gets the record of everything
-measured (its bytes repeat), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares
-two records, z2i report gathers many.
+over the hole; LPIPS, ST-LPIPS and FID if their weights are given. --output_dir gets the record of all measurements (the
+same bytes in each run), scores.csv with a row per image, tables.md, charts, and the results. z2i compare compares two
+records, z2i report gathers many.
 """
 
 import dataclasses
@@ -28,16 +28,14 @@ _DOWNLOAD = "default"
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
-    "testset",
-    None,
-    "Folder of z2i make-testset: its images, each of its kinds of masks a test set.",
-    flag_values=values,
+    "testset", None, "Folder of z2i make-testset; each of its kinds of masks makes a test set.", flag_values=values
   )
   flags.DEFINE_string("image_dir", None, "Folder of images, in place of --testset.", flag_values=values)
   flags.DEFINE_list(
     "mask_dir",
     [],
-    "Folders of masks of the images' names, white = hole; each is a test set, called as the folder (or NAME=DIR).",
+    "Folders of masks with the names of the images, white = hole. Each is a test set with the name of its "
+    "folder (or NAME=DIR).",
     flag_values=values,
   )
   flags.DEFINE_list(
@@ -115,14 +113,14 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "output_dir",
     None,
-    "New folder for what is measured, or that of a former run of the same analysis, which is replaced.",
+    "Folder for the results: a new one, or one of an earlier run of the same analysis, which is replaced.",
     flag_values=values,
   )
   flags.DEFINE_enum(
     "filling",
     "networks",
     ["networks", "photograph"],
-    "Which result of a model is measured: that of its networks alone, or that of z2i inpaint.",
+    "Result of a model to measure: of its networks alone, or of z2i inpaint.",
     flag_values=values,
   )
   flag_groups.define_detail_flag(values)

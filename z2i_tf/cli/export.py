@@ -16,7 +16,7 @@ from z2i_tf.system.atomic_files import atomic_write
 
 _SAVED_MODEL, _TFLITE, _ONNX = "saved_model", "tflite", "onnx"
 _REPORT = "verification.json"
-# Sizes of the pictures that a SavedModel is verified on: square, multiples of nothing, extreme.
+# Sizes of the pictures that verify a SavedModel: square, odd, extreme.
 _VERIFIED_SIZES = ((64, 64), (101, 67), (24, 200), (256, 256))
 _MASK_KIND = "large"
 _MASK_REFERENCE_PX = 256
@@ -132,7 +132,7 @@ def _export_file(values):
 
 
 def _compared(values, fill, examples):
-  """Returns the report of a comparison with the Python path, and says what was found; InputError if they differ."""
+  """Returns and prints the comparison with the Python path; raises InputError if they differ."""
   from z2i_tf.export import verification
   from z2i_tf.inference.inpainter import Inpainter
 

@@ -1,8 +1,8 @@
 """Draws the images with the largest holes, where methods fail (the paper's Figure 12).
 
-Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods
-with their PSNR, original; and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test
-set. Writes also tables.md and failures.json.
+Reads only a folder of z2i evaluate --save_results. Each test set gets a sheet (input, the methods with their PSNR,
+original) and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test set. Writes also
+tables.md and failures.json.
 """
 
 from absl import flags

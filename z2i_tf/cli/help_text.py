@@ -74,7 +74,7 @@ def command_help(name: str, command: Command, module: ModuleType, values: flags.
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
-  """Returns "; did you mean ...?" with what is spelled like `name`, or ""."""
+  """Returns "; did you mean ...?" with similar names, or ""."""
   found = difflib.get_close_matches(name.replace("-", "_") if prefix else name, list(known), n=2)
   return f"; did you mean {' or '.join(prefix + match for match in found)}?" if found else ""
 

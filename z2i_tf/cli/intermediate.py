@@ -1,8 +1,8 @@
-"""Draws every output of a model's networks of photographs (the paper's Figures 2 and 16).
+"""Draws every output of a model's networks for photographs (the paper's Figures 2 and 16).
 
-A photograph a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original; below it
-the same as crops around the largest hole, where the outputs at high resolution show their own, smaller pixels. The
-refined picture is shown as the network gives it; outside the hole it is neither trained nor used. Photographs are taken
+Each photograph has a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original. A
+second row has the same as crops around the largest hole, where the outputs at high resolution show their own, smaller
+pixels. The refined picture is the network's own; outside the hole it is neither trained nor used. Photographs are taken
 in the order of their names, and seen whole. Writes also tables.md and intermediate.json.
 """
 

@@ -1,4 +1,4 @@
-"""Runs `z2i COMMAND [--flag=value ...]` and prints an error that the user can correct as one line.
+"""Runs `z2i COMMAND [--flag=value ...]`; prints an error of the user as one line.
 
 It imports nothing heavy, so that help and wrong flags answer at once.
 """
@@ -19,7 +19,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.errors import Stopped
 from z2i_tf.system import quiet_tensorflow
 
-# What to do where OpenCV finds no libGL.
+# Remedy if OpenCV finds no libGL.
 LIBGL_REMEDY = (
   "install that library (Debian, Ubuntu: apt-get install libgl1), or opencv-python-headless in place of opencv-python"
 )
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     return _fail(argv, "out of memory: close other programs, or give smaller images")
   except Stopped as stop:
     return _fail(argv, str(stop), _EXIT_SIGNAL + stop.signal)
-  except BrokenPipeError:  # Who reads our output has enough of it; nothing more can be said there.
+  except BrokenPipeError:  # The reader has closed our output, so nothing more can be printed there.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return _EXIT_SIGNAL + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal.
   except KeyboardInterrupt:

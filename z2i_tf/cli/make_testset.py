@@ -1,4 +1,4 @@
-"""Writes a test set for z2i evaluate: centre crops of a source's images, and one fixed mask of each kind for each.
+"""Writes a test set for z2i evaluate: centre crops of a source's images, each with a fixed mask of every kind.
 
 The paper's: 100 images of Places2's validation and 100 of its test split (--source=places365_small
 --split=validation,test), 100 of DIV2K's validation split (--source=div2k --split=validation), 256x256. The folder gets

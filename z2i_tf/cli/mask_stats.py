@@ -1,4 +1,4 @@
-"""Draws random masks of several kinds and says how large their holes are (the paper's Table 4 and Figure 3).
+"""Draws random masks of several kinds and measures their holes (the paper's Table 4 and Figure 3).
 
 Writes a sheet of examples, a histogram of the hole ratio, tables.md and mask_statistics.json. Mask i of a kind is mask
 i of z2i masks with the same kind, size and seed.
@@ -11,7 +11,7 @@ from z2i_tf.cli.flags import flag_groups
 
 def define_flags(values: flags.FlagValues) -> None:
   flag_groups.define_kinds_flag(values)
-  flags.DEFINE_integer("count", 10_000, "How many masks of each kind.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("count", 10_000, "Number of masks of each kind.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
   flag_groups.define_analysis_folder_flag(values)

@@ -1,7 +1,6 @@
-"""What the commands share that turn weights from elsewhere into a model folder."""
+"""Shared parts of the commands that convert weights of other code to a model folder."""
 
 from collections.abc import Mapping
-import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ def define_output_flags(values: flags.FlagValues) -> None:
 
 
 def check_output(values: flags.FlagValues, source_flag: str) -> None:
-  """Raises InputError unless the flags are there and the folder can be made."""
+  """Raises InputError if a flag is missing or the folder cannot be created."""
   flag_groups.require(values, source_flag, "output")
   parent = os.path.dirname(os.path.abspath(values.output))
   if not os.path.isdir(parent):
@@ -40,7 +39,7 @@ def write_model(
   disc_width: int | None,
   origin: Mapping[str, str],
 ) -> None:
-  """Writes a model folder and says what is in it.
+  """Writes a model folder and prints a line on its networks.
 
   Args:
     output: the folder.
@@ -48,19 +47,23 @@ def write_model(
     arrays: by name; each must have its place in the networks, or nothing is written.
     config: of the generator.
     disc_width: of the discriminator, None if there is none.
-    origin: what the model file says of where the weights come from.
+    origin: source of the weights, for the model file.
   Raises: InputError if an array is missing, left over or misshapen.
   """
-  from z2i_tf import conventions
-  from z2i_tf.models import model_weights
-  from z2i_tf.models.patch_discriminator import patch_discriminator
-  from z2i_tf.models.zoom_inpainter import ZoomInpainter
+  import numpy as np
 
-  networks = dict(ZoomInpainter(config).networks)
+  from z2i_tf import conventions
+  from z2i_tf.models import architecture
+  from z2i_tf.models import model_weights
+
+  networks = {name: architecture.convolutions(name, config) for name in config.networks}
   if disc_width is not None:
-    networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width)
-  model_weights.assign_arrays(networks, arrays, source)
-  path = model_weights.write_model_file(
-    output, model_weights.read_arrays(networks), {"model": dataclasses.asdict(config), **origin}
-  )
-  print(f"{path}: {', '.join(networks)}; zoom {config.zoom} x{config.scale}, width {config.width}")
+    networks[conventions.DISCRIMINATOR] = architecture.discriminator_convolutions(disc_width, config.architecture)
+  shapes: dict[str, tuple[int, ...]] = {}
+  for name, convs in networks.items():
+    shapes.update(architecture.array_shapes(name, convs))
+  model_weights.check_arrays(arrays, networks, shapes, source)
+  written = {name: np.asarray(arrays[name], np.float32) for name in shapes}
+  path = model_weights.write_model_file(output, written, {"model": config.to_dict(), **origin})
+  size = f"zoom {config.zoom} x{config.scale}, width {config.width}"
+  print(f"{path}: {', '.join(networks)}; {size} ({config.architecture})")

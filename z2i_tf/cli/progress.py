@@ -29,7 +29,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def _printing_above(bar) -> Iterator[None]:
-  """Within the block, what is printed to stdout and stderr gets lines of its own above the bar."""
+  """Prints lines of the block to stdout and stderr above the bar."""
   streams = [_LinesAbove(stream, bar) for stream in (sys.stdout, sys.stderr)]
   with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
     try:
@@ -54,7 +54,7 @@ class _LinesAbove:
     return len(text)
 
   def end(self):
-    """Prints what is left of a line."""
+    """Prints an unfinished line."""
     if self._begun:
       self.write("\n")
 

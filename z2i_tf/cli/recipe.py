@@ -1,10 +1,10 @@
 """Runs several stages of training, one after the other, each from its flagfile and in its own folder.
 
---work_dir/NAME is the folder of the stage of NAME.cfg. A flagfile that says --network is run as by `z2i pretrain`, any
-other as by `z2i train`. Every network starts from the latest stage of the recipe that trained it (weights only),
-whatever --init_* its flagfile names; networks that no earlier stage trained start from what the flagfile says. All
-stages are checked before the first begins. Running the same command again skips finished stages and continues an
-interrupted one. The flags below, where they are given, override those of all stages.
+--work_dir/NAME is the folder of the stage of NAME.cfg. A flagfile with --network runs as `z2i pretrain`, any other as
+`z2i train`. Every network starts from the weights of the latest stage of the recipe that trained it, whatever --init_*
+its flagfile names. Networks that no earlier stage trained start from the --init_* of their flagfile. All stages are
+checked before the first begins. Running the same command again skips finished stages and continues an interrupted one.
+The flags below override those of all stages.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,7 @@
 
 Finds the records of z2i evaluate (comparison, ablation, frequency, scale_study), mask-stats, complexity, intermediate,
 side-by-side, failures and study --summary. --output_dir gets report.html, which needs nothing else, and report.md
-with its pictures in report_files/. Each cell says what it was measured on. What cannot be used is named, and the
-exit code is 1.
+with its pictures in report_files/. Each cell states its source. Unusable records are named; then the exit code is 1.
 """
 
 import os
@@ -15,7 +14,7 @@ from z2i_tf.cli.flags import flag_groups
 from z2i_tf.errors import InputError
 
 _HTML, _MARKDOWN, _FILES = "report.html", "report.md", "report_files"
-# Within how many characters a report says its title.
+# A report has its title within this number of characters.
 _HEAD = 1000
 
 
@@ -27,7 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> bool:
-  """Returns whether something had to be left out."""
+  """Returns whether a record was left out."""
   flag_groups.require(values, "runs")
   from z2i_tf.images import image_files
   from z2i_tf.report import pages
@@ -57,7 +56,7 @@ def run(values: flags.FlagValues) -> bool:
 
 
 def _check_files_are_a_reports(folder) -> None:
-  """Raises InputError if report_files/, which is replaced, has something in it and there is no report beside it."""
+  """Raises InputError if report_files/ would be replaced but is not empty and has no report beside it."""
   from z2i_tf.report import pages
 
   files = os.path.join(folder, _FILES)
@@ -68,7 +67,7 @@ def _check_files_are_a_reports(folder) -> None:
       with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
         if pages.TITLE in file.read(_HEAD):
           return
-    except OSError:  # Then it is not the one that says so.
+    except OSError:  # The other file may have the title.
       pass
   raise InputError(
     f"--output_dir={folder}: {_FILES} in it is not of a report of z2i, and would be replaced; move it, "

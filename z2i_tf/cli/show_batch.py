@@ -1,6 +1,6 @@
 """Draws examples as the networks will see them in training: masked input, mask, LR and HR label.
 
-The examples are those that `z2i train` with the same flags begins with; LR pictures are enlarged to the size of HR.
+These are the first examples of `z2i train` with the same flags. LR pictures are enlarged to the size of HR.
 """
 
 from absl import flags
@@ -22,7 +22,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "first", 0, "Number of the first example in the run.", lower_bound=0, upper_bound=2**48, flag_values=values
   )
   flags.DEFINE_integer("count", 4, "How many examples.", lower_bound=1, upper_bound=64, flag_values=values)
-  flags.DEFINE_string("output", None, "Picture to write; the extension says the format.", flag_values=values)
+  flags.DEFINE_string("output", None, "Picture to write; its extension gives the format.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:

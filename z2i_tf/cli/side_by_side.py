@@ -1,8 +1,8 @@
 """Draws the results of several methods beside each other (the paper's Figures 4, 14 and 15).
 
-Reads nothing but the folder of a run of z2i evaluate --save_results. Of each test set one sheet: input, the methods
-with their PSNR, original. The images are those of --names, or drawn at random by --seed; scores play no part. Writes
-also tables.md and side_by_side.json.
+Reads only a folder of z2i evaluate --save_results. Each test set gets a sheet: input, the methods with their PSNR,
+original. --names chooses the images, or --seed draws them at random; scores play no part. Writes also tables.md and
+side_by_side.json.
 """
 
 from absl import flags

@@ -8,6 +8,7 @@ import numpy as np
 from z2i_tf import conventions
 from z2i_tf.errors import InputError
 from z2i_tf.models import architecture
+from z2i_tf.models import deepfill_table
 from z2i_tf.models.architecture import check_width
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.system import array_files
@@ -68,7 +69,10 @@ def infer_config(
 
 
 def _generator(arrays, source, zoom, scale):
-  width = arrays[f"{conventions.COARSE_NET}/conv00/kernel"].shape[-1]
+  kernel = arrays[f"{conventions.COARSE_NET}/conv00/kernel"]
+  width = kernel.shape[-1]
+  is_deepfill = kernel.shape[-2:-1] == (deepfill_table.CHANNELS_IN,)
+  of = {"width": width, "architecture": architecture.DEEPFILL_V2 if is_deepfill else architecture.ZOOM_INPAINT}
   if f"{conventions.SR_NET}/conv00/kernel" not in arrays:
     if zoom is None:
       raise InputError(
@@ -76,7 +80,7 @@ def _generator(arrays, source, zoom, scale):
       )
     scale = (1 if zoom == "none" else 2) if scale is None else scale
     try:
-      return ModelConfig(zoom=zoom, scale=scale, width=width)
+      return ModelConfig(zoom=zoom, scale=scale, **of)
     except ValueError as error:
       raise InputError(f"`zoom`={zoom} `scale`={scale}: {error}") from error
   if zoom is not None or scale is not None:
@@ -84,7 +88,7 @@ def _generator(arrays, source, zoom, scale):
   if architecture.SHUFFLE_KERNEL not in arrays:
     raise ValueError("the SR network has fewer convolutions")
   sr_width, shuffled = arrays[architecture.SHUFFLE_KERNEL].shape[-2:]
-  return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), width=width, sr_width=sr_width)
+  return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), sr_width=sr_width, **of)
 
 
 def _discriminator_width(arrays):

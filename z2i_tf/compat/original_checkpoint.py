@@ -4,13 +4,12 @@ Their checkpoint contains Keras models as `model`, `model_sr`, `model_refine` an
 numbered in order of application, like ours.
 """
 
-import os
 import re
 
 import numpy as np
-import tensorflow as tf
 
 from z2i_tf import conventions
+from z2i_tf.compat import checkpoint_files
 from z2i_tf.compat import named_weights
 from z2i_tf.errors import InputError
 from z2i_tf.models.architecture import ModelConfig
@@ -54,28 +53,19 @@ def read_original_checkpoint(
 
 
 def _read_arrays(prefix):
-  if not os.path.isfile(prefix + ".index"):
-    raise InputError(
-      f"`original`={prefix}: no checkpoint there ({os.path.basename(prefix)}.index is missing; "
-      "give the path without an extension, as folder/ckpt-1500)"
-    )
+
+  def is_wanted(key):
+    match = _KEY.match(key)
+    if not match or match[1] not in _NETWORKS:
+      return False
+    if match[3] not in _VARIABLES:
+      raise InputError(f"{prefix}: not the original networks: unknown variable {key}")
+    return _VARIABLES[match[3]] is not None
+
   layers = {}
-  try:
-    reader = tf.train.load_checkpoint(prefix)
-    for key in reader.get_variable_to_shape_map():
-      match = _KEY.match(key)
-      if not match or match[1] not in _NETWORKS:
-        continue
-      if match[3] not in _VARIABLES:
-        raise InputError(f"{prefix}: not the original networks: unknown variable {key}")
-      if _VARIABLES[match[3]] is not None:
-        layers.setdefault((_NETWORKS[match[1]], int(match[2])), {})[_VARIABLES[match[3]]] = reader.get_tensor(key)
-  except InputError:
-    raise
-  except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:
-    raise InputError(
-      f"{prefix}: the checkpoint is damaged or incomplete; copy it again ({str(error).splitlines()[0][:120]})"
-    ) from error
+  for key, array in checkpoint_files.read_tensors(prefix, is_wanted).items():
+    model, number, variable = _KEY.match(key).groups()
+    layers.setdefault((_NETWORKS[model], int(number)), {})[_VARIABLES[variable]] = array
   arrays, counts = {}, {}
   for (network, _), variables in sorted(layers.items()):
     kind = next(iter(variables))[0]

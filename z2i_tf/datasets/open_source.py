@@ -20,7 +20,7 @@ def check_settings(
   validation_dir: str | None = None,
   validation_split: str | None = None,
 ) -> None:
-  """Raises InputError if a setting of the data set, or of what is measured on, is missing or does not apply to it."""
+  """Raises InputError if a setting of the data set, or of the images to measure on, is missing or does not apply."""
   if source not in KINDS:
     raise InputError(f"`source`={source}: expected one of {', '.join(KINDS)}")
   if source in TENSORFLOW_DATASETS:

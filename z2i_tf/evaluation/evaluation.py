@@ -378,7 +378,7 @@ def _weighted_metrics(config):
       notes.append(f"{name}: {found[name].description}")
     except InputError as error:  # Names files of this machine, which a record does not.
       left_out.append(f"{name}: {error}")
-      notes.append(f"{name} is left out: its weights could not be had")
+      notes.append(f"{name} is left out: its weights could not be loaded")
   return found, found.pop(scoring.FID, None), notes, left_out
 
 

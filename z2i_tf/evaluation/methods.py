@@ -85,8 +85,7 @@ def result_method(
 
   Args:
     name: of the method.
-    folder: holds one result for each image of the set, with the image's name; for several sets in subfolders named
-      after them.
+    folder: holds one result for each image, with the image's name; for several sets in subfolders with their names.
     sets: of images.
     blend: whether to replace known pixels by the original's.
     is_checked: whether another process has read all results already; the entry then lacks their hash.

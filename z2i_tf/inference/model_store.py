@@ -10,6 +10,7 @@ from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.foreign import adapters
 from z2i_tf.inference.foreign import predictor as foreign
 from z2i_tf.inference.generator import Generator
+from z2i_tf.inference.keras_generator import build_generator
 from z2i_tf.inference.predictors import GeneratorPredictor
 from z2i_tf.inference.predictors import Predictor
 from z2i_tf.inference.predictors import SAVED_MODEL_FILE
@@ -46,7 +47,7 @@ def load_generator(model: str, precision: str = "float32") -> Generator:
     precision: "float32" or "bfloat16".
   """
   config, max_thickness_px, arrays, folder = _read(model)
-  return Generator(config, arrays, precision, folder, max_thickness_px)
+  return build_generator(config, arrays, precision, folder, max_thickness_px)
 
 
 def load_predictor(model: str, precision: str | None = None) -> Predictor:

@@ -3,7 +3,6 @@
 `foreign.predictor` runs models of other methods.
 """
 
-import dataclasses
 import os
 from typing import Any, Protocol
 
@@ -92,7 +91,7 @@ class _OwnPredictor:
   @property
   def settings(self) -> dict[str, Any]:
     """The configuration."""
-    return dataclasses.asdict(self.model_config)
+    return self.model_config.to_dict()
 
   def count_parameters(self) -> dict[str, int]:
     """As `Predictor.count_parameters`."""

@@ -70,9 +70,9 @@ class ContextualAttention(layers.Layer):
       known).
     """
     height, width = tf.unstack(tf.shape(features)[1:3])
-    features = _widened(tf.convert_to_tensor(features))
-    scores = _patch_products(features) * inverse_patch_norms(features)
-    scores = _propagate(scores, height, width)
+    features = widened(tf.convert_to_tensor(features))
+    scores = patch_products(features) * inverse_patch_norms(features)
+    scores = propagate(scores, height, width)
     is_key = tf.reshape(tf.cast(known_keys(mask), features.dtype), [-1, 1, height * width])
     logits = self.softmax_scale * scores
     # The maximum is taken over all keys, the hole's included, as in the release.
@@ -104,12 +104,12 @@ class ContextualAttention(layers.Layer):
       raise ValueError(f"Height and width must be divisible by rate={self.rate}. Received: features {features_shape}")
 
 
-def _widened(features):
+def widened(features: tf.Tensor) -> tf.Tensor:
   """Converts features of 16 bits to float32: their products become exponents."""
   return tf.cast(features, tf.float32) if features.dtype.size < tf.float32.size else features
 
 
-def _patch_products(features):
+def patch_products(features: tf.Tensor) -> tf.Tensor:
   """Returns the dot products of all zero-padded 3x3 neighbourhoods: (B, h, w, C) -> (B, h*w, h*w).
 
   The product of two patches is the sum, over their nine positions, of products of single positions. Many pairs of
@@ -139,7 +139,7 @@ def inverse_patch_norms(features: tf.Tensor) -> tf.Tensor:
   return tf.math.rsqrt(tf.maximum(squares, _MIN_NORM**2))
 
 
-def _propagate(scores, height, width):
+def propagate(scores: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
   """Adds the scores of pairs moved together by one position, along rows, then along columns.
 
   Args:

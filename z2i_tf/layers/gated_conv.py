@@ -8,27 +8,41 @@ from z2i_tf.keras_api import layers
 from z2i_tf.layers.upscaled_conv import conv_of_upscaled
 
 _KERNEL_SIZE = 3
+_ACTIVATIONS = {"elu": tf.nn.elu, "relu": tf.nn.relu}
 
 
 class GatedConv2D(layers.Layer):
-  """A 'same' 3x3 convolution whose output channels are half features, half gates.
+  """A 'same' convolution whose output channels are half features, half gates.
 
   The convolution returns `filters` channels, split in halves a and g. The result is elu(a) * sigmoid(g), computed in
   float32 (our own decision) and returned in the layer's type.
 
   Call arguments:
     inputs: (B, H, W, C).
-  Returns: (B, H, W, filters / 2); (B, 2H, 2W, filters / 2) if `upscaled`.
+  Returns: (B, ceil(H / strides), ceil(W / strides), filters / 2); (B, 2H, 2W, filters / 2) if `upscaled`.
   """
 
-  def __init__(self, filters: int, dilation_rate: int = 1, upscaled: bool = False, **kwargs):
+  def __init__(
+    self,
+    filters: int,
+    dilation_rate: int = 1,
+    upscaled: bool = False,
+    kernel_size: int = _KERNEL_SIZE,
+    strides: int = 1,
+    activation: str = "elu",
+    **kwargs,
+  ):
     """Creates the layer.
 
     Args:
       filters: channels of the convolution *before* the split, even.
       dilation_rate: of the convolution.
       upscaled: whether to upscale the inputs by 2 (nearest) before the convolution.
-    Raises: ValueError if `filters` is odd, or a dilated convolution is to be upscaled.
+      kernel_size: side of the kernel, pixels.
+      strides: of the convolution, pixels.
+      activation: of the features, "elu" or "relu".
+    Raises: ValueError if `filters` is odd, the activation is another one, or a convolution is to be upscaled that is
+      dilated, has strides or is not 3x3.
     """
     super().__init__(**kwargs)
     if filters % 2:
@@ -37,11 +51,20 @@ class GatedConv2D(layers.Layer):
       )
     if upscaled and dilation_rate != 1:
       raise ValueError(f"An upscaled convolution cannot be dilated. Received: dilation_rate={dilation_rate}")
+    if upscaled and (kernel_size, strides) != (_KERNEL_SIZE, 1):
+      raise ValueError(
+        f"An upscaled convolution is 3x3 without strides. Received: kernel_size={kernel_size}, strides={strides}"
+      )
+    if activation not in _ACTIVATIONS:
+      raise ValueError(f"The activation is one of {', '.join(_ACTIVATIONS)}. Received: activation={activation!r}")
     self.filters = filters
     self.dilation_rate = dilation_rate
     self.upscaled = upscaled
+    self.kernel_size = kernel_size
+    self.strides = strides
+    self.activation = activation
     self.conv = layers.Conv2D(
-      filters, _KERNEL_SIZE, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy
+      filters, kernel_size, strides, padding="same", dilation_rate=dilation_rate, dtype=self.dtype_policy
     )
 
   def build(self, input_shape: tf.TensorShape) -> None:
@@ -54,6 +77,9 @@ class GatedConv2D(layers.Layer):
       "filters": self.filters,
       "dilation_rate": self.dilation_rate,
       "upscaled": self.upscaled,
+      "kernel_size": self.kernel_size,
+      "strides": self.strides,
+      "activation": self.activation,
     }
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -64,9 +90,11 @@ class GatedConv2D(layers.Layer):
     # In float32 even if the layer computes in 16 bits: on CPUs TensorFlow takes several times as long for these two in
     # bfloat16, more than the convolutions save.
     features, gates = tf.split(tf.cast(convolved, tf.float32), 2, axis=-1)
-    return tf.cast(tf.nn.elu(features) * tf.sigmoid(gates), convolved.dtype)
+    return tf.cast(_ACTIVATIONS[self.activation](features) * tf.sigmoid(gates), convolved.dtype)
 
   def compute_output_shape(self, input_shape: tf.TensorShape) -> tf.TensorShape:
     batch, *sides, _ = tf.TensorShape(input_shape)
     factor = 2 if self.upscaled else 1
-    return tf.TensorShape([batch] + [side and factor * side for side in sides] + [self.filters // 2])
+    return tf.TensorShape(
+      [batch] + [side and -(-factor * side // self.strides) for side in sides] + [self.filters // 2]
+    )

@@ -8,7 +8,7 @@ from z2i_tf.masks.specs import BlobSpec
 # Corners of a contour; its waves have 2 to 6 periods.
 _CORNERS = 96
 _PERIODS = np.arange(2, 7)
-# A blob is made smaller if it would take more than this share of a side.
+# A blob that exceeds this share of a side is made smaller.
 _LARGEST_SHARE = 0.9
 
 

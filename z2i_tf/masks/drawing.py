@@ -11,7 +11,7 @@ from z2i_tf.masks.specs import RectangleSpec
 from z2i_tf.masks.specs import StrokeSpec
 from z2i_tf.masks.strokes import draw_strokes
 
-# How often a mask without any known (or, for a crop, any hole) pixel is drawn again before giving up.
+# Maximum number of draws of a mask without a known pixel, or of a crop without a hole.
 _MAX_DRAWS = 1000
 
 
@@ -20,8 +20,8 @@ def draw_mask(
 ) -> np.ndarray:
   """Draws one mask; one that leaves no known pixel is drawn again.
 
-  A rectangle has uniform sides and a uniform place. Of one's own masks one is taken at random, scaled as by
-  `cover`, and cropped at random; one without a hole there is drawn again.
+  A rectangle has uniform sides and a uniform place. One of the user's own masks is taken at random, scaled as by
+  `cover`, and cropped at random; a crop without a hole is drawn again.
 
   Args:
     spec: the kind of mask.

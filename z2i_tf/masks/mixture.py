@@ -1,4 +1,4 @@
-"""Which kind of mask an example gets: one kind, or several in shares."""
+"""Draws masks of one kind, or of several kinds in shares."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from z2i_tf.masks.drawing import draw_mask
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.masks.specs import SPECS
 
-# The kind that takes masks of one's own; the others are those of `SPECS`.
+# The kind that takes the user's own masks; the others are those of `SPECS`.
 FOLDER = "folder"
 KINDS = (*SPECS, FOLDER)
 
@@ -19,9 +19,9 @@ class MaskMixture:
 
   Attributes:
     kinds: names in `KINDS`.
-    shares: how often each is drawn, summing to 1.
+    shares: probability of each, summing to 1.
     reference_size: see `draw_mask`.
-    own_masks: what the kind "folder" draws from.
+    own_masks: masks of the kind "folder".
   Raises: ValueError if there is "folder" without `own_masks`, or the other way round.
   """
 

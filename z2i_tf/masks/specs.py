@@ -1,8 +1,8 @@
-"""The kinds of masks as records.
+"""Describes the kinds of masks as records.
 
 "small" is the paper's progressive step 1; "large" is step 2 and is the brush of DeepFill-v2 (Yu et al. 2019); their
 numbers are the paper's (Table 4; ranges inclusive). "rect" (one rectangle), "object" (blobs as large as objects that
-people remove) and masks of one's own are ours.
+people remove) and the user's own masks are ours.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ AngleSampler = Callable[[np.random.Generator, int], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class StrokeSpec:
-  """How the strokes of a mask are drawn at random.
+  """Describes random strokes.
 
   Attributes:
     strokes: least and most strokes per mask.
@@ -28,7 +28,7 @@ class StrokeSpec:
     thickness_px: least and most thickness, one per stroke; does not scale with the image.
     sample_lengths: draws the segments' lengths, which scale with the image's diagonal.
     sample_angles: draws the segments' directions.
-    length_text: what `sample_lengths` draws, for tables; d is the diagonal.
+    length_text: distribution of `sample_lengths`, for tables; d is the diagonal.
     angle_text: what `sample_angles` draws, for tables.
     other_angle_text: how every other angle differs from that, for tables; "" if it does not.
   """
@@ -56,12 +56,12 @@ class RectangleSpec:
 
 @dataclasses.dataclass(frozen=True)
 class BlobSpec:
-  """How blobs are drawn at random, see `draw_blobs`.
+  """Describes random blobs, see `draw_blobs`.
 
   Attributes:
     blobs: least and most blobs per mask, all numbers between equally likely.
-    diameter_fractions: least and largest diameter of a circle as large as the ellipse around which the contour runs, as
-      fractions of the image's shorter side; its logarithm is uniform.
+    diameter_fractions: least and largest diameter of a circle with the area of the contour's ellipse, as fractions of
+      the image's shorter side; its logarithm is uniform.
     elongations: least and largest ratio of the ellipse's axes; its logarithm is uniform. Its direction is uniform.
     waviness: the logarithm of the contour's distance from the centre has a wave of k periods for k = 2 to 6, of height
       N(0, waviness / k) and uniform phase.

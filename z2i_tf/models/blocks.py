@@ -37,7 +37,10 @@ def freeze_batch_norms(network: Model, are_frozen: bool = True) -> None:
   Args:
     network: any Keras model.
     are_frozen: False undoes it.
+  Raises: ValueError if they are to be frozen and the network has none.
   """
+  if are_frozen and not any(isinstance(layer, SynchronizedBatchNorm) for layer in network.layers):
+    raise ValueError(f"The network {network.name!r} has no batch norms to freeze.")
   for layer in network.layers:
     if isinstance(layer, SynchronizedBatchNorm):
       layer.statistics_are_frozen = are_frozen
@@ -63,9 +66,9 @@ def apply_levels(x: tf.Tensor, levels: Sequence[Level], width: int) -> tf.Tensor
   return x
 
 
-def rgb_conv(x: tf.Tensor, kernel_initializer: str = "glorot_uniform") -> tf.Tensor:
+def rgb_conv(x: tf.Tensor, kernel_initializer: str = "glorot_uniform", name: str | None = None) -> tf.Tensor:
   """Applies the last layer: a 3x3 convolution to 3 channels, without gate, norm or activation, always in float32."""
-  return layers.Conv2D(3, 3, padding="same", kernel_initializer=kernel_initializer, dtype="float32")(x)
+  return layers.Conv2D(3, 3, padding="same", kernel_initializer=kernel_initializer, dtype="float32", name=name)(x)
 
 
 def split_rgb_and_mask(inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

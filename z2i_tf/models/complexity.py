@@ -10,6 +10,7 @@ import math
 
 from z2i_tf import conventions
 from z2i_tf.models import architecture
+from z2i_tf.models import deepfill_table
 from z2i_tf.models.architecture import ModelConfig
 
 _NOT_TRAINED = ("mean", "var", "u")
@@ -31,7 +32,7 @@ def count_flops(config: ModelConfig, height: int, width: int) -> dict[str, int]:
       for conv in architecture.convolutions(name, config)
     )
     if name == conventions.REFINE_NET:
-      flops[name] += _attention_flops(pixels, config.width)
+      flops[name] += _attention_flops(pixels, config)
   return flops
 
 
@@ -40,8 +41,10 @@ def _parameters(network, convs):
   return sum(math.prod(shape) for name, shape in shapes.items() if name.rpartition("/")[2] not in _NOT_TRAINED)
 
 
-def _attention_flops(pixels, width):
-  rate = architecture.ATTENTION_RATE
+def _attention_flops(pixels, config):
+  rate = block = architecture.ATTENTION_RATE
+  if config.architecture == architecture.DEEPFILL_V2:
+    block = rate * deepfill_table.ATTENTION_BLOCK_RATIO
   positions = pixels // (architecture.BOTTLENECK_SHRINK * rate) ** 2
-  channels = architecture.ATTENTION_LEVEL.width_factor * width // 2
-  return 2 * positions**2 * channels * (architecture.ATTENTION_PATCH_SIDE**2 + rate**2)
+  channels = architecture.ATTENTION_LEVEL.width_factor * config.width // 2  # The same for both architectures.
+  return 2 * positions**2 * channels * (architecture.ATTENTION_PATCH_SIDE**2 + block**2)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 import json
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,19 @@ from z2i_tf.system.atomic_files import atomic_write
 MODEL_FILE = "model.npz"
 _CONFIG_ENTRY = "config"
 _FORMAT_VERSION = 1
+_NUMBERED = re.compile(r"conv(\d\d)")
 
 
 def network_variables(network: Model) -> dict[str, Any]:
   """Returns a network's variables by their names in model.npz, without the network's, in order of application.
 
+  Layers called convNN come in the order of their numbers: Keras lists the layers of parallel branches in turn.
+
   Raises: ValueError if a layer has variables that model files do not store.
   """
   named = {}
   counts = {"conv": 0, "bn": 0}
-  for layer in network.layers:
+  for layer in sorted(network.layers, key=_place):
     kind, variables = _layer_variables(layer)
     for name, variable in variables.items():
       named[f"{kind}{counts[kind]:02d}/{name}"] = variable
@@ -45,6 +49,11 @@ def network_variables(network: Model) -> dict[str, Any]:
       "batch norms and spectral norms."
     )
   return named
+
+
+def _place(layer) -> int:
+  match = _NUMBERED.fullmatch(layer.name)
+  return int(match[1]) if match else -1  # All stay in their order: sorting is stable.
 
 
 def _layer_variables(layer) -> tuple[str, dict[str, Any]]:

@@ -4,31 +4,33 @@ from z2i_tf import conventions
 from z2i_tf.keras_api import layers
 from z2i_tf.keras_api import Model
 from z2i_tf.layers.spectral_norm import spectral_norm
-from z2i_tf.models import architecture
+from z2i_tf.models import architecture as table
 
 _LEAKY_SLOPE = 0.2
 
 
-def patch_discriminator(width: int) -> Model:
-  """Builds the discriminator: five 5x5 convolutions with stride 2, each spectrally normalised.
+def patch_discriminator(width: int, architecture: str = table.ZOOM_INPAINT) -> Model:
+  """Builds the discriminator: five 5x5 convolutions with stride 2, each spectrally normalised; six for "deepfill_v2".
 
   A call with training=True runs one power iteration and rewrites the kernels.
 
   Input: (B, H, W, 4): RGB and mask (1 = hole), at high resolution.
-  Output: (B, ceil(H/32) * ceil(W/32) * 4 * width), one score per patch and channel, float32.
+  Output: (B, ceil(H/32) * ceil(W/32) * 4 * width), one score per patch and channel, float32; with six convolutions 64
+    in place of 32.
 
   Args:
     width: channels of the first convolution, even; 64 in the paper (4,308,160 trainable parameters).
+    architecture: of the generator.
   Raises: ValueError for an odd or non-positive width.
   """
-  architecture.check_width(width)
+  table.check_width(width)
   inputs = layers.Input([None, None, 4], dtype="float32")
   x = inputs
-  for index, conv in enumerate(architecture.discriminator_convolutions(width)):
+  for index, conv in enumerate(table.discriminator_convolutions(width, architecture)):
     layer = layers.Conv2D(
       conv.filters,
       conv.kernel_px,
-      strides=architecture.DISCRIMINATOR_STRIDE,
+      strides=table.DISCRIMINATOR_STRIDE,
       padding="same",
       name=f"conv{index:02d}",
       dtype="float32",

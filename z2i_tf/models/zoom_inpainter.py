@@ -1,7 +1,6 @@
 """Zoom-to-Inpaint: coarse fill, zoom in, refine, zoom out (paper section 3.1, Figure 1)."""
 
 from collections.abc import Mapping
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -9,10 +8,18 @@ import tensorflow as tf
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.keras_api import Model
+from z2i_tf.models.architecture import DEEPFILL_V2
 from z2i_tf.models.architecture import ModelConfig
+from z2i_tf.models.architecture import ZOOM_INPAINT
 from z2i_tf.models.coarse_net import coarse_net
+from z2i_tf.models.deepfill_nets import deepfill_coarse_net
+from z2i_tf.models.deepfill_nets import deepfill_refinement_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
+
+# Architecture -> what builds the networks that fill holes, from their width.
+COARSE_NETS = {ZOOM_INPAINT: coarse_net, DEEPFILL_V2: deepfill_coarse_net}
+REFINEMENT_NETS = {ZOOM_INPAINT: refinement_net, DEEPFILL_V2: deepfill_refinement_net}
 
 
 class ZoomInpainter(Model):
@@ -31,14 +38,14 @@ class ZoomInpainter(Model):
     # Each network casts its own input; images between them stay float32.
     super().__init__(dtype="float32", **kwargs)
     self.model_config = config
-    self.coarse_net = coarse_net(config.width)
+    self.coarse_net = COARSE_NETS[config.architecture](config.width)
     self.sr_net = super_resolution_net(config.sr_width, config.scale) if config.zoom == "sr" else None
-    self.refinement_net = refinement_net(config.width)
+    self.refinement_net = REFINEMENT_NETS[config.architecture](config.width)
     self.built = True  # Its networks are built; Keras asks before it counts or saves weights.
 
   def get_config(self) -> dict[str, Any]:
     """Returns the arguments of `from_config`, JSON-compatible; weights are not included."""
-    return {"name": self.name, "config": dataclasses.asdict(self.model_config)}
+    return {"name": self.name, "config": self.model_config.to_dict()}
 
   @classmethod
   def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> "ZoomInpainter":

@@ -16,7 +16,7 @@ class Callbacks:
     return {}
 
   def keep(self, step: int) -> None:
-    """Keeps the weights of this step for ever."""
+    """Writes the weights of this step to a folder that is never deleted."""
 
   def save(self, step: int, skipped: int) -> None:
     """Saves a checkpoint.

@@ -101,7 +101,7 @@ def choose_determinism(deterministic: bool | None, jit_compile: bool) -> None:
   """Makes TensorFlow's results repeat bit for bit if asked to; for the rest of the process.
 
   Args:
-    deterministic: None means where it costs nothing: on a CPU without XLA.
+    deterministic: None chooses it on a CPU without XLA, where it costs nothing.
     jit_compile: whether XLA compiles the step; its gradient of max-pooling has no deterministic form.
   """
   if deterministic is None:

@@ -6,7 +6,7 @@ import math
 import statistics
 
 DATA_WAIT = "data/wait_share"
-# The hinge loss of a discriminator that knows nothing is 2, of one that is never wrong 0.
+# The hinge loss of a discriminator is 2 if its scores are 0, and 0 if it is never wrong.
 _SATURATED_LOSS, _SATURATED_WINDOWS = 0.02, 3
 # A gradient explodes at this multiple of the median over the last windows, once there are enough of them.
 _EXPLODING_FACTOR, _FORMER_WINDOWS, _MIN_FORMER_WINDOWS = 20.0, 20, 4

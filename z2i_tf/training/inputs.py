@@ -19,7 +19,7 @@ class Inputs:
     examples: how examples are made.
     source: training images.
     held_out: images to measure on, None without them.
-    fingerprints: recorded settings that identify the images and the masks of one's own.
+    fingerprints: recorded settings that identify the images and the user's own masks.
     epochs: number of times that the steps of the stage visit each image.
   """
 

@@ -34,7 +34,7 @@ class LoopConfig:
     save_every: steps between checkpoints; the last step is always saved.
     log_every: steps between progress lines and scalars; scalars are means over these steps.
     evaluate_every: steps between evaluations; the last step is always evaluated.
-    keep_every: steps between weights that are kept for ever; None keeps none.
+    keep_every: steps between weights that are never deleted; None keeps none.
     max_skipped_steps: consecutive steps without a finite loss and gradient that stop the run.
   Raises: ValueError for a number below 1.
   """

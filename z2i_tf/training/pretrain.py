@@ -15,10 +15,11 @@ from z2i_tf.losses.terms import check_loss_weight
 from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models.architecture import check_width
 from z2i_tf.models.architecture import SCALES
+from z2i_tf.models.architecture import ZOOM_INPAINT
 from z2i_tf.models.blocks import freeze_batch_norms
-from z2i_tf.models.coarse_net import coarse_net
-from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
+from z2i_tf.models.zoom_inpainter import COARSE_NETS
+from z2i_tf.models.zoom_inpainter import REFINEMENT_NETS
 from z2i_tf.training import trainer
 from z2i_tf.training.devices import networks_in
 from z2i_tf.training.metric_writers import Reporter
@@ -71,8 +72,10 @@ class PretrainConfig(StageConfig):
     if self.network not in NETWORKS:
       raise ValueError(f"The network is one of {', '.join(NETWORKS)}. Received: `network`={self.network!r}")
     super().__post_init__()
-    check_width(self.width)
+    check_width(self.width, self.architecture)
     if self.network == conventions.SR_NET:
+      if self.architecture != ZOOM_INPAINT:
+        raise ValueError(f"`architecture`={self.architecture}: the network 'sr' is the same in all; leave it out")
       if self.zoom_factor not in SCALES:
         raise ValueError(f"The network 'sr' has a scale in {SCALES}. Received: `scale`={self.scale}")
       for name in ("mask_kind", "train_mask_dir", "mask_reference_size", "l1_normalization"):
@@ -228,9 +231,9 @@ def build(config: PretrainConfig, strategy: tf.distribute.Strategy) -> Stage:
   with strategy.scope():
     with networks_in(config.precision):
       network = {
-        conventions.COARSE_NET: lambda: coarse_net(config.width),
+        conventions.COARSE_NET: lambda: COARSE_NETS[config.architecture](config.width),
         conventions.SR_NET: lambda: super_resolution_net(config.width, config.zoom_factor),
-        conventions.REFINE_NET: lambda: refinement_net(config.width),
+        conventions.REFINE_NET: lambda: REFINEMENT_NETS[config.architecture](config.width),
       }[config.network]()
     if config.freeze_batch_norm:
       freeze_batch_norms(network)

@@ -16,8 +16,10 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.terms import IMAGENET
 from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models import model_weights
+from z2i_tf.models.architecture import check_architecture
 from z2i_tf.models.architecture import kernel_name
 from z2i_tf.models.architecture import SHUFFLE_KERNEL
+from z2i_tf.models.architecture import ZOOM_INPAINT
 from z2i_tf.training.devices import check_precision
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.optimizers import OptimizerConfig
@@ -59,6 +61,8 @@ class StageConfig(abc.ABC):
 
   Attributes:
     work_dir: folder of the run, created if missing.
+    architecture: of the coarse and the refinement network, and of the discriminator: one of
+      `architecture.ARCHITECTURES`.
     source: kind of data set, see `datasets.open_source`.
     data_dir: folder of images, list of files or prepared folder; for a TensorFlow Dataset the folder it is kept in.
     split: of a TensorFlow Dataset; None reads "train".
@@ -96,6 +100,7 @@ class StageConfig(abc.ABC):
   command: ClassVar[str]
 
   work_dir: str
+  architecture: str = ZOOM_INPAINT
   source: str = "folder"
   data_dir: str | None = None
   split: str | None = None
@@ -136,6 +141,12 @@ class StageConfig(abc.ABC):
       raise ValueError("XLA has no deterministic gradient of max-pooling: leave out `deterministic` or `jit_compile`")
     if self.on_bad_image not in _ON_BAD_IMAGE:
       raise ValueError(f"Expected one of {', '.join(_ON_BAD_IMAGE)}. Received: `on_bad_image`={self.on_bad_image!r}")
+    check_architecture(self.architecture)
+    if self.freeze_batch_norm and self.architecture != ZOOM_INPAINT:
+      raise ValueError(
+        f"Networks of {self.architecture} have no batch norms. Received: "
+        f"`freeze_batch_norm`={','.join(self.freeze_batch_norm)}"
+      )
     check_precision(self.precision)
     check_perceptual_network(self.perceptual_network)
     check_l1_normalization(self.l1_normalization)
@@ -255,7 +266,7 @@ class Stage:
     step: the update.
     networks: to save, by name in weight files.
     optimizers: by name in checkpoints, with all their variables.
-    loop: how long to train, and when to do what.
+    loop: number of steps, and intervals of saving, logging and measuring.
     strategy: devices.
     description: the networks' configuration for the model file; JSON-compatible.
     initial_weights: see `StageConfig`.

@@ -30,7 +30,7 @@ COMMAND = "command"
 # Settings that change the variables of a checkpoint -> the property that matters.
 _SHAPING = {
   "weight_adversarial": bool,
-  **dict.fromkeys(("zoom", "scale", "width", "sr_width", "discriminator_width"), lambda value: value),
+  **dict.fromkeys(("architecture", "zoom", "scale", "width", "sr_width", "discriminator_width"), lambda value: value),
   "precision": lambda value: value == "mixed_float16",
   "ema_decay": bool,
 }

@@ -20,7 +20,7 @@ _DEFAULT_SPLIT = "train"
 
 
 def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) -> None:
-  """Where the images are; `with_prepared`: whether they may be what z2i prepare wrote."""
+  """Defines the flags of the data set; `with_prepared`: whether it may be a folder of z2i prepare."""
   kinds = [kind for kind in kinds_of_sources.KINDS if with_prepared or kind != TILED_RECORDS]
   prepared_help = f"{TILED_RECORDS}: a folder that z2i prepare filled; " if with_prepared else ""
   flags.DEFINE_enum(
@@ -104,7 +104,7 @@ def define_scale_flag(values: flags.FlagValues) -> None:
 
 
 def define_example_flags(values: flags.FlagValues) -> None:
-  """Size and masks of examples."""
+  """Defines the flags of the size and the masks of examples."""
   define_crop_size_flag(values)
   flag_groups.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
   flags.DEFINE_string(
@@ -117,16 +117,15 @@ def define_example_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "mask_reference_size",
     None,
-    "Draw masks at this side, pixels, and use a random crop "
-    "of them, so that small crops see strokes as long for their thickness as at test time. "
-    "Default: masks are drawn at the size of the crop.",
+    "Draw masks at this side, pixels, and use a random crop of them, so that strokes in small crops have the "
+    "proportions of those at test time. Default: the size of the crop.",
     lower_bound=1,
     flag_values=values,
   )
 
 
 def define_choice_flags(values: flags.FlagValues) -> None:
-  """Which crops, and the seed of everything that is chosen at random."""
+  """Defines the flags of crops, and the seed of all random choices."""
   flags.DEFINE_integer(
     "crops_per_image",
     1,
@@ -166,7 +165,7 @@ def example_config(values: flags.FlagValues, scale: int) -> "ExampleConfig":
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:
-  """What is measured on while training."""
+  """Defines the flags of the images to measure on during training."""
   flags.DEFINE_string(
     "validation_dir",
     None,

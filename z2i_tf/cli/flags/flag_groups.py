@@ -1,4 +1,4 @@
-"""The flags that commands share, with unit, default and source; and the records made of them."""
+"""Defines flags that commands share, and reads records from them."""
 
 from collections.abc import Iterator
 import contextlib
@@ -84,13 +84,25 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
   return found
 
 
+def define_architecture_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_enum(
+    "architecture",
+    "zoom_inpaint",
+    ["zoom_inpaint", "deepfill_v2"],
+    "Coarse and refinement network and discriminator: the paper's, or DeepFill-v2's (published with --width=48 "
+    "--discriminator_width=64 --zoom=none).",
+    flag_values=values,
+  )
+
+
 def define_model_flags(values: flags.FlagValues) -> None:
-  """What the generator's networks look like."""
+  """Defines the flags of the generator's networks."""
+  define_architecture_flag(values)
   flags.DEFINE_enum(
     "zoom",
     "sr",
     ["none", "bicubic", "sr"],
-    "How the refinement network's input is enlarged; none and bicubic are the paper's ablations.",
+    "Method that enlarges the refinement network's input; none and bicubic are the paper's ablations.",
     flag_values=values,
   )
   flags.DEFINE_integer(
@@ -114,11 +126,11 @@ def model_config(values: flags.FlagValues) -> "ModelConfig":
 
   scale = default_scale(values.zoom) if values.scale is None else values.scale
   with usage_errors():
-    return ModelConfig(zoom=values.zoom, scale=scale, width=values.width, sr_width=values.sr_width)
+    return ModelConfig(values.zoom, scale, values.width, values.sr_width, values.architecture)
 
 
 def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
-  """`own`: what the help says of masks of one's own, where there can be some."""
+  """Defines the flag of the kind of masks; `own`: text of the help on the user's own masks."""
   flags.DEFINE_string(
     name,
     "small",
@@ -150,7 +162,7 @@ def size(values: flags.FlagValues) -> tuple[int, int]:
 
 
 def define_model_choice_flag(values: flags.FlagValues) -> None:
-  """Which trained model to use."""
+  """Defines the flag that chooses a trained model."""
   flags.DEFINE_string(
     "model",
     bundled_models.DEFAULT,
@@ -162,7 +174,7 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
 
 
 def define_filling_flags(values: flags.FlagValues) -> None:
-  """How photographs are filled; see `inpaint_files.FillConfig`."""
+  """Defines the flags of filling photographs; see `inpaint_files.FillConfig`."""
   flags.DEFINE_bool(
     "native",
     False,
@@ -174,7 +186,7 @@ def define_filling_flags(values: flags.FlagValues) -> None:
 
 
 def define_detail_flag(values: flags.FlagValues) -> None:
-  """Texture in photographs."""
+  """Defines the flag of texture."""
   flags.DEFINE_enum(
     "detail",
     "auto",
@@ -207,7 +219,7 @@ def mask_mixture(text: str, flag_name: str, reference_size: int | None = None) -
 
 
 def define_mask_reading_flags(values: flags.FlagValues) -> None:
-  """How masks of photographs are read and used."""
+  """Defines the flags of reading, growing and blending masks."""
   flags.DEFINE_bool(
     "invert_mask", False, "Take black (or transparent) as the hole, in place of white (or opaque).", flag_values=values
   )

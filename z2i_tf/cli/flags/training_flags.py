@@ -17,7 +17,7 @@ if TYPE_CHECKING:
   from z2i_tf.training.joint import JointConfig
   from z2i_tf.training.pretrain import PretrainConfig
 
-# Networks that can start from given weights: name of the flag -> what its help calls them.
+# Networks that can start from given weights: name of the flag -> name in its help.
 _INITIAL_WEIGHTS = {
   conventions.ALL_NETWORKS: "every network",
   conventions.COARSE_NET: "the coarse network",
@@ -55,7 +55,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_bool(
     "allow_config_change",
     False,
-    "Continue a run although flags that change its result were others before; the differences are printed.",
+    "Continue a run with other values of flags that change its result; prints the differences.",
     flag_values=values,
   )
 
@@ -90,7 +90,7 @@ def define_l1_normalization_flag(values: flags.FlagValues) -> None:
 
 
 def define_perceptual_flags(values: flags.FlagValues) -> None:
-  """Which network's features the perceptual losses compare."""
+  """Defines the flags of the perceptual network."""
   flags.DEFINE_enum(
     "perceptual_network",
     "vgg19",
@@ -114,7 +114,7 @@ def define_perceptual_flags(values: flags.FlagValues) -> None:
 
 
 def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] = tuple(_INITIAL_WEIGHTS)) -> None:
-  """Which trained networks a new run starts from; `names`: of the networks, and "all"."""
+  """Defines the flags of a new run's initial weights; `names`: of the networks, and "all"."""
   for name in names:
     flags.DEFINE_string(
       f"init_{name}",
@@ -126,7 +126,7 @@ def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] 
 
 
 def define_schedule_flags(values: flags.FlagValues) -> None:
-  """How long and how fast. Defaults: the paper's joint stage on small masks."""
+  """Defines the flags of steps and learning rates; defaults are the paper's joint stage on small masks."""
   flags.DEFINE_integer(
     "batch_size", 16, "Examples per step, over all devices together.", lower_bound=1, flag_values=values
   )
@@ -149,9 +149,9 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_float(
     "ema_decay",
     0.0,
-    "Decay of an exponential moving average of weights and batch norms' statistics, "
-    "below 1, such as 0.999: what is measured and what model.npz, best/ and kept/ hold; raw/ has the "
-    "weights themselves. 0 = none (paper).",
+    "Decay of an exponential moving average of weights and batch norms' statistics, below 1, such as 0.999. "
+    "The averages are measured, and saved in model.npz, best/ and kept/; raw/ has the weights themselves. 0 = "
+    "none (paper).",
     flag_values=values,
   )
 
@@ -160,26 +160,25 @@ def define_batch_norm_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "freeze_batch_norm",
     [],
-    "Networks (coarse, refine) whose batch norms normalise by the statistics "
-    "of their initial weights, which stay as they are, in place of each batch's: those of small "
-    "batches are noisy. Default: none (paper).",
+    "Networks (coarse, refine) whose batch norms keep the statistics of their initial weights and normalise "
+    "by them, because those of small batches are noisy. Default: none (paper).",
     flag_values=values,
   )
 
 
 def define_record_flags(values: flags.FlagValues) -> None:
-  """How often to save, log and measure."""
+  """Defines the intervals of saving, logging and measuring."""
   flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", flag_values=values)
   flags.DEFINE_integer(
     "keep_every",
     None,
-    "Steps between weights that are kept for ever, in kept/step_N/model.npz. Default: none are.",
+    "Steps between weights that are never deleted, in kept/step_N/model.npz. Default: none.",
     flag_values=values,
   )
   flags.DEFINE_integer(
     "max_skipped_steps",
     20,
-    "Steps in a row whose loss or gradient is not finite, and which are therefore skipped, that end the run.",
+    "Number of skipped steps in a row that ends the run; a step is skipped if its loss or gradient is not finite.",
     flag_values=values,
   )
   flags.DEFINE_integer(
@@ -194,7 +193,10 @@ def define_record_flags(values: flags.FlagValues) -> None:
 
 
 def define_device_flags(values: flags.FlagValues) -> None:
-  """How the devices compute. Which ones: all visible GPUs, or the CPU; of all workers with TF_CONFIG."""
+  """Defines the flags of arithmetic.
+
+  The devices are all visible GPUs, or the CPU; with TF_CONFIG, those of all workers.
+  """
   flags.DEFINE_enum(
     "precision",
     "float32",
