@@ -3,8 +3,8 @@
 A network that minimises L1 fills with means: colours are right, texture is missing. Patches supply it:
 
 1. Image and fill are halved until the hole is about 30 pixels thick. There, every 7x7 patch that touches the hole
-   finds its nearest known patch by an exact search. The fill is smooth, so the first round compares blurred patches
-   on both sides and copies sharp ones; otherwise the search prefers flat places.
+   finds its nearest known patch by an exact search. The fill is smooth, so the first rounds compare blurred patches
+   on both sides and copy sharp ones; otherwise the search prefers flat places.
 2. Every patch votes for the colours of the pixels it covers. A pixel becomes the weighted mean of its votes.
 3. Sources, doubled, start the next level up. They vote at once, so that the search compares sharp patches, and are
    mended by one round of propagation from the four neighbours, as in PatchMatch. More rounds, or its random search,
@@ -30,7 +30,7 @@ _RADIUS_PX = 3  # Patches are 7x7.
 _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
 # Of the level with the exact search: thickness of the hole, and maximum number of compared pairs of patches.
 _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**25
-_SEARCH_BLURS_PX = (3.0, 0.0)  # Gaussian sigma of both sides, one for each round.
+_SEARCH_BLURS_PX = (3.0, 1.5, 0.0)  # Gaussian sigma of both sides, one for each round.
 # A source that continues a neighbour's may have a distance larger by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
 # The search compares a patch's 147 values along this many directions, computed from at most this many patches.
