@@ -76,7 +76,7 @@ class _Page(browsers.Page):
 
   def wait_for_colour(self, expected):
     """At (0.4, 0.5). (The preview is a JPEG file, what comes later is not.)"""
-    self.wait_for(lambda: np.abs(np.subtract(self.colour(0.4, 0.5), expected)).max() <= 20)
+    self.wait_for(lambda: np.abs(np.subtract(self.colour(0.4, 0.5), expected)).max() <= 30)
 
   def downloaded(self, name, action):
     """Returns the content of the file that an action downloads."""
@@ -143,7 +143,7 @@ def test_a_thing_is_painted_away_and_downloaded(page, url, photo, tmp_path):
   result, mask = page.photo_and_mask()
   filled = stand_ins.decode(result)[120, 144]
   page.wait_for_colour(filled)  # What is seen is what is downloaded.
-  assert np.abs(np.subtract(filled, before, dtype=int)).max() > 24
+  assert np.abs(np.subtract(filled, before, dtype=int)).max() > 60
   assert result == _inpaint(tmp_path, photo, mask)
   hole = stand_ins.decode(mask)[..., 0] > 0
   original = stand_ins.decode(photo.read_bytes())
@@ -165,7 +165,8 @@ def test_a_thing_is_painted_away_and_downloaded(page, url, photo, tmp_path):
   page.wait_for_version(4)
   page.browser.refresh()
   page.wait_for(page.find("stage").is_displayed)
-  assert page.version == 4 and np.abs(np.subtract(page.colour(0.4, 0.5), filled)).max() <= 20
+  page.wait_for_colour(filled)
+  assert page.version == 4
   page.find("undo").click()
   page.wait_for_version(5)
   assert page.photo_and_mask()[0] == result and not page.complaints()
@@ -481,7 +482,7 @@ def test_waiting_cancelling_failing_and_a_second_window(page, photo):
     session = page.script("return sessionStorage.getItem('z2i-session')")
     stand_ins.fill(server.port, session, 3, [{"kind": "rectangle", "points": [[300, 10], [340, 40]]}])
     page.drag((0.2, 0.8), (0.3, 0.8))
-    page.wait_for_text("error-text", "changed in another window")
+    page.wait_for_text("error-text", "Another window")
     page.wait_for_version(4)
     page.find("fill").click()
     page.wait_for_version(5)

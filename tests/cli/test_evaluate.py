@@ -483,7 +483,7 @@ def test_metric_without_weights_is_named_and_the_others_computed(testset, tmp_pa
   assert f"left out: FID: --inception_graph={tmp_path / 'graph.pb'}" in error
   record = _record(tmp_path / "run")
   assert "LPIPS" not in record["scores"]["small"]["mean"] and str(tmp_path) not in json.dumps(record)
-  assert record["notes"] == [f"{name} is left out: its weights could not be had" for name in ("LPIPS", "FID")]
+  assert record["notes"] == [f"{name} is left out: its weights could not be loaded" for name in ("LPIPS", "FID")]
   assert np.isfinite(record["scores"]["small"]["mean"]["PSNR"]).all()
 
 

@@ -254,7 +254,7 @@ def test_a_study_without_all_its_pictures_is_not_served(tmp_path):
 
 
 def test_a_port_that_is_taken(server):
-  with pytest.raises(InputError, match=f"`port`={server.port}: cannot be used .*; give another one, or 0"):
+  with pytest.raises(InputError, match=f"`port`={server.port}: cannot be used .*; give another port, or 0"):
     servers.StudyServer(server.study_dir, server.store, server.port)
 
 
