@@ -36,7 +36,7 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py tests/app/test_shapes.py \
-  tests/cli/test_help.py tests/cli/test_messages.py tests/cli/test_progress.py tests/compat/test_named_weights.py \
+  tests/beam/test_prepare.py tests/cli/test_help.py tests/cli/test_messages.py tests/cli/test_progress.py tests/compat/test_named_weights.py \
   tests/datasets/test_sources.py tests/evaluation tests/export/test_serving_warmup.py tests/images/test_mask_files.py \
   tests/inference/test_pairs.py tests/inference/test_pieces.py tests/inference/test_blending.py \
   tests/layers/test_gated_conv.py tests/losses tests/masks tests/metrics/test_scoring.py tests/metrics/test_statistics.py \

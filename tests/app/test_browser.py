@@ -348,13 +348,13 @@ def test_zooming_and_moving(page, url, photo):
   page.wheel((x, y), -500)
   page.wait_for(lambda: zoom() > 2 * fitted)
   stage = page.find("stage").rect
-  seen = page.script(
+  seen = lambda: page.script(
     "return [...document.getElementById('canvas').getContext('2d').getImageData("
     "arguments[0], arguments[1], 1, 1).data].slice(0, 3)",
     x - stage["x"],
     y - stage["y"],
   )
-  assert np.abs(np.subtract(seen, colour)).max() <= 12  # What is under the mouse stays there.
+  page.wait_for(lambda: np.abs(np.subtract(seen(), colour)).max() <= 12)  # What is under the mouse stays there.
   size = page.find("size-text").text
   page.wheel((x, y), -500, modifiers=8)  # Shift.
   page.wait_for(lambda: page.find("size-text").text != size)
