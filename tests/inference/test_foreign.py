@@ -7,6 +7,8 @@ adapter gives other colours. No weights of another method were run.
 import json
 import os
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -16,8 +18,10 @@ import z2i_tf
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.inference import model_store
 from z2i_tf.inference.foreign import adapters
 from z2i_tf.inference.foreign import edges
+from z2i_tf.inference.foreign import predictor
 from z2i_tf.inference.foreign import runtimes
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
@@ -88,39 +92,25 @@ def _pluralistic(folder):
   )
 
 
-def _edgeconnect(folder):
-  """The first network returns the mask as edges, if gray and edges are as they should; the second needs it."""
+def _edgeconnect(folder, edge_channels=(2, 3), inpaint_nodes=None):
+  """The first network returns some of its channels (gray, edges, mask); the second fills the hole, given its mask."""
   folder = folder / "networks"
   folder.mkdir()
-  splits = {"first": np.array([1, 1, 1]), "second": np.array([3, 1]), **_CONSTANTS}
-  made = [
-    onnx.helper.make_node("Split", ["input", "first"], ["gray", "edges", "mask"], axis=1),
-    onnx.helper.make_node("Min", ["gray", "mask"], ["white"]),  # Gray is white in the hole: the mask again.
-    onnx.helper.make_node("Max", ["white", "edges"], ["either"]),
-    onnx.helper.make_node("Min", ["either", "mask"], ["output"]),  # Edges lie outside of it.
+  rest = ("N", None, "H", "W")
+  depth = edge_channels[1] - edge_channels[0]
+  cuts = {"first": [edge_channels[0]], "last": [edge_channels[1]], "three": [3], "zero": [0], "all": [3 + depth]}
+  constants = {**_CONSTANTS, "axis": np.array([1]), **{name: np.array(each) for name, each in cuts.items()}}
+  inpaint_nodes = inpaint_nodes or [
+    ("Slice", ["input", "zero", "three", "axis"], "image"),
+    ("Slice", ["input", "three", "all", "axis"], "mask"),
+    ("Sub", ["image", "mask"], "black"),  # The hole is white.
+    *_mean_nodes("black", "mask", "output"),
   ]
-  for name, steps, depth, result in (
-    ("edge", made, 3, 1),
-    (
-      "inpaint",
-      [
-        onnx.helper.make_node("Split", ["input", "second"], ["image", "mask"], axis=1),
-        onnx.helper.make_node("Sub", ["image", "mask"], ["black"]),  # The hole is white.
-        *(onnx.helper.make_node(each[0], each[1], [each[2]]) for each in _mean_nodes("black", "mask", "output")),
-      ],
-      4,
-      3,
-    ),
+  for name, nodes, channels in (
+    ("edge", [("Slice", ["input", "first", "last", "axis"], "output")], 3),
+    ("inpaint", inpaint_nodes, 3 + depth),
   ):
-    graph = onnx.helper.make_graph(
-      steps,
-      name,
-      [onnx.helper.make_tensor_value_info("input", _FLOAT, (1, depth, "H", "W"))],
-      [onnx.helper.make_tensor_value_info("output", _FLOAT, (1, result, "H", "W"))],
-      [onnx.numpy_helper.from_array(np.asarray(value), key) for key, value in splits.items()],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, folder / f"{name}.onnx")
+    _write_onnx(folder / f"{name}.onnx", nodes, {"input": (1, channels, "H", "W")}, {"output": rest}, constants)
   return str(folder)
 
 
@@ -271,13 +261,13 @@ def test_inpaint_evaluate_and_complexity_take_it(files, capsys):
   assert main(["evaluate", models, f"--mask_dir=masks={files}/masks", "--baseline=", *flags]) == 0
   record = json.loads((files / "out" / "comparison.json").read_text())
   assert record["methods"]["LaMa"]["adapter"] == "mine" and record["methods"]["MI-GAN"]["adapter"] == "migan"
-  assert record["methods"]["LaMa"]["parameters"] == 15 + 2  # The constants' values; 1 and 255 belong to them.
+  assert record["methods"]["LaMa"]["parameters"] == 15  # Without the scalars 1 and 255.
   scores = [record["scores"]["masks"][name]["PSNR"][0] for name in record["methods"]]
   assert abs(scores[0] - scores[1]) < 0.1
   args = ["complexity", models, "--size=16x16", "--count=1", f"--output_dir={files}/complexity"]
   assert main(args) == 0
   described = json.loads((files / "complexity" / "complexity.json").read_text())
-  assert described["models"]["LaMa"]["parameters"]["total"] == 17 and "flops" not in described["models"]["LaMa"]
+  assert described["models"]["LaMa"]["parameters"]["total"] == 15 and "flops" not in described["models"]["LaMa"]
   assert {"LaMa, float32", "MI-GAN, uint8"} < set(described["latency"])
   assert main(["report", f"--runs={files}", f"--output_dir={files}/report"]) == 0
   report = (files / "report" / "report.md").read_text()
@@ -386,19 +376,156 @@ def test_what_cannot_be_done_with_it_is_one_line(files, capsys, monkeypatch):
   assert "a model of another method can only fill holes" in capsys.readouterr().err
 
 
-def test_a_tflite_file_without_signature(tmp_path):
-  """Its tensors have the converter's names."""
+@pytest.fixture(name="tflite")
+def _tflite(tmp_path):
+  """A network without signature; its tensors have the converter's names."""
   function = tf.function(lambda image, mask: 255.0 * _mean_fill(image, mask)).get_concrete_function(
     tf.TensorSpec([1, None, None, 3], tf.float32, "image"), tf.TensorSpec([1, None, None, 1], tf.float32, "mask")
   )
   path = tmp_path / "net.tflite"
   path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
-  runtime = runtimes.load(str(path))
-  assert set(runtime.inputs) == {"image", "mask"} and runtime.inputs["image"].shape == (1, None, None, 3)
-  (output,) = runtime.outputs
+  return runtimes.load(str(path))
+
+
+def test_a_tflite_file_without_signature(tflite):
+  assert set(tflite.inputs) == {"image", "mask"} and tflite.inputs["image"].shape == (1, None, None, 3)
+  (output,) = tflite.outputs
   for sides in ((6, 8), (5, 7)):
     image, mask = np.ones((1, *sides, 3), np.float32), np.zeros((1, *sides, 1), np.float32)
-    np.testing.assert_allclose(runtime.run({"image": image, "mask": mask}, output), 255 * image)
+    np.testing.assert_allclose(tflite.run({"image": image, "mask": mask}, output), 255 * image)
+
+
+def test_threads_share_a_tflite_file(tflite, monkeypatch):
+  """The second thread starts while the first has set its tensors, and has not run yet."""
+  invoke, (output,), results = tflite._interpreter.invoke, tflite.outputs, {}
+
+  def slow():
+    time.sleep(0.3)
+    invoke()
+
+  def run(value):
+    image, mask = np.full((1, 4, 4, 3), value, np.float32), np.zeros((1, 4, 4, 1), np.float32)
+    results[value] = tflite.run({"image": image, "mask": mask}, output).mean()
+
+  monkeypatch.setattr(tflite._interpreter, "invoke", slow)
+  threads = [threading.Thread(target=run, args=(value,)) for value in (0.0, 1.0)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  assert results == {0.0: 0.0, 1.0: 255.0}
+
+
+def _save(path, names=("serving_default",), shape=(None, None, None, 3), fill=lambda image: image):
+  """Writes a SavedModel with signatures from `image` to `output`."""
+  module = tf.Module()
+  spec = tf.TensorSpec(shape, tf.float32, "image")
+  module.fill = tf.function(lambda image: {"output": fill(image)}).get_concrete_function(image=spec)
+  tf.saved_model.save(module, str(path), {name: module.fill for name in names})
+  return str(path)
+
+
+def test_signatures_of_a_saved_model(tmp_path):
+  with pytest.raises(InputError, match="cannot be loaded: signatures a, b; expected serving_default$"):
+    runtimes.load(_save(tmp_path / "several", ("b", "a")))
+  with pytest.raises(InputError, match="cannot be loaded: no signatures$"):
+    runtimes.load(_save(tmp_path / "none", ()))
+  assert runtimes.load(_save(tmp_path / "one", ("a",))).outputs == ["output"]
+
+
+def test_a_saved_model_of_unknown_rank(tmp_path):
+  runtime = runtimes.load(_save(tmp_path / "net", shape=None))
+  assert runtime.inputs["image"].shape == (None,) * 4
+  image = np.ones((1, 2, 3, 3), np.float32)
+  np.testing.assert_array_equal(runtime.run({"image": image}, "output"), image)
+
+
+def test_errors_of_a_saved_model_are_one_line(tmp_path, monkeypatch):
+  """Such as a convolution that processors lack; a lack of memory passes, as the caller reports it."""
+  runtime = runtimes.load(_save(tmp_path / "net"))
+  image = {"image": np.ones((1, 2, 2, 3), np.float32)}
+
+  def fail_with(kind):
+    def fail(**_):
+      raise kind(None, None, "no such\nkernel")
+
+    monkeypatch.setattr(runtime, "_function", fail)
+
+  for kind in (tf.errors.UnimplementedError, tf.errors.NotFoundError):
+    fail_with(kind)
+    with pytest.raises(InputError, match="net: refuses its inputs: no such kernel$"):
+      runtime.run(image, "output")
+  fail_with(tf.errors.ResourceExhaustedError)
+  with pytest.raises(tf.errors.ResourceExhaustedError):
+    runtime.run(image, "output")
+
+
+@pytest.mark.parametrize("own", ["model.npz", os.path.join("assets.extra", "z2i_tf.json")])
+def test_a_json_file_beside_our_own_model_is_no_adapter(tmp_path, monkeypatch, own):
+  monkeypatch.chdir(tmp_path)
+  for name in ("joint", "compact", "other"):
+    (tmp_path / name).mkdir()
+    (tmp_path / f"{name}.json").write_text("{}")
+  (tmp_path / "joint" / own).parent.mkdir(exist_ok=True)
+  (tmp_path / "joint" / own).touch()
+  assert adapters.find("joint") is None and adapters.find("compact") is None
+  assert adapters.find("other") == ("other.json", "other")
+
+
+@pytest.mark.parametrize("model", ["gs://models/compact", "gs://models/net.onnx", "lama:gs://models/net.onnx"])
+def test_a_model_elsewhere_is_one_line(model):
+  with pytest.raises(InputError, match=f"^`model`={model}: models are read from local files; copy it to this machine$"):
+    adapters.find(model)
+
+
+def _onnx_with_external_data(folder, value):
+  """A network whose weights lie in weights.bin, beside it."""
+  _write_onnx(
+    folder / "net.onnx",
+    [("Mul", ["image", "weight"], "output")],
+    {"image": _NCHW},
+    {"output": _NCHW},
+    {"weight": np.full((1, 3, 1, 1), value, np.float32)},
+  )
+  model = onnx.load(folder / "net.onnx")
+  for file in ("net.onnx", "weights.bin"):
+    (folder / file).unlink(missing_ok=True)
+  onnx.save_model(model, folder / "net.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+  return str(folder / "net.onnx")
+
+
+def test_external_data_is_part_of_a_model(tmp_path):
+  path = _onnx_with_external_data(tmp_path, 1.0)
+  file, first = (tmp_path / "net.onnx").read_bytes(), model_store.content_hash(f"lama:{path}")
+  assert runtimes.load(path).parameters == 3 and model_store.content_hash(f"lama:{path}") == first
+  assert (tmp_path / "net.onnx").read_bytes() == (_onnx_with_external_data(tmp_path, 2.0) and file)
+  assert model_store.content_hash(f"lama:{path}") != first
+  (tmp_path / "weights.bin").unlink()
+  with pytest.raises(InputError, match="weights.bin: cannot be read"):
+    model_store.content_hash(f"lama:{path}")
+
+
+def test_values_that_are_no_numbers_are_one_line(tmp_path):
+  nodes = [("Concat", ["mask"] * 3, "three", {"axis": 1}), ("Div", ["three", "image"], "output")]
+  path = _write_onnx(tmp_path / "net.onnx", nodes, {"image": _NCHW, "mask": _MASK}, {"output": _NCHW})
+  image, mask = _case(16, 24)
+  with pytest.raises(InputError, match="output output contains NaN or infinite values$"):
+    z2i_tf.Inpainter.load(f"lama:{path}")(image, mask, native=True)
+
+
+def test_edgeconnect_gets_gray_edges_and_mask(tmp_path):
+  """The first network returns its three channels, and the second shows them."""
+  shown = [("Slice", ["input", "three", "all", "axis"], "output")]
+  loaded = predictor.load(f"edgeconnect:{_edgeconnect(tmp_path, (0, 3), shown)}")
+  image = np.random.default_rng(2).uniform(0.0, 0.1, (24, 40, 3)).astype(np.float32)
+  image[:, 25:] += np.array([0.9, 0.5, 0.2], np.float32)
+  hole = np.zeros((24, 40), bool)
+  hole[5:15, 3:12] = True
+  gray = 0.299 * image[..., 0] + 0.587 * image[..., 1] + 0.114 * image[..., 2]
+  lines = edges.known_edges(gray, hole)
+  assert 0 < lines.sum() < 100
+  (seen,) = loaded.fill(image[np.newaxis], hole[np.newaxis])
+  np.testing.assert_allclose(seen, np.stack([np.where(hole, 1.0, gray), lines, hole], -1), atol=1e-6)
 
 
 def test_edges_are_those_of_known_pixels():

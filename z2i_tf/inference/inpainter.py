@@ -74,7 +74,7 @@ class Inpainter:
       model: a bundled model's name; a folder with `model.npz` or a SavedModel of `z2i export`; or the model of another
         method, as `ADAPTER:PATH` or a path whose adapter lies beside it.
       precision: "float32" ("fp32") or "bfloat16" ("bf16"; faster on processors that support it); None: float32, or the
-        own one of a SavedModel or of another method's model.
+        precision of a SavedModel or of another method's model.
     Raises: InputError if the model cannot be loaded, or the precision is unknown or not the model's own.
     """
     model = os.fspath(model)

@@ -9,6 +9,7 @@ from z2i_tf.inference.bundled_models import existing_folder
 from z2i_tf.inference.bundled_models import model_folder
 from z2i_tf.inference.foreign import adapters
 from z2i_tf.inference.foreign import predictor as foreign
+from z2i_tf.inference.foreign import runtimes
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.keras_generator import build_generator
 from z2i_tf.inference.predictors import GeneratorPredictor
@@ -56,7 +57,7 @@ def load_predictor(model: str, precision: str | None = None) -> Predictor:
   Args:
     model: name of a bundled model; a folder with `model.npz` or a SavedModel of `z2i export`; or the model of another
       method, as of `adapters.find`.
-    precision: "float32" or "bfloat16"; None: float32, or the own one of a SavedModel or of another method's model.
+    precision: "float32" or "bfloat16"; None: float32, or the precision of a SavedModel or of another method's model.
   Raises: InputError as `load_model`, and if a model that has its own precision has another.
   """
   other = foreign.load(model, precision)
@@ -72,13 +73,15 @@ def content_hash(model: str) -> str:
 
   Args:
     model: as `load_predictor`. The hash of a SavedModel, or of a folder of several networks, covers all its files and
-      their names; that of another method's model covers its adapter too.
+      their names; that of another method's model covers its adapter, and the files with an ONNX file's external data.
   Raises: InputError if they cannot be read.
   """
   found = adapters.find(model)
   if found:
-    adapter, path = (_file_hash(each) if os.path.isfile(each) else _folder_hash(each) for each in found)
-    return hashlib.sha256(f"{adapter} {path}".encode()).hexdigest()
+    hashes = [_file_hash(each) if os.path.isfile(each) else _folder_hash(each) for each in found]
+    if found[1].lower().endswith(".onnx"):
+      hashes += map(_file_hash, runtimes.external_files(found[1]))
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
   folder = model_folder(model)
   if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
     return _folder_hash(folder)

@@ -79,7 +79,7 @@ class Predictor(Protocol):
 
 
 class _OwnPredictor:
-  """What follows from the configuration of this package's networks."""
+  """Derives scale, settings and counts from a ModelConfig."""
 
   model_config: ModelConfig
 

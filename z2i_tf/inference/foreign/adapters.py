@@ -10,12 +10,14 @@ import re
 from typing import Any
 
 from z2i_tf.errors import InputError
-from z2i_tf.inference.bundled_models import ASSETS
+from z2i_tf.inference import bundled_models
+from z2i_tf.inference.predictors import DESCRIPTION_FILE
 from z2i_tf.models.architecture import DEFAULT_MAX_THICKNESS_PX
+from z2i_tf.models.model_weights import MODEL_FILE
 from z2i_tf.system import input_files
 
 FILE_EXTENSIONS = (".onnx", ".tflite")  # Of models that are one file.
-_FOLDER = os.path.join(ASSETS, "adapters")
+_FOLDER = os.path.join(bundled_models.ASSETS, "adapters")
 _EXTENSION = ".json"
 _SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "adapter_schema.json")
 _PREFIX = re.compile(r"([A-Za-z0-9_-]{2,}):(.+)", re.DOTALL)  # One letter would be a drive of Windows.
@@ -51,9 +53,16 @@ def find(model: str) -> tuple[str, str] | None:
 
   Args:
     model: `ADAPTER:PATH` with the name of a bundled adapter, or a path whose adapter lies beside it.
-  Returns: paths of the adapter and of the model; None if the argument is a model of this package.
-  Raises: InputError for an unknown adapter, or an ONNX or TFLite file without one.
+  Returns: paths of the adapter and of the model; None if there is no adapter, and for models of this package (a bundled
+    model's name, a folder with `model.npz`, a SavedModel of `z2i export`), whatever lies beside them.
+  Raises: InputError for an unknown adapter, an ONNX or TFLite file without one, or a URL.
   """
+  if "://" in model and not os.path.exists(model):
+    raise InputError(f"`model`={model}: models are read from local files; copy it to this machine")
+  if model in bundled_models.bundled_names() or any(
+    os.path.isfile(os.path.join(model, name)) for name in (MODEL_FILE, DESCRIPTION_FILE)
+  ):
+    return None
   prefixed = None if os.path.exists(model) else _PREFIX.fullmatch(model)
   if prefixed:
     name, path = prefixed.groups()

@@ -130,6 +130,8 @@ class ForeignPredictor:
       previous = previous[0].astype(np.float32)
     if previous.shape[-1] != _RGB:
       raise InputError(f"{self._path}: output {output['name']} has {previous.shape[-1]} channels, not {_RGB}")
+    if not np.isfinite(previous).all():
+      raise InputError(f"{self._path}: output {output['name']} contains NaN or infinite values")
     low, high = output["range"]
     result = (previous - np.float32(low)) / np.float32(high - low)
     return result[..., ::-1] if output.get("order") == "BGR" else result

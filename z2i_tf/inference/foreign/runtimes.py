@@ -5,9 +5,11 @@ Names of tensors are those of the adapter. What converters add to them, ":0" and
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 import math
 import os
+import threading
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -26,7 +28,10 @@ _MAX_MESSAGE = 200
 
 
 class Input(NamedTuple):
-  """An input of a network: its shape, None where any size goes, and its NumPy type."""
+  """An input of a network: its shape, None where any size goes, and its NumPy type.
+
+  A tensor of unknown rank counts as four dimensions of any size.
+  """
 
   shape: tuple[int | None, ...]
   dtype: str
@@ -38,7 +43,7 @@ class Runtime(Protocol):
   Attributes:
     inputs: by the adapter's names.
     outputs: names.
-    parameters: number of values of its constant tensors, whole numbers left out.
+    parameters: number of values of its constant tensors; scalars and whole numbers are left out.
   """
 
   inputs: dict[str, Input]
@@ -46,7 +51,7 @@ class Runtime(Protocol):
   parameters: int
 
   def run(self, inputs: Mapping[str, np.ndarray], output: str) -> np.ndarray:
-    """Returns one output; raises InputError if the network refuses the inputs."""
+    """Returns one output; raises InputError if the network refuses the inputs. Threads may share a network."""
 
 
 def load(path: str) -> Runtime:
@@ -90,7 +95,7 @@ class OnnxRuntime:
       options = onnxruntime.SessionOptions()
       options.log_severity_level = _ERRORS
       self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-      initializers = onnx.load(path).graph.initializer
+      initializers = onnx.load(path, load_external_data=False).graph.initializer
     except self._errors as error:
       raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
     given = self._session.get_inputs()
@@ -104,7 +109,7 @@ class OnnxRuntime:
     self._outputs = {_plain(each.name): each.name for each in self._session.get_outputs()}
     self.outputs = list(self._outputs)
     whole = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
-    self.parameters = sum(math.prod(each.dims) for each in initializers if each.data_type not in whole)
+    self.parameters = sum(math.prod(each.dims) for each in initializers if each.dims and each.data_type not in whole)
 
   def run(self, inputs: Mapping[str, np.ndarray], output: str) -> np.ndarray:
     """As `Runtime.run`."""
@@ -120,6 +125,7 @@ class TfliteRuntime:
   def __init__(self, path: str):
     """Loads the file; raises InputError if it cannot be loaded, or its runtime is not installed."""
     self._path = path
+    self._lock = threading.Lock()  # An interpreter holds the tensors of one run.
     try:
       self._interpreter = tflite_interpreter("a model as TFLite file")(model_path=path)
       signatures = self._interpreter.get_signature_list()
@@ -144,19 +150,23 @@ class TfliteRuntime:
     self.parameters = _tflite_parameters(path)
 
   def run(self, inputs: Mapping[str, np.ndarray], output: str) -> np.ndarray:
-    """As `Runtime.run`."""
+    """As `Runtime.run`; threads run one after the other."""
     try:
-      if self._runner is not None:
-        return self._runner(**{self._inputs[name][0]: array for name, array in inputs.items()})[self._outputs[output]]
-      for name, array in inputs.items():
-        self._interpreter.resize_tensor_input(self._inputs[name][1]["index"], array.shape, strict=True)
-      self._interpreter.allocate_tensors()
-      for name, array in inputs.items():
-        self._interpreter.set_tensor(self._inputs[name][1]["index"], array)
-      self._interpreter.invoke()
-      return self._interpreter.get_tensor(self._outputs[output])
+      with self._lock:
+        return self._run(inputs, output)
     except (RuntimeError, ValueError) as error:
       raise InputError(f"{self._path}: refuses its inputs: {_first_line(error)}") from error
+
+  def _run(self, inputs, output):
+    if self._runner is not None:
+      return self._runner(**{self._inputs[name][0]: array for name, array in inputs.items()})[self._outputs[output]]
+    for name, array in inputs.items():
+      self._interpreter.resize_tensor_input(self._inputs[name][1]["index"], array.shape, strict=True)
+    self._interpreter.allocate_tensors()
+    for name, array in inputs.items():
+      self._interpreter.set_tensor(self._inputs[name][1]["index"], array)
+    self._interpreter.invoke()
+    return self._interpreter.get_tensor(self._outputs[output])
 
 
 class SavedModelRuntime:
@@ -167,27 +177,31 @@ class SavedModelRuntime:
     self._path = path
     try:
       self._loaded = tf.saved_model.load(path)  # Its functions live as long as it does.
+      signatures = self._loaded.signatures
+      self._function = signatures[_signature_of(signatures)]
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
       raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
-    signatures = self._loaded.signatures
-    if not signatures:
-      raise InputError(f"{path}: a SavedModel without signatures")
-    self._function = signatures[_signature_of(signatures)]
     self._names = {_plain(name): name for name in self._function.structured_input_signature[1]}
     self.inputs = {
       plain: _input_of(self._function.structured_input_signature[1][name]) for plain, name in self._names.items()
     }
     self._outputs = {_plain(name): name for name in self._function.structured_outputs}
     self.outputs = list(self._outputs)
-    self.parameters = sum(math.prod(variable.shape) for variable in self._function.variables if variable.trainable)
+    variables = [each for each in self._function.variables if each.trainable and each.shape.rank]
+    self.parameters = sum(math.prod(each.shape) for each in variables)
     self.parameters += _constant_floats(self._function.graph.as_graph_def())
 
   def run(self, inputs: Mapping[str, np.ndarray], output: str) -> np.ndarray:
-    """As `Runtime.run`."""
+    """As `Runtime.run`.
+
+    Raises: tf.errors.ResourceExhaustedError if memory does not suffice.
+    """
     try:
       tensors = {self._names[name]: tf.constant(array) for name, array in inputs.items()}
       return self._function(**tensors)[self._outputs[output]].numpy()
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+    except tf.errors.ResourceExhaustedError:
+      raise
+    except (ValueError, TypeError, tf.errors.OpError) as error:
       raise InputError(f"{self._path}: refuses its inputs: {_first_line(error)}") from error
 
 
@@ -215,6 +229,38 @@ def onnx_runtime(purpose: str) -> Any:
   return onnxruntime
 
 
+def external_files(path: str) -> list[str]:
+  """Returns the sorted paths of the files that hold weights of an ONNX file outside of it.
+
+  Raises: InputError if the extra `onnx` is missing or the file cannot be read.
+  """
+  errors = _onnx_errors(onnx_runtime("a model as ONNX file"))
+  import onnx
+
+  try:
+    model = onnx.load(path, load_external_data=False)
+  except errors as error:
+    raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
+  names = {
+    entry.value
+    for tensor in _messages(model, onnx.TensorProto)
+    if tensor.data_location == onnx.TensorProto.EXTERNAL
+    for entry in tensor.external_data
+    if entry.key == "location"
+  }
+  return sorted(os.path.join(os.path.dirname(path), name) for name in names)
+
+
+def _messages(message: Any, kind: type) -> Iterator[Any]:
+  """Yields every message of one type in a protocol buffer, at any depth."""
+  if isinstance(message, kind):
+    yield message
+  for field, value in message.ListFields():
+    if field.message_type is not None:
+      for each in [value] if hasattr(value, "ListFields") else value:
+        yield from _messages(each, kind)
+
+
 def _onnx_errors(onnxruntime) -> tuple[type[Exception], ...]:
   """Returns every error that onnxruntime raises of its own, and those of unreadable files."""
   from google.protobuf.message import DecodeError
@@ -229,14 +275,17 @@ def _plain(name: str) -> str:
 
 
 def _signature_of(signatures: Iterable[str]) -> str:
+  """Returns `serving_default`, or the only signature; raises ValueError if neither exists."""
   names = list(signatures)
-  if _SIGNATURE in names or len(names) > 1:
+  if _SIGNATURE in names:
     return _SIGNATURE
+  if len(names) != 1:
+    raise ValueError(f"signatures {', '.join(sorted(names))}; expected {_SIGNATURE}" if names else "no signatures")
   return names[0]
 
 
 def _input_of(spec: tf.TensorSpec) -> Input:
-  return Input(tuple(spec.shape), spec.dtype.name)
+  return Input((None,) * 4 if spec.shape.rank is None else tuple(spec.shape), spec.dtype.name)
 
 
 def _first_line(error: Exception) -> str:
