@@ -60,13 +60,13 @@ def two_devices():
 
 
 @pytest.fixture(scope="session")
-def four_devices():
+def eight_devices():
   """As `two_devices`, with collective operations that are numbered apart from theirs."""
 
   class Apart(tf.distribute.MirroredStrategy):
     _collective_key_base = 1_000_000  # TensorFlow has it for tests.
 
-  return Apart([f"CPU:{number}" for number in range(4)])
+  return Apart([f"CPU:{number}" for number in range(8)])
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tests.training import stand_ins
-import z2i_tf
 from z2i_tf.cli.main import main
+from z2i_tf.export import portable
+from z2i_tf.export import verification
 from z2i_tf.images import image_files
+from z2i_tf.inference import model_store
 from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
@@ -66,32 +68,44 @@ def test_it_is_evaluated_measured_and_drawn(work, capsys):
   pytest.importorskip("matplotlib", reason="the extra `evaluation` is not installed")
   flags = [f"--image_dir={work}/images", f"--mask_dir={work}/masks"]
   model = f"--model={work}/runs/joint"
-  assert main(["evaluate", model, "--baseline=", *flags, f"--output_dir={work}/evaluation"]) == 0
+  size = ["--size=16x16", "--count=1", f"--output_dir={work}/complexity", "--architecture=deepfill_v2", "--width=4"]
+  with stand_ins.eagerly():
+    assert main(["evaluate", model, "--baseline=", *flags, f"--output_dir={work}/evaluation"]) == 0
+    assert main(["complexity", *size, "--zoom=none"]) == 0
+    assert main(["intermediate", model, *flags, f"--output_dir={work}/intermediate"]) == 0
   entry = json.loads((work / "evaluation" / "comparison.json").read_text())["methods"]["joint"]
   assert entry["architecture"] == "deepfill_v2" and entry["width"] == 4
-  size = ["--size=16x16", "--count=1", f"--output_dir={work}/complexity", "--architecture=deepfill_v2", "--width=4"]
-  assert main(["complexity", *size, "--zoom=none"]) == 0
   assert "random weights, width 4, deepfill_v2, zoom none, float32" in capsys.readouterr().out
-  assert main(["intermediate", model, *flags, f"--output_dir={work}/intermediate"]) == 0
   assert (work / "intermediate" / "intermediate.png").is_file()
 
 
-@pytest.mark.parametrize("format_", ["tflite", "onnx"])
-def test_it_is_exported(small_model, format_):
-  if format_ == "onnx":
-    pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
-    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
-  args = [f"--model={small_model}", f"--format={format_}", f"--output={small_model}/exported.{format_}"]
-  assert main(["export", *args, "--height=24", "--width=32", "--verify"]) == 0
+def _export_onnx(folder, path):
+  pytest.importorskip("tf2onnx", reason="the extra `onnx` is not installed")
+  pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+  portable.export_onnx(model_store.load_model(folder), path, 24, 32)
+  return verification.onnx_fill(path)
 
 
-def test_it_is_exported_as_saved_model(small_model, work):
-  assert main(["export", f"--model={small_model}", f"--output={small_model}/saved"]) == 0
-  image, mask = (f"{work}/{name}/a.png" for name in ("images", "masks"))
-  expected, exported = (
-    z2i_tf.Inpainter.load(model)(image, mask, native=True) for model in (small_model, f"{small_model}/saved")
-  )
-  assert np.abs(expected.astype(int) - exported).max() <= 1
+def _export_tflite(folder, path):
+  portable.export_tflite(model_store.load_model(folder), path, 24, 32)
+  return verification.tflite_fill(path)
+
+
+def _export_saved_model(folder, path):
+  assert main(["export", f"--model={folder}", f"--output={path}"]) == 0
+  return verification.saved_model_fill(path)
+
+
+@pytest.mark.parametrize("export", [_export_onnx, _export_tflite, _export_saved_model])
+def test_an_export_gives_the_keras_models_result(small_model, tmp_path, export):
+  rng = np.random.default_rng(0)
+  image, mask = rng.integers(0, 256, (1, 24, 32, 3), np.uint8), np.zeros((1, 24, 32, 1), np.uint8)
+  mask[:, 5:12, 8:20] = 255
+  keras = model_store.load_model(small_model)
+  result = portable.keras_result(keras, image.astype(np.float32) / 255, mask.astype(np.float32) / 255).numpy()
+  exported = export(small_model, str(tmp_path / "exported"))(image, mask)
+  np.testing.assert_array_equal(exported[mask[..., 0] == 0], image[mask[..., 0] == 0])
+  assert np.abs(255 * result - exported)[mask[..., 0] == 255].max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,18 @@ def test_a_larger_image_is_shrunk_for_a_network_of_one_size(tmp_path):
   assert np.abs(result[mask == 1] - [10.0, 100.0, 200.0]).max() <= 1
 
 
+def test_shrinking_covers_the_whole_hole(tmp_path):
+  """A network that paints its hole white: no pixel of the hole at full size is taken from outside of it."""
+  nodes = [("Concat", ["mask"] * 3, "three", {"axis": 1}), ("Mul", ["three", "white"], "output")]
+  shapes = {"image": (1, 3, 16, 24), "mask": (1, 1, 16, 24)}
+  path = _write_onnx(tmp_path / "net.onnx", nodes, shapes, {"output": (1, 3, 16, 24)}, {"white": np.float32(255)})
+  mask = np.zeros((60, 70), np.uint8)
+  mask[9:34, 11:46] = 1
+  image = np.zeros((60, 70, 3), np.uint8)
+  result = z2i_tf.Inpainter.load(f"lama:{path}")(image, mask, native=True)
+  assert result[mask == 1].min() >= 120
+
+
 def test_pyramid_texture_and_blend_serve_it(tmp_path):
   model = f"lama:{_lama(tmp_path)}"
   inpainter = z2i_tf.Inpainter.load(model)

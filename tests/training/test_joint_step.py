@@ -84,17 +84,17 @@ def test_mirrored_step_matches_the_recording(two_devices):
     ), name
 
 
-def test_four_replicas_make_the_step_of_one(four_devices):
+def test_eight_replicas_make_the_step_of_one(eight_devices):
   """Losses, gradients, batch norms' statistics and spectral norms' vectors."""
-  batch = stand_ins.smooth_batch(4, 16)
+  batch = stand_ins.smooth_batch(8, 16)
   keras.utils.set_random_seed(0)
-  initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, 4, width=4)
+  initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, 8, width=4)
   arrays = model_weights.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
   gradients = {}
-  for strategy in (tf.distribute.get_strategy(), four_devices):
+  for strategy in (tf.distribute.get_strategy(), eight_devices):
     with strategy.scope():
       step, networks = stand_ins.build_step(
-        arrays, lambda: optimizers.SGD(1.0), _RECORDED_WEIGHTS, batch_size=4, width=4
+        arrays, lambda: optimizers.SGD(1.0), _RECORDED_WEIGHTS, batch_size=8, width=4
       )
     scalars, weights = stand_ins.run_step(strategy, step, batch), model_weights.read_arrays(networks)
     # With this rate the change of a weight is its gradient. That of a batch norm's statistic is the statistic.

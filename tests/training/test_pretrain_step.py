@@ -99,13 +99,13 @@ def test_evaluation_does_not_train():
     np.testing.assert_array_equal(value, before[key])
 
 
-def test_four_replicas_make_adam_s_step_of_one(four_devices):
+def test_two_replicas_make_adam_s_step_of_one(two_devices):
   """Where a gradient is next to nothing, rounding decides about Adam's direction; all in all about little."""
   scalars, weights = [], []
   keras.utils.set_random_seed(0)
   initial = model_weights.read_arrays({"coarse": _BUILD["coarse"]()})
   batch = stand_ins.smooth_batch(4, 16)
-  for strategy in (tf.distribute.get_strategy(), four_devices):
+  for strategy in (tf.distribute.get_strategy(), two_devices):
     with strategy.scope():
       network = _BUILD["coarse"]()
       model_weights.assign_arrays({"coarse": network}, initial, "initial weights")

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+import functools
 import hashlib
 import importlib.resources
 import json
@@ -113,7 +114,7 @@ class Api:
       extension = _extension(fields.get("format"), file.extension)
       levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, reading)
       check_hole(levels)
-      hole = shapes_lib.tight(shapes_lib.BoxMask(tuple(slice(0, side) for side in levels.shape), levels))
+      hole = shapes_lib.boxed(levels)
       pixels = photo_transfer.stacked(file.photo)
       job = Job(lambda job: filling.fill(self._inpainter, pixels, hole, options, job, is_own_mask))
       patches, remark = self._done(job)
@@ -271,7 +272,7 @@ def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
   """Returns whether two streams have the same content. Both start and end at their beginning."""
   digests = [hashlib.sha256(), hashlib.sha256()]
   for digest, stream in zip(digests, (first, second)):
-    for block in iter(lambda stream=stream: stream.read(_BLOCK_BYTES), b""):
+    for block in iter(functools.partial(stream.read, _BLOCK_BYTES), b""):
       digest.update(block)
     stream.seek(0)
   return digests[0].digest() == digests[1].digest()

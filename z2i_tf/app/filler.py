@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Callable
 from collections.abc import Iterator
+import functools
 import sys
 import threading
 import traceback
@@ -61,7 +62,7 @@ class Job:
     last = None
     while True:
       with self._changed:
-        self._changed.wait_for(lambda last=last: self._is_over or self._state() != last, _HEARTBEAT_S)
+        self._changed.wait_for(functools.partial(self._differs_from, last), _HEARTBEAT_S)
         if self._is_over:
           return
         last = self._state()
@@ -83,6 +84,9 @@ class Job:
   @property
   def _is_over(self) -> bool:
     return self._is_done or self._is_cancelled
+
+  def _differs_from(self, state):
+    return self._is_over or self._state() != state
 
   def _state(self):
     return {"place": self._place} if self._place else {"step": self._step, "steps": self._steps}

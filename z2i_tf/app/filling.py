@@ -77,7 +77,7 @@ def fill(
   Returns: the filled rectangles, with alpha if `pixels` have it; and a remark for the user, or "".
   Raises: InputError if no known pixel would be left; Cancelled.
   """
-  size = pixels.shape[:2]
+  size = (pixels.shape[0], pixels.shape[1])
   mask = shapes.grown(mask, options.dilate_px + _RING_PX, size)
   grown = mask_files.dilate(mask.mask, options.dilate_px)
   hole = np.zeros(size, bool)

@@ -26,9 +26,10 @@ def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
 
 def aligned(box: tuple[slice, slice], step: int, size: tuple[int, int]) -> tuple[slice, slice]:
   """Grows a box to whole squares of `step` pixels, but not beyond the picture."""
-  return tuple(
+  rows, columns = (
     slice(part.start // step * step, min(length, -(-part.stop // step) * step)) for part, length in zip(box, size)
   )
+  return rows, columns
 
 
 def shrunk(levels: np.ndarray, step: int) -> np.ndarray:

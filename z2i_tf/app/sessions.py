@@ -59,9 +59,9 @@ class Session:
   def __init__(self, file: PhotoFile):
     self.id = secrets.token_urlsafe(_ID_BYTES)
     self._pixels = photo_transfer.stacked(file.photo)
-    views = {"rgb": self._pixels[..., :3], "alpha": None if file.photo.alpha is None else self._pixels[..., 3]}
-    self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, **views))
-    self.size = self._pixels.shape[:2]
+    alpha = None if file.photo.alpha is None else self._pixels[..., 3]
+    self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, rgb=self._pixels[..., :3], alpha=alpha))
+    self.size = (self._pixels.shape[0], self._pixels.shape[1])
     self.factor = previews.factor(self.size)
     self.version = 0
     self._done: list[Fill] = []
@@ -142,8 +142,8 @@ class Session:
       self._job = None  # It is too late to cancel.
       while len(self._done) > 1 and sum(each.nbytes for each in self._done) > _MAX_HISTORY_BYTES:
         masks = [*self._forgotten, self._done.pop(0).mask]
-        union = shapes_lib.BoxMask(tuple(slice(0, side) for side in self.size), shapes_lib.whole(masks, self.size))
-        self._forgotten, self._forgotten_fills = [shapes_lib.tight(union)], self._forgotten_fills + 1
+        self._forgotten = list(filter(None, [shapes_lib.boxed(shapes_lib.whole(masks, self.size))]))
+        self._forgotten_fills += 1
       return fill
 
   def undo(self, version: int) -> Fill:

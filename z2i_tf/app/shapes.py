@@ -96,15 +96,22 @@ def tight(mask: BoxMask) -> BoxMask | None:
   if not len(rows):
     return None
   inner = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-  box = tuple(slice(whole.start + part.start, whole.start + part.stop) for whole, part in zip(mask.box, inner))
+  top, left = (part.start for part in mask.box)
+  box = slice(top + inner[0].start, top + inner[0].stop), slice(left + inner[1].start, left + inner[1].stop)
   return BoxMask(box, np.ascontiguousarray(mask.mask[inner]))
+
+
+def boxed(mask: np.ndarray) -> BoxMask | None:
+  """Returns a photograph's mask, (H, W) uint8, with the smallest box, or None if it is empty."""
+  return tight(BoxMask((slice(0, mask.shape[0]), slice(0, mask.shape[1])), mask))
 
 
 def grown(mask: BoxMask, margin_px: int, size: tuple[int, int]) -> BoxMask:
   """Returns the same mask with a box that is `margin_px` larger on every side, but within the photograph."""
-  box = tuple(
+  rows, columns = (
     slice(max(0, part.start - margin_px), min(length, part.stop + margin_px)) for part, length in zip(mask.box, size)
   )
+  box = rows, columns
   canvas = np.zeros([part.stop - part.start for part in box], np.uint8)
   canvas[tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(mask.box, box))] = (
     mask.mask

@@ -50,17 +50,20 @@ def write_model(
     origin: source of the weights, for the model file.
   Raises: InputError if an array is missing, left over or misshapen.
   """
-  from z2i_tf import conventions
-  from z2i_tf.models import model_weights
-  from z2i_tf.models.patch_discriminator import patch_discriminator
-  from z2i_tf.models.zoom_inpainter import ZoomInpainter
+  import numpy as np
 
-  networks = dict(ZoomInpainter(config).networks)
+  from z2i_tf import conventions
+  from z2i_tf.models import architecture
+  from z2i_tf.models import model_weights
+
+  networks = {name: architecture.convolutions(name, config) for name in config.networks}
   if disc_width is not None:
-    networks[conventions.DISCRIMINATOR] = patch_discriminator(disc_width, config.architecture)
-  model_weights.assign_arrays(networks, arrays, source)
-  path = model_weights.write_model_file(
-    output, model_weights.read_arrays(networks), {"model": config.to_dict(), **origin}
-  )
+    networks[conventions.DISCRIMINATOR] = architecture.discriminator_convolutions(disc_width, config.architecture)
+  shapes: dict[str, tuple[int, ...]] = {}
+  for name, convs in networks.items():
+    shapes.update(architecture.array_shapes(name, convs))
+  model_weights.check_arrays(arrays, networks, shapes, source)
+  written = {name: np.asarray(arrays[name], np.float32) for name in shapes}
+  path = model_weights.write_model_file(output, written, {"model": config.to_dict(), **origin})
   size = f"zoom {config.zoom} x{config.scale}, width {config.width}"
   print(f"{path}: {', '.join(networks)}; {size} ({config.architecture})")

@@ -29,8 +29,8 @@ from z2i_tf.system import processor
 _RADIUS_PX = 3  # Patches are 7x7.
 _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
 # Of the level with the exact search: thickness of the hole, and maximum number of compared pairs of patches.
-_SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**26
-_SEARCH_BLURS_PX = (3.0, 1.5, 0.0, 0.0)  # Gaussian sigma of both sides, one for each round.
+_SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**25
+_SEARCH_BLURS_PX = (3.0, 1.5, 0.0)  # Gaussian sigma of both sides, one for each round.
 # A source that continues a neighbour's may have a distance larger by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
 # The search compares a patch's 147 values along this many directions, computed from at most this many patches.

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from z2i_tf.inference import blending
-from z2i_tf.inference import pieces
 from z2i_tf.inference.predictors import Predictor
 
 # Maximum difference of the fill from the interpolated known pixels, in standard deviations.
@@ -79,18 +78,10 @@ def shrink_known(image: np.ndarray, hole: np.ndarray, size: tuple[int, int]) -> 
 
 def _near_known(filled, image, hole):
   """Bounds how far a fill lies from the interpolated known pixels, by their standard deviation nearby."""
-  side = 2 * int(np.ceil(pieces.thickness_px(hole))) + 1  # The window around any pixel has known ones.
-  known = (~hole).astype(np.float32)[..., np.newaxis]
-
-  def mean(values):
-    return cv2.boxFilter(values, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
-
-  count = np.maximum(mean(known), 1.0)[..., np.newaxis]
-  means = mean(image * known) / count
-  variance = mean(image**2 * known) / count - means**2
+  means = _interpolated(image, hole)
+  variance = _interpolated(image**2, hole) - means**2  # Of the pixels that are interpolated, with the same weights.
   bound = _USUAL_DEVIATIONS * np.sqrt(np.maximum(variance, 0.0))
-  interpolated = _interpolated(image, hole)
-  return interpolated + np.clip(filled - interpolated, -bound, bound)
+  return means + np.clip(filled - means, -bound, bound)
 
 
 def _like_known(filled, image, hole):
