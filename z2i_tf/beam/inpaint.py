@@ -153,8 +153,10 @@ def _check(config):
     if not pattern:
       raise InputError(f"`{name}` is missing")
   files.check_matches(config.images, "images")
-  files.check_matches(config.masks, "masks")
-  is_one_mask = files.is_file(config.masks)
+  with files.naming("masks", config.masks):
+    is_one_mask = files.is_file(config.masks)
+  if not is_one_mask:
+    files.check_matches(config.masks, "masks")
   images, masks = map(files.listing, (config.images, config.masks))
   if is_one_mask and config.mask_suffix:
     raise InputError(f"`mask_suffix`={config.mask_suffix}: `masks`={config.masks} is the one mask of all; leave it out")
