@@ -1,5 +1,6 @@
 """`z2i beam-inpaint`: the files of `z2i inpaint`, from any file system, and nothing lost with a worker."""
 
+import collections
 import functools
 import json
 import os
@@ -11,11 +12,13 @@ import numpy as np
 import psutil
 import pytest
 
-pytest.importorskip("apache_beam")
+apache_beam = pytest.importorskip("apache_beam")
 
 from tests import recordings
 from tests.beam.stand_ins import KeptFiles
+from z2i_tf.beam import pipelines
 from z2i_tf.cli.main import main
+from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 
 _PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
@@ -77,16 +80,19 @@ def test_the_files_are_those_of_inpaint_and_failures_are_listed(tmp_path, model,
   command = ["beam-inpaint", "--images=images", "--masks=masks", "--output=out", *settings]
   assert main(command) == 1
   assert capsys.readouterr().out.startswith(
-    "3 of 5 images inpainted, 2 failed (see failures-*), 1 other files left out: out\n"
+    "3 of 5 images inpainted, 2 failed (see failures-*), 1 file is not an image: out\n"
   )
   expected = _contents(tmp_path / "expected")
   assert sorted(expected) == ["a.png", "b.bmp", "c.jpg"] and _contents(tmp_path / "out") == expected
   failures = [
-    ("images/d.png", "images/d.png: not an image that can be read: unknown format"),
-    ("images/e.png", "images/e.png: no masks called e in masks; one is needed"),
+    (f"{tmp_path}/images/{image}", f"{tmp_path}/images/{image}: {text}")
+    for image, text in (
+      ("d.png", "not an image that can be read: unknown format"),
+      ("e.png", f"no masks called e in {tmp_path}/masks; one is needed"),
+    )
   ]
   assert _lines(tmp_path / "out", "failures") == failures
-  assert [image for image, _ in _lines(tmp_path / "out", "remarks")] == ["images/c.jpg"]
+  assert [image for image, _ in _lines(tmp_path / "out", "remarks")] == [f"{tmp_path}/images/c.jpg"]
   # Continues: what is there stays, and what a killed worker left goes.
   (tmp_path / "out" / "a.png").write_bytes(b"as it was")
   (tmp_path / "out" / "b.bmp").rename(tmp_path / "out" / "b.bmp.abcdefgh.tmp")
@@ -164,15 +170,22 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path, model, caps
   "changes, message",
   [
     (["--images=nowhere/*.png"], "--images=nowhere/*.png: no such file"),
-    (["--masks=nowhere"], "--masks=nowhere/*: no such file"),
+    (["--masks=nowhere"], "--masks=nowhere: no such file"),
     (["--masks=images"], "--masks=images: the same as --images"),
     (["--output=images"], "--output=images: the results would overwrite the input"),
     (["--output=masks"], "--output=masks: the results would overwrite the input"),
+    (["--masks=masks/a.png", "--output=masks"], "--output=masks: the results would overwrite the input"),
+    (["--images=**/a.png", "--masks=masks/a.png", "--output=./"], "--output=./: the results would overwrite the input"),
+    (["--masks=masks/a.png", "--mask_suffix=_x"], "--mask_suffix=_x: --masks=masks/a.png is the one mask of all"),
     (["--output=nowhere/out"], "nowhere/out: cannot create this folder"),
-    (["--images=gs://nowhere"], "--images=gs://nowhere/*: Unable to get filesystem"),
+    (["--images=gs://nowhere"], "--images=gs://nowhere: Unable to get filesystem"),
+    (["--masks=gs://nowhere/m.png"], "--masks=gs://nowhere/m.png: Unable to get filesystem"),
+    (["--output=gs://nowhere"], "--output=gs://nowhere: Unable to get filesystem"),
+    (["--model=lama:missing.onnx"], "--model=lama:missing.onnx: missing.onnx: no such file"),
     (["--model=nowhere"], "--model=nowhere: no such folder"),
     (["--", "--frobnicate=1"], "flags of Beam: unknown --frobnicate"),
-    (["--", "frobnicate"], "flags of Beam: unknown 'frobnicate'"),
+    (["--", "--streaming", "junk"], "flags of Beam: 'junk' is no flag; write --name=value"),
+    (["--", "--runner=Frob"], "flags of Beam: Unexpected pipeline runner: Frob"),
     (["--", "--direct_num_workers=x"], "flags of Beam: argument --direct_num_workers: invalid int value: 'x'"),
   ],
 )
@@ -183,6 +196,84 @@ def test_what_cannot_be_used_is_one_line(tmp_path, monkeypatch, capsys, changes,
   error = capsys.readouterr().err
   assert error.startswith(f"z2i beam-inpaint: {message}") and error.count("\n") == 1
   assert not (tmp_path / "out").exists()
+
+
+def _refuse(*_):
+  raise AssertionError
+
+
+def test_results_with_the_names_of_lists_and_files_of_other_folders_stay(tmp_path, model, monkeypatch, capsys):
+  monkeypatch.chdir(tmp_path)
+  names = ["failures-2.png", "remarks-01.png"]
+  _write(tmp_path, names)
+  (tmp_path / "out1").mkdir()
+  other = tmp_path / "out1" / "failures-00000-of-00001.jsonl"
+  other.write_text("of another run")
+  command = ["beam-inpaint", "--images=images", "--masks=masks", "--output=out[1]", f"--model={model}"]
+  assert main(command) == 0
+  assert main([*command, "--resume"]) == 0
+  assert capsys.readouterr().out.splitlines()[-1] == "0 of 2 images inpainted, 2 already there: out[1]"
+  assert sorted(_contents(tmp_path / "out[1]")) == names and other.read_text() == "of another run"
+
+
+def test_the_one_mask_is_no_photograph_however_it_is_spelled(tmp_path, model, monkeypatch, capsys):
+  folder = tmp_path / "trip [2019]"
+  _write(folder, ["a.png"])
+  (folder / "masks" / "a.png").rename(folder / "images" / "mask.png")
+  monkeypatch.chdir(folder / "images")
+  settings = [f"--model={model}", "--masks=./mask.png"]
+  for number, images in enumerate(["*.png", "a.png", ".", "../../trip [2019]/images"]):
+    assert main(["beam-inpaint", f"--images={images}", f"--output=../out{number}", *settings]) == 0
+    assert capsys.readouterr().out.startswith("1 of 1 images inpainted: ")
+    assert list(_contents(folder / f"out{number}")) == ["a.png"]
+
+
+def test_a_remote_folder_is_no_mask_and_object_stores_get_whole_files(tmp_path, monkeypatch):
+  from z2i_tf.beam import files
+
+  monkeypatch.setattr(KeptFiles, "root", str(tmp_path))
+  (tmp_path / "masks").mkdir()
+  (tmp_path / "masks" / "a.png").write_bytes(b"former")
+  assert not files.is_file("kept://masks") and files.is_file("kept://masks/a.png")
+  monkeypatch.setattr(files, "_OBJECT_STORES", ("kept://",))
+  for name in ("delete", "rename"):
+    monkeypatch.setattr(KeptFiles, name, _refuse)
+  with files.local_output("kept://masks/a.png") as path, open(path, "wb") as file:
+    file.write(b"new")
+  assert [path.read_bytes() for path in (tmp_path / "masks").iterdir()] == [b"new"]
+
+
+def test_failures_count_without_metrics(tmp_path, model, monkeypatch, capsys):
+  monkeypatch.chdir(tmp_path)
+  _write(tmp_path, ["a.png", "b.png"])
+  (tmp_path / "images" / "b.png").write_bytes(b"damaged")
+  run = pipelines.run
+  monkeypatch.setattr(pipelines, "run", lambda *arguments: run(*arguments) and collections.Counter())
+  assert main(["beam-inpaint", "--images=images", "--masks=masks", "--output=out", f"--model={model}"]) == 1
+  assert capsys.readouterr().out == (
+    "done; this runner does not report how many images were inpainted, 1 failed (see failures-*): out\n"
+  )
+
+
+def _raise(error):
+  raise error
+
+
+@pytest.mark.parametrize(
+  "error, message",
+  [
+    (InputError("x.png: too large"), r"x\.png: too large"),
+    (ValueError("no such number"), r"the pipeline failed \((builtins\.)?ValueError: no such number\); run it again"),
+  ],
+)
+def test_the_error_of_another_process_is_its_last_line(error, message):
+  options = pipelines.options_of(_PROCESSES[1:])
+
+  def build(pipeline):
+    pipeline | apache_beam.Create([error]) | apache_beam.Map(_raise)
+
+  with pytest.raises(InputError, match=f"^{message}$"):
+    pipelines.run(build, options)
 
 
 def test_without_beam_the_command_says_how_to_install_it(monkeypatch, capsys):

@@ -5,12 +5,18 @@ import pytest
 
 pytest.importorskip("apache_beam")
 
+from z2i_tf.beam import prepare as beam_prepare
 from z2i_tf.cli.main import main
+from z2i_tf.datasets.folder_source import FolderSource
 from z2i_tf.images import image_files
 
 
 def _contents(folder):
   return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def _without_shards(manifest):
+  return manifest[: manifest.index('"shards": [')] + '"shards": [], "skipped": [], "complete": false}'
 
 
 def test_the_shards_are_those_of_prepare(tmp_path, capsys):
@@ -41,7 +47,7 @@ def test_the_shards_are_those_of_prepare(tmp_path, capsys):
   kept.write_bytes(b"as it is")
   (found / "images-00001-of-00004.tfrecord.json").write_text('{"records": 1, "skipped": [], "bytes": 8}')
   text = manifest.read_text()
-  manifest.write_text(text[: text.index('"shards": [')] + '"shards": [], "skipped": [], "complete": false}')
+  manifest.write_text(_without_shards(text))
   assert main(command) == 0
   assert kept.read_bytes() == b"as it is"
   kept.write_bytes(expected_bytes)
@@ -52,9 +58,38 @@ def test_the_shards_are_those_of_prepare(tmp_path, capsys):
   }
   capsys.readouterr()
 
+  # Entries that remain if the last step is killed, or if z2i prepare continues, go.
+  entry = found / "images-00001-of-00004.tfrecord.json"
+  for again in (command, ["prepare", *command[1:]]):
+    entry.write_text("{}")
+    assert main(again) == 0 and not entry.exists()
+  # A skip that an entry knows ends the run before any shard is written.
+  manifest.write_text(_without_shards(text))
+  entry.write_text('{"records": 1, "skipped": ["x.png: damaged"], "bytes": 8}')
+  (found / "images-00000-of-00004.tfrecord").unlink()
+  capsys.readouterr()
+  assert main([*command, "--on_bad_image=fail"]) == 2 and "x.png: damaged" in capsys.readouterr().err
+  assert not (found / "images-00000-of-00004.tfrecord").exists()
+
   failed = ["beam-prepare", *settings, f"--output_dir={tmp_path / 'failed'}", "--on_bad_image=fail"]
   assert main(failed) == 2
   error = capsys.readouterr().err
   assert error.startswith(f"z2i beam-prepare: {photos}/4.png: not an image") and error.count("\n") == 1
   other = ["beam-prepare", *settings[:2], "--shards=3", f"--output_dir={found}"]
   assert main(other) == 2 and "prepared otherwise (shards differ)" in capsys.readouterr().err
+
+
+def test_workers_get_absolute_paths(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "photos").mkdir()
+  image_files.write_rgb("photos/a.png", np.zeros((8, 8, 3), np.uint8))
+  opened = []
+
+  def open_source(kind, folder, *rest):
+    del kind, rest
+    opened.append(folder)
+    return FolderSource(folder)
+
+  monkeypatch.setattr(beam_prepare, "open_source", open_source)
+  assert main(["beam-prepare", "--data_dir=photos", "--output_dir=found", "--shards=1"]) == 0
+  assert opened[0] == f"{tmp_path}/photos"

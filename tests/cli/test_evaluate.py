@@ -345,7 +345,7 @@ def test_only_a_former_run_of_the_analysis_is_replaced(testset, evaluation, tmp_
   assert "results/mean/rect/00000.png" in _tree(run) and not any("telea" in name for name in _tree(run))
   before = _files(run)
   assert _evaluate(testset, run, "--analysis=frequency") == 2
-  assert "is not of an evaluation with --analysis=frequency" in capsys.readouterr().err
+  assert "no evaluation with --analysis=frequency wrote" in capsys.readouterr().err
   (run / "notes.txt").touch()
   assert _evaluate(testset, run) == 2
   assert "notes.txt in it" in capsys.readouterr().err

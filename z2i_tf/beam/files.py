@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 import contextlib
+import glob
 import os
 import tempfile
+from typing import NamedTuple
 import uuid
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -11,60 +13,115 @@ from apache_beam.io.filesystems import FileSystems
 
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.images.formats import codecs
 
 _BLOCK_BYTES = 2**20
 _MIME_TYPE = "application/octet-stream"
-# What begins the variable part of a pattern.
-_WILDCARDS = "*?["
+# Signs of a pattern.
+_SIGNS = "*?["
+# Where a file appears when it is closed, whole.
+_OBJECT_STORES = ("gs://", "s3://", "azfs://")
+
+
+class Listing(NamedTuple):
+  """Files to list.
+
+  Attributes:
+    pattern: of their paths, as Beam matches it; a local one is absolute.
+    folder: the fixed part of the pattern, with a slash at its end.
+  """
+
+  pattern: str
+  folder: str
 
 
 def is_local(path: str) -> bool:
-  """Returns whether a path is one of this machine's file system."""
+  """Returns whether a path has no scheme (gs://)."""
   return "://" not in path
 
 
-def pattern_of(text: str) -> str:
-  """Returns a pattern for a pattern or a folder: all files of the folder."""
-  if any(sign in text for sign in _WILDCARDS):
-    return text
-  return text.rstrip("/") + "/*"
+def absolute(path: str) -> str:
+  """Returns a path that means the same in every working folder."""
+  return os.path.abspath(path) if is_local(path) else path
 
 
-def fixed_folder(pattern: str) -> str:
-  """Returns the folder of a pattern up to its first wildcard, with a slash at its end; "" if there is none."""
-  first = min(pattern.find(sign) for sign in _WILDCARDS if sign in pattern)
-  return pattern[: pattern.rfind("/", 0, first) + 1]
+def has_signs(path: str) -> bool:
+  """Returns whether a path has signs of a pattern."""
+  return any(sign in path for sign in _SIGNS)
 
 
-def are_same(folder: str, other: str) -> bool:
-  """Returns whether two paths are the same folder; "" is the current one."""
-  if is_local(folder) and is_local(other):
-    return os.path.realpath(folder) == os.path.realpath(other)
-  return folder.rstrip("/") == other.rstrip("/")
+def listing(text: str) -> Listing:
+  """Returns the listing of a file, of all files of a folder, or of a pattern.
+
+  The part of a local path that exists is no pattern, whatever its signs.
+  """
+  if not is_local(text):
+    if has_signs(text):
+      first = min(text.find(sign) for sign in _SIGNS if sign in text)
+      return Listing(text, text[: text.rfind("/", 0, first) + 1])
+    folder = text[: text.rfind("/") + 1] if is_file(text) else text.rstrip("/") + "/"
+    return Listing(text if is_file(text) else folder + "*", folder)
+  path = os.path.abspath(text)
+  if os.path.isfile(path):
+    return Listing(glob.escape(path), os.path.dirname(path).rstrip("/") + "/")
+  folder = path
+  while not os.path.isdir(folder):
+    folder = os.path.dirname(folder)
+  below = path[len(folder) :].lstrip("/")
+  if not has_signs(below):
+    below = os.path.join(below, "*")
+  folder = folder.rstrip("/") + "/"
+  return Listing(glob.escape(folder) + below, folder)
+
+
+def are_same(path: str, other: str) -> bool:
+  """Returns whether two paths are the same file or folder."""
+  if is_local(path) and is_local(other):
+    return os.path.realpath(path) == os.path.realpath(other)
+  return path.rstrip("/") == other.rstrip("/")
+
+
+def is_below(path: str, folder: str) -> bool:
+  """Returns whether a path is a folder, or lies below it."""
+  if is_local(path) and is_local(folder):
+    path, folder = os.path.realpath(path), os.path.realpath(folder)
+  return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def is_file(path: str) -> bool:
-  """Returns whether a path, without wildcards, is a file."""
+  """Returns whether a path is a local file, or a remote image file."""
   if is_local(path):
     return os.path.isfile(path)
-  return not any(sign in path for sign in _WILDCARDS) and FileSystems.exists(path)
+  is_image = codecs.extension_of(path) in image_files.IMAGE_EXTENSIONS  # Folders exist, too, on some file systems.
+  return is_image and not has_signs(path) and FileSystems.exists(path)
 
 
-def check_matches(pattern: str, name: str) -> None:
-  """Raises InputError naming the argument if no file matches its pattern, or Beam lacks the file system."""
+@contextlib.contextmanager
+def naming(name: str, path: str) -> Iterator[None]:
+  """Turns any error of Beam, of its file systems and of their packages into an InputError that names the argument."""
   try:
-    (match,) = FileSystems.match([pattern], limits=[1])
-  except Exception as error:  # Of Beam, of its file systems, and of their packages.
-    raise InputError(f"`{name}`={pattern}: {' '.join(str(error).split())}") from error
+    yield
+  except InputError:
+    raise
+  except Exception as error:
+    raise InputError(f"`{name}`={path}: {' '.join(str(error).split())}") from error
+
+
+def check_matches(path: str, name: str) -> None:
+  """Raises InputError naming the argument if its listing has no file, or Beam lacks the file system."""
+  with naming(name, path):
+    (match,) = FileSystems.match([listing(path).pattern], limits=[1])
   if not match.metadata_list:
-    raise InputError(f"`{name}`={pattern}: no such file")
+    raise InputError(f"`{name}`={path}: no such file")
 
 
-def remove(pattern: str) -> None:
-  """Removes the files that match a pattern, if there are any."""
-  (match,) = FileSystems.match([pattern])
-  if match.metadata_list:
-    FileSystems.delete([metadata.path for metadata in match.metadata_list])
+def remove(path: str) -> None:
+  """Removes a file, if it exists; a remote path must have no signs of a pattern."""
+  if is_local(path):
+    with contextlib.suppress(FileNotFoundError):
+      os.unlink(path)
+  elif FileSystems.exists(path):
+    FileSystems.delete([path])
 
 
 def create_folder(folder: str) -> None:
@@ -94,7 +151,9 @@ def local_copies(*paths: str) -> Iterator[list[str]]:
 def local_output(path: str) -> Iterator[str]:
   """Yields a local path to write atomically: `path`, or a temporary one that the end of the block copies to `path`.
 
-  Creates the folder of a local path. A killed process leaves no part of a file at `path`.
+  Creates the folder of a local path. A killed process leaves no part of a file at `path`. On remote file systems that
+  are no object stores (hdfs://) it may leave a hidden temporary file and no former file, and of two processes that
+  write `path` at once one may fail.
   """
   if is_local(path):
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -104,13 +163,20 @@ def local_output(path: str) -> Iterator[str]:
   with tempfile.TemporaryDirectory() as temporary:
     local = os.path.join(temporary, name)
     yield local
+    if path.startswith(_OBJECT_STORES):
+      _upload(local, path)
+      return
     partial = f"{folder}/.{uuid.uuid4().hex}.tmp"
-    with open(local, "rb") as source, FileSystems.create(partial, _MIME_TYPE, CompressionTypes.UNCOMPRESSED) as target:
-      while block := source.read(_BLOCK_BYTES):
-        target.write(block)
+    _upload(local, partial)
     if FileSystems.exists(path):  # Some file systems do not rename over it.
       FileSystems.delete([path])
     FileSystems.rename([partial], [path])
+
+
+def _upload(local, path):
+  with open(local, "rb") as source, FileSystems.create(path, _MIME_TYPE, CompressionTypes.UNCOMPRESSED) as target:
+    while block := source.read(_BLOCK_BYTES):
+      target.write(block)
 
 
 def _downloaded(path, stack):

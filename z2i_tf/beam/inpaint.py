@@ -38,6 +38,8 @@ from z2i_tf.system import atomic_files
 FAILURES, REMARKS = "failures", "remarks"
 _FILLED, _ALREADY_THERE, _LEFT_OUT = "filled", "already_there", "left_out"
 _DONE = "done"
+# Counts the written lists: zero if the runner does not report counters.
+_LISTS = "lists"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class InpaintConfig:
   """Settings of a pipeline.
 
   Attributes:
-    images: pattern of the photographs, or their folder. "**" also matches folders, which the results keep.
+    images: pattern of the photographs, their folder, or one. "**" also matches folders, which the results keep.
     masks: pattern of their masks, or their folder, or the one mask of all.
     output: folder for the results.
     fill: how to fill; the model is found under the same name by every worker.
@@ -63,12 +65,16 @@ class InpaintConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-  """Numbers of photographs: filled, skipped because their result existed, and failed; and of files left out."""
+  """Numbers of photographs: filled, skipped because their result existed, and failed; and of files left out.
 
-  filled: int
-  already_there: int
+  The failed ones are those of the list. The others are None if the runner reports no counters, and too high if it
+  counts what it repeats.
+  """
+
+  filled: int | None
+  already_there: int | None
   failed: int
-  left_out: int
+  left_out: int | None
 
 
 class _Item(NamedTuple):
@@ -80,7 +86,7 @@ class _Item(NamedTuple):
 
 
 def inpaint(config: InpaintConfig, options: PipelineOptions, shown: Callable[[str], str] = str) -> Counts:
-  """Fills the holes of photographs, and writes `output`/failures-* and `output`/remarks-* (JSON, one per line).
+  """Fills the holes of photographs, and lists failures and remarks in `output` (JSON, one per line).
 
   Args:
     config: settings.
@@ -89,12 +95,19 @@ def inpaint(config: InpaintConfig, options: PipelineOptions, shown: Callable[[st
   Raises: InputError for unusable settings, if no file matches, or if the pipeline fails.
   """
   _check(config)
-  counted = pipelines.run(functools.partial(build, config=config, shown=shown), options)
-  return Counts(*(counted[name] for name in (_FILLED, _ALREADY_THERE, FAILURES, _LEFT_OUT)))
+  images, masks, output = map(files.absolute, (config.images, config.masks, config.output))
+  config = dataclasses.replace(config, images=images, masks=masks, output=output)
+  counted = pipelines.run(functools.partial(_build, config=config, shown=shown), options)
+  with files.naming("output", config.output), files.local_copies(_list_path(config, FAILURES)) as (path,):
+    with open(path, "rb") as file:
+      failed = sum(1 for _ in file)
+  if not counted[_LISTS]:
+    return Counts(None, None, failed, None)
+  return Counts(counted[_FILLED], counted[_ALREADY_THERE], failed, counted[_LEFT_OUT])
 
 
-def build(pipeline: apache_beam.Pipeline, config: InpaintConfig, shown: Callable[[str], str] = str) -> None:
-  """Adds the transforms to a pipeline; arguments as `inpaint`."""
+def _build(pipeline, config, shown):
+  """Adds the transforms to a pipeline; arguments as `inpaint`, with absolute paths."""
   one_mask = files.is_file(config.masks)
   images = _listed(pipeline, "images", config.images, lambda path: [image_files.stem(path)])
   named = {"images": images[_DONE], "masks": pipeline | "no masks" >> apache_beam.Create([])}
@@ -116,11 +129,21 @@ def build(pipeline: apache_beam.Pipeline, config: InpaintConfig, shown: Callable
   failures = [*unnamed, *(part[FAILURES] for part in (paired, read, written))] | "all failures" >> apache_beam.Flatten()
   for name, lines in ((FAILURES, failures), (REMARKS, written[REMARKS])):
     (
-      lines
-      | f"show {name}" >> apache_beam.Map(_line, shown)
-      | f"write {name}"
-      >> apache_beam.io.WriteToText(os.path.join(config.output, name), file_name_suffix=".jsonl", num_shards=1)
+      pipeline
+      | f"list {name}" >> apache_beam.Create([_list_path(config, name)])
+      | f"write {name}" >> apache_beam.Map(_write_list, apache_beam.pvalue.AsIter(lines), shown)
     )
+
+
+def _list_path(config, name):
+  return os.path.join(config.output, f"{name}-00000-of-00001.jsonl")
+
+
+def _write_list(path, lines, shown):
+  with files.local_output(path) as local, atomic_files.atomic_write(local) as file:
+    for image, text in lines:
+      file.write(json.dumps({"image": image, "text": shown(text)}).encode() + b"\n")
+  pipelines.count(_LISTS)
 
 
 def _check(config):
@@ -128,36 +151,51 @@ def _check(config):
   for name, pattern in (("images", config.images), ("masks", config.masks)):
     if not pattern:
       raise InputError(f"`{name}` is missing")
-  files.check_matches(files.pattern_of(config.images), "images")
-  if not files.is_file(config.masks):
-    files.check_matches(files.pattern_of(config.masks), "masks")
-    if config.masks == config.images and config.fill.mask_options.reading.mask_from != "alpha":
-      raise InputError(f"`masks`={config.masks}: the same as `images`; give patterns that tell them apart")
-  for pattern in map(files.pattern_of, (config.images, config.masks)):
-    if files.are_same(files.fixed_folder(pattern), config.output):
-      raise InputError(f"`output`={config.output}: the results would overwrite the input; give another folder")
-  if not adapters.find(config.fill.model):
+  files.check_matches(config.images, "images")
+  with files.naming("masks", config.masks):
+    is_one_mask = files.is_file(config.masks)
+  if not is_one_mask:
+    files.check_matches(config.masks, "masks")
+  images, masks = map(files.listing, (config.images, config.masks))
+  if is_one_mask and config.mask_suffix:
+    raise InputError(f"`mask_suffix`={config.mask_suffix}: `masks`={config.masks} is the one mask of all; leave it out")
+  if masks == images and not is_one_mask and config.fill.mask_options.reading.mask_from != "alpha":
+    raise InputError(f"`masks`={config.masks}: the same as `images`; give patterns that tell them apart")
+  overwrites = files.are_same(images.folder, config.output) or files.are_same(masks.folder, config.output)
+  if is_one_mask:  # It may also be a link, or lie where results keep the folders of their images.
+    mask = os.path.realpath(config.masks) if files.is_local(config.masks) else config.masks
+    is_inside = files.is_below if "**" in images.pattern else files.are_same
+    overwrites = overwrites or is_inside(os.path.dirname(mask), config.output)
+  if overwrites:
+    raise InputError(f"`output`={config.output}: the results would overwrite the input; give another folder")
+  adapted = adapters.find(config.fill.model)
+  if not adapted:
     bundled_models.existing_folder(config.fill.model)
+  elif not os.path.exists(adapted[1]):
+    raise InputError(f"`model`={config.fill.model}: {adapted[1]}: no such file")
+  if not files.is_local(config.output) and files.has_signs(config.output):
+    raise InputError(f"`output`={config.output}: a folder, not a pattern")
   files.create_folder(config.output)
-  for name in (FAILURES, REMARKS):
-    files.remove(os.path.join(config.output, f"{name}-*"))
+  with files.naming("output", config.output):
+    for name in (FAILURES, REMARKS):
+      files.remove(_list_path(config, name))
   if files.is_local(config.output):
     for folder, _, names in os.walk(config.output):
       starts = {name.rsplit(".", 2)[0] for name in names if name.endswith(atomic_files.TEMPORARY_SUFFIX)}
-      atomic_files.remove_leftovers(folder, [name for name in starts if photo_files.can_be_written(name)])
+      lists = {os.path.basename(_list_path(config, name)) for name in (FAILURES, REMARKS)}
+      atomic_files.remove_leftovers(folder, [*lists, *(name for name in starts if photo_files.can_be_written(name))])
 
 
 def _listed(pipeline, name, pattern, names_of):
   """Lists the images that match a pattern.
 
-  Returns: ((folder below the pattern's, name), path) for every name of a path; and failures.
+  Returns: ((folder relative to the pattern's fixed part, name), path) for every name of a path; and failures.
   """
-  pattern = files.pattern_of(pattern)
+  pattern, folder = files.listing(pattern)
   return (
     pipeline
     | f"match {name}" >> MatchFiles(pattern)
-    | f"name {name}"
-    >> apache_beam.ParDo(_Name(files.fixed_folder(pattern), names_of)).with_outputs(FAILURES, main=_DONE)
+    | f"name {name}" >> apache_beam.ParDo(_Name(folder, names_of)).with_outputs(FAILURES, main=_DONE)
   )
 
 
@@ -206,7 +244,7 @@ class _Pair(apache_beam.DoFn):
       mask_suffix=config.mask_suffix,
     )
     for image in paired.images:
-      if image == config.masks:
+      if self._one_mask and files.are_same(image, config.masks):
         continue
       mask, failure = folder_run.attempt(paired.mask_path, image)
       if failure:
@@ -274,8 +312,3 @@ def _tagged(tag, image, text):
   """Returns and counts a line of the failures or of the remarks."""
   pipelines.count(tag)
   return apache_beam.pvalue.TaggedOutput(tag, (image, text))
-
-
-def _line(pair, shown):
-  image, text = pair
-  return json.dumps({"image": image, "text": shown(text)})

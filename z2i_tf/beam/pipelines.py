@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import contextlib
 import io
+import re
 from typing import Any
 
 import apache_beam
@@ -25,6 +26,8 @@ _THIS_MACHINE = "DirectRunner"
 _COUNTERS = "z2i"
 # Of the reason of a failed pipeline, characters.
 _MAX_REASON = 300
+# What Beam appends to an error.
+_STEP = re.compile(r"\s*\[while running .*\]$")
 
 
 class PerProcess(ModelHandler):
@@ -78,7 +81,7 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
 
   Args:
     flags: of Beam, such as "--runner=FlinkRunner". Without a runner: that of this machine.
-  Raises: InputError for flags that Beam does not know.
+  Raises: InputError for flags that Beam does not know, or that its runner refuses.
   """
   printed = io.StringIO()
   try:
@@ -89,8 +92,11 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
   except SystemExit as error:
     reason = printed.getvalue().strip().rpartition("\n")[2]
     raise InputError(f"flags of Beam: {reason.partition('error: ')[2] or reason}") from error
-  if unknown or flags and not flags[0].startswith("-"):
-    raise InputError(f"flags of Beam: unknown {'--' + unknown[0] if unknown else repr(flags[0])}")
+  if unknown:
+    raise InputError(f"flags of Beam: unknown --{unknown[0]}")
+  for word in flags:
+    if not word.startswith("-"):
+      raise InputError(f"flags of Beam: {word!r} is no flag; write --name=value")
   standard = options.view_as(StandardOptions)
   standard.runner = standard.runner or _THIS_MACHINE
   if standard.runner == _THIS_MACHINE:
@@ -99,6 +105,10 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
   worker = options.view_as(WorkerOptions)
   worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or "ERROR"
   FileSystems.set_options(options)
+  try:
+    apache_beam.Pipeline(options=options)  # Finds the runner, and checks its options.
+  except Exception as error:
+    raise InputError(f"flags of Beam: {' '.join(str(error).split())[:_MAX_REASON]}") from error
   return options
 
 
@@ -116,11 +126,8 @@ def run(build: Callable[[apache_beam.Pipeline], Any], options: PipelineOptions) 
   try:
     result = pipeline.run()
     state = result.wait_until_finish()
-  except InputError:
-    raise
   except Exception as error:  # Of the runner, or of a worker.
-    text = " ".join(str(error).split())
-    raise InputError(f"the pipeline failed ({type(error).__name__}: {text[:_MAX_REASON]}); run it again") from error
+    raise _failure(error) from error
   if state not in (None, PipelineState.DONE):
     raise InputError(f"the pipeline ended as {state}; run it again")
   found = result.metrics().query(MetricsFilter().with_namespace(_COUNTERS))["counters"]
@@ -128,3 +135,18 @@ def run(build: Callable[[apache_beam.Pipeline], Any], options: PipelineOptions) 
   for counter in found:  # One for each step that counts.
     counted[counter.key.metric.name] += counter.result
   return counted
+
+
+def _failure(error: Exception) -> InputError:
+  """Returns the error of a failed pipeline for the user. That of another process is the last line of its traceback."""
+  lines = [_STEP.sub("", line.strip()) for line in str(error).splitlines() if line.strip()]
+  is_of_process = any(line.startswith("Traceback (") for line in lines)
+  reason = lines[-1] if is_of_process else " ".join(lines)
+  of_user = f"{InputError.__module__}.{InputError.__qualname__}: "
+  if isinstance(error, InputError):
+    return InputError(reason)
+  if is_of_process and of_user in reason:
+    return InputError(reason.partition(of_user)[2])
+  if not is_of_process:
+    reason = f"{type(error).__name__}: {reason}"
+  return InputError(f"the pipeline failed ({reason[:_MAX_REASON]}); run it again")

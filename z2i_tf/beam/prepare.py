@@ -2,7 +2,7 @@
 
 Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
 shard beside it; when all shards are written, this process joins the entries and removes them. An interrupted run
-continues with the shards that have none.
+continues with the shards that have none. Records name their images by absolute paths.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,6 @@ from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
 from z2i_tf.system import input_files
 from z2i_tf.system.atomic_files import atomic_write
-
-_ENTRY = ".json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +54,7 @@ class PrepareConfig:
 def prepare(
   config: PrepareConfig, origin: Mapping[str, Any], options: PipelineOptions, say: Callable[[str], None]
 ) -> dict[str, Any]:
-  """Fills a folder as `tiled_records.write_tiled_records`; continues an interrupted call of either.
+  """Fills a folder as `tiled_records.write_tiled_records`; continues an interrupted run of either command.
 
   Args:
     config: settings.
@@ -66,30 +64,42 @@ def prepare(
   Returns: the content of `dataset.json`.
   Raises: InputError as `write_tiled_records`, and if the pipeline fails.
   """
+  config = dataclasses.replace(
+    config, data_dir=config.data_dir and os.path.abspath(config.data_dir), folder=os.path.abspath(config.folder)
+  )
+  bad_images = BadImages(config.fail, say)
   with tiled_records.locked(config.folder):
     source = _open(config)
     records = tiled_records.Records(source, config.folder, origin, config.tile_size, config.shard_count)
-    names = [os.path.join(config.folder, records.shard_name(number)) for number in range(len(records.shards))]
+    written, count = len(records.manifest["shards"]), len(records.shards)
+    done = {number for number in range(written, count) if os.path.exists(records.entry_path(number))}
+    _report(bad_images, records.manifest["skipped"])
+    for number in sorted(done):
+      _report(bad_images, _read_entry(records.entry_path(number))["skipped"])
     with records.writing():
-      records.remove_leftovers()
+      records.remove_leftovers(written)
       records.write_manifest()
-      written = len(records.manifest["shards"])
-      left = [number for number in range(written, len(names)) if not os.path.exists(names[number] + _ENTRY)]
-      pipelines.run(functools.partial(_build, config=config, left=left, records=records, names=names), options)
-      for number in range(written, len(names)):
-        entry = _read_entry(names[number] + _ENTRY)
+      left = [number for number in range(written, count) if number not in done]
+      pipelines.run(functools.partial(_build, config=config, left=left, records=records), options)
+      for number in range(written, count):
+        entry = _read_entry(records.entry_path(number))
         records.add(number, entry["records"], entry["skipped"], entry["bytes"])
       records.write_manifest()
-      for name in names[written:]:
-        os.unlink(name + _ENTRY)
-  bad_images = BadImages(config.fail, say)
-  for message in records.manifest["skipped"]:
-    bad_images.report(message, InputError(message))
+      records.remove_leftovers(count)
+  _report(bad_images, records.manifest["skipped"])
   return records.manifest
 
 
-def _build(pipeline, config, left, records, names):
-  shards = [(records.shards[number], names[number]) for number in left]
+def _report(bad_images, skipped):
+  for message in skipped:
+    bad_images.report(message, InputError(message))
+
+
+def _build(pipeline, config, left, records):
+  shards = [
+    (records.shards[number], os.path.join(config.folder, records.shard_name(number)), records.entry_path(number))
+    for number in left
+  ]
   write = _WriteShard(config, records.manifest["settings"]["content"])
   pipeline | apache_beam.Create(shards) | apache_beam.Reshuffle() | "write shards" >> apache_beam.ParDo(write)
 
@@ -118,11 +128,11 @@ class _WriteShard(apache_beam.DoFn):
       raise InputError(f"{self._config.data_dir}: this worker finds other images there")
 
   def process(self, shard):
-    indices, path = shard
+    indices, path, entry_path = shard
     records, skipped = tiled_records.write_shard(
       self._source, indices, path, self._config.tile_size, BadImages(self._config.fail, lambda _: None)
     )
-    with atomic_write(path + _ENTRY) as file:
+    with atomic_write(entry_path) as file:
       file.write(json.dumps({"records": records, "skipped": skipped, "bytes": os.path.getsize(path)}).encode())
     pipelines.count("images", records)
     pipelines.count("skipped", len(skipped))

@@ -1,4 +1,4 @@
-"""Does what z2i evaluate does by a pipeline of Apache Beam: many workers score the images; the record is the same.
+"""Runs z2i evaluate on many workers through Apache Beam; the record is the same.
 
 Every worker must reach the test set and --output_dir under the same path.
 

@@ -53,11 +53,16 @@ def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
     values.images, values.masks, values.output, flag_groups.fill_config(values), values.mask_suffix, values.resume
   )
   counts = inpaint.inpaint(config, options, messages.with_flags)
+  failed = f", {counts.failed} failed (see {inpaint.FAILURES}-*)" if counts.failed else ""
+  if counts.filled is None or counts.already_there is None:
+    print(f"done; this runner does not report how many images were inpainted{failed}: {values.output}")
+    return bool(counts.failed)
+  left_out = " is not an image" if counts.left_out == 1 else "s are not images"
   print(
     f"{counts.filled} of {counts.filled + counts.already_there + counts.failed} images inpainted"
     + (f", {counts.already_there} already there" if counts.already_there else "")
-    + (f", {counts.failed} failed (see {inpaint.FAILURES}-*)" if counts.failed else "")
-    + (f", {counts.left_out} other files left out" if counts.left_out else "")
+    + failed
+    + (f", {counts.left_out} file{left_out}" if counts.left_out else "")
     + f": {values.output}"
   )
   if counts.filled:

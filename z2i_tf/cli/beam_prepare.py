@@ -1,4 +1,4 @@
-"""Does what z2i prepare does by a pipeline of Apache Beam: many workers write the shards, which are the same.
+"""Runs z2i prepare on many workers through Apache Beam; the shards are the same.
 
 Every worker must reach --data_dir and --output_dir under the same path. An interrupted run is continued by the same
 command, or by z2i prepare.

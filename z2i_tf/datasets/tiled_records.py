@@ -41,6 +41,8 @@ from z2i_tf.system.parallel import map_in_order
 
 MANIFEST_FILE = "dataset.json"
 _LOCK_FILE = "prepare.lock"
+# Of the manifest's entry of a shard, which a worker leaves beside it.
+_ENTRY = ".json"
 _VERSION = 1
 # Maximum number of records in one file.
 _MAX_RECORDS = 2**40
@@ -148,7 +150,7 @@ def _fill(source, folder, origin, tile_size, shard_count, bad_images, advance):
   for message in records.manifest["skipped"]:
     bad_images.report(message, InputError(message))
   with records.writing():
-    records.remove_leftovers()
+    records.remove_leftovers(len(records.shards))
     for number, indices in enumerate(records.shards):
       if number < len(records.manifest["shards"]):
         for _ in indices:
@@ -201,8 +203,15 @@ class Records:
     with atomic_write(os.path.join(self._folder, MANIFEST_FILE)) as file:
       file.write((json.dumps(self.manifest, indent=2) + "\n").encode())
 
-  def remove_leftovers(self) -> None:
-    """Removes the temporary files of a killed process."""
+  def entry_path(self, number: int) -> str:
+    """Returns the path for the manifest's entry of a shard that another process writes."""
+    return os.path.join(self._folder, self.shard_name(number) + _ENTRY)
+
+  def remove_leftovers(self, count: int) -> None:
+    """Removes the temporary files of a killed process, and the entries of the first `count` shards."""
+    for number in range(count):
+      with contextlib.suppress(FileNotFoundError):
+        os.unlink(self.entry_path(number))
     for name in ("images-*.tfrecord*", MANIFEST_FILE):
       for leftover in glob.glob(os.path.join(glob.escape(self._folder), f"{name}.*{TEMPORARY_SUFFIX}")):
         os.unlink(leftover)

@@ -152,6 +152,15 @@ class Scorer:
     key = (example.test_set, example.name)
     return Scored(scores, example.name, [name for name, method in self.methods.items() if key in method.changed])
 
+  def describe(self) -> dict[str, Any]:
+    """Returns what decides the scores by name: hashes of test sets, entries of methods, descriptions of metrics."""
+    metrics = {**self.distances, **({scoring.FID: self.inception} if self.inception else {})}
+    return {
+      **{f"test set {name}": each.content_hash() for name, each in self.sets.items()},
+      **{f"method {name}": method.entry for name, method in self.methods.items()},
+      **{name: metric.description for name, metric in metrics.items()},
+    }
+
 
 class Task(NamedTuple):
   """An example to score: name of its test set, path of its image."""
@@ -178,17 +187,25 @@ class Scored(NamedTuple):
 ScoreAll = Callable[[Scorer, Sequence[Task], str], Iterable[Scored]]
 
 
-def load_scorer(config: EvaluationConfig, folder: str) -> Scorer:
+def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, Any]) -> Scorer:
   """Loads the scorer of an evaluation whose inputs `evaluate` has checked, in another process.
 
   Args:
     config: settings.
     folder: that is written.
+    expected: `Scorer.describe` of the process that checked them.
+  Raises: InputError naming what this process finds otherwise: a metric without its weights, other files.
   """
   sets = _open_sets(config)
   methods = _in_order(config, _other_methods(config, sets, is_checked=True))
-  distances, inception, _, _ = _weighted_metrics(config)
-  return _scorer(config, folder, sets, methods, distances, inception)
+  distances, inception, _, left_out = _weighted_metrics(config)
+  scorer = _scorer(config, folder, sets, methods, distances, inception)
+  found = scorer.describe()
+  for name in (*expected, *found):
+    if found.get(name) != expected.get(name):
+      missing = "".join(f" ({line})" for line in left_out if line.startswith(f"{name}: "))
+      raise InputError(f"a worker finds {name} otherwise than the process that began{missing}")
+  return scorer
 
 
 def _score_here(scorer, tasks, folder):
@@ -334,8 +351,8 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
     ours = set()
   if found - ours:
     raise InputError(
-      f"`output_dir`={folder}: {min(found - ours)} in it is not of an evaluation with `analysis`={analysis}, "
-      "and would be replaced; give a new folder"
+      f"`output_dir`={folder}: holds {min(found - ours)}, which no evaluation with `analysis`={analysis} wrote; "
+      "give a new folder"
     )
 
 

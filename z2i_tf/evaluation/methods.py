@@ -88,7 +88,7 @@ def result_method(
     folder: holds one result for each image, with the image's name; for several sets in subfolders with their names.
     sets: of images.
     blend: whether to replace known pixels by the original's.
-    is_checked: whether another process has read all results already; the entry then lacks their hash.
+    is_checked: whether another process has compared the sizes already.
   Raises: InputError if a result is missing, has no image, or differs in size from its image.
   """
   paths = {}
@@ -116,8 +116,6 @@ def result_method(
       + ("the originals' were taken" if blend else "scored as they are")
     ]
 
-  if is_checked:
-    return EvaluatedMethod(fill, {"kind": "results"}, changed, remarks)
   found = digest(
     f"{set_name} {stem} {records.sha256(path)}" for set_name, files in paths.items() for stem, path in files.items()
   )

@@ -74,6 +74,13 @@ class PairedSet:
       raise InputError(problems[0] + (f"; and {len(problems) - 1} more such" if len(problems) > 1 else ""))
     return {"images": entries, "hash": digest(f"{entry['name']} {entry['image']} {entry['mask']}" for entry in entries)}
 
+  def content_hash(self) -> str:
+    """Returns the hash of `describe`; decodes no image."""
+    return digest(
+      f"{name} {records.sha256(path)} {records.sha256(self._pairs.mask_path(path))}"
+      for name, path in self.images.items()
+    )
+
   @property
   def paths(self) -> Sequence[str]:
     """Paths of the images, in the order of `images`."""

@@ -14,7 +14,7 @@ PASSED_ON = "BEAM'S FLAGS"
 
 def options(passed_on: list[str]) -> "PipelineOptions":
   """Returns Beam's options; raises InputError for a flag that Beam does not know, or without Beam."""
-  # Beam tells of every cloud whose packages are missing, and of every worker; why a pipeline failed is an error anyway.
+  # Silences Beam's log; failures are reported as errors.
   logging.basicConfig(level=logging.CRITICAL)
   try:
     import apache_beam
