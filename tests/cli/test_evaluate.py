@@ -348,7 +348,7 @@ def test_only_a_former_run_of_the_analysis_is_replaced(testset, evaluation, tmp_
   assert "no evaluation with --analysis=frequency wrote" in capsys.readouterr().err
   (run / "notes.txt").touch()
   assert _evaluate(testset, run) == 2
-  assert "notes.txt in it" in capsys.readouterr().err
+  assert "holds notes.txt" in capsys.readouterr().err
   (run / "notes.txt").unlink()
   assert _files(run) == before
   (tmp_path / "elsewhere").mkdir()
