@@ -39,7 +39,16 @@ class _Page(browsers.Page):
 
   def load(self, photo):
     self.find("photo-input").send_keys(str(photo))
-    self.wait_for(self.find("stage").is_displayed)
+    self.wait_until_drawn()
+
+  def wait_until_drawn(self):
+    self.wait_for(
+      lambda: self.script(
+        "const canvas = document.getElementById('canvas');"
+        "return !document.getElementById('stage').hidden && canvas.width > 0 &&"
+        " canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data[3] > 0"
+      )
+    )
 
   @property
   def version(self):
@@ -164,7 +173,7 @@ def test_a_thing_is_painted_away_and_downloaded(page, url, photo, tmp_path):
   page.drag((0.7, 0.2), (0.8, 0.3))
   page.wait_for_version(4)
   page.browser.refresh()
-  page.wait_for(page.find("stage").is_displayed)
+  page.wait_until_drawn()
   page.wait_for_colour(filled)
   assert page.version == 4
   page.find("undo").click()
