@@ -64,17 +64,31 @@ class InpaintConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Counts:
-  """Numbers of photographs: filled, skipped because their result existed, and failed; and of files left out.
+class Reported:
+  """Counters of the runner, too high if it counts what it repeats.
 
-  The failed ones are those of the list. The others are None if the runner reports no counters, and too high if it
-  counts what it repeats.
+  Attributes:
+    filled: number of filled photographs.
+    already_there: number of photographs that were skipped because their result existed.
+    left_out: number of files that are not images.
   """
 
-  filled: int | None
-  already_there: int | None
+  filled: int
+  already_there: int
+  left_out: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+  """Outcome of a pipeline.
+
+  Attributes:
+    failed: number of photographs in the list of failures.
+    reported: counters of the runner, or None if it reports none.
+  """
+
   failed: int
-  left_out: int | None
+  reported: Reported | None
 
 
 class _Item(NamedTuple):
@@ -101,9 +115,8 @@ def inpaint(config: InpaintConfig, options: PipelineOptions, shown: Callable[[st
   with files.naming("output", config.output), files.local_copies(_list_path(config, FAILURES)) as (path,):
     with open(path, "rb") as file:
       failed = sum(1 for _ in file)
-  if not counted[_LISTS]:
-    return Counts(None, None, failed, None)
-  return Counts(counted[_FILLED], counted[_ALREADY_THERE], failed, counted[_LEFT_OUT])
+  reported = Reported(counted[_FILLED], counted[_ALREADY_THERE], counted[_LEFT_OUT]) if counted[_LISTS] else None
+  return Counts(failed, reported)
 
 
 def _build(pipeline, config, shown):

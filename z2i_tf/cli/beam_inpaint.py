@@ -54,18 +54,19 @@ def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
   )
   counts = inpaint.inpaint(config, options, messages.with_flags)
   failed = f", {counts.failed} failed (see {inpaint.FAILURES}-*)" if counts.failed else ""
-  if counts.filled is None or counts.already_there is None:
+  reported = counts.reported
+  if reported is None:
     print(f"done; this runner does not report how many images were inpainted{failed}: {values.output}")
     return bool(counts.failed)
-  left_out = " is not an image" if counts.left_out == 1 else "s are not images"
+  left_out = " is not an image" if reported.left_out == 1 else "s are not images"
   print(
-    f"{counts.filled} of {counts.filled + counts.already_there + counts.failed} images inpainted"
-    + (f", {counts.already_there} already there" if counts.already_there else "")
+    f"{reported.filled} of {reported.filled + reported.already_there + counts.failed} images inpainted"
+    + (f", {reported.already_there} already there" if reported.already_there else "")
     + failed
-    + (f", {counts.left_out} file{left_out}" if counts.left_out else "")
+    + (f", {reported.left_out} file{left_out}" if reported.left_out else "")
     + f": {values.output}"
   )
-  if counts.filled:
+  if reported.filled:
     seconds = time.monotonic() - started
-    print(f"{seconds:.1f} s, {seconds / counts.filled:.2f} s per image")
+    print(f"{seconds:.1f} s, {seconds / reported.filled:.2f} s per image")
   return bool(counts.failed)

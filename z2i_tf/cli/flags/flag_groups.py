@@ -257,7 +257,7 @@ def define_mask_suffix_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "mask_suffix",
     None,
-    "Of a folder, what a mask's name has after its image's: --mask_suffix=_hole "
+    "Suffix that a mask's name adds to its image's in a folder: --mask_suffix=_hole "
     "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
     flag_values=values,
   )

@@ -262,7 +262,7 @@ def _messages(message: Any, kind: type) -> Iterator[Any]:
 
 
 def _onnx_errors(onnxruntime) -> tuple[type[Exception], ...]:
-  """Returns every error that onnxruntime raises of its own, and those of unreadable files."""
+  """Returns the error types of onnxruntime, and those of unreadable files."""
   from google.protobuf.message import DecodeError
 
   state = onnxruntime.capi.onnxruntime_pybind11_state
