@@ -101,7 +101,10 @@ def test_every_flagfile_belongs_to_a_recipe():
       )
     ),
     *(f"scale_study/scale_{scale}.cfg" for scale in (1, 2, 3, 4)),
-    *(f"compact/deepfill_v2/{zoom}_zoom.cfg" for zoom in ("no", "bicubic", "sr")),
+    *(
+      f"compact/deepfill_v2/{name}.cfg"
+      for name in ("no_zoom", "no_zoom_equal_time", "bicubic_zoom", "bicubic_zoom_equal_time", "sr_zoom")
+    ),
   }
 
 
@@ -305,7 +308,9 @@ def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differen
   "name, differences",
   [
     ("bicubic_zoom", {"zoom": "bicubic", "weight_l1_sr": 0}),
+    ("bicubic_zoom_equal_time", {"zoom": "bicubic", "weight_l1_sr": 0, "iterations": 3200}),
     ("no_zoom", {"zoom": "none", "scale": 1, "weight_l1_sr": 0}),
+    ("no_zoom_equal_time", {"zoom": "none", "scale": 1, "weight_l1_sr": 0, "iterations": 7750}),
   ],
 )
 def test_ablations_of_deepfill_differ_in_the_zoom_alone(name, differences):
