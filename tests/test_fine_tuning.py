@@ -18,6 +18,7 @@ _SMALLER = (
   ("batch_size=4", "batch_size=2"),
   ("epochs=5", "epochs=1"),
   ("steps_per_epoch=100", "steps_per_epoch=1"),
+  ("freeze_batch_norm=True)", "freeze_batch_norm=True, run_eagerly=True)"),
 )
 
 

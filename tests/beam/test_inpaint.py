@@ -1,7 +1,6 @@
 """`z2i beam-inpaint`: the files of `z2i inpaint`, from any file system, and nothing lost with a worker."""
 
 import collections
-import functools
 import json
 import os
 import subprocess
@@ -21,6 +20,8 @@ from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
+
 _PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 
 
@@ -29,15 +30,6 @@ def _model(tmp_path_factory):
   folder = tmp_path_factory.mktemp("models") / "original"
   assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}", f"--output={folder}"]) == 0
   return folder
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _models_are_loaded_once():
-  from z2i_tf.inference import model_store
-
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(model_store, "load_predictor", functools.lru_cache(model_store.load_predictor))
-    yield
 
 
 def _write(folder, names, seed=0):

@@ -132,28 +132,29 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
     np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
-def test_two_workers_train_as_one_stop_together_and_continue(tmp_path):
+def test_three_workers_train_as_one_stop_together_and_continue(tmp_path):
   run, whole = tmp_path / "run", tmp_path / "whole"
-  ports = _free_ports(6)
-  workers = [_start(run, *_ENDLESS, python=_AS_IT_IS, worker=worker, ports=ports[:2]) for worker in range(2)]
+  ports = _free_ports(8)
+  shared = ["--batch_size=3"]
+  workers = [_start(run, *_ENDLESS, *shared, python=_AS_IT_IS, worker=worker, ports=ports[:3]) for worker in range(3)]
   _wait_for_step(run, 4, *workers)
-  others = [_start(run, *_ENDLESS, worker=worker, ports=ports[4:]) for worker in range(2)]
+  others = [_start(run, *_ENDLESS, worker=worker, ports=ports[6:]) for worker in range(2)]
   for (code, _, errors), message in zip(
     map(_end, others), ("another run is training here", "the first worker cannot train there")
   ):
     assert code == 2 and len(errors) == 1 and message in errors[0], errors
   workers[0].kill()
   workers[0].communicate()
-  code, output, errors = _end(workers[1])
-  assert code == 2 and "2 replicas (CPU) on 2 workers" in output and "step " not in output  # The first one reports.
-  assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
-  assert "start all of them again: they continue from the last checkpoint" in errors[0]
+  for code, output, errors in map(_end, workers[1:]):
+    assert code == 2 and "3 replicas (CPU) on 3 workers" in output and "step " not in output  # The first one reports.
+    assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
+    assert "start all of them again: they continue from the last checkpoint" in errors[0]
   last = _last_step(run) + _STEPS_OF_REST
-  workers = [_start(run, f"--iterations={last}", worker=worker, ports=ports[2:4]) for worker in range(2)]
+  workers = [_start(run, f"--iterations={last}", *shared, worker=worker, ports=ports[3:6]) for worker in range(3)]
   for code, output, errors in map(_end, workers):
     assert (code, errors) == (0, []) and "continuing from" in output
   with stand_ins.eagerly():
-    assert main(_COMMAND + [f"--work_dir={whole}", f"--iterations={last}"]) == 0
+    assert main(_COMMAND + shared + [f"--work_dir={whole}", f"--iterations={last}"]) == 0
   assert model_weights.read_model_config(str(run))["step"] == last
   # Adam turns differences of rounding into parts of the learning rate, 1e-3.
   arrays = _arrays(run)
