@@ -38,3 +38,17 @@ def test_better_is_higher_but_lower_for_distances(metric, better, digits):
   (table,) = score_tables.paired_tables([record, record], ["a", "b"], [metric], 0.95, 100, 0)
   row = dict(zip(table.columns, table.rows[0]))
   assert row["B better"] == better and row["B - A"] == f"{-0.05:.{digits}f}"
+
+
+def test_an_ablation_adds_the_perceptual_metrics_that_were_measured():
+  record = report_records.scores_record({name: {"kind": "results"} for name in "ab"}, ("small", "large"))
+  for number, method in enumerate("ab"):
+    for test_set in ("small", "large"):
+      scores = record["scores"][test_set][method]
+      for metric in [name for name in scores if "LPIPS" in name]:
+        del scores[metric]
+    record["scores"]["large"][method]["ST-LPIPS alex"] = [0.25 + number] * 4
+  table = score_tables.tables_of("ablation", record)[0]
+  (added,) = [column for column in table.columns if "LPIPS" in column]
+  assert added == "large: ST-LPIPS alex"
+  assert [row[table.columns.index(added)] for row in table.rows] == ["0.2500", "1.2500"]

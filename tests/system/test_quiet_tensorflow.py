@@ -41,7 +41,10 @@ def test_they_are_shown_if_it_cannot_be_loaded(tmp_path):
 
 
 def test_a_command_prints_nothing_of_tensorflow():
-  done = _run("import sys\nfrom z2i_tf.cli.main import main\nsys.exit(main(['doctor']))")
+  done = _run(
+    "import sys\nfrom z2i_tf.cli.main import main\ncode = main(['doctor'])\n"
+    "import tensorflow\ntensorflow.get_logger().warning('traced again')\nsys.exit(code)"
+  )
   assert done.returncode == 0 and done.stderr == "", done.stderr
 
 

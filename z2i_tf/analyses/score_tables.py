@@ -33,8 +33,9 @@ METRICS = {
   "SSIM low": 4,
 }
 LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole L1")
-# Metrics of the paper's tables of ablations and scales.
+# Metrics of the paper's tables of ablations and scales, and those that tables of z2i evaluate add when measured.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
+_PERCEPTUAL_METRICS = ("LPIPS", "ST-LPIPS alex", "ST-LPIPS vgg")
 BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
 _BUCKET_METRICS = ("PSNR", "hole PSNR")
 
@@ -134,15 +135,19 @@ def _scale_study(record: Mapping[str, Any]) -> list[Table]:
 
 
 def _wide(record: Mapping[str, Any], title: str, heading: str, key: str, with_parameters: bool) -> Table:
-  """A row per method, the paper's metrics of every test set side by side."""
-  cells = [(test_set, metric) for test_set in record["test_sets"] for metric in PAPER_METRICS]
+  """A row per method, the paper's and the measured perceptual metrics of every test set side by side."""
+  metrics = {
+    test_set: [*PAPER_METRICS, *(name for name in measured_metrics(record, test_set) if name in _PERCEPTUAL_METRICS)]
+    for test_set in record["test_sets"]
+  }
+  cells = [(test_set, metric) for test_set, names in metrics.items() for metric in names]
   columns = ["Models", heading, *map(": ".join, cells)] + ["Parameters"] * with_parameters
   rows = [
     [method, str(entry.get(key, NONE)), *(format_mean(record, test_set, method, metric) for test_set, metric in cells)]
     + [format_parameters(entry)] * with_parameters
     for method, entry in record["methods"].items()
   ]
-  notes = [note for test_set in record["test_sets"] for note in _notes(record, test_set, PAPER_METRICS)]
+  notes = [note for test_set in record["test_sets"] for note in _notes(record, test_set, metrics[test_set])]
   return Table(title, columns, rows, list(dict.fromkeys(notes)))
 
 

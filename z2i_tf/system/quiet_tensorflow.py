@@ -7,6 +7,7 @@ variable; this module drops them. If the import fails, it prints them.
 import importlib
 import importlib.abc
 import importlib.util
+import logging
 import os
 import re
 import sys
@@ -15,16 +16,21 @@ from z2i_tf.system import standard_error
 
 _LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 _EVERYTHING, _NOTHING_BUT_CRASHES = "0", "3"
+_LEVELS_WITHOUT_WARNINGS = ("2", _NOTHING_BUT_CRASHES)
 # How TensorFlow's lines begin: with a severity and time, or before its log is set up.
 _LOG_LINE = re.compile(rb"WARNING: All log messages before absl|[IWEF]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWEF] ")
 
 
 def silence() -> None:
-  """Sets the variable, if unset, and drops the log lines of the coming import.
+  """Sets the variable, if unset, and drops the log lines of the coming import, and warnings of TensorFlow's Python.
+
+  It warns of every fifth model that is traced, for instance, and the variable does not reach its Python code.
 
   This changes the process' environment, so only the command line calls it; a library calls `load`.
   """
   level = os.environ.setdefault(_LEVEL_VARIABLE, _NOTHING_BUT_CRASHES)
+  if level in _LEVELS_WITHOUT_WARNINGS:
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
   is_prepared = any(isinstance(finder, _QuietImport) for finder in sys.meta_path)
   if level != _EVERYTHING and "tensorflow" not in sys.modules and sys.stderr is not None and not is_prepared:
     sys.meta_path.insert(0, _QuietImport())
