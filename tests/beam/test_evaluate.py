@@ -11,7 +11,9 @@ from z2i_tf.beam import evaluate as beam_evaluate
 from z2i_tf.cli.main import main
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import evaluation
-from z2i_tf.evaluation.evaluation import EvaluationConfig
+from z2i_tf.evaluation.config import EvaluationConfig
+from z2i_tf.evaluation.scorer import load_scorer
+from z2i_tf.evaluation.scorer import Scored
 from z2i_tf.images import image_files
 from z2i_tf.metrics import fid
 from z2i_tf.metrics import scoring
@@ -80,11 +82,11 @@ def test_a_worker_that_finds_other_inputs_fails(tmp_path, monkeypatch):
   with pytest.raises(InputError, match="enough"):
     evaluation.evaluate(config, score_all=score_all)
   assert sorted(seen) == ["FID", "method mean", "method other", "test set thin"]
-  evaluation.load_scorer(config, "out", seen)
+  load_scorer(config, "out", seen)
   for kind, name in (("others", "method other"), ("images", "test set thin")):
     image_files.write_rgb(f"{kind}/a.png", gray)
     with pytest.raises(InputError, match=f"a worker finds {name} otherwise"):
-      evaluation.load_scorer(config, "out", seen)
+      load_scorer(config, "out", seen)
     image_files.write_rgb(f"{kind}/a.png", black)
 
   def missing(path):
@@ -92,13 +94,13 @@ def test_a_worker_that_finds_other_inputs_fails(tmp_path, monkeypatch):
 
   monkeypatch.setattr(fid, "InceptionFeatures", missing)
   with pytest.raises(InputError, match=r"a worker finds FID otherwise .* [(]FID: inception.pb: no such file[)]"):
-    evaluation.load_scorer(config, "out", seen)
+    load_scorer(config, "out", seen)
 
 
 def test_scores_pass_through_a_file_exactly(tmp_path):
   features = {None: np.float32([0.1, 1e-30]), "mean": np.float32([1 / 3, 7])}
   scores = scoring.ExampleScores("thin", {"mean": {"PSNR": 0.1 + 0.2, "LPIPS": float("nan")}}, features)
-  line = beam_evaluate._to_json(0, evaluation.Scored(scores, "\udcff", ["mean"]))
+  line = beam_evaluate._to_json(0, Scored(scores, "\udcff", ["mean"]))
   (tmp_path / "scores-0").write_text(line + "\n")
   (read,) = beam_evaluate._read(str(tmp_path), 1)
   assert repr(read.scores.values) == repr(scores.values) and (read.name, read.changed) == ("\udcff", ["mean"])

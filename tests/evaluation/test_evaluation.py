@@ -4,6 +4,7 @@ import pytest
 
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import evaluation
+from z2i_tf.evaluation.config import EvaluationConfig
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,6 @@ from z2i_tf.evaluation import evaluation
 )
 def test_unknown_names_are_refused_before_any_work(tmp_path, settings, known):
   name, value = list(settings.items())[-1]
-  config = evaluation.EvaluationConfig(str(tmp_path / "out"), testset=str(tmp_path), baseline=["telea"], **settings)
+  config = EvaluationConfig(str(tmp_path / "out"), testset=str(tmp_path), baseline=["telea"], **settings)
   with pytest.raises(InputError, match=f"`{name}`={value}: expected one of {known}$"):
     evaluation.evaluate(config)

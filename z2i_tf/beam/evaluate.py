@@ -24,9 +24,11 @@ import numpy as np
 from z2i_tf.beam import pipelines
 from z2i_tf.errors import InputError
 from z2i_tf.evaluation import evaluation
-from z2i_tf.evaluation.evaluation import EvaluationConfig
-from z2i_tf.evaluation.evaluation import Scored
-from z2i_tf.evaluation.evaluation import Task
+from z2i_tf.evaluation.config import EvaluationConfig
+from z2i_tf.evaluation.scorer import load_scorer
+from z2i_tf.evaluation.scorer import Scored
+from z2i_tf.evaluation.scorer import Scorer
+from z2i_tf.evaluation.scorer import Task
 from z2i_tf.inference import bundled_models
 from z2i_tf.metrics import scoring
 from z2i_tf.metrics.weight_files import DEFAULT
@@ -45,7 +47,7 @@ def evaluate(config: EvaluationConfig, options: PipelineOptions, say: Callable[[
   """
 
   def score_all(scorer, tasks, folder):
-    load = functools.partial(evaluation.load_scorer, _absolute(config), folder, scorer.describe())
+    load = functools.partial(load_scorer, _absolute(config), folder, scorer.describe())
     with tempfile.TemporaryDirectory(dir=folder) as scores:
       pipelines.run(functools.partial(_build, load=load, tasks=tasks, scores=scores), options)
       return _read(scores, len(tasks))
@@ -86,7 +88,7 @@ def _build(pipeline, load, tasks, scores):
   )
 
 
-def _score(scorer: evaluation.Scorer, numbered: tuple[int, Task]) -> str:
+def _score(scorer: Scorer, numbered: tuple[int, Task]) -> str:
   number, task = numbered
   scored = scorer.score(Task(*task))
   pipelines.count("scored")

@@ -17,8 +17,8 @@ from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference import bundled_models
 
 if TYPE_CHECKING:
+  from z2i_tf.evaluation.config import EvaluationConfig
   from z2i_tf.evaluation.evaluation import Evaluation
-  from z2i_tf.evaluation.evaluation import EvaluationConfig
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
@@ -145,7 +145,7 @@ def evaluation_config(values: flags.FlagValues) -> "EvaluationConfig":
     "result_dir": flag_groups.named_paths(values, "result_dir"),
     "detail": values.detail if values["detail"].present else None,
   }
-  from z2i_tf.evaluation.evaluation import EvaluationConfig
+  from z2i_tf.evaluation.config import EvaluationConfig
 
   return EvaluationConfig(
     **{field.name: named.get(field.name, getattr(values, field.name)) for field in dataclasses.fields(EvaluationConfig)}

@@ -1,0 +1,216 @@
+"""Scores every method on an example, in this process or in another one that loads the same."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import functools
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from z2i_tf.analyses.side_by_side import MASK
+from z2i_tf.analyses.side_by_side import ORIGINAL
+from z2i_tf.analyses.side_by_side import RESULTS
+from z2i_tf.errors import InputError
+from z2i_tf.evaluation import methods as evaluated
+from z2i_tf.evaluation import test_sets
+from z2i_tf.evaluation.config import EvaluationConfig
+from z2i_tf.evaluation.config import NO_LPIPS
+from z2i_tf.evaluation.test_sets import PairedSet
+from z2i_tf.images import image_files
+from z2i_tf.metrics import fid
+from z2i_tf.metrics import lpips
+from z2i_tf.metrics import scoring
+from z2i_tf.metrics import st_lpips
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+  """Scores examples.
+
+  Attributes:
+    sets: by name.
+    methods: by name.
+    distances: metric name -> distance.
+    inception: features for FID, or None.
+    keep: called with each example, method name and result.
+  """
+
+  sets: Mapping[str, PairedSet]
+  methods: Mapping[str, evaluated.EvaluatedMethod]
+  distances: Mapping[str, Any]
+  inception: Any
+  keep: Callable[[scoring.Example, str, np.ndarray], None]
+
+  def score(self, task: "Task") -> "Scored":
+    """Scores every method on an example."""
+    example = self.sets[task.test_set].example(task.path)
+    fills = {name: method.fill for name, method in self.methods.items()}
+    scores = scoring.score_example(fills, example, self.distances, self.inception, self.keep)
+    key = (example.test_set, example.name)
+    return Scored(scores, example.name, [name for name, method in self.methods.items() if key in method.changed])
+
+  def describe(self) -> dict[str, Any]:
+    """Returns what decides the scores by name: hashes of test sets, entries of methods, descriptions of metrics."""
+    metrics = {**self.distances, **({scoring.FID: self.inception} if self.inception else {})}
+    return {
+      **{f"test set {name}": each.content_hash() for name, each in self.sets.items()},
+      **{f"method {name}": method.entry for name, method in self.methods.items()},
+      **{name: metric.description for name, metric in metrics.items()},
+    }
+
+
+class Metrics(NamedTuple):
+  """Metrics that need weights.
+
+  Attributes:
+    distances: metric name -> distance.
+    inception: features for FID, or None.
+    notes: one line per metric for the record.
+    left_out: one line for each metric whose weights could not be loaded; names files of this machine.
+  """
+
+  distances: Mapping[str, Any]
+  inception: Any
+  notes: list[str]
+  left_out: list[str]
+
+
+class Task(NamedTuple):
+  """An example to score: name of its test set, path of its image."""
+
+  test_set: str
+  path: str
+
+
+class Scored(NamedTuple):
+  """A scored example.
+
+  Attributes:
+    scores: of all methods.
+    name: of the image.
+    changed: names of the methods whose result differs from the original where pixels are known.
+  """
+
+  scores: scoring.ExampleScores
+  name: str
+  changed: Sequence[str]
+
+
+# (scorer, tasks, folder that is written and becomes the evaluation) -> the scored examples in the order of the tasks.
+ScoreAll = Callable[[Scorer, Sequence[Task], str], Iterable[Scored]]
+
+
+def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, Any]) -> Scorer:
+  """Loads the scorer of an evaluation whose inputs `evaluate` has checked, in another process.
+
+  Args:
+    config: settings.
+    folder: that is written.
+    expected: `Scorer.describe` of the process that checked them.
+  Raises: InputError naming what this process finds otherwise: a metric without its weights, other files.
+  """
+  sets = open_sets(config)
+  methods = in_order(config, other_methods(config, sets, is_checked=True))
+  metrics = load_metrics(config)
+  scorer = make_scorer(config, folder, sets, methods, metrics)
+  found = scorer.describe()
+  for name in (*expected, *found):
+    if found.get(name) != expected.get(name):
+      missing = "".join(f" ({line})" for line in metrics.left_out if line.startswith(f"{name}: "))
+      raise InputError(f"a worker finds {name} otherwise than the process that began{missing}")
+  return scorer
+
+
+def open_sets(config: EvaluationConfig) -> list[PairedSet]:
+  """Returns the test sets; raises InputError for settings or files that cannot be used."""
+  if config.testset:
+    if config.image_dir or config.mask_dir:
+      raise InputError("`testset` holds images and masks; leave out `image_dir` and `mask_dir`")
+    return test_sets.open_test_set(config.testset)
+  if not (config.image_dir and config.mask_dir):
+    raise InputError("`testset` is missing, a folder of z2i make-testset; or give `image_dir` and `mask_dir`")
+  return [PairedSet(name, config.image_dir, folder) for name, folder in config.mask_dir.items()]
+
+
+def other_methods(
+  config: EvaluationConfig, sets: Sequence[PairedSet], is_checked: bool = False
+) -> dict[str, evaluated.EvaluatedMethod]:
+  """Returns baselines and folders of results by name; `is_checked`: whether another process checked their files."""
+  methods = {name: evaluated.baseline_method(name) for name in config.baseline}
+  for name, folder in config.result_dir.items():
+    methods[name] = evaluated.result_method(name, folder, sets, config.blend_results, is_checked)
+  return methods
+
+
+def in_order(
+  config: EvaluationConfig, others: Mapping[str, evaluated.EvaluatedMethod]
+) -> dict[str, evaluated.EvaluatedMethod]:
+  """Loads the models; returns all methods by name, in the order of the tables."""
+  models = {
+    name: evaluated.model_method(model, config.precision, config.filling == "photograph", config.detail or "auto")
+    for name, model in config.model.items()
+  }
+  return {name: {**models, **others}[name] for name in config.method_names}
+
+
+def make_scorer(
+  config: EvaluationConfig,
+  folder: str,
+  sets: Sequence[PairedSet],
+  methods: Mapping[str, evaluated.EvaluatedMethod],
+  metrics: Metrics,
+) -> Scorer:
+  """Returns the scorer; it writes pictures into the folder if the settings keep them."""
+  keep = (
+    (lambda *_: None)
+    if not config.save_results
+    else _PictureWriter(os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
+  )
+  return Scorer({each.name: each for each in sets}, methods, metrics.distances, metrics.inception, keep)
+
+
+def load_metrics(config: EvaluationConfig) -> Metrics:
+  """Loads the weights of metrics that need some."""
+  wanted: dict[str, Callable[[], Any]] = {}
+  if config.lpips_net != NO_LPIPS:
+    wanted[scoring.LPIPS] = lambda: lpips.Lpips(config.lpips_net, config.lpips_features, config.lpips_linear)
+  for net in config.st_lpips:
+    wanted[f"ST-LPIPS {net}"] = functools.partial(st_lpips.StLpips, net, config.st_lpips_weights)
+  if config.inception_graph:
+    wanted[scoring.FID] = functools.partial(fid.InceptionFeatures, config.inception_graph)
+  found: dict[str, Any] = {}
+  notes: list[str] = []
+  left_out: list[str] = []
+  for name, load in wanted.items():
+    try:
+      found[name] = load()
+      notes.append(f"{name}: {found[name].description}")
+    except InputError as error:  # Names files of this machine, which a record does not.
+      left_out.append(f"{name}: {error}")
+      notes.append(f"{name} is left out: its weights could not be loaded")
+  inception = found.pop(scoring.FID, None)
+  return Metrics(found, inception, notes, left_out)
+
+
+class _PictureWriter:
+  """Writes results, originals and masks as NAME/TEST_SET/IMAGE.png."""
+
+  def __init__(self, folder, names, sets):
+    self._folder, self._last = folder, None
+    for name in names:
+      for test_set in sets:
+        os.makedirs(os.path.join(folder, name, test_set), exist_ok=True)
+
+  def __call__(self, example, method, result):
+    def path(name):
+      return os.path.join(self._folder, name, example.test_set, f"{example.name}.png")
+
+    image_files.write_rgb(path(method), result)
+    if self._last != (example.test_set, example.name):
+      image_files.write_rgb(path(ORIGINAL), example.original)
+      image_files.write_mask(path(MASK), example.mask)
+      self._last = (example.test_set, example.name)
