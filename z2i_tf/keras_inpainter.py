@@ -29,8 +29,8 @@ from z2i_tf.models.architecture import DEFAULT_MAX_THICKNESS_PX
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.training.joint_step import JointStep
-from z2i_tf.training.stage import check_l1_normalization
-from z2i_tf.training.stage import OVER_IMAGE
+from z2i_tf.training.stage_config import check_l1_normalization
+from z2i_tf.training.stage_config import OVER_IMAGE
 
 # Weights of the terms that need another network than the generator's.
 _OTHER_WEIGHTS = tuple(

@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import photo_files
@@ -17,9 +17,9 @@ from z2i_tf.inference.pairs import MaskOptions
 
 def _reading(*arguments):
   values = flags.FlagValues()
-  flag_groups.define_mask_reading_flags(values)
+  mask_flags.define_mask_reading_flags(values)
   values(["z2i inpaint", *arguments])
-  return flag_groups.mask_options(values)
+  return mask_flags.mask_options(values)
 
 
 def test_flags_become_a_record():

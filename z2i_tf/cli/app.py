@@ -10,7 +10,8 @@ import webbrowser
 
 from absl import flags
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import filling_flags
+from z2i_tf.cli.flags import mask_flags
 
 _HOST = "127.0.0.1"
 # Memory for all photographs and their undo histories.
@@ -31,7 +32,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   flags.DEFINE_bool("open", False, "Open the page in this machine's browser.", flag_values=values)
-  flag_groups.define_max_pixels_flag(values)
+  mask_flags.define_max_pixels_flag(values)
   flags.DEFINE_integer(
     "max_sessions",
     20,
@@ -39,8 +40,8 @@ def define_flags(values: flags.FlagValues) -> None:
     lower_bound=1,
     flag_values=values,
   )
-  flag_groups.define_model_choice_flag(values)
-  flag_groups.define_precision_flag(values)
+  filling_flags.define_model_choice_flag(values)
+  filling_flags.define_precision_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:

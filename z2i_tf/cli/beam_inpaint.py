@@ -13,7 +13,9 @@ from absl import flags
 
 from z2i_tf.cli import messages
 from z2i_tf.cli.flags import beam_flags
+from z2i_tf.cli.flags import filling_flags
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 
 PASSED_ON = beam_flags.PASSED_ON
 
@@ -35,11 +37,11 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "output", None, "Folder for the results, which keep name and format of their images.", flag_values=values
   )
-  flag_groups.define_mask_suffix_flag(values)
+  mask_flags.define_mask_suffix_flag(values)
   flags.DEFINE_bool("resume", False, "Skip images whose result exists.", flag_values=values)
-  flag_groups.define_mask_reading_flags(values)
-  flag_groups.define_model_choice_flag(values)
-  flag_groups.define_filling_flags(values)
+  mask_flags.define_mask_reading_flags(values)
+  filling_flags.define_model_choice_flag(values)
+  filling_flags.define_filling_flags(values)
 
 
 def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
@@ -50,7 +52,7 @@ def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
 
   started = time.monotonic()
   config = inpaint.InpaintConfig(
-    values.images, values.masks, values.output, flag_groups.fill_config(values), values.mask_suffix, values.resume
+    values.images, values.masks, values.output, filling_flags.fill_config(values), values.mask_suffix, values.resume
   )
   counts = inpaint.inpaint(config, options, messages.with_flags)
   failed = f", {counts.failed} failed (see {inpaint.FAILURES}-*)" if counts.failed else ""

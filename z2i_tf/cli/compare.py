@@ -29,18 +29,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, first: str, second: str) -> None:
+  from z2i_tf.analyses import paired_tables
   from z2i_tf.analyses import records
-  from z2i_tf.analyses import score_tables
   from z2i_tf.analyses import tables
 
   paths = [records.scores_file(path) for path in (first, second)]
   found = [records.read_scores(path) for path in paths]
-  score_tables.check_same_test_sets(paths, found)
+  paired_tables.check_same_test_sets(paths, found)
   if values.methods is not None and len(values.methods) != 2:
     raise InputError(f"--methods={','.join(values.methods)}: two are needed, one of {first} and one of {second}")
   names = [
-    score_tables.choose_method(path, record, values.methods[index] if values.methods else None)
+    paired_tables.choose_method(path, record, values.methods[index] if values.methods else None)
     for index, (path, record) in enumerate(zip(paths, found))
   ]
-  made = score_tables.paired_tables(found, names, values.metrics, values.confidence, values.resamples, values.seed)
+  made = paired_tables.paired_tables(found, names, values.metrics, values.confidence, values.resamples, values.seed)
   print("\n\n".join(map(tables.to_text, made)))

@@ -11,6 +11,7 @@ from typing import Any
 from absl import flags
 
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 from z2i_tf.inference.bundled_models import DEFAULT
 
 _CONFIGURATION = ("architecture", "zoom", "scale", "width", "sr_width")
@@ -41,7 +42,7 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   flags.DEFINE_integer("count", 100, "Number of images to time.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
-  flag_groups.define_mask_kind_flag(values)
+  mask_flags.define_mask_kind_flag(values)
   flag_groups.define_seed_flag(values)
   flag_groups.define_analysis_folder_flag(values)
 
@@ -63,7 +64,7 @@ def run(values: flags.FlagValues) -> None:
 
   charts.require_matplotlib()
   pairs.check_is_apart(values.output_dir, values.image_dir)
-  masks = flag_groups.mask_mixture(values.mask_kind, "mask_kind")
+  masks = mask_flags.mask_mixture(values.mask_kind, "mask_kind")
   examples, images = complexity.draw_examples(masks, values.count, size, values.seed, values.image_dir)
   image_files.create_folder(values.output_dir)
   records.check_folder_is_free(values.output_dir, complexity.ANALYSIS)

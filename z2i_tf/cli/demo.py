@@ -9,7 +9,7 @@ import os
 from absl import flags
 
 from z2i_tf.cli import messages
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import filling_flags
 from z2i_tf.errors import InputError
 
 _SHEET = "comparison.png"
@@ -22,7 +22,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "mask_dir", os.path.join("data", "masks"), "Folder of masks of the same names, white = hole.", flag_values=values
   )
   flags.DEFINE_string("output_dir", "demo_output", "Folder for the pictures, created if missing.", flag_values=values)
-  flag_groups.define_model_choice_flag(values)
+  filling_flags.define_model_choice_flag(values)
 
 
 def run(values: flags.FlagValues) -> bool:

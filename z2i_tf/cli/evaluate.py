@@ -13,6 +13,7 @@ from typing import Any, TYPE_CHECKING
 from absl import flags
 
 from z2i_tf.cli import messages
+from z2i_tf.cli.flags import filling_flags
 from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference import bundled_models
 
@@ -123,8 +124,8 @@ def define_flags(values: flags.FlagValues) -> None:
     "Result of a model to measure: of its networks alone, or of z2i inpaint.",
     flag_values=values,
   )
-  flag_groups.define_detail_flag(values)
-  flag_groups.define_precision_flag(values)
+  filling_flags.define_detail_flag(values)
+  filling_flags.define_precision_flag(values)
 
 
 def run(values: flags.FlagValues) -> bool:

@@ -9,7 +9,9 @@ import os
 
 from absl import flags
 
+from z2i_tf.cli.flags import filling_flags
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 from z2i_tf.errors import InputError
 from z2i_tf.system.atomic_files import atomic_folder
 from z2i_tf.system.atomic_files import atomic_write
@@ -23,7 +25,7 @@ _MASK_REFERENCE_PX = 256
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flag_groups.define_model_choice_flag(values)
+  filling_flags.define_model_choice_flag(values)
   flags.DEFINE_string("output", None, "Folder of the SavedModel, new or empty; or file to write.", flag_values=values)
   flags.DEFINE_enum(
     "format",
@@ -32,7 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "What to write; onnx needs the extra z2i_tf[onnx].",
     flag_values=values,
   )
-  flag_groups.define_precision_flag(values)
+  filling_flags.define_precision_flag(values)
   for name in ("height", "width"):
     flags.DEFINE_integer(
       name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0, flag_values=values
@@ -159,7 +161,7 @@ def _examples(sizes):
   for height, width in sizes:
     rng = np.random.default_rng([height, width])
     coarse = rng.integers(0, 256, (8, 8, 3), np.uint8)
-    mixture = flag_groups.mask_mixture(
+    mixture = mask_flags.mask_mixture(
       _MASK_KIND, "kind", _MASK_REFERENCE_PX if max(height, width) <= _MASK_REFERENCE_PX else None
     )
     try:

@@ -15,7 +15,8 @@ import time
 from absl import flags
 
 from z2i_tf.cli import messages
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import filling_flags
+from z2i_tf.cli.flags import mask_flags
 from z2i_tf.cli.progress import progress
 from z2i_tf.errors import InputError
 
@@ -44,7 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   flags.DEFINE_string("image_dir", None, "Folder of images to inpaint.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks.", flag_values=values)
-  flag_groups.define_mask_suffix_flag(values)
+  mask_flags.define_mask_suffix_flag(values)
   flags.DEFINE_string(
     "output_dir",
     None,
@@ -73,9 +74,9 @@ def define_flags(values: flags.FlagValues) -> None:
     "Print how each mask was read, how its hole is divided, and the path of each result.",
     flag_values=values,
   )
-  flag_groups.define_mask_reading_flags(values)
-  flag_groups.define_model_choice_flag(values)
-  flag_groups.define_filling_flags(values)
+  mask_flags.define_mask_reading_flags(values)
+  filling_flags.define_model_choice_flag(values)
+  filling_flags.define_filling_flags(values)
 
 
 def run(values: flags.FlagValues, image: str | None = None, mask: str | None = None) -> bool:
@@ -88,7 +89,7 @@ def run(values: flags.FlagValues, image: str | None = None, mask: str | None = N
         raise InputError(f"--{name} is for folders (--image_dir); leave it out")
     if values.dump_dir and not values.native:
       raise InputError("--dump_dir shows the networks at the image's own resolution: give --native too")
-    _inpaint_one(paths, values.dump_dir, flag_groups.fill_config(values, values.verbose))
+    _inpaint_one(paths, values.dump_dir, filling_flags.fill_config(values, values.verbose))
     return False
   if given in _FOLDERS:
     if values.dump_dir:
@@ -96,7 +97,7 @@ def run(values: flags.FlagValues, image: str | None = None, mask: str | None = N
     if values.mask_suffix and not paths["mask_dir"]:
       raise InputError(f"--mask_suffix={values.mask_suffix} is for --mask_dir; leave it out")
     return _inpaint_folder(
-      paths, values.mask_suffix, values.resume, values.workers, flag_groups.fill_config(values, values.verbose)
+      paths, values.mask_suffix, values.resume, values.workers, filling_flags.fill_config(values, values.verbose)
     )
   raise InputError(
     "give IMAGE MASK --output=FILE, IMAGES/ MASKS/ --output=FOLDER, or their flags (--image, --mask, "

@@ -10,6 +10,7 @@ import os
 
 from absl import flags
 
+from z2i_tf.cli.flags import filling_flags
 from z2i_tf.cli.flags import flag_groups
 
 
@@ -18,8 +19,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
   flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
   flag_groups.define_zoom_crop_flag(values)
-  flag_groups.define_model_choice_flag(values)
-  flag_groups.define_precision_flag(values)
+  filling_flags.define_model_choice_flag(values)
+  filling_flags.define_precision_flag(values)
   flag_groups.define_analysis_folder_flag(values)
 
 

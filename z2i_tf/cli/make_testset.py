@@ -11,6 +11,7 @@ from absl import flags
 from z2i_tf import conventions
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -30,7 +31,7 @@ def define_flags(values: flags.FlagValues) -> None:
     lower_bound=1,
     flag_values=values,
   )
-  flag_groups.define_kinds_flag(values)
+  mask_flags.define_kinds_flag(values)
   flag_groups.define_seed_flag(values)
   data_flags.define_bad_image_flag(values)
   flags.DEFINE_string("output_dir", None, "New folder for the test set.", flag_values=values)
@@ -39,7 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
   flag_groups.require(values, "output_dir", "kinds")
   folder = flag_groups.new_folder(values, "output_dir")
-  kinds = {kind: flag_groups.mask_mixture(kind, "kinds") for kind in flag_groups.mask_kinds(values)}
+  kinds = {kind: mask_flags.mask_mixture(kind, "kinds") for kind in mask_flags.mask_kinds(values)}
   sources = data_flags.open_sources(values, conventions.DEFAULT_SCALE)
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import test_sets

@@ -8,11 +8,12 @@ import os
 from absl import flags
 
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flag_groups.define_mask_kind_flag(values, "kind")
+  mask_flags.define_mask_kind_flag(values, "kind")
   flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
   flag_groups.define_size_flag(values)
   flag_groups.define_seed_flag(values)
@@ -27,7 +28,7 @@ def run(values: flags.FlagValues) -> None:
 
   from z2i_tf.images import image_files
 
-  mixture = flag_groups.mask_mixture(values.kind, "kind")
+  mixture = mask_flags.mask_mixture(values.kind, "kind")
   folder = image_files.create_folder(values.output_dir)
   ratios = []
   for index in range(values.count):

@@ -8,7 +8,7 @@ from z2i_tf.datasets import sources
 from z2i_tf.datasets.examples import ExampleConfig
 from z2i_tf.datasets.examples import make_config
 from z2i_tf.datasets.training_masks import TrainingMasks
-from z2i_tf.training.stage import StageConfig
+from z2i_tf.training.stage_config import StageConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.optimizers import build_adam
 from z2i_tf.training.perceptual_networks import perceptual_network
 from z2i_tf.training.stage import Stage
-from z2i_tf.training.stage import StageConfig
+from z2i_tf.training.stage_config import StageConfig
 from z2i_tf.training.weight_averages import WeightAverages
 
 # The optimizers, named after what they update.

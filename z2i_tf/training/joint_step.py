@@ -14,8 +14,8 @@ from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.optimizers import apply_update
 from z2i_tf.training.optimizers import scaled_loss
-from z2i_tf.training.stage import OVER_HOLE
-from z2i_tf.training.stage import OVER_IMAGE
+from z2i_tf.training.stage_config import OVER_HOLE
+from z2i_tf.training.stage_config import OVER_IMAGE
 from z2i_tf.training.steps import average
 from z2i_tf.training.steps import Tensors
 from z2i_tf.training.steps import training_quality

@@ -27,10 +27,10 @@ from z2i_tf.training.optimizers import apply_update
 from z2i_tf.training.optimizers import build_adam
 from z2i_tf.training.optimizers import scaled_loss
 from z2i_tf.training.perceptual_networks import perceptual_network
-from z2i_tf.training.stage import OVER_HOLE
-from z2i_tf.training.stage import OVER_IMAGE
 from z2i_tf.training.stage import Stage
-from z2i_tf.training.stage import StageConfig
+from z2i_tf.training.stage_config import OVER_HOLE
+from z2i_tf.training.stage_config import OVER_IMAGE
+from z2i_tf.training.stage_config import StageConfig
 from z2i_tf.training.steps import average
 from z2i_tf.training.steps import Tensors
 from z2i_tf.training.steps import training_quality

@@ -24,9 +24,9 @@ from z2i_tf.training import pretrain
 from z2i_tf.training import trainer
 from z2i_tf.training import work_dir as work_dirs
 from z2i_tf.training.metric_writers import Reporter
-from z2i_tf.training.stage import check_frozen_batch_norm
 from z2i_tf.training.stage import check_initial_weights
-from z2i_tf.training.stage import StageConfig
+from z2i_tf.training.stage_config import check_frozen_batch_norm
+from z2i_tf.training.stage_config import StageConfig
 
 
 @dataclasses.dataclass

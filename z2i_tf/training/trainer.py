@@ -36,11 +36,11 @@ from z2i_tf.training.metric_writers import NoMetricWriter
 from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.optimizers import loss_scales
 from z2i_tf.training.skip_nonfinite import skip_nonfinite
-from z2i_tf.training.stage import check_frozen_batch_norm
 from z2i_tf.training.stage import check_initial_weights
-from z2i_tf.training.stage import FREE_SETTINGS
 from z2i_tf.training.stage import Stage
-from z2i_tf.training.stage import StageConfig
+from z2i_tf.training.stage_config import check_frozen_batch_norm
+from z2i_tf.training.stage_config import FREE_SETTINGS
+from z2i_tf.training.stage_config import StageConfig
 from z2i_tf.training.work_dir import writing_errors
 
 # Number of validation images in TensorBoard's grid.

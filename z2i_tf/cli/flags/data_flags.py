@@ -7,6 +7,7 @@ from absl import flags
 from z2i_tf import conventions
 from z2i_tf.cli import messages
 from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import mask_flags
 from z2i_tf.datasets import open_source as kinds_of_sources
 from z2i_tf.datasets.open_source import TENSORFLOW_DATASETS
 from z2i_tf.datasets.open_source import TILED_RECORDS
@@ -106,7 +107,7 @@ def define_scale_flag(values: flags.FlagValues) -> None:
 def define_example_flags(values: flags.FlagValues) -> None:
   """Defines the flags of the size and the masks of examples."""
   define_crop_size_flag(values)
-  flag_groups.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
+  mask_flags.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
   flags.DEFINE_string(
     "train_mask_dir",
     None,

@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from z2i_tf.errors import InputError
-from z2i_tf.inference import bundled_models
 
 if TYPE_CHECKING:
-  from z2i_tf.inference.inpaint_files import FillConfig
-  from z2i_tf.inference.pairs import MaskOptions
-  from z2i_tf.masks.mixture import MaskMixture
   from z2i_tf.models.architecture import ModelConfig
 
 # Of --size: a mask is drawn in memory; this is a quarter of a gigabyte.
@@ -129,17 +125,6 @@ def model_config(values: flags.FlagValues) -> "ModelConfig":
     return ModelConfig(values.zoom, scale, values.width, values.sr_width, values.architecture)
 
 
-def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
-  """Defines the flag of the kind of masks; `own`: text of the help on the user's own masks."""
-  flags.DEFINE_string(
-    name,
-    "small",
-    f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
-    f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
-    flag_values=values,
-  )
-
-
 def define_seed_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "seed", 0, "Seed of all random numbers.", lower_bound=0, upper_bound=2**32 - 1, flag_values=values
@@ -159,136 +144,6 @@ def size(values: flags.FlagValues) -> tuple[int, int]:
   if height * width > _MAX_PIXELS:
     raise InputError(f"--size={values.size}: more than {_MAX_PIXELS:,} pixels")
   return height, width
-
-
-def define_model_choice_flag(values: flags.FlagValues) -> None:
-  """Defines the flag that chooses a trained model."""
-  flags.DEFINE_string(
-    "model",
-    bundled_models.DEFAULT,
-    "Name of a bundled model (compact, full); a folder with model.npz, "
-    "such as a training's --work_dir, or with a SavedModel of z2i export; or the model of another method, as "
-    "ADAPTER:PATH (lama:big-lama.onnx).",
-    flag_values=values,
-  )
-
-
-def define_filling_flags(values: flags.FlagValues) -> None:
-  """Defines the flags of filling photographs; see `inpaint_files.FillConfig`."""
-  flags.DEFINE_bool(
-    "native",
-    False,
-    "Use the networks' own result at full resolution, without pyramid, texture and blending.",
-    flag_values=values,
-  )
-  define_detail_flag(values)
-  define_precision_flag(values)
-
-
-def define_detail_flag(values: flags.FlagValues) -> None:
-  """Defines the flag of texture."""
-  flags.DEFINE_enum(
-    "detail",
-    "auto",
-    ["auto", "patches", "none"],
-    "Texture to copy from around the hole: auto into all but thin holes, patches into all, none into none.",
-    flag_values=values,
-  )
-
-
-def define_precision_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum(
-    "precision",
-    None,
-    ["float32", "bfloat16"],
-    "Arithmetic of the networks (default: float32, or that "
-    "of a SavedModel); bfloat16 is faster on processors that have it (z2i doctor says so), slower on "
-    "others.",
-    flag_values=values,
-  )
-
-
-def mask_mixture(text: str, flag_name: str, reference_size: int | None = None) -> "MaskMixture":
-  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
-  from z2i_tf.masks.mixture import MaskMixture
-
-  try:
-    return MaskMixture.parse(text, reference_size)
-  except ValueError as error:
-    raise InputError(f"--{flag_name}={text}: {error}") from error
-
-
-def define_mask_reading_flags(values: flags.FlagValues) -> None:
-  """Defines the flags of reading, growing and blending masks."""
-  flags.DEFINE_bool(
-    "invert_mask", False, "Take black (or transparent) as the hole, in place of white (or opaque).", flag_values=values
-  )
-  flags.DEFINE_enum(
-    "mask_from",
-    "auto",
-    ["auto", "luma", "alpha"],
-    "Part of a mask file to read: luma (white = hole) or alpha (opaque = hole). auto takes the one that varies, or "
-    "both if they agree.",
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    "mask_threshold",
-    None,
-    "Lowest level, of 255, of a hole pixel. Default: 128, and the soft edges of strokes that reach it; a mask with "
-    "areas below that is an error.",
-    lower_bound=1,
-    upper_bound=255,
-    flag_values=values,
-  )
-  define_max_pixels_flag(values)
-  flags.DEFINE_integer(
-    "dilate", 0, "Number of pixels by which the hole grows before the fill.", lower_bound=0, flag_values=values
-  )
-  flags.DEFINE_integer(
-    "feather",
-    0,
-    "Width in pixels of the blend between fill and photograph at the edge of the dilated hole; at most --dilate.",
-    lower_bound=0,
-    flag_values=values,
-  )
-
-
-def define_mask_suffix_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_string(
-    "mask_suffix",
-    None,
-    "Suffix that a mask's name adds to its image's in a folder: --mask_suffix=_hole "
-    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
-    flag_values=values,
-  )
-
-
-def define_max_pixels_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_integer(
-    "max_pixels",
-    None,
-    "Maximum number of pixels of an image or mask file. Default: Pillow's limit, 89,478,485.",
-    lower_bound=1,
-    flag_values=values,
-  )
-
-
-def fill_config(values: flags.FlagValues, verbose: bool = False) -> "FillConfig":
-  """Returns the FillConfig of the flags of model, filling and masks; raises InputError if they contradict."""
-  if values.native and values["detail"].present:
-    raise InputError("--detail has no effect with --native; leave one of them out")
-  from z2i_tf.inference.inpaint_files import FillConfig
-
-  return FillConfig(values.model, values.precision, values.native, values.detail, mask_options(values), verbose)
-
-
-def mask_options(values: flags.FlagValues) -> "MaskOptions":
-  """Returns the MaskOptions of the flags of masks; raises InputError if they contradict each other."""
-  from z2i_tf.images.mask_files import MaskReading
-  from z2i_tf.inference.pairs import MaskOptions
-
-  reading = MaskReading(values.invert_mask, values.mask_from, values.mask_threshold)
-  return MaskOptions(reading, values.max_pixels, values.dilate, values.feather)
 
 
 def define_analysis_folder_flag(values: flags.FlagValues) -> None:
@@ -319,25 +174,3 @@ def define_run_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer("count", 8, "Number of images of each test set.", lower_bound=1, flag_values=values)
   define_zoom_crop_flag(values)
   define_analysis_folder_flag(values)
-
-
-def define_kinds_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_list(
-    "kinds",
-    ["small", "large"],
-    "Kinds of masks: small and large (the paper's), rect (a rectangle), object (blobs).",
-    flag_values=values,
-  )
-
-
-def mask_kinds(values: flags.FlagValues) -> list[str]:
-  """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is there twice."""
-  require(values, "kinds")
-  from z2i_tf.masks.specs import SPECS
-
-  for kind in values.kinds:
-    if values.kinds.count(kind) > 1:
-      raise InputError(f"--kinds={','.join(values.kinds)}: {kind} is there twice")
-    if kind not in SPECS:
-      raise InputError(f"--kinds={','.join(values.kinds)}: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
-  return values.kinds

@@ -1,0 +1,119 @@
+"""Defines the flags of masks: kinds that are drawn, and how files are read; reads records from them."""
+
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from z2i_tf.cli.flags import flag_groups
+from z2i_tf.errors import InputError
+
+if TYPE_CHECKING:
+  from z2i_tf.inference.pairs import MaskOptions
+  from z2i_tf.masks.mixture import MaskMixture
+
+
+def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
+  """Defines the flag of the kind of masks; `own`: text of the help on the user's own masks."""
+  flags.DEFINE_string(
+    name,
+    "small",
+    f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
+    f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
+    flag_values=values,
+  )
+
+
+def mask_mixture(text: str, flag_name: str, reference_size: int | None = None) -> "MaskMixture":
+  """Returns the MaskMixture that a flag's text describes; raises InputError naming the flag."""
+  from z2i_tf.masks.mixture import MaskMixture
+
+  try:
+    return MaskMixture.parse(text, reference_size)
+  except ValueError as error:
+    raise InputError(f"--{flag_name}={text}: {error}") from error
+
+
+def define_mask_reading_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of reading, growing and blending masks."""
+  flags.DEFINE_bool(
+    "invert_mask", False, "Take black (or transparent) as the hole, in place of white (or opaque).", flag_values=values
+  )
+  flags.DEFINE_enum(
+    "mask_from",
+    "auto",
+    ["auto", "luma", "alpha"],
+    "Part of a mask file to read: luma (white = hole) or alpha (opaque = hole). auto takes the one that varies, or "
+    "both if they agree.",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "mask_threshold",
+    None,
+    "Lowest level, of 255, of a hole pixel. Default: 128, and the soft edges of strokes that reach it; a mask with "
+    "areas below that is an error.",
+    lower_bound=1,
+    upper_bound=255,
+    flag_values=values,
+  )
+  define_max_pixels_flag(values)
+  flags.DEFINE_integer(
+    "dilate", 0, "Number of pixels by which the hole grows before the fill.", lower_bound=0, flag_values=values
+  )
+  flags.DEFINE_integer(
+    "feather",
+    0,
+    "Width in pixels of the blend between fill and photograph at the edge of the dilated hole; at most --dilate.",
+    lower_bound=0,
+    flag_values=values,
+  )
+
+
+def define_mask_suffix_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_string(
+    "mask_suffix",
+    None,
+    "Suffix that a mask's name adds to its image's in a folder: --mask_suffix=_hole "
+    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
+    flag_values=values,
+  )
+
+
+def define_max_pixels_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_integer(
+    "max_pixels",
+    None,
+    "Maximum number of pixels of an image or mask file. Default: Pillow's limit, 89,478,485.",
+    lower_bound=1,
+    flag_values=values,
+  )
+
+
+def mask_options(values: flags.FlagValues) -> "MaskOptions":
+  """Returns the MaskOptions of the flags of masks; raises InputError if they contradict each other."""
+  from z2i_tf.images.mask_files import MaskReading
+  from z2i_tf.inference.pairs import MaskOptions
+
+  reading = MaskReading(values.invert_mask, values.mask_from, values.mask_threshold)
+  return MaskOptions(reading, values.max_pixels, values.dilate, values.feather)
+
+
+def define_kinds_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_list(
+    "kinds",
+    ["small", "large"],
+    "Kinds of masks: small and large (the paper's), rect (a rectangle), object (blobs).",
+    flag_values=values,
+  )
+
+
+def mask_kinds(values: flags.FlagValues) -> list[str]:
+  """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is there twice."""
+  flag_groups.require(values, "kinds")
+  from z2i_tf.masks.specs import SPECS
+
+  for kind in values.kinds:
+    if values.kinds.count(kind) > 1:
+      raise InputError(f"--kinds={','.join(values.kinds)}: {kind} is there twice")
+    if kind not in SPECS:
+      raise InputError(f"--kinds={','.join(values.kinds)}: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
+  return values.kinds
