@@ -57,7 +57,7 @@ def _flags_by_command():
   return {name: set(command.load()[1]) for name, command in COMMANDS.items()}
 
 
-_OUTPUT = re.compile(r"(?:-o|--output|--output_dir|--work_dir)=(.+)")
+_OUTPUTS = ("-o", "--output", "--output_dir", "--work_dir")
 
 
 def _parse(words):
@@ -76,8 +76,11 @@ def _run(words):
       _parse(words)
     else:
       assert main([short for argument in arguments for short in _SMALLER.get(argument, (argument,))]) == 0, words
-      for path in filter(None, map(_OUTPUT.fullmatch, arguments)):
-        assert os.path.exists(path[1]), words
+      for argument in " ".join(arguments).replace("-o ", "-o=").split():
+        flag, _, path = argument.partition("=")
+        assert flag not in _OUTPUTS or os.path.exists(path), words
+      if arguments[0] == "report":
+        assert os.path.isfile(os.path.join("runs", "report", "report.html"))
   elif program == "make":
     with open(os.path.join(documents.ROOT, "Makefile"), encoding="utf-8") as file:
       assert re.search(rf"^{arguments[0]}:", file.read(), re.MULTILINE), words
