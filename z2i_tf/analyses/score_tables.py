@@ -32,8 +32,9 @@ METRICS = {
   "SSIM low": 4,
 }
 LOWER_IS_BETTER = ("L1", "LPIPS", "FID", "ST-LPIPS alex", "ST-LPIPS vgg", "hole L1")
-# Metrics of the paper's tables of ablations and scales, and those that tables of z2i evaluate add when measured.
+# Metrics of the paper's tables of ablations and scales.
 PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
+# Metrics that these tables add when measured.
 _PERCEPTUAL_METRICS = ("LPIPS", "ST-LPIPS alex", "ST-LPIPS vgg")
 BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
 _BUCKET_METRICS = ("PSNR", "hole PSNR")

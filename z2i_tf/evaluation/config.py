@@ -1,4 +1,4 @@
-"""Settings of an evaluation, and what contradicts itself in them."""
+"""Defines the settings of an evaluation and checks them."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ class EvaluationConfig:
     return [*self.model, *self.result_dir, *self.baseline]
 
 
-def check(config: EvaluationConfig) -> None:
+def check_config(config: EvaluationConfig) -> None:
   """Raises InputError for settings that contradict each other."""
   names = config.method_names
   for name in names:

@@ -13,10 +13,14 @@ from z2i_tf.analyses import tables
 from z2i_tf.analyses.records import TABLES_FILE
 from z2i_tf.analyses.side_by_side import RESULTS
 from z2i_tf.errors import InputError
-from z2i_tf.evaluation import scorer as scorers
 from z2i_tf.evaluation import test_sets
-from z2i_tf.evaluation.config import check
+from z2i_tf.evaluation.config import check_config
 from z2i_tf.evaluation.config import EvaluationConfig
+from z2i_tf.evaluation.scorer import load_methods
+from z2i_tf.evaluation.scorer import load_metrics
+from z2i_tf.evaluation.scorer import make_scorer
+from z2i_tf.evaluation.scorer import open_other_methods
+from z2i_tf.evaluation.scorer import open_sets
 from z2i_tf.evaluation.scorer import ScoreAll
 from z2i_tf.evaluation.scorer import Task
 from z2i_tf.images import image_files
@@ -53,17 +57,15 @@ def evaluate(
     score_all: scores the examples; None: in this process, one after the other.
   Raises: InputError for unusable settings or files.
   """
-  check(config)
+  check_config(config)
   charts.require_matplotlib()
-  sets = scorers.open_sets(config)
+  sets = open_sets(config)
   inputs = [path for each in sets for path in each.folders]
   _check_output(config.output_dir, config.analysis, [*inputs, *config.result_dir.values()])
-  others = scorers.other_methods(config, sets)
+  others = open_other_methods(config, sets)
   entries = {each.name: each.describe() for each in sets}
   manifest = test_sets.check_is_unchanged(config.testset, entries) if config.testset else None
-  return _run(
-    config, sets, entries, manifest, scorers.in_order(config, others), progress, say, score_all or _score_here
-  )
+  return _run(config, sets, entries, manifest, load_methods(config, others), progress, say, score_all or _score_here)
 
 
 def _score_here(scorer, tasks, folder):
@@ -72,15 +74,15 @@ def _score_here(scorer, tasks, folder):
 
 
 def _run(config, sets, entries, manifest, methods, progress, say, score_all) -> Evaluation:
-  metrics = scorers.load_metrics(config)
-  notes, left_out = metrics.notes, metrics.left_out
+  metrics = load_metrics(config)
+  notes, left_out = list(metrics.notes), list(metrics.left_out)
   count = sum(len(entry["images"]) for entry in entries.values())
   say(
     f"{len(methods)} methods, "
     + ", ".join(f"{len(entries[each.name]['images'])} images with {each.name} masks" for each in sets)
   )
   with atomic_folder(config.output_dir) as folder:
-    scorer = scorers.make_scorer(config, folder, sets, methods, metrics)
+    scorer = make_scorer(config, folder, sets, methods, metrics)
     tasks = [Task(each.name, path) for each in sets for path in each.paths]
     with progress(count, "image") as advance:
       scores = scoring.collect(_seen(score_all(scorer, tasks, folder), methods, advance))
@@ -100,11 +102,7 @@ def _run(config, sets, entries, manifest, methods, progress, say, score_all) -> 
         "manifest": {
           "versions": records.versions(),
           "settings": _settings(config),
-          "metrics": {
-            name: metric.description
-            for name, metric in (*metrics.distances.items(), (scoring.FID, metrics.inception))
-            if metric
-          },
+          "metrics": metrics.descriptions,
           "resize": "none",
           "test_set": manifest,
         },
@@ -150,7 +148,7 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
 
 
 def _seen(scored, methods, advance):
-  """Yields the scores; tells the methods which results differ where pixels are known, wherever they were scored."""
+  """Yields the scores; records in each method which results changed known pixels."""
   for each in scored:
     for name in each.changed:
       methods[name].changed.add((each.scores.test_set, each.name))

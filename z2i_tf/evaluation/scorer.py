@@ -1,4 +1,4 @@
-"""Scores every method on an example, in this process or in another one that loads the same."""
+"""Loads test sets, methods and metrics, and scores examples with them."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -27,42 +27,6 @@ from z2i_tf.metrics import scoring
 from z2i_tf.metrics import st_lpips
 
 
-@dataclasses.dataclass(frozen=True)
-class Scorer:
-  """Scores examples.
-
-  Attributes:
-    sets: by name.
-    methods: by name.
-    distances: metric name -> distance.
-    inception: features for FID, or None.
-    keep: called with each example, method name and result.
-  """
-
-  sets: Mapping[str, PairedSet]
-  methods: Mapping[str, evaluated.EvaluatedMethod]
-  distances: Mapping[str, Any]
-  inception: Any
-  keep: Callable[[scoring.Example, str, np.ndarray], None]
-
-  def score(self, task: "Task") -> "Scored":
-    """Scores every method on an example."""
-    example = self.sets[task.test_set].example(task.path)
-    fills = {name: method.fill for name, method in self.methods.items()}
-    scores = scoring.score_example(fills, example, self.distances, self.inception, self.keep)
-    key = (example.test_set, example.name)
-    return Scored(scores, example.name, [name for name, method in self.methods.items() if key in method.changed])
-
-  def describe(self) -> dict[str, Any]:
-    """Returns what decides the scores by name: hashes of test sets, entries of methods, descriptions of metrics."""
-    metrics = {**self.distances, **({scoring.FID: self.inception} if self.inception else {})}
-    return {
-      **{f"test set {name}": each.content_hash() for name, each in self.sets.items()},
-      **{f"method {name}": method.entry for name, method in self.methods.items()},
-      **{name: metric.description for name, metric in metrics.items()},
-    }
-
-
 class Metrics(NamedTuple):
   """Metrics that need weights.
 
@@ -75,8 +39,47 @@ class Metrics(NamedTuple):
 
   distances: Mapping[str, Any]
   inception: Any
-  notes: list[str]
-  left_out: list[str]
+  notes: Sequence[str]
+  left_out: Sequence[str]
+
+  @property
+  def descriptions(self) -> dict[str, str]:
+    """Description of each metric, by name."""
+    named = [*self.distances.items(), (scoring.FID, self.inception)]
+    return {name: metric.description for name, metric in named if metric}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+  """Scores examples.
+
+  Attributes:
+    sets: by name.
+    methods: by name.
+    metrics: those that need weights.
+    keep: called with each example, method name and result.
+  """
+
+  sets: Mapping[str, PairedSet]
+  methods: Mapping[str, evaluated.EvaluatedMethod]
+  metrics: Metrics
+  keep: Callable[[scoring.Example, str, np.ndarray], None]
+
+  def score(self, task: "Task") -> "Scored":
+    """Scores every method on an example."""
+    example = self.sets[task.test_set].example(task.path)
+    fills = {name: method.fill for name, method in self.methods.items()}
+    scores = scoring.score_example(fills, example, self.metrics.distances, self.metrics.inception, self.keep)
+    key = (example.test_set, example.name)
+    return Scored(scores, example.name, [name for name, method in self.methods.items() if key in method.changed])
+
+  def describe(self) -> dict[str, Any]:
+    """Returns test sets, methods and metrics by name; scorers with equal descriptions give equal scores."""
+    return {
+      **{f"test set {name}": each.content_hash() for name, each in self.sets.items()},
+      **{f"method {name}": method.entry for name, method in self.methods.items()},
+      **self.metrics.descriptions,
+    }
 
 
 class Task(NamedTuple):
@@ -100,21 +103,21 @@ class Scored(NamedTuple):
   changed: Sequence[str]
 
 
-# (scorer, tasks, folder that is written and becomes the evaluation) -> the scored examples in the order of the tasks.
+# Takes the scorer, the tasks and the output folder; returns the scored examples in the order of the tasks.
 ScoreAll = Callable[[Scorer, Sequence[Task], str], Iterable[Scored]]
 
 
 def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, Any]) -> Scorer:
-  """Loads the scorer of an evaluation whose inputs `evaluate` has checked, in another process.
+  """Loads the scorer in a worker process, after `evaluate` has checked the inputs.
 
   Args:
     config: settings.
-    folder: that is written.
-    expected: `Scorer.describe` of the process that checked them.
-  Raises: InputError naming what this process finds otherwise: a metric without its weights, other files.
+    folder: receives the pictures.
+    expected: `Scorer.describe` of the main process.
+  Raises: InputError naming the first input that differs from the main process: other files, or missing weights.
   """
   sets = open_sets(config)
-  methods = in_order(config, other_methods(config, sets, is_checked=True))
+  methods = load_methods(config, open_other_methods(config, sets, is_checked=True))
   metrics = load_metrics(config)
   scorer = make_scorer(config, folder, sets, methods, metrics)
   found = scorer.describe()
@@ -126,7 +129,7 @@ def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, An
 
 
 def open_sets(config: EvaluationConfig) -> list[PairedSet]:
-  """Returns the test sets; raises InputError for settings or files that cannot be used."""
+  """Opens the test sets; raises InputError if settings contradict or files cannot be used."""
   if config.testset:
     if config.image_dir or config.mask_dir:
       raise InputError("`testset` holds images and masks; leave out `image_dir` and `mask_dir`")
@@ -136,17 +139,17 @@ def open_sets(config: EvaluationConfig) -> list[PairedSet]:
   return [PairedSet(name, config.image_dir, folder) for name, folder in config.mask_dir.items()]
 
 
-def other_methods(
+def open_other_methods(
   config: EvaluationConfig, sets: Sequence[PairedSet], is_checked: bool = False
 ) -> dict[str, evaluated.EvaluatedMethod]:
-  """Returns baselines and folders of results by name; `is_checked`: whether another process checked their files."""
+  """Returns baselines and results by name; `is_checked`: whether another process checked the files of results."""
   methods = {name: evaluated.baseline_method(name) for name in config.baseline}
   for name, folder in config.result_dir.items():
     methods[name] = evaluated.result_method(name, folder, sets, config.blend_results, is_checked)
   return methods
 
 
-def in_order(
+def load_methods(
   config: EvaluationConfig, others: Mapping[str, evaluated.EvaluatedMethod]
 ) -> dict[str, evaluated.EvaluatedMethod]:
   """Loads the models; returns all methods by name, in the order of the tables."""
@@ -170,7 +173,7 @@ def make_scorer(
     if not config.save_results
     else _PictureWriter(os.path.join(folder, RESULTS), [*methods, ORIGINAL, MASK], [each.name for each in sets])
   )
-  return Scorer({each.name: each for each in sets}, methods, metrics.distances, metrics.inception, keep)
+  return Scorer({each.name: each for each in sets}, methods, metrics, keep)
 
 
 def load_metrics(config: EvaluationConfig) -> Metrics:

@@ -22,18 +22,21 @@ _LOG_LINE = re.compile(rb"WARNING: All log messages before absl|[IWEF]\d{4} |\d{
 
 
 def silence() -> None:
-  """Sets the variable, if unset, and drops the log lines of the coming import, and warnings of TensorFlow's Python.
-
-  It warns of every fifth model that is traced, for instance, and the variable does not reach its Python code.
+  """Silences TensorFlow's log lines and Python warnings; sets the variable if it is unset.
 
   This changes the process' environment, so only the command line calls it; a library calls `load`.
   """
   level = os.environ.setdefault(_LEVEL_VARIABLE, _NOTHING_BUT_CRASHES)
   if level in _LEVELS_WITHOUT_WARNINGS:
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    hide_warnings()
   is_prepared = any(isinstance(finder, _QuietImport) for finder in sys.meta_path)
   if level != _EVERYTHING and "tensorflow" not in sys.modules and sys.stderr is not None and not is_prepared:
     sys.meta_path.insert(0, _QuietImport())
+
+
+def hide_warnings() -> None:
+  """Hides warnings of TensorFlow's Python code, such as those of retracing; the variable does not reach it."""
+  logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def load() -> None:

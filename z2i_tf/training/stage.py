@@ -1,4 +1,4 @@
-"""Objects of a training stage, and its initial weights."""
+"""Holds the networks, optimizers and step of a training stage; loads initial weights."""
 
 from collections.abc import Collection
 from collections.abc import Mapping

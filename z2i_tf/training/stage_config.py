@@ -18,7 +18,7 @@ from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.optimizers import OptimizerConfig
 from z2i_tf.training.perceptual_networks import check_perceptual_network
 
-# Pixels over which the L1 terms of the networks that fill holes are averaged.
+# Pixels that the L1 terms of coarse and refinement network average over.
 OVER_IMAGE, OVER_HOLE = L1_NORMALIZATIONS = ("image", "hole")
 _ON_BAD_IMAGE = ("skip", "fail")
 _WITH_BATCH_NORM = (conventions.COARSE_NET, conventions.REFINE_NET)

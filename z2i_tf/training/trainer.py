@@ -21,6 +21,7 @@ from z2i_tf.datasets import python_calls
 from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
+from z2i_tf.system import quiet_tensorflow
 from z2i_tf.system.atomic_files import atomic_write
 from z2i_tf.system.preemption import asked_to_stop
 from z2i_tf.training import checkpoints
@@ -109,7 +110,7 @@ def run(
   Raises: InputError for unusable settings, images, work folder, checkpoints or weights; Stopped after a signal.
   """
   reporter = reporter or LineReporter()
-  tf.get_logger().setLevel("ERROR")  # Every stage of a recipe has its own step; TensorFlow would warn of retracing.
+  quiet_tensorflow.hide_warnings()  # Every stage of a recipe has its own step; TensorFlow would warn of retracing.
   check_frozen_batch_norm(config)
   work_dir.check_work_dir(config.work_dir)
   devices.choose_determinism(config.deterministic, config.jit_compile)

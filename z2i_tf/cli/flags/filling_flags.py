@@ -48,6 +48,7 @@ def define_detail_flag(values: flags.FlagValues) -> None:
 
 
 def define_precision_flag(values: flags.FlagValues) -> None:
+  """Defines the flag of the networks' arithmetic."""
   flags.DEFINE_enum(
     "precision",
     None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own: str = "") -> None:
-  """Defines the flag of the kind of masks; `own`: text of the help on the user's own masks."""
+  """Defines the flag of the kind of masks; `own`: words on the user's own masks, added to the help."""
   flags.DEFINE_string(
     name,
     "small",
@@ -69,6 +69,7 @@ def define_mask_reading_flags(values: flags.FlagValues) -> None:
 
 
 def define_mask_suffix_flag(values: flags.FlagValues) -> None:
+  """Defines the flag that pairs masks with images by name."""
   flags.DEFINE_string(
     "mask_suffix",
     None,
@@ -79,6 +80,7 @@ def define_mask_suffix_flag(values: flags.FlagValues) -> None:
 
 
 def define_max_pixels_flag(values: flags.FlagValues) -> None:
+  """Defines the limit of pixels per file."""
   flags.DEFINE_integer(
     "max_pixels",
     None,
@@ -98,6 +100,7 @@ def mask_options(values: flags.FlagValues) -> "MaskOptions":
 
 
 def define_kinds_flag(values: flags.FlagValues) -> None:
+  """Defines the flag of several kinds of masks."""
   flags.DEFINE_list(
     "kinds",
     ["small", "large"],
