@@ -1,5 +1,7 @@
 """Tables of records whose scores are known by hand: signs of differences, and columns."""
 
+import pytest
+
 from tests.report import report_records
 from z2i_tf.analyses import score_tables
 from z2i_tf.analyses import tables
@@ -25,7 +27,8 @@ def test_frequency_differences_are_the_others_minus_the_first():
     assert line.split()[-2:] == cells
 
 
-def test_an_ablation_adds_the_perceptual_metrics_that_were_measured():
+@pytest.mark.parametrize("analysis", ["ablation", "scale_study"])
+def test_wide_tables_add_the_perceptual_metrics_that_were_measured(analysis):
   record = report_records.scores_record({name: {"kind": "results"} for name in "ab"}, ("small", "large"))
   for number, method in enumerate("ab"):
     for test_set in ("small", "large"):
@@ -33,7 +36,7 @@ def test_an_ablation_adds_the_perceptual_metrics_that_were_measured():
       for metric in [name for name in scores if "LPIPS" in name]:
         del scores[metric]
     record["scores"]["large"][method]["ST-LPIPS alex"] = [0.25 + number] * 4
-  table = score_tables.tables_of("ablation", record)[0]
+  table = score_tables.tables_of(analysis, record)[0]
   (added,) = [column for column in table.columns if "LPIPS" in column]
   assert added == "large: ST-LPIPS alex"
   assert [row[table.columns.index(added)] for row in table.rows] == ["0.2500", "1.2500"]

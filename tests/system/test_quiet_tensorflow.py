@@ -16,12 +16,13 @@ def _run(script, level=None, **variables):
   return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("level, shown", [(None, ""), ("3", ""), ("0", "line of TensorFlow\n")])
-def test_lines_while_tensorflow_is_loaded(tmp_path, level, shown):
+@pytest.mark.parametrize("level, shown", [(None, ""), ("3", ""), ("0", "line of TensorFlow\ntraced again\n")])
+def test_lines_while_tensorflow_is_loaded_and_used(tmp_path, level, shown):
   (tmp_path / "tensorflow.py").write_text(_STAND_IN)
   done = _run(
     "import os, sys\nsys.path.insert(0, os.environ['STAND_IN'])\n"
     "from z2i_tf.cli.main import main\nmain(['--version'])\nmain(['--version'])\nimport tensorflow\n"
+    "import logging\nlogging.getLogger('tensorflow').warning('traced again')\n"
     f"os.write(2, b'after, ' + os.environ['{_LEVEL}'].encode())",
     level,
     STAND_IN=str(tmp_path),

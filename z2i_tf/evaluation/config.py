@@ -86,6 +86,10 @@ def check_config(config: EvaluationConfig) -> None:
       )
   if not names:
     raise InputError("nothing to evaluate: give `model`, `result_dir` or `baseline`")
+  if config.testset and (config.image_dir or config.mask_dir):
+    raise InputError("`testset` holds images and masks; leave out `image_dir` and `mask_dir`")
+  if not config.testset and not (config.image_dir and config.mask_dir):
+    raise InputError("`testset` is missing, a folder of z2i make-testset; or give `image_dir` and `mask_dir`")
   for name, known in _CHOICES.items():
     if getattr(config, name) not in known:
       expected = ", ".join(filter(None, known))

@@ -129,13 +129,10 @@ def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, An
 
 
 def open_sets(config: EvaluationConfig) -> list[PairedSet]:
-  """Opens the test sets; raises InputError if settings contradict or files cannot be used."""
+  """Opens the test sets of a checked configuration; raises InputError if files cannot be used."""
   if config.testset:
-    if config.image_dir or config.mask_dir:
-      raise InputError("`testset` holds images and masks; leave out `image_dir` and `mask_dir`")
     return test_sets.open_test_set(config.testset)
-  if not (config.image_dir and config.mask_dir):
-    raise InputError("`testset` is missing, a folder of z2i make-testset; or give `image_dir` and `mask_dir`")
+  assert config.image_dir is not None, "check_config requires it"
   return [PairedSet(name, config.image_dir, folder) for name, folder in config.mask_dir.items()]
 
 
