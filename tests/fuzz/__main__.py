@@ -32,6 +32,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
+from z2i_tf.inference.foreign import adapters
 from z2i_tf.models import model_weights
 from z2i_tf.study.manifest import StudyManifest
 
@@ -101,6 +102,9 @@ def _read_record(name, content, folder, rng) -> int:
       StudyManifest.from_json(content.decode("utf-8", "surrogateescape"))
     except ValueError as error:  # As `study.store` does.
       raise InputError(str(error)) from error
+    return 0
+  if name.startswith("adapter "):
+    adapters.read(_put(folder, "adapter.json", content))
     return 0
   runs = os.path.join(folder, "runs")
   os.makedirs(runs, exist_ok=True)

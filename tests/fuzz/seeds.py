@@ -21,6 +21,7 @@ from z2i_tf.images.formats import heif
 from z2i_tf.images.formats import png
 from z2i_tf.images.formats import tiff
 from z2i_tf.images.formats.metadata import Metadata
+from z2i_tf.inference.foreign import adapters
 from z2i_tf.models import model_weights
 from z2i_tf.study.manifest import StudyManifest
 from z2i_tf.study.pairs import Pair
@@ -155,7 +156,12 @@ def records() -> dict[str, bytes]:
     (pair,),
     {name: {"small": {"a": "00" * 32}} for name in ("z2i", "telea")},
   )
-  return {**found, "study manifest": study.to_json().encode()}
+  adapter_paths = {name: adapters.find(f"{name}:model")[0] for name in adapters.bundled_names()}
+  return {
+    **found,
+    **{f"adapter {name}": _read(path) for name, path in adapter_paths.items()},
+    "study manifest": study.to_json().encode(),
+  }
 
 
 def shards() -> dict[str, bytes]:

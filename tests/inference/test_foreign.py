@@ -297,6 +297,7 @@ def _network(adapter):
   [
     (lambda adapter: adapter.pop("size"), "lama.json: the adapter: 'size' is a required property"),
     (lambda adapter: adapter.update(mask="white"), "'mask' was unexpected"),
+    (lambda adapter: adapter.update(max_thickness_px=10**400), "max_thickness_px: 1"),
     (lambda adapter: _network(adapter)["output"].update(layout="HWC"), "networks/0/output/layout: 'HWC'"),
     (lambda adapter: _network(adapter)["output"].update(range=[1, 1]), "a `range` whose two values are equal"),
     (lambda adapter: _network(adapter)["output"].update(name="out"), "its outputs are output, the adapter's out"),

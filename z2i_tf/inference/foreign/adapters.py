@@ -106,11 +106,11 @@ def read(path: str) -> Adapter:
   ranges += [part["range"] for part in parts if "range" in part]
   if any(low == high for low, high in ranges):
     raise InputError(f"{path}: a `range` whose two values are equal")
-  size = given["size"]
+  size = given["size"]  # JSON Schema's integers include 8.0.
   return Adapter(
     os.path.basename(path).removesuffix(_EXTENSION),
     tuple(networks),
-    size.get("multiple", 1),
-    tuple(size["fixed"]) if "fixed" in size else None,
+    int(size.get("multiple", 1)),
+    (int(size["fixed"][0]), int(size["fixed"][1])) if "fixed" in size else None,
     float(given.get("max_thickness_px", DEFAULT_MAX_THICKNESS_PX)),
   )
