@@ -82,7 +82,7 @@ def downscale_bicubic_reach(factor: int) -> int:
 
 
 def dilate(mask: tf.Tensor, radius: int) -> tf.Tensor:
-  """Sets to 1 what has a 1 within `radius` pixels along both axes (a square): (B, H, W, 1) -> the same shape."""
+  """Sets to 1 all pixels with a 1 within `radius` pixels along both axes (a square): (B, H, W, 1) -> the same shape."""
   side = 2 * radius + 1
   return tf.nn.max_pool2d(mask, side, strides=1, padding="SAME") if radius else mask
 

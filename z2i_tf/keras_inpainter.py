@@ -68,7 +68,7 @@ def load_model(model: str | os.PathLike = bundled_models.DEFAULT) -> "ZoomInpain
 class ZoomInpainter(zoom_inpainter.ZoomInpainter):
   """The whole generator as a Keras model; see `models.zoom_inpainter.ZoomInpainter` for inputs and outputs.
 
-  Batches for `fit` and `evaluate` are those of `z2i_tf.training_dataset`: dicts of "image_lr" and "image_hr" in [0, 1]
+  `z2i_tf.training_dataset` makes the batches for `fit` and `evaluate`: dicts of "image_lr" and "image_hr" in [0, 1]
   and "mask_lr", 1 = hole. What Keras reports:
     loss: weighted sum of the terms.
     l1_coarse, l1_sr, l1_refine, gradient: the terms, unweighted.
@@ -80,7 +80,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     """Builds networks with random weights.
 
     Args:
-      config: what they look like.
+      config: sizes of the networks.
       max_thickness_px: up to which thickness they fill holes; kept with the weights.
     """
     super().__init__(config, **kwargs)
@@ -142,7 +142,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     return {**settings, "optimizer": optimizers.serialize(self.optimizer)} if settings else None
 
   def compile_from_config(self, config: Mapping[str, Any]) -> None:
-    """Calls `compile` with what `get_compile_config` returned, and makes the optimizer's variables."""
+    """Calls `compile` with the result of `get_compile_config`, and makes the optimizer's variables."""
     self.compile(
       **{
         **config,
@@ -218,7 +218,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
 
 
 def _batch(data):
-  """Returns the dict of what Keras gives to a step; raises ValueError if it is something else."""
+  """Returns the dict that Keras gives to a step; raises ValueError for anything else."""
   inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
   if not isinstance(inputs, Mapping) or targets is not None or weights is not None:
     raise ValueError(

@@ -210,7 +210,7 @@ def _psnr(analysis: str, record: Mapping[str, Any], folder: str) -> list[str]:
 
 
 def _improvement(analysis: str, record: Mapping[str, Any], folder: str) -> list[str]:
-  """Figure 6: SSIM of each frequency band minus that of the first method."""
+  """Figure 6: SSIM of each frequency band minus the first method's."""
   first, *others = record["methods"]
   made = []
   for test_set in record["test_sets"] if others else ():

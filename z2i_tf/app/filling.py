@@ -29,7 +29,7 @@ class Options:
 
   Attributes:
     detail: texture of the fill, one of `crop_fill.DETAILS`.
-    dilate_px: number of pixels by which the mask grows.
+    dilate_px: growth of the mask, pixels.
     feather_px: number of these pixels over which the fill fades in.
   """
 

@@ -52,7 +52,7 @@ class Session:
     id: secret name. Whoever knows it may edit the photograph.
     file: the uploaded file; its pixels are the current ones.
     size: height and width, pixels.
-    factor: factor by which the page's preview is smaller.
+    factor: side of the photograph divided by the side of the page's preview.
     version: number that grows with every change.
   """
 

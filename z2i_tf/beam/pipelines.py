@@ -33,7 +33,7 @@ _STEP = re.compile(r"\s*\[while running .*\]$")
 class PerProcess(ModelHandler):
   """Loads a model once per process, and calls a function of the model and of each element.
 
-  The networks see one photograph at a time, as those of `z2i inpaint`.
+  The networks see one photograph at a time, as in `z2i inpaint`.
   """
 
   def __init__(self, load: Callable[[], Any], run: Callable[[Any, Any], Any], size_bytes: Callable[[Any], int]):
@@ -80,7 +80,7 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
   """Returns Beam's options.
 
   Args:
-    flags: of Beam, such as "--runner=FlinkRunner". Without a runner: that of this machine.
+    flags: of Beam, such as "--runner=FlinkRunner". Without a runner, Beam runs on this machine.
   Raises: InputError for flags that Beam does not know, or that its runner refuses.
   """
   printed = io.StringIO()

@@ -81,9 +81,9 @@ def _look_at_memory():
 
 
 def _report_versions():
-  """Returns the module tensorflow, None if it cannot be imported, and what is wrong."""
+  """Returns the module tensorflow, None if it cannot be imported, and the fault."""
   versions, modules = [f"python {platform.python_version()}", f"z2i_tf {__version__}"], {}
-  failed = {}  # Reason -> modules: what one package lacks, those that need it lack too.
+  failed = {}  # Reason -> modules: modules that need a missing package fail with its reason.
   for name, (title, _) in _PACKAGES.items():
     try:
       with warnings.catch_warnings():
@@ -119,7 +119,7 @@ def _report_processor():
 
 
 def _report_devices(tensorflow, require_gpu):
-  """Returns the names of the devices that compute, the CPU first, and what is wrong."""
+  """Returns the names of the devices that compute, the CPU first, and the fault."""
   try:
     cuda = tensorflow.sysconfig.get_build_info()
     _print(

@@ -59,7 +59,7 @@ def origin(values: flags.FlagValues) -> dict[str, str | None]:
 
 
 def report(values: flags.FlagValues, image_count: int, folder: str, manifest: Mapping[str, Any]) -> None:
-  """Prints what was written.
+  """Prints the counts and the folder.
 
   Args:
     values: of the flags.

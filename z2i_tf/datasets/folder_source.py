@@ -11,7 +11,7 @@ from z2i_tf.system import input_files
 
 
 class FolderSource(sources.EncodedSource):
-  """Image files: all of a folder and its subfolders, or those of a list.
+  """Image files: all in a folder and its subfolders, or all in a list.
 
   Attributes:
     paths: of the files.

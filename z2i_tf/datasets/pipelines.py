@@ -1,7 +1,7 @@
 """Datasets of examples: crops, flips, degrades and masks images, and batches them.
 
 All randomness of an example (image, crop, flip, mask) is a function of the seed and of the example's number in the run.
-A run can therefore start at any step and sees what an uninterrupted run would have seen, for any number of parallel
+A run can therefore start at any step and sees the examples of an uninterrupted run, for any number of parallel
 calls and replicas.
 
 Several crops per decoded image (our own option) come in blocks. A block visits its images in rounds, each with one crop

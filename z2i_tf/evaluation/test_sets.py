@@ -147,7 +147,7 @@ def write_test_set(
     kinds: name -> masks of that kind.
     count: number of images drawn at random from each source; 0 for all, in order.
     crop_size: side of the written images, pixels.
-    shrink: factor by which the centre crop is larger, and then shrunk (bicubic with antialiasing).
+    shrink: side of the centre crop divided by the image's side; the crop is reduced (bicubic with antialiasing).
     seed: of the choice and of the masks. A mask is a function of the seed and of the image's index in all sources.
     bad_images: skips damaged and small images, or raises; the next image replaces a skipped one.
     origin: description of the sources, for the record.

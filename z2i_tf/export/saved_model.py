@@ -1,6 +1,6 @@
 """Writes models as SavedModels, which need only TensorFlow.
 
-The graph is that of `Generator`: tiles and chunks bound its memory, so it takes images of any size. Batch norms are one
+`Generator` makes the graph: tiles and chunks bound its memory, so it takes images of any size. Batch norms are one
 scale and one shift per channel.
 """
 

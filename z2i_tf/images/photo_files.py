@@ -33,7 +33,7 @@ class Photo:
     is_gray: whether the file has one colour channel; `rgb` then repeats it.
     orientation: EXIF orientation of the file, 1 to 8; `rgb` and `alpha` are turned already.
     metadata: of the upright image.
-    remarks: what reading changed, for the user.
+    remarks: changes made by reading, for the user.
     format: Pillow's name of the file's format, or "" without a file.
   """
 
@@ -106,7 +106,7 @@ def write_photo(path: str, photo: Photo) -> str:
   """Writes an image file atomically, in the format of its extension.
 
   PNG, TIFF, BMP and WebP are lossless. A JPEG that was read from a JPEG gets its quantization tables and subsampling;
-  any other one gets quality 95 without subsampling. What the format cannot hold is left out and named.
+  any other one gets quality 95 without subsampling. Data that the format cannot hold are left out and named.
 
   Args:
     path: the file, with one of `EXTENSIONS`.

@@ -306,7 +306,7 @@ def _padded(array):
 
 
 def _unpadded(array):
-  """Returns the inner part of what `_padded` returned, as a view."""
+  """Returns an array without the padding of `_padded`, as a view."""
   return array[_RADIUS_PX:-_RADIUS_PX, _RADIUS_PX:-_RADIUS_PX]
 
 

@@ -30,7 +30,7 @@ class MaskOptions:
   Attributes:
     reading: how to read a mask's file.
     max_pixels: maximum size of an image or mask file; None for Pillow's limit.
-    dilate_px: number of pixels by which the hole grows.
+    dilate_px: growth of the hole, pixels.
     feather_px: number of these pixels over which the fill fades in.
   Raises: InputError if `feather_px` exceeds `dilate_px`.
   """
@@ -216,7 +216,7 @@ class FolderPairs(Pairs):
 
 
 def image_of(mask_path: str, mask_suffix: str | None) -> str | None:
-  """Returns the name of the image of a mask whose name has a suffix (see `Pairs`); None without a suffix."""
+  """Returns the image's name for a mask's name with a suffix (see `Pairs`); None without a suffix."""
   name = image_files.stem(mask_path)
   if mask_suffix is not None:
     return name[: -len(mask_suffix)] if name.endswith(mask_suffix) else None

@@ -43,7 +43,7 @@ class Predictor(Protocol):
 
   @property
   def scale(self) -> int:
-    """Side of the image that `refine` returns over that of the given one."""
+    """Side of the image that `refine` returns divided by the side of its input."""
 
   @property
   def settings(self) -> dict[str, Any]:

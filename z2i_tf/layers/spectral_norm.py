@@ -1,6 +1,6 @@
 """Spectral normalisation of a layer's kernel (Miyato et al. 2018, arXiv:1802.05957).
 
-Outputs and gradients recorded from the original networks are those of tensorflow_addons' wrapper. It serves where it
+The recorded outputs and gradients of the original networks come from tensorflow_addons' wrapper. It serves where it
 is installed (TensorFlow 2.15); elsewhere the class below does, with the same interface, variables and values.
 """
 

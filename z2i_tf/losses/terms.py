@@ -45,7 +45,7 @@ class LossTerm:
   Attributes:
     name: of the term; "loss/NAME" in logs, "weight_NAME" in `LossWeights` and among the flags.
     default_weight: the paper's.
-    help: what the weight multiplies, for the flag's help.
+    help: quantity that the weight multiplies, for the flag's help.
     function: computes the unweighted term, one value per example (B,).
     network: network without which there is no such term; None if it needs none.
     feature_label: label whose features it compares; None if it uses no perceptual network.

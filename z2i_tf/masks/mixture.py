@@ -8,7 +8,7 @@ from z2i_tf.masks.drawing import draw_mask
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.masks.specs import SPECS
 
-# The kind that takes the user's own masks; the others are those of `SPECS`.
+# The kind that takes the user's own masks; `SPECS` has the others.
 FOLDER = "folder"
 KINDS = (*SPECS, FOLDER)
 

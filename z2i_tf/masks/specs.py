@@ -29,7 +29,7 @@ class StrokeSpec:
     sample_lengths: draws the segments' lengths, which scale with the image's diagonal.
     sample_angles: draws the segments' directions.
     length_text: distribution of `sample_lengths`, for tables; d is the diagonal.
-    angle_text: what `sample_angles` draws, for tables.
+    angle_text: distribution of `sample_angles`, for tables.
     other_angle_text: how every other angle differs from that, for tables; "" if it does not.
   """
 

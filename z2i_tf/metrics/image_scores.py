@@ -17,7 +17,7 @@ HOLE_PSNR, HOLE_L1, HOLE_SSIM = "hole PSNR", "hole L1", "hole SSIM"
 SSIM_HIGH, SSIM_MID, SSIM_LOW = "SSIM high", "SSIM mid", "SSIM low"
 IMAGE_METRICS = (PSNR, SSIM, MS_SSIM, L1, HOLE_PSNR, HOLE_L1, HOLE_SSIM, SSIM_HIGH, SSIM_MID, SSIM_LOW)
 
-# Wang et al. 2004: the side of SSIM's window in pixels, its sigma, and what keeps the quotients finite.
+# Wang et al. 2004: the side of SSIM's window in pixels, its sigma, and the constants that keep the quotients finite.
 SSIM_WINDOW = 11
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
@@ -30,7 +30,7 @@ _LEVELS = 255.0
 _C1, _C2 = (_K1 * _LEVELS) ** 2, (_K2 * _LEVELS) ** 2
 _WINDOW = cv2.getGaussianKernel(SSIM_WINDOW, _SIGMA, cv2.CV_32F)
 _MARGIN = SSIM_WINDOW // 2
-# SSIM's maps are made of tiles with so many valid positions along a side: any image takes the same few MiB.
+# Valid positions along a side of a tile of SSIM's map. Tiles bound the memory to a few MiB for any image.
 _TILE = 256
 
 # Sum and difference of two images, (H, W, 3) float32, in levels. Whatever SSIM needs of two images follows from the
@@ -40,7 +40,7 @@ _Pair = tuple[np.ndarray, np.ndarray]
 
 
 def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-  """Returns each of `IMAGE_METRICS` for one image; what is undefined for its size or its mask is NaN.
+  """Returns each of `IMAGE_METRICS` for one image; NaN for metrics that its size or its mask does not define.
 
   PSNR is in dB, infinite where no level differs; L1 is the mean absolute difference of values in [0, 1]; SSIM is that
   of Wang et al. 2004 (Gaussian window, valid positions only, population covariance, mean over RGB) and needs sides of
@@ -118,7 +118,7 @@ class _Workspace(threading.local):
     self._values = np.empty((5, 3 * (_TILE + 2 * _MARGIN) ** 2), np.float32)
 
   def arrays(self, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Returns five arrays of a shape up to a tile's; what was in them is lost."""
+    """Returns five arrays of a shape up to a tile's; their content is lost."""
     return [values[: math.prod(shape)].reshape(shape) for values in self._values]
 
 
@@ -130,7 +130,7 @@ def _ssim_means(pair: _Pair, taken_off: float, mask: np.ndarray | None = None) -
 
   Args:
     pair: sum and difference, (H, W, 3).
-    taken_off: what the sum's values lack.
+    taken_off: offset that the sum's values lack.
     mask: (H, W) uint8, 1 = hole.
   Returns: SSIM's contrast-and-structure term and SSIM, (3,) each, and SSIM over the hole's positions and RGB (NaN if
     there are none).
@@ -218,7 +218,7 @@ def _halved(image):
 
 
 def _laplacian_levels(pair: _Pair) -> Iterator[tuple[_Pair, float]]:
-  """Yields the pyramid's two bands and its rest, each with what its sum's values lack."""
+  """Yields the pyramid's two bands and its rest, each with the offset that its sum's values lack."""
   for _ in range(2):
     lower = cv2.pyrDown(pair[0]), cv2.pyrDown(pair[1])
     yield (_without(pair[0], lower[0]), _without(pair[1], lower[1])), 0.0

@@ -1,7 +1,7 @@
 """AlexNet and VGG16 that tolerate small shifts (Ghildyal and Liu 2022, arXiv:2207.13686), and their weights.
 
 Maximum pooling runs with stride 1, then a blur, then every other position is dropped; AlexNet's first convolution is
-halved in the same way. The weights are those of PyPI's package stlpips-pytorch 0.0.2
+halved in the same way. The weights come from PyPI's package stlpips-pytorch 0.0.2
 (`pip install --no-deps stlpips-pytorch==0.0.2`). Each of its files holds a network trained on ImageNet and the channel
 weights of ST-LPIPS.
 """
@@ -128,7 +128,7 @@ def feature_network(net: str, arrays: dict[str, np.ndarray], convolutions: Seque
   Args:
     net: a name in `NETS`.
     arrays: as `read_weights` returns them.
-    convolutions: array names of the convolutions whose features it returns; empty for those that ST-LPIPS compares.
+    convolutions: array names of the convolutions whose features it returns; empty for all that ST-LPIPS compares.
   Returns: a model with one output or a list of outputs, which computes in the precision of Keras' global policy.
   """
   blocks = NETS[net].blocks

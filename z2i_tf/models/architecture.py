@@ -114,7 +114,7 @@ class ModelConfig:
   def to_dict(self) -> dict[str, Any]:
     """Returns the arguments of the constructor, JSON-compatible; without the architecture if it is the paper's.
 
-    Files of the paper's networks are then those of versions without this setting.
+    Files of the paper's networks then equal the files of versions without this setting.
     """
     arguments = dataclasses.asdict(self)
     if self.architecture == ZOOM_INPAINT:
@@ -137,7 +137,7 @@ DEFAULT_MAX_THICKNESS_PX = 56.0
 
 
 def describe(config: ModelConfig, max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX) -> dict[str, Any]:
-  """Returns what a model's file says about its networks, JSON-compatible.
+  """Returns a model file's description of its networks, JSON-compatible.
 
   Args:
     config: of the networks.

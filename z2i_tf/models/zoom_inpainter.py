@@ -17,7 +17,7 @@ from z2i_tf.models.deepfill_nets import deepfill_refinement_net
 from z2i_tf.models.refinement_net import refinement_net
 from z2i_tf.models.super_resolution_net import super_resolution_net
 
-# Architecture -> what builds the networks that fill holes, from their width.
+# Architecture -> builder of the networks that fill holes, from their width.
 COARSE_NETS = {ZOOM_INPAINT: coarse_net, DEEPFILL_V2: deepfill_coarse_net}
 REFINEMENT_NETS = {ZOOM_INPAINT: refinement_net, DEEPFILL_V2: deepfill_refinement_net}
 

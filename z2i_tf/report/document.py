@@ -21,7 +21,7 @@ class Cell:
   Attributes:
     text: value as shown.
     source: images, masks and software of the measurement.
-    detail: what was measured, where the row's name does not tell.
+    detail: measured quantity, where the row's name does not tell it.
   """
 
   text: str

@@ -141,5 +141,5 @@ def check_pictures(manifest: StudyManifest, study_dir: str) -> None:
 
 
 def picture_path(study_dir: str, file_hash: str) -> str:
-  """Returns the path of the copy of the result whose file has the SHA-256 `file_hash`."""
+  """Returns the path of the copied result with the SHA-256 `file_hash`."""
   return os.path.join(study_dir, _PICTURES, f"{file_hash}.png")

@@ -133,7 +133,7 @@ class Store:
   def choose(self, token: str, position: int, chose_a: bool) -> Progress:
     """Stores a choice on the disk.
 
-    Raises: UnknownParticipant; NotNext if `position` is not that of the participant's next pair; sqlite3.Error if it
+    Raises: UnknownParticipant; NotNext if the participant's next pair has another `position`; sqlite3.Error if it
       cannot be stored.
     """
     with self._changing() as connection:

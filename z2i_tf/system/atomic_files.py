@@ -63,7 +63,7 @@ def _locked(file: IO[bytes]) -> Iterator[None]:
 
 
 def remove_leftovers(folder: str, names: Collection[str]) -> None:
-  """Removes temporary files that killed processes left in a folder; keeps those of running processes.
+  """Removes temporary files that killed processes left in a folder; keeps the files of running processes.
 
   Removes nothing if the system or the file system has no locks.
 

@@ -60,7 +60,7 @@ def convolution_rate(device: str) -> float:
       start = time.perf_counter()
       result = tf.nn.conv2d(image, kernel, 1, "SAME")
       result[0, 0, 0, 0].numpy()  # Waits for a GPU, without copying all of it.
-      if not result.device.endswith(f"device:{device}"):  # TensorFlow falls back to what it has.
+      if not result.device.endswith(f"device:{device}"):  # TensorFlow falls back to another device.
         raise RuntimeError(f"TensorFlow computes on {result.device} instead")
       return time.perf_counter() - start
 

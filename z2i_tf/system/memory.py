@@ -18,7 +18,7 @@ class GroupMemory:
 
   Attributes:
     limit: the most that its processes may take together.
-    used: what they take now, without cached file content, which the kernel drops when memory gets short.
+    used: memory that they take now, without cached file content, which the kernel drops when memory gets short.
   """
 
   limit: int
@@ -66,8 +66,8 @@ def peak_resident_bytes(root: str = "/") -> int | None:
 def share_allocator() -> None:
   """Lets all threads that start later allocate from one arena of glibc; does nothing with other C libraries.
 
-  By default every thread gets an arena, and an arena keeps what its threads freed. A server of many threads would grow
-  with each thread that has read a photograph.
+  By default every thread gets an arena, and an arena keeps the memory that its threads freed. A server of many
+  threads would grow with each thread that has read a photograph.
   """
   if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "gnu_get_libc_version"):
     library.mallopt(_M_ARENA_MAX, 1)

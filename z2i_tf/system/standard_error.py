@@ -14,7 +14,7 @@ _ONE_AT_A_TIME = threading.RLock()  # The descriptor belongs to the process.
 
 @contextlib.contextmanager
 def filtered(is_shown: Callable[[bytes], bool], shows_all_on_error: bool = False) -> Iterator[None]:
-  """Holds back what any code of this process prints to standard error in the block; prints the wanted lines at its end.
+  """Holds back the standard error of this process in the block; prints the wanted lines at its end.
 
   Only one thread at a time runs such a block. Without a standard error, nothing is held back.
 

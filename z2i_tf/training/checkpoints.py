@@ -34,7 +34,7 @@ _INDEX = re.compile(_PREFIX + r"-(\d+)\.index")
 _RECORD = "record"
 # Name of the state's entry in a checkpoint.
 _RECORD_ENTRY = f"{_RECORD}/.ATTRIBUTES/py_state"
-# Errors that TensorFlow raises for damaged files and for those of other networks.
+# Errors that TensorFlow raises for damaged files and for files of other networks.
 _UNUSABLE = (tf.errors.OpError, AssertionError, IndexError, KeyError, TypeError, ValueError, RuntimeError)
 
 

@@ -58,7 +58,7 @@ class JointStep(tf.Module):
       global_batch_size: examples of one step over all replicas.
       gradient_clip_norm: largest global norm of the generator's gradient; 0 = no clipping.
       l1_normalization: "image" or "hole": pixels over which the L1 of the coarse and of the composed refined image is
-        averaged; that of the zoomed image is always averaged over the image.
+        averaged; the L1 loss of the zoomed image always covers the image.
     Raises: ValueError if a weight is positive and its model is missing.
     """
     super().__init__()
@@ -117,7 +117,7 @@ class JointStep(tf.Module):
     """Updates only the discriminator; the generator does not change, and its batch norms use moving statistics.
 
     Args: as `__call__`.
-    Returns: scalars as `__call__` does, those of the discriminator and the quality.
+    Returns: the discriminator's scalars and the quality, in the form of `__call__`.
     """
     outputs = self.forward(batch, training=False)
     with tf.GradientTape() as tape:

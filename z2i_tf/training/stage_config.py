@@ -178,7 +178,7 @@ class StageConfig(abc.ABC):
   @property
   @abc.abstractmethod
   def zoom_factor(self) -> int:
-    """Side of the examples' high-resolution images over that of the low-resolution ones."""
+    """Side of the high-resolution images divided by the side of the low-resolution images."""
 
   @property
   def with_masks(self) -> bool:

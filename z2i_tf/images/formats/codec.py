@@ -1,4 +1,4 @@
-"""Defines what a file format has to provide to be read and written."""
+"""Defines the interface of a file format's codec."""
 
 from collections.abc import Callable
 import dataclasses
@@ -15,7 +15,7 @@ from z2i_tf.images.formats.metadata import Metadata
 class Codec:
   """Reads and writes one file format.
 
-  Pillow decodes the pixels; the functions here add what Pillow lacks.
+  Pillow decodes the pixels; these functions read and write all else.
 
   Attributes:
     name: of the format, in remarks to the user.

@@ -1,4 +1,4 @@
-"""Finds the codec of an image file, opens the file, and checks what it declares before decoding.
+"""Finds the codec of an image file, opens the file, and checks its header before decoding.
 
 Only the formats of `CODECS` are opened. Pillow knows dozens more; some start other programs (EPS), and many are hardly
 tested.
@@ -66,7 +66,7 @@ class Opened:
     image: the image as Pillow opened it.
     codec: of the file's format.
     encoded: the file as `image` reads it, or None if only the header of a file on disk is to be read.
-    remarks: what of the file could not be used.
+    remarks: parts of the file that could not be used.
   """
 
   image: ImageFile.ImageFile

@@ -19,7 +19,7 @@ def is_installed() -> bool:
 
 
 def _brands(encoded: bytes) -> set[bytes]:
-  """Returns the four-letter codes by which a container names its formats; none if it is no such container."""
+  """Returns the four-letter codes of a container's formats; none if the file is no such container."""
   if encoded[4:8] != b"ftyp":
     return set()
   end = min(int.from_bytes(encoded[:4], "big"), _MAX_HEADER_BYTES)

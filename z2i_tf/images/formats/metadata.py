@@ -16,7 +16,7 @@ Chunk = tuple[bytes, bytes]
 
 @dataclasses.dataclass(frozen=True)
 class JpegSettings:
-  """Settings by which a JPEG file was encoded.
+  """Encoder settings of a JPEG file.
 
   Attributes:
     tables: the quantization table of each component: 64 numbers, row by row.
@@ -35,7 +35,7 @@ class JpegSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-  """Metadata of an upright image; what the file lacks is None or empty.
+  """Metadata of an upright image; missing entries are None or empty.
 
   Attributes:
     icc_profile: ICC profile of the pixels in memory.
@@ -44,7 +44,7 @@ class Metadata:
     dpi: dots per inch, across and down.
     comment: comment of a JPEG file.
     png_chunks: type and content of a PNG file's text and colour chunks.
-    jpeg: settings by which a JPEG file was encoded.
+    jpeg: encoder settings of a JPEG file.
   """
 
   icc_profile: bytes | None = None
@@ -93,7 +93,7 @@ def read(
   width: int,
   is_swapped: bool,
 ) -> tuple[Metadata, list[str]]:
-  """Returns the metadata for the upright image, and remarks on what was unusable.
+  """Returns the metadata for the upright image, and remarks on unusable entries.
 
   Args:
     image: the image as Pillow opened and decoded it.

@@ -28,7 +28,7 @@ class Pixels:
     is_gray: whether the file has one colour channel; `rgb` then repeats it.
     orientation: EXIF orientation of the file, 1 to 8; applied already.
     has_damaged_exif: whether EXIF could not be read; the orientation is then 1.
-    remarks: what decoding changed, for the user.
+    remarks: changes made by decoding, for the user.
   """
 
   rgb: np.ndarray

@@ -46,7 +46,7 @@ def evaluate(piece: Piece, features: tf.Tensor, max_pixels: tf.Tensor | None) ->
   Args:
     piece: part of a network.
     features: (B, in_factor * h, in_factor * w, C).
-    max_pixels: maximum memory of what is evaluated at once, in pixels at a network's full resolution, but at least a
+    max_pixels: maximum memory of one evaluation, in pixels at a network's full resolution, but at least a
       tile with a core of 16 x 16 cells; int32 scalar. None: all at once.
   Returns: (B, out_factor * h, out_factor * w, channels).
   """

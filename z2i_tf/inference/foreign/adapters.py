@@ -26,7 +26,7 @@ _MAX_MESSAGE = 200
 
 @dataclasses.dataclass(frozen=True)
 class Adapter:
-  """An adapter; the entries of its networks are those of the JSON file.
+  """An adapter; its networks have the entries of the JSON file.
 
   Attributes:
     name: of the adapter.

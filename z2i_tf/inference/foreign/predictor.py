@@ -20,7 +20,7 @@ _CHANNELS = {"image": _RGB, "gray": 1, "edges": 1, "mask": 1}
 class ForeignPredictor:
   """A `Predictor` that runs the networks of another method.
 
-  The hole's pixels always get the value that the adapter names, so no network sees what is under the hole. Networks of
+  The hole's pixels always get the value that the adapter names, so no network sees the pixels under it. Networks of
   any size see the image padded by reflection at the bottom and right. Networks of one size see it padded likewise; a
   larger image is shrunk first, keeping its proportions, by means over known pixels, and its fill is enlarged again
   (bicubic). No image is enlarged for a network.
@@ -40,7 +40,7 @@ class ForeignPredictor:
     Args:
       adapter: of the method.
       path: of the model; with several networks, a folder of models named after them.
-      precision: what the model has to compute in; None: any.
+      precision: required precision of the model; None: any.
     Raises: InputError if a network cannot be loaded, does not fit the adapter, or computes in another precision.
     """
     self._path = path

@@ -1,6 +1,6 @@
 """Runs networks of other methods on NumPy arrays: ONNX files, TFLite files and SavedModels.
 
-Names of tensors are those of the adapter. What converters add to them, ":0" and "serving_default_", is ignored.
+The adapter gives the names of tensors. Additions of converters, ":0" and "serving_default_", are ignored.
 """
 
 from collections.abc import Callable
@@ -206,7 +206,7 @@ class SavedModelRuntime:
 
 
 def tflite_interpreter(purpose: str) -> Callable[..., Any]:
-  """Returns the interpreter's class: TensorFlow 2.15's, or that of ai-edge-litert, which replaces it in later versions.
+  """Returns the interpreter's class: TensorFlow 2.15's, or ai-edge-litert's, which replaces it in later versions.
 
   Raises: InputError naming the purpose if the package is not installed.
   """
