@@ -491,7 +491,7 @@ def test_damaged_images_are_skipped_and_counted(tmp_path, capsys):
     (["--jit_compile", "--deterministic"], "leave out --deterministic or --jit_compile"),
     (["--crop_size=20"], "crop_size=20"),
     (["--crop_size=512", "--mask_reference_size=512"], "none of 4 images is usable"),
-    (["--mask_reference_size=8"], "raise the mask reference size"),
+    (["--mask_reference_size=8"], "raise --mask_reference_size"),
     (["--zoom=sr", "--scale=1"], "scale=1"),
     (["--zoom=linear"], "--zoom=linear"),
     (["--width=5"], "even number"),

@@ -13,6 +13,7 @@ from z2i_tf.cli import train
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.errors import InputError
 from z2i_tf.inference import bundled_models
+from z2i_tf.inference import model_store
 
 
 @pytest.fixture(name="assets")
@@ -86,3 +87,11 @@ def test_training_may_start_from_a_bundled_model():
     "coarse": os.path.join(bundled_models.ASSETS, "compact"),
     "sr": "elsewhere",
   }
+
+
+def test_a_folder_with_a_bundled_name_does_not_replace_the_bundled_model(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "compact").mkdir()
+  (tmp_path / "compact" / "saved_model.pb").touch()
+  assert not model_store.has_own_precision("compact") and model_store.has_own_precision("./compact")
+  assert model_store.load_predictor("compact").model_config.width == 32

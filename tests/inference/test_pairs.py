@@ -173,6 +173,13 @@ def test_masks_by_suffix(tmp_path, suffix, given, mask_dir):
     folder.mask_path(folder.images[0])
 
 
+def test_an_empty_suffix_pairs_equal_names(tmp_path):
+  for folder, is_mask in (("images", False), ("masks", True)):
+    _write(tmp_path / folder / "one.png", mask=is_mask)
+  folder = pairs.FolderPairs(str(tmp_path / "images"), str(tmp_path / "masks"), str(tmp_path / "out"), mask_suffix="")
+  assert folder.mask_path(folder.images[0]) == str(tmp_path / "masks" / "one.png")
+
+
 def test_images_and_masks_in_one_folder_that_cannot_be_told_apart(tmp_path):
   _write(tmp_path / "images" / "a.png")
   _write(tmp_path / "images" / "a_hole.png", mask=True)

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
+from z2i_tf.errors import InputError
 from z2i_tf.losses.terms import LossWeights
+from z2i_tf.training import joint
 from z2i_tf.training import optimizers
+from z2i_tf.training import pretrain
+from z2i_tf.training import work_dir
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.optimizers import OptimizerConfig
 
@@ -39,3 +43,32 @@ def test_adam_is_the_paper_s():
 def test_impossible_settings_are_refused(record, arguments, message):
   with pytest.raises(ValueError, match=message):
     record(**arguments)
+
+
+@pytest.mark.parametrize(
+  "record, given, written_out, other, message",
+  [
+    (joint.JointConfig, {}, {"scale": 2, "sr_width": 64}, {"scale": 3}, "`scale` was 2, is 3"),
+    (joint.JointConfig, {}, {"discriminator_width": 64}, {"sr_width": 32}, "`sr_width` was 64, is 32"),
+    (joint.JointConfig, {"zoom": "none"}, {"scale": 1}, {"scale": 2, "zoom": "sr"}, "`zoom` was 'none', is 'sr'"),
+    (pretrain.PretrainConfig, {"network": "sr"}, {"scale": 2, "weight_vgg": 0.0}, {"scale": 4}, "`scale` was 2, is 4"),
+    (
+      pretrain.PretrainConfig,
+      {"network": "coarse"},
+      {"weight_vgg": 0.01, "split": "train"},
+      {"weight_vgg": 0.02},
+      "`weight_vgg` was 0.01, is 0.02",
+    ),
+  ],
+)
+def test_a_default_that_is_written_out_continues_a_run(record, given, written_out, other, message):
+  former = record(work_dir="run", **given)
+
+  def compare(config):
+    return work_dir.compare_settings(
+      "run", former.settings(), config.settings(), config.default_settings(), config.implied_settings(), False
+    )
+
+  assert compare(record(work_dir="run", **{**given, **written_out})) == []
+  with pytest.raises(InputError, match=message):
+    compare(record(work_dir="run", **{**given, **other}))

@@ -9,7 +9,7 @@ from absl import flags
 
 from z2i_tf.cli import evaluate
 from z2i_tf.cli.flags import beam_flags
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import common_flags
 
 PASSED_ON = beam_flags.PASSED_ON
 
@@ -20,7 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
   """Returns whether a metric was left out."""
-  flag_groups.require(values, "output_dir")
+  common_flags.require(values, "output_dir")
   options = beam_flags.options(passed_on)
   config = evaluate.evaluation_config(values)
   from z2i_tf.beam.evaluate import evaluate as evaluate_by_beam

@@ -5,7 +5,7 @@ Both must be of the same images and masks. Differences are shown for all images 
 
 from absl import flags
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.errors import InputError
 
 ARGUMENTS = ("A.json", "B.json")
@@ -25,7 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "resamples", 10_000, "Of the bootstrap.", lower_bound=100, upper_bound=10_000_000, flag_values=values
   )
-  flag_groups.define_seed_flag(values)
+  common_flags.define_seed_flag(values)
 
 
 def run(values: flags.FlagValues, first: str, second: str) -> None:

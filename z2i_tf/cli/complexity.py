@@ -10,8 +10,9 @@ from typing import Any
 
 from absl import flags
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import mask_flags
+from z2i_tf.cli.flags import model_flags
 from z2i_tf.inference.bundled_models import DEFAULT
 
 _CONFIGURATION = ("architecture", "zoom", "scale", "width", "sr_width")
@@ -25,7 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "called as its folder (or NAME=MODEL). The default is left out if a configuration is given.",
     flag_values=values,
   )
-  flag_groups.define_model_flags(values)
+  model_flags.define_model_flags(values)
   flags.DEFINE_enum(
     "precision",
     "float32",
@@ -41,20 +42,20 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   flags.DEFINE_integer("count", 100, "Number of images to time.", lower_bound=1, flag_values=values)
-  flag_groups.define_size_flag(values)
+  common_flags.define_size_flag(values)
   mask_flags.define_mask_kind_flag(values)
-  flag_groups.define_seed_flag(values)
-  flag_groups.define_analysis_folder_flag(values)
+  common_flags.define_seed_flag(values)
+  common_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  flag_groups.require(values, "output_dir")
-  size = flag_groups.size(values)
+  common_flags.require(values, "output_dir")
+  size = common_flags.size(values)
   is_configured = any(values[name].present for name in _CONFIGURATION)
-  folders = flag_groups.named_paths(values, "model", names_needed=False)
+  folders = common_flags.named_paths(values, "model", names_needed=False)
   if is_configured and not values["model"].present:
     folders = {}
-  config = flag_groups.model_config(values) if is_configured else None
+  config = model_flags.model_config(values) if is_configured else None
   from z2i_tf.analyses import charts
   from z2i_tf.analyses import complexity
   from z2i_tf.analyses import records

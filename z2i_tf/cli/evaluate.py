@@ -13,8 +13,8 @@ from typing import Any, TYPE_CHECKING
 from absl import flags
 
 from z2i_tf.cli import messages
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import filling_flags
-from z2i_tf.cli.flags import flag_groups
 from z2i_tf.inference import bundled_models
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a metric was left out."""
-  flag_groups.require(values, "output_dir")
+  common_flags.require(values, "output_dir")
   config = evaluation_config(values)
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import evaluation
@@ -141,9 +141,9 @@ def run(values: flags.FlagValues) -> bool:
 def evaluation_config(values: flags.FlagValues) -> "EvaluationConfig":
   """Returns the settings of the flags; raises InputError for names that cannot be used."""
   named: dict[str, Any] = {
-    "mask_dir": flag_groups.named_paths(values, "mask_dir", names_needed=False),
-    "model": flag_groups.named_paths(values, "model", names_needed=False),
-    "result_dir": flag_groups.named_paths(values, "result_dir"),
+    "mask_dir": common_flags.named_paths(values, "mask_dir", names_needed=False),
+    "model": common_flags.named_paths(values, "model", names_needed=False),
+    "result_dir": common_flags.named_paths(values, "result_dir"),
     "detail": values.detail if values["detail"].present else None,
   }
   from z2i_tf.evaluation.config import EvaluationConfig

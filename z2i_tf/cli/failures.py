@@ -7,15 +7,15 @@ tables.md and failures.json.
 
 from absl import flags
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import common_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flag_groups.define_run_flags(values)
+  common_flags.define_run_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  flag_groups.require(values, "run", "output_dir")
+  common_flags.require(values, "run", "output_dir")
   from z2i_tf.analyses import records
   from z2i_tf.analyses import side_by_side
   from z2i_tf.analyses import tables

@@ -24,7 +24,9 @@ _REQUIRED = "Required"
 _HEADINGS = {
   "data_flags": "Data",
   "training_flags": "Training",
-  "flag_groups": "Model and masks",
+  "model_flags": "Model",
+  "filling_flags": "Model",
+  "mask_flags": "Masks",
   "model_import": "Output",
 }
 _HEADINGS_OF_PREFIXES = {"init_": "Initial weights", "weight_": "Losses", "discriminator_": "Losses"}

@@ -6,11 +6,13 @@ images/, masks/KIND/ and testset.json (where every image is from, hashes of the 
 files.
 """
 
+import shlex
+
 from absl import flags
 
 from z2i_tf import conventions
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
-from z2i_tf.cli.flags import flag_groups
 from z2i_tf.cli.flags import mask_flags
 
 
@@ -32,14 +34,14 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   mask_flags.define_kinds_flag(values)
-  flag_groups.define_seed_flag(values)
+  common_flags.define_seed_flag(values)
   data_flags.define_bad_image_flag(values)
   flags.DEFINE_string("output_dir", None, "New folder for the test set.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
-  flag_groups.require(values, "output_dir", "kinds")
-  folder = flag_groups.new_folder(values, "output_dir")
+  common_flags.require(values, "output_dir", "kinds")
+  folder = common_flags.new_folder(values, "output_dir")
   kinds = {kind: mask_flags.mask_mixture(kind, "kinds") for kind in mask_flags.mask_kinds(values)}
   sources = data_flags.open_sources(values, conventions.DEFAULT_SCALE)
   from z2i_tf.cli.progress import progress
@@ -63,5 +65,5 @@ def run(values: flags.FlagValues) -> None:
     print(f"{kind} masks: hole {100 * sum(ratios) / len(ratios):.2f}% on average, {100 * max(ratios):.2f}% at most")
   print(
     f"{len(images)} images of {values.crop_size}x{values.crop_size} in {values.output_dir}; "
-    f"z2i evaluate --testset={values.output_dir}"
+    f"z2i evaluate --testset={shlex.quote(values.output_dir)} --output_dir=DIR"
   )

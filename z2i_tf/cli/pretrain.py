@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import model_flags
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
 
@@ -25,7 +25,7 @@ _NETWORKS = (conventions.COARSE_NET, conventions.REFINE_NET, conventions.SR_NET)
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_enum("network", None, list(_NETWORKS), "The network to train.", flag_values=values)
   training_flags.define_stage_flags(values)
-  flag_groups.define_architecture_flag(values)
+  model_flags.define_architecture_flag(values)
   flags.DEFINE_integer(
     "width", 64, "Width of the network: channels of its first convolution, even.", flag_values=values
   )
@@ -64,5 +64,5 @@ def next_command(config: "PretrainConfig", result: "RunResult") -> str:
     shape = f"--architecture={config.architecture} {shape}"
   return (
     f"{config.network} network: {where}\nit cannot fill holes alone; z2i train makes a model of it and the "
-    f"others:\n  z2i train {shape} --init_{config.network}={folder}"
+    f"others:\n  z2i train {shape} --init_{config.network}={folder} --work_dir=DIR"
   )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import model_flags
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def define_flags(values: flags.FlagValues) -> None:
   training_flags.define_stage_flags(values)
-  flag_groups.define_model_flags(values)
+  model_flags.define_model_flags(values)
   training_flags.define_initial_weights_flags(values)
   training_flags.define_loss_flags(values)
 

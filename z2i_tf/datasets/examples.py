@@ -53,22 +53,21 @@ class ExampleConfig:
   def __post_init__(self):
     if self.crop_size <= 0 or self.crop_size % conventions.SIZE_MULTIPLE:
       raise ValueError(
-        f"The crop size must be a multiple of {conventions.SIZE_MULTIPLE}. Received: crop_size={self.crop_size}"
+        f"The crop size must be a multiple of {conventions.SIZE_MULTIPLE}. Received: `crop_size`={self.crop_size}"
       )
     reference = self.masks.reference_size if self.masks else None
     if reference is not None and reference < self.crop_size:
       raise ValueError(
-        f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; "
-        "raise the mask reference size"
+        f"Masks drawn at {reference} pixels are smaller than the crop of {self.crop_size}; raise `mask_reference_size`"
       )
     if not 1 <= self.crops_per_image <= MAX_CROPS_PER_IMAGE:
       raise ValueError(
-        f"There can be 1 to {MAX_CROPS_PER_IMAGE} crops per image. Received: crops_per_image={self.crops_per_image}"
+        f"There can be 1 to {MAX_CROPS_PER_IMAGE} crops per image. Received: `crops_per_image`={self.crops_per_image}"
       )
     if self.flips not in FLIPS:
-      raise ValueError(f"Flips are one of {', '.join(FLIPS)}. Received: flips={self.flips!r}")
+      raise ValueError(f"Flips are one of {', '.join(FLIPS)}. Received: `flips`={self.flips!r}")
     if not self.crop_scales or min(self.crop_scales) < 1:
-      raise ValueError(f"Scales of crops are whole numbers from 1. Received: crop_scales={self.crop_scales}")
+      raise ValueError(f"Scales of crops are whole numbers from 1. Received: `crop_scales`={self.crop_scales}")
 
   @property
   def crop_size_hr(self) -> int:
@@ -145,7 +144,7 @@ def draw_mask(masks: MaskMixture | None, side: int, rng: np.random.Generator) ->
   try:
     return masks.draw(side, side, rng)
   except ValueError as error:
-    raise InputError(f"{error} Take larger crops (`crop_size`), or `mask_reference_size`") from error
+    raise InputError(f"{error} Give a larger `crop_size`") from error
 
 
 def open_picture(source: ImageSource, index: int, side: int) -> Picture:

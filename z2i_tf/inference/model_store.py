@@ -63,8 +63,9 @@ def load_predictor(model: str, precision: str | None = None) -> Predictor:
   other = foreign.load(model, precision)
   if other:
     return other
-  if os.path.isfile(os.path.join(model, SAVED_MODEL_FILE)):
-    return SavedModelPredictor(model, precision)
+  folder = model_folder(model)
+  if os.path.isfile(os.path.join(folder, SAVED_MODEL_FILE)):
+    return SavedModelPredictor(folder, precision)
   return GeneratorPredictor(load_generator(model, precision or "float32"))
 
 
@@ -90,7 +91,7 @@ def content_hash(model: str) -> str:
 
 def has_own_precision(model: str) -> bool:
   """Returns whether a model computes in one precision: a SavedModel, or one of another method; as `load_predictor`."""
-  return bool(adapters.find(model)) or os.path.isfile(os.path.join(model, SAVED_MODEL_FILE))
+  return bool(adapters.find(model)) or os.path.isfile(os.path.join(model_folder(model), SAVED_MODEL_FILE))
 
 
 def _file_hash(path):

@@ -219,7 +219,7 @@ def image_of(mask_path: str, mask_suffix: str | None) -> str | None:
   """Returns the image's name for a mask's name with a suffix (see `Pairs`); None without a suffix."""
   name = image_files.stem(mask_path)
   if mask_suffix is not None:
-    return name[: -len(mask_suffix)] if name.endswith(mask_suffix) else None
+    return name[: len(name) - len(mask_suffix)] if name.endswith(mask_suffix) else None
   shorter = _MASK_SUFFIX.sub("", name)
   return shorter if shorter and shorter != name else None
 

@@ -1,7 +1,7 @@
 """Joint training of the three networks and the discriminator (paper section 3): settings and set-up."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -81,6 +81,10 @@ class JointConfig(StageConfig):
       )
     if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):
       raise ValueError(f"With `zoom`={self.zoom} all weights of the loss are 0: nothing would be trained")
+
+  def implied_settings(self) -> dict[str, Any]:
+    widths = {"sr_width": self.width, "discriminator_width": self.width}
+    return {**super().implied_settings(), "scale": default_scale(self.zoom), **widths}
 
   @property
   def model(self) -> ModelConfig:

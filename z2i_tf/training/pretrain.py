@@ -1,7 +1,7 @@
 """Pretraining of one network alone (paper section 4.1): settings, one step, set-up."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -91,6 +91,11 @@ class PretrainConfig(StageConfig):
         )
     check_loss_weight("weight_vgg", self._weight_vgg)
 
+  def implied_settings(self) -> dict[str, Any]:
+    scale = conventions.DEFAULT_SCALE if self.network == conventions.SR_NET else None
+    weight_vgg = DEFAULT_WEIGHT_VGG if self.with_masks else 0.0
+    return {**super().implied_settings(), "scale": scale, "weight_vgg": weight_vgg}
+
   @property
   def kind(self) -> str:
     return f"{self.command} --network={self.network}"
@@ -112,9 +117,7 @@ class PretrainConfig(StageConfig):
 
   @property
   def _weight_vgg(self) -> float:
-    if self.weight_vgg is None:
-      return DEFAULT_WEIGHT_VGG if self.with_masks else 0.0
-    return self.weight_vgg
+    return self.implied_settings()["weight_vgg"] if self.weight_vgg is None else self.weight_vgg
 
   @property
   def used_weight_vgg(self) -> float:

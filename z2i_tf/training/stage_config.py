@@ -205,6 +205,10 @@ class StageConfig(abc.ABC):
     defaults = type(self)(**{field.name: getattr(self, field.name) for field in required})
     return defaults.settings(without=FREE_SETTINGS)
 
+  def implied_settings(self) -> dict[str, Any]:
+    """Returns the value that a setting stands for if it is None, of every setting that may be left out."""
+    return {"split": "train"}
+
   def settings(self, without: Collection[str] = ()) -> dict[str, Any]:
     """Returns the settings as JSON-compatible values, paths absolute, and the kind of stage as "command".
 

@@ -144,7 +144,8 @@ def run(
     if bad_images.count:
       reporter.say(f"{bad_images.count} unusable images were skipped")
   best_dir = os.path.join(config.work_dir, work_dir.BEST_FOLDER)
-  return RunResult(config.work_dir, best_dir if os.path.isdir(best_dir) else None, devices.is_chief(strategy))
+  is_measured = opened.held_out is not None and os.path.isdir(best_dir)
+  return RunResult(config.work_dir, best_dir if is_measured else None, devices.is_chief(strategy))
 
 
 def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None = None) -> list[str]:
@@ -163,6 +164,7 @@ def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None
     checkpoints.read_state(config.work_dir)["settings"],
     {**config.settings(without=FREE_SETTINGS), **(fingerprints or {})},
     config.default_settings(),
+    config.implied_settings(),
     config.allow_config_change,
   )
 

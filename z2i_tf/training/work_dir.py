@@ -93,7 +93,12 @@ def _existing(folder):
 
 
 def compare_settings(
-  work_dir: str, former: Mapping[str, Any], settings: Mapping[str, Any], defaults: Mapping[str, Any], allow_change: bool
+  work_dir: str,
+  former: Mapping[str, Any],
+  settings: Mapping[str, Any],
+  defaults: Mapping[str, Any],
+  implied: Mapping[str, Any],
+  allow_change: bool,
 ) -> list[str]:
   """Checks whether the run in the folder can continue with other settings.
 
@@ -102,11 +107,15 @@ def compare_settings(
     former: settings that the run was recorded with.
     settings: present ones, without those that may change.
     defaults: the value of each setting that an older run did not know yet.
+    implied: the value that a setting stands for if it is None.
     allow_change: whether settings may differ as long as the variables of the checkpoint stay the same.
   Returns: the differences, one line each.
   Raises: InputError if the folder belongs to another kind of stage, or the settings differ too much.
   """
   former = {**defaults, **{conventions.FORMER_SETTINGS.get(name, name): value for name, value in former.items()}}
+  former, settings = (
+    {name: implied.get(name) if value is None else value for name, value in each.items()} for each in (former, settings)
+  )
   if former.get(COMMAND) != settings[COMMAND]:
     raise InputError(
       f"`work_dir`={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings[COMMAND]}; "

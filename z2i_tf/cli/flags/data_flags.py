@@ -6,7 +6,7 @@ from absl import flags
 
 from z2i_tf import conventions
 from z2i_tf.cli import messages
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import mask_flags
 from z2i_tf.datasets import open_source as kinds_of_sources
 from z2i_tf.datasets.open_source import TENSORFLOW_DATASETS
@@ -150,7 +150,7 @@ def define_choice_flags(values: flags.FlagValues) -> None:
     "for. 1 = paper.",
     flag_values=values,
   )
-  flag_groups.define_seed_flag(values)
+  common_flags.define_seed_flag(values)
 
 
 def example_config(values: flags.FlagValues, scale: int) -> "ExampleConfig":
@@ -162,7 +162,7 @@ def example_config(values: flags.FlagValues, scale: int) -> "ExampleConfig":
 
   names = ("crop_size", "mask_kind", "train_mask_dir", "mask_reference_size", "seed", "crops_per_image", "flips")
   settings = {name: getattr(values, name) for name in names}
-  return make_config(scale=scale, crop_scales=flag_groups.numbers(values, "crop_scales", int), **settings)
+  return make_config(scale=scale, crop_scales=common_flags.numbers(values, "crop_scales", int), **settings)
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli.flags import flag_groups
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def define_kinds_flag(values: flags.FlagValues) -> None:
 
 def mask_kinds(values: flags.FlagValues) -> list[str]:
   """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is there twice."""
-  flag_groups.require(values, "kinds")
+  common_flags.require(values, "kinds")
   from z2i_tf.masks.specs import SPECS
 
   for kind in values.kinds:

@@ -7,8 +7,8 @@ from typing import Any, TYPE_CHECKING
 from absl import flags
 
 from z2i_tf import conventions
+from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
-from z2i_tf.cli.flags import flag_groups
 from z2i_tf.losses.terms import IMAGENET
 from z2i_tf.losses.terms import LOSS_TERMS
 from z2i_tf.losses.terms import NO_WEIGHTS
@@ -217,23 +217,23 @@ def define_device_flags(values: flags.FlagValues) -> None:
 
 def joint_config(values: flags.FlagValues) -> "JointConfig":
   """Reads the flags of `z2i train`; raises InputError if they are missing or exclude each other."""
-  flag_groups.require(values, "work_dir")
+  common_flags.require(values, "work_dir")
   arguments = _stage_arguments(values)
   from z2i_tf.losses.terms import LossWeights
   from z2i_tf.training.joint import JointConfig
 
-  with flag_groups.usage_errors():
+  with common_flags.usage_errors():
     weights = LossWeights(**{term.weight_name: getattr(values, term.weight_name) for term in LOSS_TERMS})
     return JointConfig(**_flag_values(values, JointConfig), **arguments, loss_weights=weights)
 
 
 def pretrain_config(values: flags.FlagValues) -> "PretrainConfig":
   """Reads the flags of `z2i pretrain`; raises InputError if they are missing or exclude each other."""
-  flag_groups.require(values, "network", "work_dir")
+  common_flags.require(values, "network", "work_dir")
   arguments = _stage_arguments(values)
   from z2i_tf.training.pretrain import PretrainConfig
 
-  with flag_groups.usage_errors():
+  with common_flags.usage_errors():
     return PretrainConfig(**_flag_values(values, PretrainConfig), **arguments)
 
 
@@ -245,9 +245,9 @@ def _stage_arguments(values) -> dict[str, Any]:
   return {
     "initial_weights": {name: bundled_models.model_folder(folder) for name, folder in folders.items() if folder},
     "freeze_batch_norm": tuple(values.freeze_batch_norm),
-    "learning_rates": flag_groups.numbers(values, "learning_rates", float),
-    "decay_fractions": flag_groups.numbers(values, "decay_fractions", float),
-    "crop_scales": flag_groups.numbers(values, "crop_scales", int),
+    "learning_rates": common_flags.numbers(values, "learning_rates", float),
+    "decay_fractions": common_flags.numbers(values, "decay_fractions", float),
+    "crop_scales": common_flags.numbers(values, "crop_scales", int),
   }
 
 

@@ -4,14 +4,10 @@ from collections.abc import Iterator
 import contextlib
 import os
 import re
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from z2i_tf.errors import InputError
-
-if TYPE_CHECKING:
-  from z2i_tf.models.architecture import ModelConfig
 
 # Of --size: a mask is drawn in memory; this is a quarter of a gigabyte.
 _MAX_PIXELS = 2**28
@@ -78,51 +74,6 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
       raise InputError(f"--{name}: {label} is there twice; every entry needs a name of its own")
     found[label] = path
   return found
-
-
-def define_architecture_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_enum(
-    "architecture",
-    "zoom_inpaint",
-    ["zoom_inpaint", "deepfill_v2"],
-    "Coarse and refinement network and discriminator: the paper's, or DeepFill-v2's (published with --width=48 "
-    "--discriminator_width=64 --zoom=none).",
-    flag_values=values,
-  )
-
-
-def define_model_flags(values: flags.FlagValues) -> None:
-  """Defines the flags of the generator's networks."""
-  define_architecture_flag(values)
-  flags.DEFINE_enum(
-    "zoom",
-    "sr",
-    ["none", "bicubic", "sr"],
-    "Method that enlarges the refinement network's input; none and bicubic are the paper's ablations.",
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    "scale", None, "Zoom factor: 2, 3 or 4; 1 with --zoom=none. Default: 2, or 1 with --zoom=none.", flag_values=values
-  )
-  flags.DEFINE_integer(
-    "width",
-    64,
-    "Width of the coarse and the refinement network: channels of their first convolution, even.",
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    "sr_width", None, "Width of the super-resolution network, even. Default: --width.", flag_values=values
-  )
-
-
-def model_config(values: flags.FlagValues) -> "ModelConfig":
-  """Returns the ModelConfig of the model flags."""
-  from z2i_tf.models.architecture import default_scale
-  from z2i_tf.models.architecture import ModelConfig
-
-  scale = default_scale(values.zoom) if values.scale is None else values.scale
-  with usage_errors():
-    return ModelConfig(values.zoom, scale, values.width, values.sr_width, values.architecture)
 
 
 def define_seed_flag(values: flags.FlagValues) -> None:
