@@ -138,13 +138,13 @@ def test_a_damaged_model_is_not_ready(capsys, monkeypatch, tmp_path, quick):
     (
       4 * 10**9,
       (2 * 10**9, 10**9),
-      "4.0 GB free; of the 2.0 GB of its control group, 1.0 GB are free: the group's limit is the lower one",
+      "4.0 GB free; of the 2.0 GB of its control group, 1.0 GB are free; the control group is the limit",
       "CPU, but only 1.0 GB of memory are free",
     ),
     (
       9 * 10**8,
       (2 * 10**9, 0),
-      "900 MB free; of the 2.0 GB of its control group, 2.0 GB are free: what the machine",
+      "900 MB free; of the 2.0 GB of its control group, 2.0 GB are free; the machine",
       "CPU, but only 900 MB",
     ),
   ],

@@ -112,7 +112,7 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
     (["--kinds=folder"], "--kinds=folder: unknown kind"),
     (["--kinds=small:0.5"], "--kinds=small:0.5: unknown kind"),
     (["--split=test"], "only TensorFlow Datasets have splits"),
-    (["--kinds=rect,rect"], "rect is there twice"),
+    (["--kinds=rect,rect"], "rect is given twice"),
     (["--crop_size=200"], "0 of the 5 images are usable"),
   ],
 )
@@ -152,7 +152,7 @@ def test_testset_of_several_splits_has_so_many_of_each(tmp_path):
 def test_testset_does_not_overwrite(testset, capsys):
   before = _files(testset)
   assert _make(testset.parent / "images", testset) == 2
-  assert "is there already" in capsys.readouterr().err and _files(testset) == before
+  assert "exists and is not empty" in capsys.readouterr().err and _files(testset) == before
 
 
 def test_record_has_every_method_image_and_metric_and_repeats(testset, evaluation, tmp_path, capsys):
@@ -265,7 +265,7 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
   [
     (["--baseline="], "nothing to evaluate"),
     (["--baseline=patchmatch"], "--baseline=patchmatch: expected mean, telea"),
-    (["--baseline=telea,telea"], "telea is there twice"),
+    (["--baseline=telea,telea"], "telea is given twice"),
     (["--result_dir=mask=x"], "mask is kept for other pictures"),
     (["--result_dir=x"], "--result_dir=x: expected NAME=PATH"),
     (["--lpips_linear=x"], "--lpips_linear=x: only with --lpips_net"),

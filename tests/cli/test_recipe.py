@@ -477,7 +477,7 @@ def test_a_finished_recipe_skips_every_stage_without_looking_at_its_data(finishe
   before = (runs / "again" / "config.json").read_text()
   assert main(_command(folder)) == 0
   output = capsys.readouterr().out
-  assert all(f"{name}: {runs / name} has its 1 steps already" in output for name in _NAMES)
+  assert all(f"{name}: {runs / name} is finished: all 1 steps are done" in output for name in _NAMES)
   assert output.count("(finished)") == 5 and "images" not in output.replace("data/images", "")
   assert {name: os.stat(runs / name / "model.npz").st_mtime_ns for name in _NAMES} == times
   assert (runs / "again" / "config.json").read_text() == before
@@ -491,7 +491,7 @@ def test_continues_where_it_stopped(copy, capsys):
   shutil.rmtree(runs / "again")
   assert main(_command(copy)) == 0
   output = capsys.readouterr().out
-  assert output.count("has its 1 steps already") == 4 and "stage 5 of 5, again: z2i pretrain" in output
+  assert output.count("is finished: all 1 steps are done") == 4 and "stage 5 of 5, again: z2i pretrain" in output
   for name, array in _arrays(runs / "again").items():
     np.testing.assert_array_equal(array, former[name], err_msg=name)
   with open(copy / "again.cfg", "a", encoding="utf-8") as file:
@@ -508,14 +508,14 @@ def test_a_stage_is_not_trained_further_once_another_started_from_it(copy, capsy
     file.write("--iterations=2\n")
   assert main(_command(copy)) == 2
   error = capsys.readouterr().err
-  assert f"{copy}/runs/coarse has steps to be done, but {copy}/runs/joint" in error and error.count("\n") == 1
+  assert f"{copy}/runs/coarse is not finished, but {copy}/runs/joint" in error and error.count("\n") == 1
   assert model_weights.read_model_config(str(copy / "runs" / "coarse"))["step"] == 1
 
 
 @pytest.mark.parametrize(
   "change, message",
   [
-    (("sr", "--weight_vgg=0.5"), "sr holds a run with other settings: --weight_vgg was None, is 0.5"),
+    (("sr", "--weight_vgg=0.5"), "sr holds a run with other settings: --weight_vgg was 0.0, is 0.5"),
     (("joint", "--weight_gradient=2"), "joint holds a run with other settings: --weight_gradient was 1.0, is 2.0"),
   ],
 )

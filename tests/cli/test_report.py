@@ -74,7 +74,7 @@ def test_files_that_are_not_of_a_report_stay(runs, capsys):
   (output / "report.html").write_text("another program's")
   assert main(["report", f"--runs={runs}", f"--output_dir={output}"]) == 2
   error = capsys.readouterr().err
-  assert f"--output_dir={output}: report_files in it is not of a report" in error and error.count("\n") == 1
+  assert f"--output_dir={output}: report_files was not written by z2i report" in error and error.count("\n") == 1
   assert [path.name for path in (output / "report_files").iterdir()] == ["theirs.png"] and not list(output.glob("*.md"))
   (output / "report_files" / "theirs.png").unlink()
   assert main(["report", f"--runs={runs}", f"--output_dir={output}"]) == 0  # An empty folder is nobody's.

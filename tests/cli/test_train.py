@@ -409,7 +409,7 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
   cut(3)
   assert main(command) == 0
   output = capsys.readouterr().out
-  assert "ckpt-3 is damaged" in output and "continuing from" in output and "has its 2 steps already" in output
+  assert "ckpt-3 is damaged" in output and "continuing from" in output and "is finished: all 2 steps are done" in output
   assert _weights(run)[1]["step"] == 2
   (run / "checkpoints" / "checkpoint").write_text("")  # TensorFlow's list and config.json are for others to read.
   (run / "config.json").unlink()
@@ -438,7 +438,7 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
   (tmp_path / "run" / model_weights.MODEL_FILE).unlink()
   assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
   said = capsys.readouterr().out
-  assert "has its 3 steps already" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
+  assert "is finished: all 3 steps are done" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
   expected = _weights(finished)[0]
   for name, array in _weights(tmp_path / "run")[0].items():
     np.testing.assert_array_equal(array, expected[name])

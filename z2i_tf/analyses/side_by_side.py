@@ -98,7 +98,7 @@ def _check_are_different(argument: str, names: Sequence[str]) -> None:
   """Raises InputError for a repeated name, which would be shown and averaged twice."""
   for name in names:
     if names.count(name) > 1:
-      raise InputError(f"`{argument}`={','.join(names)}: {name} is there twice; name it once")
+      raise InputError(f"`{argument}`={','.join(names)}: {name} is given twice; name it once")
 
 
 def random_images(run: RunFolder, test_set: str, count: int, seed: int) -> list[int]:

@@ -23,9 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
   data_flags.define_source_flags(values)
   data_flags.define_crop_size_flag(values)
   data_flags.define_scale_flag(values)
-  flags.DEFINE_bool(
-    "quick", False, "Read headers only; images damaged behind their header go unnoticed.", flag_values=values
-  )
+  flags.DEFINE_bool("quick", False, "Read headers only; does not find damaged pixels.", flag_values=values)
   flags.DEFINE_bool(
     "verbose", False, "Name every image that is unusable, not only the first of each kind.", flag_values=values
   )

@@ -109,7 +109,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "beam-prepare": Command(
       "beam_prepare",
-      "the same by Apache Beam, on one or many machines",
+      "run prepare with Apache Beam, on one or many machines",
       ("output_dir",),
       (
         "z2i beam-prepare --data_dir=photos --output_dir=records --shards=256",
@@ -153,7 +153,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     ),
     "beam-evaluate": Command(
       "beam_evaluate",
-      "the same by Apache Beam, on one or many machines",
+      "run evaluate with Apache Beam, on one or many machines",
       ("output_dir",),
       (
         "z2i beam-evaluate --testset=testset --output_dir=comparison",

@@ -1,6 +1,7 @@
-"""Compares two records of z2i evaluate image by image: B minus A, with a bootstrap confidence interval of the mean.
+"""Compares two evaluations image by image: B minus A, with a bootstrap confidence interval of the mean.
 
-Both must be of the same images and masks. Differences are shown for all images and for each size of the hole.
+A and B are folders of z2i evaluate, or the records in them, of the same images and masks. Differences are shown for
+all images and for each size of the hole.
 """
 
 from absl import flags
@@ -8,7 +9,7 @@ from absl import flags
 from z2i_tf.cli.flags import common_flags
 from z2i_tf.errors import InputError
 
-ARGUMENTS = ("A.json", "B.json")
+ARGUMENTS = ("A", "B")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -21,9 +22,11 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "metrics", None, "Metrics to compare, such as PSNR,SSIM. Default: all that both have.", flag_values=values
   )
-  flags.DEFINE_float("confidence", 0.95, "Of the interval.", lower_bound=0.5, upper_bound=0.9999, flag_values=values)
+  flags.DEFINE_float(
+    "confidence", 0.95, "Confidence level of the intervals.", lower_bound=0.5, upper_bound=0.9999, flag_values=values
+  )
   flags.DEFINE_integer(
-    "resamples", 10_000, "Of the bootstrap.", lower_bound=100, upper_bound=10_000_000, flag_values=values
+    "resamples", 10_000, "Number of bootstrap resamples.", lower_bound=100, upper_bound=10_000_000, flag_values=values
   )
   common_flags.define_seed_flag(values)
 

@@ -76,8 +76,8 @@ def _look_at_memory():
     return machine, f"{text}; no limit by a control group"
   text += f"; of the {memory.format_size(group.limit)} of its control group, {memory.format_size(group.free)} are free"
   if group.free < machine:
-    return group.free, f"{text}: the group's limit is the lower one"
-  return machine, f"{text}: what the machine has is lower"
+    return group.free, f"{text}; the control group is the limit"
+  return machine, f"{text}; the machine is the limit"
 
 
 def _report_versions():

@@ -63,8 +63,8 @@ def define_flags(values: flags.FlagValues) -> None:
     "analysis",
     "comparison",
     _ANALYSES,
-    "Layout of table and picture: the paper's Tables 1, 8, 10; "
-    "3 and 6; 7 and Figure 6 (differences are from the first method); 12 and Figure 13.",
+    "Layout of tables and charts: comparison (the paper's Tables 1, 8, 10), ablation (Tables 3, 6), frequency (Table "
+    "7, Figure 6; gains over the first method), scale_study (Table 12, Figure 13).",
     flag_values=values,
   )
   flags.DEFINE_bool(
@@ -89,13 +89,13 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   flags.DEFINE_list(
-    "st_lpips", [], "Networks of ST-LPIPS, of alex and vgg, each a metric; empty leaves it out.", flag_values=values
+    "st_lpips", [], "Networks of ST-LPIPS: alex, vgg or both; each is a metric. Empty: none.", flag_values=values
   )
   flags.DEFINE_string(
     "st_lpips_weights",
     None,
     "Folder with alex_shift_tolerant and vgg_shift_tolerant, .pth or .npz. "
-    "Default: that of the installed package (pip install --no-deps stlpips-pytorch==0.0.2).",
+    "Default: the folder of the installed package (pip install --no-deps stlpips-pytorch==0.0.2).",
     flag_values=values,
   )
   flags.DEFINE_string(
@@ -121,7 +121,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "filling",
     "networks",
     ["networks", "photograph"],
-    "Result of a model to measure: of its networks alone, or of z2i inpaint.",
+    "Measure the output of a model's networks alone, or the result of z2i inpaint (photograph).",
     flag_values=values,
   )
   filling_flags.define_detail_flag(values)

@@ -1,4 +1,4 @@
-"""Writes random stroke masks as PNG files: mask_00000.png and so on, 255 = hole, 0 = known.
+"""Writes random masks as PNG files: mask_00000.png and so on, 255 = hole, 0 = known.
 
 The same seed gives the same files; mask i does not depend on --count.
 """

@@ -70,6 +70,6 @@ def _check_files_are_a_reports(folder) -> None:
     except OSError:  # The other file may have the title.
       pass
   raise InputError(
-    f"--output_dir={folder}: {_FILES} in it is not of a report of z2i, and would be replaced; move it, "
+    f"--output_dir={folder}: {_FILES} was not written by z2i report, and would be replaced; move it, "
     "or give another folder"
   )

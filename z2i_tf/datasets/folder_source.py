@@ -23,7 +23,7 @@ class FolderSource(sources.EncodedSource):
 
     Args:
       path: a folder, searched recursively; or a text file with one path per line, relative to the folder of the text
-        file. Empty lines and lines that begin with # are comments.
+        file. Empty lines and lines that begin with # are ignored.
     Raises: InputError if the folder or list is missing, or has no image.
     """
     is_list = os.path.isfile(path)

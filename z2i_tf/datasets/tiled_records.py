@@ -134,7 +134,7 @@ def write_tiled_records(
     advance: called once per image.
   Returns: the content of `dataset.json`.
   Raises: InputError if the folder holds other images, cannot be written or is locked by another process, or if
-    `bad_images` raises for an image that an earlier call skipped.
+    `bad_images` raises for an image of this or an earlier call.
   """
   with locked(folder):
     return _fill(source, folder, origin, tile_size, shard_count, bad_images, advance)

@@ -81,7 +81,7 @@ def check_config(config: EvaluationConfig) -> None:
     if names.count(name) > 1 or name in (ORIGINAL, MASK):
       raise InputError(
         f"`model`, `result_dir`, `baseline`: {name} is "
-        + ("there twice" if names.count(name) > 1 else "kept for other pictures")
+        + ("given twice" if names.count(name) > 1 else "reserved")
         + "; give it a name of its own (NAME=PATH)"
       )
   if not names:

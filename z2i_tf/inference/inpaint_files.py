@@ -102,17 +102,10 @@ def inpaint_file(
   from z2i_tf.inference.inpainter import Inpainter
 
   inpainter = Inpainter.load(config.model, config.precision)
-  plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
-  if config.verbose:
-    say(_description(task, plan))
-  with progress(inpainter.count_steps(plan), "step") as advance:
-    filled = inpainter(
-      task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan, advance=advance
-    )
-  assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
+  filled, texture_remark = fill_task(inpainter, task, config, say, progress)
   image_files.create_folder_of(output)
   remark = photo_task.write(output, task, filled)
-  return InpaintedFile(task, inpainter, joined(remark, _texture_remark(inpainter, task, plan, config)))
+  return InpaintedFile(task, inpainter, joined(remark, texture_remark))
 
 
 def inpaint_folder(
@@ -167,7 +160,11 @@ def inpaint_folder(
 
 
 def fill_task(
-  inpainter: "Inpainter", task: PhotoTask, config: FillConfig, say: Callable[[str], None] = print
+  inpainter: "Inpainter",
+  task: PhotoTask,
+  config: FillConfig,
+  say: Callable[[str], None] = print,
+  progress: Progress = no_progress,
 ) -> tuple[np.ndarray, str]:
   """Fills the hole of a photograph that was read.
 
@@ -176,12 +173,16 @@ def fill_task(
     task: the photograph.
     config: settings.
     say: receives the description of `config.verbose`.
+    progress: shows the steps of the fill.
   Returns: (H, W, 3) of the photograph's type; a remark on its texture, or "".
   """
   plan = None if config.native else inpainter.plan(task.photo.rgb, task.hole)
   if config.verbose:
     say(_description(task, plan))
-  filled = inpainter(task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan)
+  with progress(inpainter.count_steps(plan), "step") as advance:
+    filled = inpainter(
+      task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan, advance=advance
+    )
   assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
   return filled, _texture_remark(inpainter, task, plan, config)
 

@@ -110,7 +110,7 @@ class Pairs:
       output_dir: folder for the results; None without results.
       mask: file of one mask for all images.
       result_extension: of the results; None for the extension of the image, or ".png" for formats that are only read.
-      mask_suffix: appended to the name of the image in the name of its mask; None: nothing, or as above.
+      mask_suffix: suffix of a mask's name after its image's; None: no suffix, or "_mask" with or without a number.
     """
     self.images = images
     self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir

@@ -36,7 +36,8 @@ def fill(predictor: Predictor, image: np.ndarray, hole: np.ndarray, halvings: in
   Returns: (H, W, 3) float32 in [0, 1]; known pixels are those of `image`.
   """
   levels = _levels(image, hole, halvings)
-  filled = _like_known(_near_known(_network_fill(predictor, levels), *levels[-1]), *levels[-1])
+  filled = _network_fill(predictor, levels)  # May drop the last level.
+  filled = _like_known(_near_known(filled, *levels[-1]), *levels[-1])
   while levels:
     known, hole = levels.pop()
     if filled.shape != known.shape:

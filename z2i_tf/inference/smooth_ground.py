@@ -1,4 +1,4 @@
-"""Fills holes in smooth ground, such as skies and walls, with a polynomial of second degree.
+"""Fills holes in smooth ground, such as skies and walls, with a polynomial: degree 2, or 1 at the image's border.
 
 The networks' fill is often a little too bright or too dark, which shows there as a blotch. A polynomial is fitted to
 the known pixels around the hole; where it explains them up to their noise, it replaces the fill.

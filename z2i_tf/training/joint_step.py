@@ -63,7 +63,7 @@ class JointStep(tf.Module):
     """
     super().__init__()
     if weights.use_discriminator != (discriminator is not None):
-      raise ValueError("A positive adversarial weight requires a discriminator, and a discriminator such a weight.")
+      raise ValueError("Give a discriminator if, and only if, the adversarial weight is positive.")
     if weights.use_perceptual and perceptual_features is None:
       raise ValueError("A positive perceptual weight requires a feature model.")
     self.inpainter = inpainter

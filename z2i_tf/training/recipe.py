@@ -99,7 +99,7 @@ def train(
     title = f"stage {number} of {len(stages)}, {stage.name}"
     with stage.errors(), reporting(stage.config.iterations) as reporter:
       if stage.is_finished:
-        reporter.say(f"{title}: {stage.folder} has its {stage.config.iterations} steps already")
+        reporter.say(f"{title}: {stage.folder} is finished: all {stage.config.iterations} steps are done")
         continue
       reporter.say(f"{title}: {stage.config.command} in {stage.folder}")
       result = _train(stage.config, reporter)
@@ -204,8 +204,8 @@ def _check_folders(stages, work_dir) -> None:
     for former in stage.predecessors.values():
       if stage.has_begun and not former.is_finished:
         raise InputError(
-          f"{former.folder} has steps to be done, but {stage.folder}, which starts from its weights, has begun "
-          f"already; remove {stage.folder} (or leave `iterations` of {former.origin} as it was), or give another "
+          f"{former.folder} is not finished, but {stage.folder}, which starts from its weights, has begun; "
+          f"remove {stage.folder} (or leave `iterations` of {former.origin} as it was), or give another "
           "`work_dir`"
         )
   for stage in stages:

@@ -85,7 +85,7 @@ class StageData:
     training: (first example, number of this worker, number of workers) -> endless batches, this worker's shares of the
       global ones; global batch n has the examples first + n * batch size and following.
     validation: batches with fixed masks; the first gives the pictures.
-    is_held_out: whether `validation` is no training data; otherwise nothing is measured and pictures are shown.
+    is_held_out: whether `validation` is separate from the training images; if not, it only supplies pictures.
     measured_on: identifies `validation`: the best measurement is forgotten when it changes.
     scalars: returns scalars about the data, to log as they are.
   """
@@ -172,9 +172,9 @@ def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None
 class Trainer(Callbacks):
   """Trains a stage in `work_dir`: writes `config.json`, `checkpoints/`, `events/`, `log.csv` and model files.
 
-  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder. `best/` is one with the
-  weights that measured best, `kept/step_N/` with those of a step. If there are averages of the weights, they are
-  measured and written to all of these, and `raw/` has the last checkpoint's own weights.
+  `model.npz` holds the weights of the last checkpoint and makes the work folder a model folder. `best/` is the
+  model folder with the highest validation PSNR, `kept/step_N/` that of step N. With weight averages, these hold the
+  averages; `raw/` holds the last checkpoint's own weights.
   """
 
   def __init__(
@@ -221,7 +221,7 @@ class Trainer(Callbacks):
     with devices.needing_other_workers(), asked_to_stop(_STOPPING) as stop_request:
       self._restore()
       if state.step >= stage.loop.iterations:
-        self._reporter.say(f"{self._work_dir} has its {stage.loop.iterations} steps already")
+        self._reporter.say(f"{self._work_dir} is finished: all {stage.loop.iterations} steps are done")
         return
       if self._is_chief:
         work_dir.record_settings(self._work_dir, self._shown_settings)

@@ -47,7 +47,7 @@ def new_folder(values: flags.FlagValues, name: str) -> str:
   """
   folder = os.path.abspath(getattr(values, name))
   if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
-    raise InputError(f"--{name}={values[name].value} is there already; give a new folder")
+    raise InputError(f"--{name}={values[name].value} exists and is not empty; give a new folder")
   from z2i_tf.images import image_files
 
   image_files.check_writable_folder(os.path.dirname(folder))
@@ -61,7 +61,7 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
     values: of the flags.
     name: of the flag.
     names_needed: whether PATH alone is refused; otherwise its last part is the name.
-  Raises: InputError for an entry without a name or a path, a name with a slash, or one that is there twice.
+  Raises: InputError for an entry without a name or a path, a name with a slash, or one that is given twice.
   """
   found: dict[str, str] = {}
   for entry in getattr(values, name):
@@ -71,7 +71,7 @@ def named_paths(values: flags.FlagValues, name: str, names_needed: bool = True) 
     if not (label and path) or label != os.path.basename(label) or label in (os.curdir, os.pardir):
       raise InputError(f"--{name}={entry}: expected NAME=PATH")
     if label in found:
-      raise InputError(f"--{name}: {label} is there twice; every entry needs a name of its own")
+      raise InputError(f"--{name}: {label} is given twice; every entry needs a name of its own")
     found[label] = path
   return found
 

@@ -98,7 +98,7 @@ def define_scale_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "scale",
     conventions.DEFAULT_SCALE,
-    "Zoom factor: the crop's side over --crop_size.",
+    "Zoom factor: side of the high-resolution crop divided by --crop_size.",
     lower_bound=1,
     flag_values=values,
   )

@@ -110,13 +110,13 @@ def define_kinds_flag(values: flags.FlagValues) -> None:
 
 
 def mask_kinds(values: flags.FlagValues) -> list[str]:
-  """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is there twice."""
+  """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is given twice."""
   common_flags.require(values, "kinds")
   from z2i_tf.masks.specs import SPECS
 
   for kind in values.kinds:
     if values.kinds.count(kind) > 1:
-      raise InputError(f"--kinds={','.join(values.kinds)}: {kind} is there twice")
+      raise InputError(f"--kinds={','.join(values.kinds)}: {kind} is given twice")
     if kind not in SPECS:
       raise InputError(f"--kinds={','.join(values.kinds)}: unknown kind of mask {kind!r}; known are {', '.join(SPECS)}")
   return values.kinds

@@ -67,8 +67,7 @@ def define_loss_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "discriminator_warmup_steps",
     0,
-    "First steps of the stage, in which the discriminator alone is "
-    "trained and the generator stays as it is; 0 = paper.",
+    "Number of first steps that train the discriminator alone; 0 = none (paper).",
     lower_bound=0,
     flag_values=values,
   )
@@ -119,8 +118,8 @@ def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] 
     flags.DEFINE_string(
       f"init_{name}",
       None,
-      "Folder with model.npz, or name of a bundled model, whose weights "
-      f"{_INITIAL_WEIGHTS[name]} of a new run starts from; weights only, no optimizer state.",
+      f"Initial weights of {_INITIAL_WEIGHTS[name]} in a new run: a folder with model.npz, or a bundled model's name; "
+      "no optimizer state.",
       flag_values=values,
     )
 
@@ -143,7 +142,7 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_float(
     "gradient_clip_norm",
     0.0,
-    "Global norm that the gradient (of all networks but the discriminator) is scaled down to; 0 = never (paper).",
+    "Maximum global norm of the gradient of all networks but the discriminator; 0 = no clipping (paper).",
     flag_values=values,
   )
   flags.DEFINE_float(
@@ -187,7 +186,7 @@ def define_record_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "evaluate_every",
     1000,
-    "Steps between TensorBoard pictures and, with --validation_dir, measurements.",
+    "Steps between TensorBoard pictures and, with validation images, measurements.",
     flag_values=values,
   )
 
