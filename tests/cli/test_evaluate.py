@@ -266,7 +266,7 @@ def test_results_that_do_not_fit_are_refused(testset, evaluation, tmp_path, caps
     (["--baseline="], "nothing to evaluate"),
     (["--baseline=patchmatch"], "--baseline=patchmatch: expected mean, telea"),
     (["--baseline=telea,telea"], "telea is given twice"),
-    (["--result_dir=mask=x"], "mask is kept for other pictures"),
+    (["--result_dir=mask=x"], "mask is reserved"),
     (["--result_dir=x"], "--result_dir=x: expected NAME=PATH"),
     (["--lpips_linear=x"], "--lpips_linear=x: only with --lpips_net"),
     (["--st_lpips=squeeze"], "--st_lpips=squeeze: expected alex, vgg, each once"),
@@ -534,7 +534,7 @@ def test_compare_refuses(testset, evaluation, tmp_path, capsys):
     ([same, str(testset / "testset.json")], "a record of testset"),
     ([same, str(testset / "images" / "00000.png")], "00000.png"),
     ([same, str(damaged)], "damaged.json: the record has no 'test_sets'; run z2i evaluate again"),
-    ([same], "B.json is missing"),
+    ([same], "B is missing"),
     ([same, same, same], "unexpected argument"),
   ):
     capsys.readouterr()
