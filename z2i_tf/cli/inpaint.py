@@ -178,7 +178,7 @@ def _inpaint_folder(paths, mask_suffix, resume, workers, config):
     are_own_masks=config.mask_options.reading.mask_from == "alpha",
   )
   output, images, already_there, outcome = inpaint_files.inpaint_folder(
-    folder, paths["output_dir"], paths["mask"], config, resume, workers, progress, messages.print_now
+    folder, paths["output_dir"], config, resume, workers, progress, messages.print_now
   )
   notes = []
   if outcome.filled:

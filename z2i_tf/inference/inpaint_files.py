@@ -111,7 +111,6 @@ def inpaint_file(
 def inpaint_folder(
   pairs: FolderPairs,
   output_dir: str,
-  mask: str | None = None,
   config: FillConfig = FillConfig(),
   resume: bool = False,
   workers: int = 2,
@@ -121,9 +120,8 @@ def inpaint_folder(
   """Fills the holes of a folder of photographs.
 
   Args:
-    pairs: of photographs and masks.
+    pairs: photographs and masks; one mask for all is read once before any work.
     output_dir: folder for the results, created if missing.
-    mask: the one mask of all photographs, which is read once before any work.
     config: settings.
     resume: whether to skip photographs whose result exists.
     workers: number of threads that read, and of threads that write.
@@ -133,9 +131,9 @@ def inpaint_folder(
   """
   folder = image_files.create_folder(output_dir)
   options = config.mask_options
-  if mask:
+  if pairs.mask:
     reading = options.reading
-    mask_files.read_mask(mask, reading.invert, reading.mask_from, options.max_pixels, reading.threshold)
+    mask_files.read_mask(pairs.mask, reading.invert, reading.mask_from, options.max_pixels, reading.threshold)
   items = [folder_run.Item(path, pairs.result_path(path)) for path in pairs.images]
   atomic_files.remove_leftovers(output_dir, [os.path.basename(item.output) for item in items])
   to_do = folder_run.left_to_do(items) if resume else items

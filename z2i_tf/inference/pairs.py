@@ -89,6 +89,7 @@ class Pairs:
 
   Attributes:
     images: paths.
+    mask: path of the one mask for all images, or None.
   """
 
   def __init__(
@@ -113,7 +114,8 @@ class Pairs:
       mask_suffix: suffix of a mask's name after its image's; None: no suffix, or "_mask" with or without a number.
     """
     self.images = images
-    self._mask_dir, self._mask, self._output_dir = mask_dir, mask, output_dir
+    self.mask = mask
+    self._mask_dir, self._output_dir = mask_dir, output_dir
     self._result_extension, self._mask_suffix = result_extension, mask_suffix
     self._masks_called = by_name(masks, image_files.stem)
     self._masks_of = by_name(masks, lambda path: image_of(path, mask_suffix))
@@ -128,8 +130,8 @@ class Pairs:
     name = image_files.stem(image_path)
     if len(self._images_with[self._key(image_path)]) > 1:
       raise InputError(f"{image_path}: several images are called {name}; their results would overwrite each other")
-    if self._mask:
-      return self._mask
+    if self.mask:
+      return self.mask
     matches = (self._masks_called.get(name) if self._mask_suffix is None else None) or self._masks_of.get(name, [])
     if len(matches) != 1:
       raise InputError(
