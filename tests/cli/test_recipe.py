@@ -327,8 +327,8 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   ] == [
     ("pretrain_coarse", 6000, 8, ()),
     ("pretrain_coarse_longer", 23000, 8, ("coarse",)),
-    ("pretrain_refine", 600, 8, ()),
-    ("pretrain_refine_longer", 200, 8, ("refine",)),
+    ("pretrain_refine", 1000, 8, ()),
+    ("pretrain_refine_longer", 400, 8, ("refine",)),
     ("train_jointly", 600, 4, ("coarse", "refine")),
   ]
   for stage in stages:
@@ -346,7 +346,7 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   assert _differences("flags/compact/pretrain_refine.cfg", "compact/pretrain_coarse") == {
     "network": "refine",
-    "iterations": 600,
+    "iterations": 1000,
     "learning_rates": [1e-3, 5e-4],
     "decay_fractions": [0.6],
   }
