@@ -327,9 +327,9 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   ] == [
     ("pretrain_coarse", 6000, 8, ()),
     ("pretrain_coarse_longer", 23000, 8, ("coarse",)),
-    ("pretrain_refine", 1000, 8, ()),
-    ("pretrain_refine_longer", 400, 8, ("refine",)),
-    ("train_jointly", 600, 4, ("coarse", "refine")),
+    ("pretrain_refine", 1400, 8, ()),
+    ("pretrain_refine_longer", 600, 8, ("refine",)),
+    ("train_jointly", 800, 4, ("coarse", "refine")),
   ]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
@@ -346,12 +346,12 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   assert _differences("flags/compact/pretrain_refine.cfg", "compact/pretrain_coarse") == {
     "network": "refine",
-    "iterations": 1000,
+    "iterations": 1400,
     "learning_rates": [1e-3, 5e-4],
     "decay_fractions": [0.6],
   }
   (sr,) = (stage for stage in stages if not stage.config.with_masks)
-  assert (sr.name, sr.config.iterations, sr.config.batch_size) == ("pretrain_sr", 1500, 16)
+  assert (sr.name, sr.config.iterations, sr.config.batch_size) == ("pretrain_sr", 2000, 16)
 
 
 _TINY = [
