@@ -341,14 +341,14 @@ def test_own_masks_without_use_are_refused(tmp_path, hole, message):
 @pytest.mark.parametrize(
   "changes, message",
   [
-    ({"crop_size": 20}, "crop_size=20"),
-    ({"crop_size": 0}, "crop_size=0"),
+    ({"crop_size": 20}, "`crop_size`=20"),
+    ({"crop_size": 0}, "`crop_size`=0"),
     ({"crop_size": 128}, "smaller than the crop of 128"),
-    ({"crops_per_image": 0}, "crops_per_image=0"),
-    ({"crops_per_image": 33}, "crops_per_image=33"),
-    ({"flips": "sideways"}, "flips='sideways'"),
-    ({"crop_scales": ()}, r"crop_scales=\(\)"),
-    ({"crop_scales": (1, 0)}, r"crop_scales=\(1, 0\)"),
+    ({"crops_per_image": 0}, "`crops_per_image`=0"),
+    ({"crops_per_image": 33}, "`crops_per_image`=33"),
+    ({"flips": "sideways"}, "`flips`='sideways'"),
+    ({"crop_scales": ()}, r"`crop_scales`=\(\)"),
+    ({"crop_scales": (1, 0)}, r"`crop_scales`=\(1, 0\)"),
   ],
 )
 def test_unusable_configurations_are_refused(changes, message):
@@ -358,7 +358,7 @@ def test_unusable_configurations_are_refused(changes, message):
 
 def test_masks_that_leave_nothing_known_end_with_an_error(source):
   config = _config(masks=MaskMixture.parse("folder", own_masks=OwnMasks([np.ones((9, 9), np.uint8)])))
-  with pytest.raises(InputError, match="No usable mask of 16x16 .*`mask_reference_size`"):
+  with pytest.raises(InputError, match="No usable mask of 16x16 .*`crop_size`"):
     with python_calls.reading_errors():
       _training(source, config, count=1)
 
