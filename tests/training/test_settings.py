@@ -82,7 +82,7 @@ def test_a_zeroed_refinement_first_returns_its_input():
   stage = joint.build(config, tf.distribute.get_strategy())
   inputs = tf.random.stateless_uniform([1, 16, 16, 4], [0, 1])
   refine = stage.networks["refine"]
-  assert np.abs(refine(inputs) - inputs[..., :3]).max() > 0.01
+  assert np.abs(refine(inputs) - inputs[..., :3]).max() > 1e-4
   stage.load_initial_weights()
   np.testing.assert_array_equal(refine(inputs), inputs[..., :3])
   with pytest.raises(ValueError, match="`zero_refinement`"):
