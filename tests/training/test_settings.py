@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.losses.terms import LossWeights
@@ -73,17 +72,3 @@ def test_a_default_that_is_written_out_continues_a_run(record, given, written_ou
   assert compare(record(work_dir="run", **{**given, **written_out})) == []
   with pytest.raises(InputError, match=message):
     compare(record(work_dir="run", **{**given, **other}))
-
-
-def test_a_zeroed_refinement_first_returns_its_input():
-  config = joint.JointConfig(
-    work_dir="run", width=4, crop_size=16, perceptual_weights="none", zero_refinement=True, batch_size=1
-  )
-  stage = joint.build(config, tf.distribute.get_strategy())
-  inputs = tf.random.stateless_uniform([1, 16, 16, 4], [0, 1])
-  refine = stage.networks["refine"]
-  assert np.abs(refine(inputs) - inputs[..., :3]).max() > 1e-4
-  stage.load_initial_weights()
-  np.testing.assert_array_equal(refine(inputs), inputs[..., :3])
-  with pytest.raises(ValueError, match="`zero_refinement`"):
-    joint.JointConfig(work_dir="run", architecture="deepfill_v2", zero_refinement=True)

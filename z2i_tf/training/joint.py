@@ -12,7 +12,6 @@ from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models.architecture import check_width
 from z2i_tf.models.architecture import default_scale
 from z2i_tf.models.architecture import ModelConfig
-from z2i_tf.models.architecture import ZOOM_INPAINT
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -42,8 +41,6 @@ class JointConfig(StageConfig):
     discriminator_width: width of the discriminator; None is `width`.
     loss_weights: weights of the loss terms.
     discriminator_warmup_steps: number of first steps that train the discriminator alone.
-    zero_refinement: whether the last convolution of the refinement network starts at zero, so that the network first
-      returns its input.
   Raises: ValueError for values out of range or that exclude each other.
   """
 
@@ -63,7 +60,6 @@ class JointConfig(StageConfig):
   discriminator_width: int | None = None
   loss_weights: LossWeights = LossWeights()
   discriminator_warmup_steps: int = 0
-  zero_refinement: bool = False
 
   def __post_init__(self):
     super().__post_init__()
@@ -82,11 +78,6 @@ class JointConfig(StageConfig):
       raise ValueError(
         "The steps for the discriminator alone are fewer than those of the stage. Received: "
         f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
-      )
-    if self.zero_refinement and self.architecture != ZOOM_INPAINT:
-      raise ValueError(
-        f"`architecture`={self.architecture}: its refinement network adds nothing to its input; leave out "
-        "`zero_refinement`"
       )
     if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):
       raise ValueError(f"With `zoom`={self.zoom} all weights of the loss are 0: nothing would be trained")
@@ -177,14 +168,7 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
     jit_compile=config.jit_compile,
     averages=averages,
     warmup_steps=warmup_steps,
-    zeroed=_last_convolution(inpainter) if config.zero_refinement else (),
   )
-
-
-def _last_convolution(inpainter: ZoomInpainter) -> list[tf.Variable]:
-  """Returns kernel and bias of the refinement network's last convolution."""
-  *_, last = (layer for layer in inpainter.networks[conventions.REFINE_NET].layers if layer.trainable_variables)
-  return last.trainable_variables
 
 
 def train(config: JointConfig, reporter: Reporter | None = None) -> trainer.RunResult:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
@@ -38,7 +37,6 @@ class Stage:
       serves training alone.
     warmup_steps: number of first steps that call `step.warm_up` instead of `step`: it takes the same arguments and does
       not change the networks with averages.
-    zeroed: variables that start at zero in a new run, after the initial weights.
   """
 
   step: Step
@@ -51,7 +49,6 @@ class Stage:
   jit_compile: bool = False
   averages: WeightAverages | None = None
   warmup_steps: int = 0
-  zeroed: Sequence[tf.Variable] = ()
 
   @property
   def variables(self) -> list[tf.Variable]:
@@ -67,12 +64,10 @@ class Stage:
     return scalars
 
   def load_initial_weights(self) -> None:
-    """Sets the initial weights of a new run; raises InputError if their files are missing or of other networks."""
+    """Loads the initial weights of a new run; raises InputError if they are missing or of other networks."""
     for name, folder in _by_network(self.initial_weights, self.networks).items():
       arrays, _ = model_weights.read_model_file(folder)
       model_weights.assign_arrays({name: self.networks[name]}, arrays, folder)
-    for variable in self.zeroed:
-      variable.assign(tf.zeros_like(variable))
 
 
 def check_initial_weights(networks: Mapping[str, Mapping[str, int]], initial_weights: Mapping[str, str]) -> None:

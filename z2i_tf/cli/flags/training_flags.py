@@ -61,7 +61,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
 
 
 def define_loss_flags(values: flags.FlagValues) -> None:
-  """Defines a weight for every loss term, and the flags of the discriminator and of the refinement network's start."""
+  """Defines a weight for every loss term, and the flags of the discriminator."""
   for term in LOSS_TERMS:
     flags.DEFINE_float(term.weight_name, term.default_weight, f"Weight of {term.help}.", flag_values=values)
   flags.DEFINE_integer(
@@ -69,13 +69,6 @@ def define_loss_flags(values: flags.FlagValues) -> None:
     0,
     "Number of first steps that train the discriminator alone; 0 = none (paper).",
     lower_bound=0,
-    flag_values=values,
-  )
-  flags.DEFINE_bool(
-    "zero_refinement",
-    False,
-    "Start a new run with zeros in the last convolution of the refinement network: it first returns its input, and has "
-    "no fill of its own to unlearn.",
     flag_values=values,
   )
   flags.DEFINE_integer(
