@@ -80,7 +80,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     """Builds networks with random weights.
 
     Args:
-      config: sizes of the networks.
+      config: configuration of the networks.
       max_thickness_px: up to which thickness they fill holes; kept with the weights.
     """
     super().__init__(config, **kwargs)

@@ -30,7 +30,7 @@ class Options:
   Attributes:
     detail: texture of the fill, one of `crop_fill.DETAILS`.
     dilate_px: growth of the mask, pixels.
-    feather_px: number of these pixels over which the fill fades in.
+    feather_px: width over which the fill fades in at the edge of the grown hole, pixels; at most `dilate_px`.
   """
 
   detail: str = "auto"

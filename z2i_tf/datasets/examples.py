@@ -144,7 +144,7 @@ def draw_mask(masks: MaskMixture | None, side: int, rng: np.random.Generator) ->
   try:
     return masks.draw(side, side, rng)
   except ValueError as error:
-    raise InputError(f"{error} Give a larger `crop_size`") from error
+    raise InputError(f"{error} Give a larger `crop_size`, or other masks") from error
 
 
 def open_picture(source: ImageSource, index: int, side: int) -> Picture:

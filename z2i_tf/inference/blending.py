@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg
 
-# Weight of the colours; the gradients have 1: the border's influence halves every 10 pixels.
+# Weight of the colours, relative to the gradients; this one halves the border's influence every 10 pixels.
 ANCHOR_WEIGHT = 0.005
 # Root mean square of the equations' residual, in the image's range; a level of 8 bits is 4e-3.
 _TOLERANCE = 2e-5

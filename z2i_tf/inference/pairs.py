@@ -31,7 +31,7 @@ class MaskOptions:
     reading: how to read a mask's file.
     max_pixels: maximum size of an image or mask file; None for Pillow's limit.
     dilate_px: growth of the hole, pixels.
-    feather_px: number of these pixels over which the fill fades in.
+    feather_px: width over which the fill fades in at the edge of the grown hole, pixels; at most `dilate_px`.
   Raises: InputError if `feather_px` exceeds `dilate_px`.
   """
 
@@ -194,7 +194,7 @@ class FolderPairs(Pairs):
     masks = image_files.list_images(mask_dir) if mask_dir and not mask else []
     if mask_dir and not mask and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
       names = set(map(image_files.stem, images))
-      masks = [path for path in images if image_of(path, mask_suffix) in names]
+      masks = [path for path in images if mask_suffix != "" and image_of(path, mask_suffix) in names]
       if masks or not are_own_masks:
         images = [path for path in images if path not in set(masks)]
         if not masks or not images:

@@ -1,6 +1,6 @@
 """Spectral normalisation of a layer's kernel (Miyato et al. 2018, arXiv:1802.05957).
 
-The recorded outputs and gradients of the original networks come from tensorflow_addons' wrapper. It serves where it
+tensorflow_addons' wrapper reproduces the recorded outputs and gradients of the original networks. It serves where it
 is installed (TensorFlow 2.15); elsewhere the class below does, with the same interface, variables and values.
 """
 

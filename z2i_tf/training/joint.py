@@ -25,7 +25,7 @@ from z2i_tf.training.stage import Stage
 from z2i_tf.training.stage_config import StageConfig
 from z2i_tf.training.weight_averages import WeightAverages
 
-# Names of the optimizers: the variables that they update.
+# Names of the optimizers, after the networks that they update.
 _GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
 
 

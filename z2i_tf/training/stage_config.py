@@ -206,7 +206,7 @@ class StageConfig(abc.ABC):
     return defaults.settings(without=FREE_SETTINGS)
 
   def implied_settings(self) -> dict[str, Any]:
-    """Returns the value that a setting stands for if it is None, of every setting that may be left out."""
+    """Returns the values that None stands for, by setting."""
     return {"split": "train"}
 
   def settings(self, without: Collection[str] = ()) -> dict[str, Any]:
