@@ -106,7 +106,8 @@ def write_photo(path: str, photo: Photo) -> str:
   """Writes an image file atomically, in the format of its extension.
 
   PNG, TIFF, BMP and WebP are lossless. A JPEG that was read from a JPEG gets its quantization tables and subsampling;
-  any other one gets quality 95 without subsampling. Data that the format cannot hold are left out and named.
+  any other one gets quality 95 without subsampling. It leaves out and
+  names data that the format cannot hold.
 
   Args:
     path: the file, with one of `EXTENSIONS`.

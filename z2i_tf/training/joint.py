@@ -89,16 +89,15 @@ class JointConfig(StageConfig):
   @property
   def model(self) -> ModelConfig:
     """Configuration of the generator."""
-    sr_width = self.width if self.sr_width is None else self.sr_width
-    return ModelConfig(self.zoom, self.zoom_factor, self.width, sr_width, self.architecture)
+    return ModelConfig(self.zoom, self.zoom_factor, self.width, self.resolved("sr_width"), self.architecture)
 
   @property
   def zoom_factor(self) -> int:
-    return default_scale(self.zoom) if self.scale is None else self.scale
+    return self.resolved("scale")
 
   @property
   def _discriminator_width(self) -> int:
-    return self.width if self.discriminator_width is None else self.discriminator_width
+    return self.resolved("discriminator_width")
 
   @property
   def networks(self) -> dict[str, dict[str, int]]:

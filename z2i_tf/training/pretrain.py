@@ -102,9 +102,7 @@ class PretrainConfig(StageConfig):
 
   @property
   def zoom_factor(self) -> int:
-    if self.network != conventions.SR_NET:
-      return 1
-    return conventions.DEFAULT_SCALE if self.scale is None else self.scale
+    return self.resolved("scale") if self.network == conventions.SR_NET else 1
 
   @property
   def with_masks(self) -> bool:
@@ -117,7 +115,7 @@ class PretrainConfig(StageConfig):
 
   @property
   def _weight_vgg(self) -> float:
-    return self.implied_settings()["weight_vgg"] if self.weight_vgg is None else self.weight_vgg
+    return self.resolved("weight_vgg")
 
   @property
   def used_weight_vgg(self) -> float:

@@ -209,6 +209,11 @@ class StageConfig(abc.ABC):
     """Returns the values that None stands for, by setting."""
     return {"split": "train"}
 
+  def resolved(self, name: str) -> Any:
+    """Returns a setting, or the value that None stands for."""
+    value = getattr(self, name)
+    return self.implied_settings()[name] if value is None else value
+
   def settings(self, without: Collection[str] = ()) -> dict[str, Any]:
     """Returns the settings as JSON-compatible values, paths absolute, and the kind of stage as "command".
 
