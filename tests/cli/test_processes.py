@@ -132,12 +132,14 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
     np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
-def test_three_workers_train_as_one_stop_together_and_continue(tmp_path):
+def test_three_workers_train_as_one_stop_together_and_two_continue(tmp_path):
   run, whole = tmp_path / "run", tmp_path / "whole"
   ports = _free_ports(8)
-  shared = ["--batch_size=3"]
+  shared = ["--batch_size=6"]
   workers = [_start(run, *_ENDLESS, *shared, python=_AS_IT_IS, worker=worker, ports=ports[:3]) for worker in range(3)]
   _wait_for_step(run, 4, *workers)
+  for worker in workers:  # They pause, so that they do not train while the others start.
+    worker.send_signal(signal.SIGSTOP)
   others = [_start(run, *_ENDLESS, worker=worker, ports=ports[6:]) for worker in range(2)]
   for (code, _, errors), message in zip(
     map(_end, others), ("another run is training here", "the first worker cannot train there")
@@ -145,12 +147,14 @@ def test_three_workers_train_as_one_stop_together_and_continue(tmp_path):
     assert code == 2 and len(errors) == 1 and message in errors[0], errors
   workers[0].kill()
   workers[0].communicate()
+  for worker in workers[1:]:
+    worker.send_signal(signal.SIGCONT)
   for code, output, errors in map(_end, workers[1:]):
     assert code == 2 and "3 replicas (CPU) on 3 workers" in output and "step " not in output  # The first one reports.
     assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
     assert "start all of them again: they continue from the last checkpoint" in errors[0]
   last = _last_step(run) + _STEPS_OF_REST
-  workers = [_start(run, f"--iterations={last}", *shared, worker=worker, ports=ports[3:6]) for worker in range(3)]
+  workers = [_start(run, f"--iterations={last}", *shared, worker=worker, ports=ports[3:5]) for worker in range(2)]
   for code, output, errors in map(_end, workers):
     assert (code, errors) == (0, []) and "continuing from" in output
   with stand_ins.eagerly():
