@@ -31,7 +31,7 @@ _PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
 # Of the level with the exact search: thickness of the hole, and maximum number of compared pairs of patches.
 _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**25
 _SEARCH_BLURS_PX = (3.0, 1.5, 0.0)  # Gaussian sigma of both sides, one for each round.
-# A source that continues a neighbour's may have a distance larger by this share.
+# A source that continues a neighbour's may be farther by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
 # The search compares a patch's 147 values along this many directions, computed from at most this many patches.
 _PRINCIPAL_DIRECTIONS, _MAX_PRINCIPAL_PATCHES = 32, 4096
@@ -77,7 +77,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   with futures.ThreadPoolExecutor(processor.usable_cores()) as pool:
     _, small_hole, small_fill = levels.pop()
     level = _Level(small_fill, small_hole, pool.map)
-    if not level.is_key.any():
+    if not level.is_key.any():  # There is one level.
       return fill
     for blur in _SEARCH_BLURS_PX:
       sources = level.search(blur)
@@ -88,8 +88,6 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
       known, small_hole, small_fill = levels.pop()
       larger = cv2.resize(below.picture, small_hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
       level = _Level(np.where(small_hole[..., np.newaxis], larger, known), small_hole, pool.map)
-      if not level.is_key.any():
-        return fill
       sources = level.doubled(below, below_sources)
       level.vote(sources, _START_VOTE_RADIUS_PX)
       sources = level.mended(sources)
@@ -104,7 +102,7 @@ def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]
   thickness = pieces.thickness_px(hole)
   while thickness > _SEARCH_THICKNESS_PX or _pairs(levels[-1][1]) > _MAX_SEARCH_PAIRS:
     smaller, smaller_hole = halve(*levels[-1][:2])
-    if not smaller_hole.any() or smaller_hole.all():
+    if not smaller_hole.any() or not is_possible(smaller_hole):
       break
     smaller_fill = cv2.resize(levels[-1][2], smaller_hole.shape[::-1], interpolation=cv2.INTER_AREA)
     levels.append((smaller, smaller_hole, np.where(smaller_hole[..., np.newaxis], smaller_fill, smaller)))
