@@ -1,6 +1,8 @@
 """Writes the shards of `z2i prepare` in parallel, with the same pixels.
 
-Records name their images by absolute paths; those of `z2i prepare` by the paths it was given. Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
+Records name their images by absolute paths; those of `z2i prepare` by the paths it was given.
+
+Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
 shard beside it; when all shards are written, this process joins the entries and removes them. An interrupted run
 continues with the shards that have none.
 """

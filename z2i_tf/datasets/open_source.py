@@ -45,8 +45,8 @@ def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) 
 
   Args:
     kind: one of `KINDS`.
-    data_dir: the folder, or the list of files, see `expanded`; of a TensorFlow Dataset the folder of all data sets, None
-      for TFDS' default.
+    data_dir: the folder, or the list of files; of a TensorFlow Dataset the folder of all data sets, None for TFDS'
+      default. May begin with "~".
     split: of a TensorFlow Dataset, such as "train" or "train[:90%]"; ignored for other kinds.
     scale: zoom factor; chooses the version of DIV2K.
   Raises: InputError if the data set is missing; for a TensorFlow Dataset with the command that prepares it.

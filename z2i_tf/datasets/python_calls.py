@@ -28,8 +28,8 @@ _QUIET_SECONDS, _SECONDS_TO_END = 0.1, 10.0
 def reading_errors() -> Iterator[None]:
   """Unwraps errors of a pipeline that the block iterates over.
 
-  An InputError of a Python function is raised as itself, and so is a MemoryError. Other exceptions become a RuntimeError
-  that quotes them.
+  An InputError or a MemoryError of a Python function is raised as itself. Other exceptions become a RuntimeError that
+  quotes them.
   """
   try:
     yield

@@ -88,8 +88,8 @@ def remove_leftovers(folder: str, names: Collection[str]) -> None:
 def atomic_folder(path: str) -> Iterator[str]:
   """Yields a temporary folder beside `path` and renames it to `path` when the block ends without an error.
 
-  A former folder at `path` is removed once the new one is in its place. After an error the new folder is removed, and the
-  former one is unchanged.
+  A former folder at `path` is removed once the new one is in its place. After an error the new folder is removed, and
+  the former one is unchanged.
 
   Raises:
     OSError: a folder cannot be created or renamed.
