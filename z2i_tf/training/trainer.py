@@ -137,7 +137,7 @@ def run(
         opened.held_out or opened.source, opened.examples, MAX_PICTURES, bad_images
       ),
       is_held_out=opened.held_out is not None,
-      measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
+            measured_on=_measured_on(settings, config.implied_settings()),
       scalars=lambda: {"data/skipped_images": bad_images.count},
     )
     Trainer(stage, config.work_dir, settings, config.settings(), data, reporter).run()
@@ -167,6 +167,12 @@ def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None
     config.implied_settings(),
     config.allow_config_change,
   )
+
+
+def _measured_on(settings, implied) -> str:
+  """Returns the settings that change measurements as JSON; null is a default, written out or not."""
+  measuring = {name: settings[name] for name in _MEASURING if name in settings}
+  return json.dumps({name: None if value == implied.get(name) else value for name, value in measuring.items()})
 
 
 class Trainer(Callbacks):
