@@ -55,7 +55,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   with futures.ThreadPoolExecutor(processor.usable_cores()) as pool:
     _, small_hole, small_fill = levels.pop()
     level = PatchLevel(small_fill, small_hole, pool.map)
-    if not level.is_key.any():
+    if not level.is_key.any():  # There is one level.
       return fill
     for blur in _SEARCH_BLURS_PX:
       sources = level.search(blur, _MAX_SEARCH_PAIRS)
@@ -66,8 +66,6 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
       known, small_hole, small_fill = levels.pop()
       larger = cv2.resize(below.picture, small_hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
       level = PatchLevel(np.where(small_hole[..., np.newaxis], larger, known), small_hole, pool.map)
-      if not level.is_key.any():
-        return fill
       sources = level.doubled(below, below_sources)
       level.vote(sources, _START_VOTE_RADIUS_PX)
       sources = level.mended(sources)
@@ -82,7 +80,7 @@ def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]
   thickness = pieces.thickness_px(hole)
   while thickness > _SEARCH_THICKNESS_PX or _pairs(levels[-1][1]) > _MAX_SEARCH_PAIRS:
     smaller, smaller_hole = halve(*levels[-1][:2])
-    if not smaller_hole.any() or smaller_hole.all():
+    if not smaller_hole.any() or not is_possible(smaller_hole):
       break
     smaller_fill = cv2.resize(levels[-1][2], smaller_hole.shape[::-1], interpolation=cv2.INTER_AREA)
     levels.append((smaller, smaller_hole, np.where(smaller_hole[..., np.newaxis], smaller_fill, smaller)))

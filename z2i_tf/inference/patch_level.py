@@ -8,7 +8,7 @@ import numpy as np
 
 RADIUS_PX = 3  # Patches are 7x7.
 PATCH = np.ones((2 * RADIUS_PX + 1, 2 * RADIUS_PX + 1), np.uint8)
-# A source that continues a neighbour's may have a distance larger by this share.
+# A source that continues a neighbour's may be farther by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
 # The search compares a patch's 147 values along this many directions, computed from at most this many patches.
 _PRINCIPAL_DIRECTIONS, _MAX_PRINCIPAL_PATCHES = 32, 4096
