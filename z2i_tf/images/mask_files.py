@@ -135,12 +135,13 @@ def _mask(photo: photo_files.Photo, reading: MaskReading) -> Mask:
   if alpha is not None and (mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(alpha, levels)):
     levels = alpha
   is_from_alpha = levels is alpha
-  unclear = _unclear(levels) if reading.threshold is None else ""
+  has_soft_edges = reading.threshold is None and not ((levels == 0) | (levels == 255)).all()
+  unclear = _unclear(levels) if has_soft_edges else ""
   if unclear:
     raise _Ambiguous(unclear, _OR_CHOOSE_A_THRESHOLD)
   levels = 255 - levels if reading.invert else levels
-  hole = _strokes(levels) if reading.threshold is None else (levels >= reading.threshold).astype(np.uint8)
-  return Mask(hole, is_from_alpha)
+  threshold = _HOLE if reading.threshold is None else reading.threshold
+  return Mask(_strokes(levels) if has_soft_edges else (levels >= threshold).astype(np.uint8), is_from_alpha)
 
 
 def describe(mask: np.ndarray) -> str:
