@@ -17,7 +17,7 @@ from absl import flags
 
 from z2i_tf.cli import pretrain
 from z2i_tf.cli import train
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
@@ -41,7 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "work_dir")
+  flag_readers.require(values, "work_dir")
   flagfiles = [name for name in values.stages or () if name]
   if not flagfiles:
     raise InputError("--stages is missing: the flagfiles of the stages, in order, separated by commas")
