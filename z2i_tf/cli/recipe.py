@@ -37,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "--work_dir share stages of the same name.",
     flag_values=values,
   )
-  training_flags.define_common_flags(values)
+  training_flags.define_shared_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -83,7 +83,7 @@ def planned(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) 
 def _given(values: flags.FlagValues) -> list[str]:
   """Returns the common flags that were given, as arguments."""
   common = flags.FlagValues()
-  training_flags.define_common_flags(common)
+  training_flags.define_shared_flags(common)
   return [values[name].serialize() for name in common if values[name].present]
 
 

@@ -40,10 +40,10 @@ def define_stage_flags(values: flags.FlagValues) -> None:
   define_schedule_flags(values)
   define_batch_norm_flag(values)
   define_l1_normalization_flag(values)
-  define_common_flags(values)
+  define_shared_flags(values)
 
 
-def define_common_flags(values: flags.FlagValues) -> None:
+def define_shared_flags(values: flags.FlagValues) -> None:
   """Defines the flags that all stages of a recipe can share; `z2i recipe` has them too."""
   data_flags.define_source_flags(values)
   data_flags.define_bad_image_flag(values)
