@@ -153,7 +153,9 @@ def test_testset_of_several_splits_has_so_many_of_each(tmp_path):
 def test_testset_does_not_overwrite(testset, capsys):
   before = _files(testset)
   assert _make(testset.parent / "images", testset) == 2
-  assert "exists and is not empty" in capsys.readouterr().err and _files(testset) == before
+  assert "is not empty" in capsys.readouterr().err and _files(testset) == before
+  assert _make(testset.parent / "images", testset / "testset.json") == 2
+  assert "testset.json is a file; give a new folder" in capsys.readouterr().err and _files(testset) == before
 
 
 def test_record_has_every_method_image_and_metric_and_repeats(testset, evaluation, tmp_path, capsys):
