@@ -185,9 +185,8 @@ def _in_kept_mode(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
     return image
   info.pop("transparency", None)
   if image.mode == "CMYK":
-    remarks: list[str] = []
-    converted = pixels.cmyk_to_rgb(image, remarks)
-    if info.pop("icc_profile", None) and pixels.is_srgb(remarks):
+    converted, is_srgb = pixels.cmyk_to_rgb(image, [])
+    if info.pop("icc_profile", None) and is_srgb:
       info["icc_profile"] = pixels.srgb_profile()
     return converted
   if image.mode in ("1", "L"):
