@@ -410,6 +410,18 @@ def test_unusable_images_are_refused_if_asked(spoilt):
       _take(pipelines.validation_dataset(spoilt, _config(), 3), 9)
 
 
+def test_a_lack_of_memory_is_no_fault_of_an_image(source, monkeypatch):
+  def no_room(*_):
+    raise MemoryError("no room")
+
+  bad_images = BadImages()
+  monkeypatch.setattr(type(source), "open", no_room)
+  with pytest.raises(MemoryError):
+    with python_calls.reading_errors():
+      _training(source, _config(), count=1, bad_images=bad_images)
+  assert not bad_images.count
+
+
 def test_only_unusable_images_end_with_an_error_not_with_a_hang(spoilt):
   cut = dataclasses.replace(_config(), crop_size=64)
   with pytest.raises(InputError, match="none of the 9 images is usable"):

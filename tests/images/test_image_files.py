@@ -53,14 +53,22 @@ def test_exif_orientation_is_applied(tmp_path, extension, orientation):
   assert np.abs(rgb.astype(int) - upright).max() <= (12 if extension == ".jpg" else 0)
 
 
-@pytest.mark.parametrize("error", [struct.error("of EXIF"), TypeError("of TIFF"), MemoryError("of sizes"), EOFError()])
-def test_whatever_pillow_raises_is_said_in_one_line(tmp_path, monkeypatch, error):
+@pytest.mark.parametrize(
+  "error, raised, message",
+  [
+    (struct.error("of EXIF"), InputError, "a.png: not an image that can be read: of EXIF"),
+    (TypeError("of TIFF"), InputError, "a.png: not an image that can be read: of TIFF"),
+    (EOFError(), InputError, "a.png: not an image that can be read: EOFError"),
+    (MemoryError("no room"), MemoryError, "no room"),  # The file may be sound.
+  ],
+)
+def test_whatever_pillow_raises_is_said_in_one_line(tmp_path, monkeypatch, error, raised, message):
   def broken(*_):
     raise error
 
   image_files.write_rgb(str(tmp_path / "a.png"), _RGB)
   monkeypatch.setattr(image_files.pixels, "turn_upright", broken)
-  with pytest.raises(InputError, match="a.png: not an image that can be read"):
+  with pytest.raises(raised, match=message):
     image_files.read_rgb(str(tmp_path / "a.png"))
 
 
@@ -92,6 +100,12 @@ _KINDS = {
   "16-bit gray TIFF": (
     ".tif",
     lambda path: Image.fromarray(_GRAY.astype(np.uint16) * 256 + 9).save(path),
+    "L 16-bit",
+    _GRAY[..., None].repeat(3, 2),
+  ),
+  "16-bit gray TIFF, white is zero": (
+    ".tif",
+    lambda path: Image.fromarray(~(_GRAY.astype(np.uint16) * 256 + 9)).save(path, tiffinfo={262: 0}),
     "L 16-bit",
     _GRAY[..., None].repeat(3, 2),
   ),

@@ -1,8 +1,10 @@
 """Photographs of every kind, read and written."""
 
+import concurrent.futures
 import dataclasses
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -634,3 +636,20 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
   assert not list(tmp_path.iterdir())
   _, remark = _written(tmp_path, ".jpg", _photo(metadata=Metadata(exif=blob)))
   assert "EXIF left out: too long for JPEG" in remark
+
+
+def test_the_transparent_level_of_a_gray_gif(tmp_path):
+  levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+  Image.fromarray(levels).save(tmp_path / "a.gif", transparency=10)
+  photo = photo_files.read_photo(str(tmp_path / "a.gif"))
+  np.testing.assert_array_equal(photo.rgb[..., 0], levels)
+  np.testing.assert_array_equal(photo.alpha, np.where(levels == 10, 0, 255))
+
+
+def test_reading_in_threads_leaves_the_warnings_of_the_process(tmp_path):
+  path = str(tmp_path / "a.png")
+  image_files.write_rgb(path, np.zeros((600, 600, 3), np.uint8))
+  before = list(warnings.filters)
+  with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    list(pool.map(photo_files.read_photo, [path] * 40))
+  assert warnings.filters == before

@@ -263,6 +263,8 @@ def test_the_thickness_that_networks_fill_is_stored_with_the_model(tmp_path):
   assert plans[1][0].halvings > plans[0][0].halvings
   kept = model_weights.read_model_file(str(tmp_path))[0]
   assert all((kept[name] == array).all() for name, array in arrays.items())
+  with pytest.raises(ValueError, match="`max_thickness_px` must be at least 1. Received: 0"):
+    model_store.store_max_thickness(str(tmp_path), 0)
   model_weights.write_model_file(str(tmp_path), arrays, {**config, "max_thickness_px": 0})
   with pytest.raises(InputError, match="max_thickness_px is 0.0, not at least 1"):
     z2i_tf.Inpainter.load(str(tmp_path))
@@ -275,6 +277,9 @@ def test_unknown_models_are_refused(tmp_path):
     z2i_tf.Inpainter.load(str(tmp_path))
   model_weights.write_model_file(str(tmp_path), {}, {"model": {"zoom": "sr", "scale": 7}})
   with pytest.raises(InputError, match="configuration cannot be used"):
+    z2i_tf.Inpainter.load(str(tmp_path))
+  model_weights.write_model_file(str(tmp_path), {}, {"pretrained": {"network": "coarse"}})
+  with pytest.raises(InputError, match="the model's file has no weights$"):
     z2i_tf.Inpainter.load(str(tmp_path))
   model_weights.write_model_file(str(tmp_path), {}, {"model": {"width": 4}})
   with pytest.raises(InputError, match="has no array coarse/"):

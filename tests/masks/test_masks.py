@@ -129,6 +129,16 @@ def test_a_mask_without_known_pixel_is_drawn_again():
     draw_mask(SPECS["large"], 2, 2, _rng(0))
 
 
+@pytest.mark.parametrize("kind", sorted(SPECS))
+def test_the_mask_s_own_side_as_reference_size_changes_nothing(kind):
+  """Neither the masks nor the numbers that the generator gives after them."""
+  plain, written_out = _rng(3), _rng(3)
+  for _ in range(3):
+    mask = draw_mask(SPECS[kind], 64, 64, plain)
+    np.testing.assert_array_equal(draw_mask(SPECS[kind], 64, 64, written_out, reference_size=64), mask)
+  assert plain.random() == written_out.random()
+
+
 def test_reference_size_crops_a_larger_mask():
   plain = np.mean([draw_mask(SPECS["large"], 64, 64, _rng(5, i)).mean() for i in range(300)])
   crops = [draw_mask(SPECS["large"], 64, 64, _rng(5, i), reference_size=256) for i in range(300)]

@@ -92,7 +92,7 @@ def fill(
     patches = [
       Patch(patch.box, mask_files.feathered(patch.pixels, pixels[patch.box], weights[patch.box])) for patch in patches
     ]
-  remarks = [inpainter.remark(hole, plan) if options.detail != "none" else ""]
+  remarks = [inpainter.remark(hole, plan, options.detail)]
   if alpha is not None:
     if mask_files.was_erased(alpha[mask.box], mask.mask, is_own_mask):
       alpha = mask_files.made_opaque(alpha, hole)

@@ -145,10 +145,8 @@ def read_rgb(path: str, encoded: bytes | None = None) -> np.ndarray:
     image.load()  # Pillow applies and forgets the orientation of TIFF here.
     orientation = codecs.orientation(image) or 1
     if image.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
-      levels = np.asarray(image)
-      if levels.min() < 0 or levels.max() >= 2**16:
-        raise InputError(f"{path}: more than 16 bits per channel; convert it to 8 bits")
-      return np.repeat(pixels.turn_upright((levels >> 8).astype(np.uint8), orientation)[..., np.newaxis], 3, axis=2)
+      levels = (pixels.deep_gray(path, image) >> 8).astype(np.uint8)
+      return np.repeat(pixels.turn_upright(levels, orientation)[..., np.newaxis], 3, axis=2)
     if image.mode in ("P", "PA"):
       image = image.convert("RGBA")  # A palette may hold transparency.
     return pixels.turn_upright(np.asarray(image.convert("RGB")), orientation)

@@ -56,6 +56,32 @@ _PILLOW_LIMIT = threading.Lock()
 _MAX_16_BITS = 65535
 
 
+class _PillowSilence:
+  """Ignores Pillow's warnings while any thread is in the block.
+
+  Threads share the filters of warnings, so each must not restore its own.
+  """
+
+  def __init__(self):
+    self._lock, self._threads, self._filters = threading.Lock(), 0, contextlib.ExitStack()
+
+  def __enter__(self):
+    with self._lock:
+      if not self._threads:
+        self._filters.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module="PIL|pillow_heif")
+      self._threads += 1
+
+  def __exit__(self, *_):
+    with self._lock:
+      self._threads -= 1
+      if not self._threads:
+        self._filters.close()
+
+
+_SILENCE = _PillowSilence()
+
+
 def read_photo(path: str, max_pixels: int | None = None) -> Photo:
   """Reads an image file of any depth, turned upright by its EXIF orientation.
 
@@ -158,8 +184,7 @@ def _opened(path: str, max_pixels: int | None) -> Iterator[codecs.Opened]:
 
   encoded = input_files.read_bytes(path)
   with contextlib.ExitStack() as stack:
-    stack.enter_context(warnings.catch_warnings())
-    warnings.simplefilter("ignore")  # Pillow warns about metadata that it can do without.
+    stack.enter_context(_SILENCE)  # Pillow warns about metadata that it can do without.
     with _PILLOW_LIMIT:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:

@@ -25,8 +25,9 @@ FILL, ENCODED, OUTPUTS = "serving_default", "encoded", "outputs"  # Signatures o
 EXTRA_FOLDER = "assets.extra"
 DESCRIPTION_FILE = os.path.join(EXTRA_FOLDER, "z2i_tf.json")
 
-# Larger images are evaluated in tiles of this many pixels at high resolution; the tiled graph takes longer to trace.
-_MAX_UNTILED_PIXELS, TILE_PIXELS = 2**18, 2**19
+# Batches of more low-resolution pixels are computed in tiles; the tiled graph takes longer to trace.
+_MAX_UNTILED_PIXELS = 2**18
+TILE_PIXELS = 2**19  # Of a tile, at high resolution.
 _MAX_SCORES = 2**24  # Maximum number of attention's scores in memory at once.
 
 

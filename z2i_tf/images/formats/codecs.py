@@ -79,7 +79,7 @@ class Opened:
 def opened(
   path: str, encoded: bytes | None, check_size: Callable[[Image.Image], None] = lambda image: None
 ) -> Iterator[Opened]:
-  """Opens an image without decoding it; any error of the block that the file causes becomes an InputError.
+  """Opens an image without decoding it; errors that the file causes in the block become an InputError.
 
   Args:
     path: the file, for errors; also read from if `encoded` is None.
@@ -88,6 +88,7 @@ def opened(
 
   Raises:
     InputError: the file has an unknown format, is damaged, too large, or declares more than its size can hold.
+    MemoryError: memory does not suffice.
   """
   try:
     remarks: list[str] = []
@@ -107,6 +108,8 @@ def opened(
     raise error if path in str(error) else InputError(f"{path}: {error}") from error
   except Image.DecompressionBombError as error:
     raise InputError(f"{path}: too many pixels: {error}") from error
+  except MemoryError:  # The file may be sound.
+    raise
   except Exception as error:  # Pillow raises errors of every kind on damaged files.
     reason = "unknown format" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
     raise InputError(f"{path}: not an image that can be read: {reason or type(error).__name__}") from error

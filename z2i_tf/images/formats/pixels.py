@@ -15,7 +15,7 @@ from z2i_tf.images.formats import png
 from z2i_tf.images.formats import tiff_fields
 
 _BY_PROFILE = "CMYK became sRGB by its ICC profile"
-_PHOTOMETRIC = 262
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +68,9 @@ def decode(path: str, encoded: bytes, image: ImageFile.ImageFile) -> Pixels:
 
   is_gray = image.mode in ("1", "L", "LA", *codecs.SIXTEEN_BIT_GRAY_MODES)
   if image.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
-    rgb, alpha = _deep_gray(path, image, is_white_zero=is_tiff and tiff_fields.tags_of(image).get(_PHOTOMETRIC) == 0)
+    levels = deep_gray(path, image)
+    rgb = np.repeat(levels[..., np.newaxis], 3, axis=2)
+    alpha = _alpha_of_colour(levels, image.info.get("transparency"))
   elif is_deep and image.mode != "CMYK":
     rgb, alpha = _deep_colour(path, encoded, image)
     is_gray = "LA;16" in samples
@@ -92,15 +94,19 @@ def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
   return np.ascontiguousarray(array)
 
 
-def _deep_gray(path: str, image: Image.Image, is_white_zero: bool) -> tuple[np.ndarray, np.ndarray | None]:
-  """Returns ((H, W, 3) uint16, alpha or None) of a decoded gray image."""
+def deep_gray(path: str, image: Image.Image) -> np.ndarray:
+  """Returns the levels, (H, W) uint16, of a decoded image of `codecs.SIXTEEN_BIT_GRAY_MODES`; greater is brighter.
+
+  Raises:
+    InputError: a level needs more than 16 bits.
+  """
   levels = np.asarray(image)
   if levels.min() < 0 or levels.max() >= 2**16:
     raise InputError(f"{path}: more than 16 bits per channel; convert it to 16 or 8 bits")
   levels = levels.astype(np.uint16)
-  if is_white_zero:
-    levels = np.iinfo(np.uint16).max - levels
-  return np.repeat(levels[..., np.newaxis], 3, axis=2), _alpha_of_colour(levels, image.info.get("transparency"))
+  # Pillow inverts only levels of 8 bits.
+  is_white_zero = image.format == "TIFF" and tiff_fields.tags_of(image).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+  return np.iinfo(np.uint16).max - levels if is_white_zero else levels
 
 
 def _deep_colour(path: str, encoded: bytes, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
@@ -131,8 +137,9 @@ def _eight_bits(image: Image.Image, encoded: bytes, remarks: list[str]) -> tuple
     return np.asarray(image.convert("RGB")), np.asarray(image.getchannel("A"))
   rgb = np.asarray(image.convert("RGB"))
   if image.mode in ("1", "L") and key is not None:
-    # The key is a stored sample, but Pillow has stretched samples of less than 8 bits.
-    return rgb, _alpha_of_colour(rgb[..., 0], key * 255 // (2 ** min(8, png.bit_depth(encoded)) - 1))
+    if image.format == "PNG":  # The key is a stored sample, but Pillow has stretched samples of less than 8 bits.
+      key = key * 255 // (2 ** min(8, png.bit_depth(encoded)) - 1)
+    return rgb, _alpha_of_colour(rgb[..., 0], key)
   return rgb, _alpha_of_colour(rgb, key) if image.mode == "RGB" else None
 
 
