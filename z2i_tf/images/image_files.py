@@ -152,21 +152,6 @@ def read_rgb(path: str, encoded: bytes | None = None) -> np.ndarray:
     return pixels.turn_upright(np.asarray(image.convert("RGB")), orientation)
 
 
-def read_binary_mask(path: str) -> np.ndarray:
-  """Reads a mask file, in which white is the hole.
-
-  A pixel is hole if its gray level is at least 128, or not 0 if the file's brightest level is 1.
-
-  Returns:
-    (H, W) uint8, 1 = hole, 0 = known.
-
-  Raises:
-    InputError: as `read_rgb`.
-  """
-  gray = np.asarray(Image.fromarray(read_rgb(path)).convert("L"))
-  return (gray > 0 if gray.max() == 1 else gray >= 128).astype(np.uint8)
-
-
 def create_folder(folder: str) -> str:
   """Creates a folder, if missing, in an existing one; raises InputError unless files can be written into it.
 
