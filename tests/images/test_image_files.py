@@ -158,28 +158,6 @@ def test_deep_planes_that_pillow_misreads_are_refused(tmp_path):
   assert image_files.read_header(str(tmp_path / "one.tif")).mode == "L 16-bit"
 
 
-@pytest.mark.parametrize(
-  "encode",
-  [
-    lambda hole: Image.fromarray(hole * np.uint8(255)),
-    lambda hole: Image.fromarray(hole),
-    lambda hole: Image.fromarray(hole.astype(bool)),
-    lambda hole: Image.fromarray(np.repeat(hole[..., None] * np.uint8(255), 3, axis=2)),
-    lambda hole: Image.fromarray(hole * np.uint8(255)).convert("P"),
-  ],
-  ids=["L", "0 and 1", "1 bit", "RGB", "palette"],
-)
-def test_one_mask_in_several_encodings(tmp_path, encode):
-  hole = (np.arange(20 * 12).reshape(20, 12) % 7 < 3).astype(np.uint8)
-  encode(hole).save(tmp_path / "mask.png")
-  np.testing.assert_array_equal(image_files.read_binary_mask(str(tmp_path / "mask.png")), hole)
-
-
-def test_gray_levels_of_a_mask_are_split_in_the_middle(tmp_path):
-  Image.fromarray(np.array([[0, 1, 127, 128, 254, 255]], np.uint8)).save(tmp_path / "mask.png")
-  np.testing.assert_array_equal(image_files.read_binary_mask(str(tmp_path / "mask.png")), [[0, 0, 0, 1, 1, 1]])
-
-
 def test_a_written_mask_is_255_and_0(tmp_path):
   hole = np.eye(9, dtype=np.uint8)
   image_files.write_mask(str(tmp_path / "mask.png"), hole)

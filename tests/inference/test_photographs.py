@@ -238,8 +238,9 @@ def test_out_of_memory_is_one_line(error):
 
 def test_the_bundled_model_fills_better_than_the_mean_of_the_known(bundled):
   from z2i_tf.images import image_files
+  from z2i_tf.images import mask_files
 
-  image, mask = image_files.read_rgb("data/images/coffee.jpg"), image_files.read_binary_mask("data/masks/coffee.png")
+  image, mask = image_files.read_rgb("data/images/coffee.jpg"), mask_files.read_binary_mask("data/masks/coffee.png")
   result = bundled(image, mask)[mask == 1].astype(float)
   original = image[mask == 1].astype(float)
   mean = image[mask == 0].mean(axis=0)

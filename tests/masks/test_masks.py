@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 from z2i_tf.masks.drawing import draw_mask
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
@@ -153,7 +153,7 @@ def test_reference_size_crops_a_larger_mask():
   [("astronaut", "small", 2, 9), ("chelsea", "large", 3, 7), ("coffee", "small", 0, 6), ("rocket", "large", 4, 6)],
 )
 def test_sample_masks_are_what_their_readme_says(name, kind, seed, number):
-  mask = image_files.read_binary_mask(f"data/masks/{name}.png")
+  mask = mask_files.read_binary_mask(f"data/masks/{name}.png")
   np.testing.assert_array_equal(mask, MaskMixture.parse(kind).draw(*mask.shape, _rng(seed, number)))
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.datasets.open_source import expanded
 from z2i_tf.errors import InputError
 
@@ -33,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output_dir")
+  flag_readers.require(values, "output_dir")
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
 
