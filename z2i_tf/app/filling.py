@@ -78,7 +78,7 @@ def fill(
   Raises: InputError if no known pixel would be left; Cancelled.
   """
   size = (pixels.shape[0], pixels.shape[1])
-  mask = shapes.grown(mask, options.dilate_px + _RING_PX, size)
+  mask = shapes.pad_box(mask, options.dilate_px + _RING_PX, size)
   grown = mask_files.dilate(mask.mask, options.dilate_px)
   hole = np.zeros(size, bool)
   hole[mask.box] = grown != 0

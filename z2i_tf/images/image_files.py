@@ -64,6 +64,11 @@ def list_images(folder: str, recursive: bool = False) -> list[str]:
   return sorted(paths)
 
 
+def has_images(folder: str) -> bool:
+  """Returns whether `list_images` finds any image in a folder; raises InputError if the folder cannot be read."""
+  return any(codecs.extension_of(path) in IMAGE_EXTENSIONS for path in _files(folder, recursive=False))
+
+
 def _files(folder: str, recursive: bool) -> list[str]:
   """Returns the paths of all files except hidden ones ("._x.png" of macOS, ".DS_Store") and those in hidden folders."""
   if not os.path.isdir(folder):

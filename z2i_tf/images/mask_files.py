@@ -48,6 +48,11 @@ class MaskReading:
   mask_from: str = "auto"
   threshold: int | None = None
 
+  @property
+  def is_of_erasure(self) -> bool:
+    """Whether transparent pixels are the hole, as in a photograph that is its own mask."""
+    return self.invert and self.mask_from == "alpha"
+
 
 class Mask(NamedTuple):
   """A mask and its source.
