@@ -30,7 +30,7 @@ COARSE_NET = "coarse"
 SR_NET = "sr"
 REFINE_NET = "refine"
 DISCRIMINATOR = "disc"
-# Where weights are asked for by network: all of them.
+# Selects all networks where weights are chosen by network.
 ALL_NETWORKS = "all"
 
 # Former names of settings -> present ones.

@@ -6,6 +6,7 @@ from z2i_tf.analyses import record_schema
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 
 _FILES = {"mask_statistics.json", "tables.md", "mask_examples.png", "hole_ratio.png"}
 
@@ -23,7 +24,7 @@ def test_figures_are_those_of_the_masks_that_z2i_masks_writes(tmp_path, capsys):
   assert (
     main(["masks", "--kind=small", "--count=20", "--size=48x64", "--seed=3", f"--output_dir={tmp_path}/masks"]) == 0
   )
-  ratios = [image_files.read_binary_mask(path).mean() for path in image_files.list_images(str(tmp_path / "masks"))]
+  ratios = [mask_files.read_binary_mask(path).mean() for path in image_files.list_images(str(tmp_path / "masks"))]
   record = records.read_record(str(tmp_path / "a" / "mask_statistics.json"))
   assert record_schema.problem_of(record) is None
   found = record["masks"]["small"]["hole_ratio"]

@@ -14,6 +14,7 @@ from PIL import Image
 import psutil
 import pytest
 import tensorflow as tf
+from werkzeug.test import EnvironBuilder
 
 from tests.app import stand_ins
 from tests.app.stand_ins import ask
@@ -21,7 +22,9 @@ from tests.app.stand_ins import request
 from tests.foreign_requests import FOREIGN_HEADERS
 import z2i_tf
 from z2i_tf.app import filler
+from z2i_tf.app import photo_transfer
 from z2i_tf.app import previews
+from z2i_tf.app import sessions
 from z2i_tf.app.api import Api
 from z2i_tf.app.api import MAX_CALLS
 from z2i_tf.app.server import PAGE_FILES
@@ -353,6 +356,51 @@ def test_a_fill_whose_page_is_gone_is_given_up(quick, predictor, monkeypatch):
   predictor.gate.set()
 
 
+def test_a_fill_whose_page_leaves_before_the_first_line_is_given_up():
+  """A WSGI server then closes the answer without reading any of it."""
+  predictor = stand_ins.MeanPredictor()
+  predictor.gate.clear()
+  files, queue, application = photo_transfer.PhotoFiles(None), filler.Filler(4), flask.Flask("test")
+  Api(z2i_tf.Inpainter(predictor), "", files, sessions.Sessions(4, 2**30), queue).add_to(application)
+  client, image = application.test_client(), stand_ins.picture(120, 200)
+  photo = client.post("/api/v1/sessions?name=a.png", data=stand_ins.png(image)).json["id"]
+  request = EnvironBuilder(
+    f"/api/v1/sessions/{photo}/fills", method="POST", json={"version": 0, "shapes": [_STROKE], "detail": "none"}
+  )
+  application(request.get_environ(), lambda *_: None).close()
+  assert client.delete(f"/api/v1/sessions/{photo}/fills").json == {"cancelled": False}
+  predictor.gate.set()
+  _wait_for(lambda: client.get("/api/v1/health").json["fills"] == 0)
+  np.testing.assert_array_equal(stand_ins.decode(client.get(f"/api/v1/sessions/{photo}/photo").data), image)
+  queue.close()
+  files.close()
+
+
+def test_a_photograph_that_is_dropped_while_it_is_filled():
+  """The page is told that the photograph is gone, not that somebody cancelled."""
+  predictor = stand_ins.MeanPredictor()
+  with stand_ins.serving(z2i_tf.Inpainter(predictor), max_sessions=1) as server:
+    photo, lines = stand_ins.open_photo(server.port, stand_ins.png(stand_ins.picture(120, 200))), []
+    predictor.gate.clear()
+    thread = threading.Thread(target=lambda: lines.extend(stand_ins.fill(server.port, photo["id"], 0, [_STROKE])))
+    thread.start()
+    _wait_for(lambda: json.loads(request(server.port, "GET", "/api/v1/health")[2])["fills"] == 1)
+    stand_ins.open_photo(server.port, stand_ins.png(stand_ins.picture(20, 30)))
+    thread.join(_PATIENCE_S)
+    predictor.gate.set()
+  assert lines[-1]["status"] == 410 and "make room" in lines[-1]["error"]
+
+
+def test_the_original_is_the_upload_however_long_the_history(quick, monkeypatch):
+  monkeypatch.setattr(sessions, "_MAX_HISTORY_BYTES", 1)
+  photo = stand_ins.open_photo(quick, stand_ins.png(stand_ins.picture(120, 200)))
+  path = f"/api/v1/sessions/{photo['id']}/preview"
+  uploaded = request(quick, "GET", path)[2]
+  for version, shape in enumerate((_STROKE, _OTHER)):
+    stand_ins.fill(quick, photo["id"], version, [shape], detail="none")
+  assert request(quick, "GET", f"{path}?original=true")[2] == uploaded != request(quick, "GET", path)[2]
+
+
 def test_two_windows_do_not_mix(quick):
   photo = stand_ins.open_photo(quick, stand_ins.png(stand_ins.picture(120, 200)))
   other = stand_ins.open_photo(quick, stand_ins.png(stand_ins.picture(120, 200, seed=1)))
@@ -431,7 +479,8 @@ _J = stand_ins.JSON
       400,
     ),
     ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [STROKE], "version": 7}', _J, 409),
-    ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [{"kind": "mask", "mask": "x"}], "version": 0}', _J, 410),
+    ("POST", "/api/v1/sessions/ID/undo", '{"version": false}', _J, 400),
+    ("POST", "/api/v1/sessions/ID/fills", '{"shapes": [{"kind": "mask", "mask": "x"}], "version": 0}', _J, 400),
     ("POST", "/api/v1/sessions/ID/undo", '{"version": 0}', _J, 409),
     ("POST", "/api/v1/sessions/ID/mask", '{"shapes": []}', _J, 409),
     ("GET", "/api/v1/sessions/ID/view?x=0&y=0&width=5", None, {}, 400),

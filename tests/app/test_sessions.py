@@ -35,7 +35,6 @@ def test_fills_are_undone_and_redone_bit_for_bit():
   for value, box in ((1, np.s_[10:20, 5:25]), (2, np.s_[15:30, 20:40]), (3, np.s_[0:40, 0:60])):
     _fill(session, value, box)
     states.append(session.photo().rgb)
-    assert session.part(np.s_[10:12, 5:7], original=True)[0].tolist() == states[0][10:12, 5:7].tolist()
   for expected in states[-2::-1]:
     session.undo(session.version)
     np.testing.assert_array_equal(session.photo().rgb, expected)
@@ -89,7 +88,7 @@ def test_a_long_history_is_forgotten_from_its_beginning(monkeypatch):
     _fill(session, value)
   assert session.nbytes == few  # Forgotten fills add nothing.
   assert session.history()["undo"] == 3 and session.history()["fills"] == 40
-  assert shapes.whole(session.filled_masks(), session.size).sum() == 200
+  assert shapes.union(session.filled_masks(), session.size).sum() == 200
   assert session.nbytes < 10_000 + 2 * session.pixels.nbytes
 
 

@@ -12,7 +12,7 @@ _SIZE = (60, 90)
 def _mask(*fields, size=_SIZE):
   """Returns the whole mask of shapes in JSON's form."""
   drawn = shapes.draw(shapes.parse(list(fields)), size, loaded=lambda name: {"m": np.eye(60, 90, dtype=np.uint8)}[name])
-  return np.zeros(size, np.uint8) if drawn is None else shapes.whole([drawn], size)
+  return np.zeros(size, np.uint8) if drawn is None else shapes.union([drawn], size)
 
 
 def _centres(size=_SIZE):
@@ -75,9 +75,9 @@ def test_what_lies_outside_is_nothing():
 def test_the_box_is_tight_and_can_grow():
   drawn = shapes.draw(shapes.parse([{"kind": "rectangle", "points": [[80, 2], [85, 5]]}]), _SIZE, None)
   assert drawn.box == (slice(2, 5), slice(80, 85)) and drawn.mask.all()
-  grown = shapes.grown(drawn, 10, _SIZE)
-  assert grown.box == (slice(0, 15), slice(70, 90)) and grown.mask.sum() == 15
-  np.testing.assert_array_equal(shapes.whole([grown], _SIZE), shapes.whole([drawn], _SIZE))
+  padded = shapes.pad_box(drawn, 10, _SIZE)
+  assert padded.box == (slice(0, 15), slice(70, 90)) and padded.mask.sum() == 15
+  np.testing.assert_array_equal(shapes.union([padded], _SIZE), shapes.union([drawn], _SIZE))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`z2i beam-prepare`: the shards of `z2i prepare`, whole or continued."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -79,8 +81,10 @@ def test_the_shards_are_those_of_prepare(tmp_path, capsys):
   assert main(other) == 2 and "prepared otherwise (shards differ)" in capsys.readouterr().err
 
 
-def test_workers_get_absolute_paths(tmp_path, monkeypatch):
+@pytest.mark.parametrize("data_dir", ["photos", "~/photos"])
+def test_workers_get_absolute_paths(tmp_path, monkeypatch, data_dir):
   monkeypatch.chdir(tmp_path)
+  monkeypatch.setenv("HOME", str(tmp_path))
   (tmp_path / "photos").mkdir()
   image_files.write_rgb("photos/a.png", np.zeros((8, 8, 3), np.uint8))
   opened = []
@@ -91,5 +95,8 @@ def test_workers_get_absolute_paths(tmp_path, monkeypatch):
     return FolderSource(folder)
 
   monkeypatch.setattr(beam_prepare, "open_source", open_source)
-  assert main(["beam-prepare", "--data_dir=photos", "--output_dir=found", "--shards=1"]) == 0
+  assert main(["beam-prepare", f"--data_dir={data_dir}", "--output_dir=found", "--shards=1"]) == 0
   assert opened[0] == f"{tmp_path}/photos"
+  assert main(["prepare", f"--data_dir={data_dir}", "--output_dir=expected", "--shards=1"]) == 0
+  found, expected = (json.loads((tmp_path / name / "dataset.json").read_text()) for name in ("found", "expected"))
+  assert found["settings"] == expected["settings"] and found["settings"]["data_dir"] == f"{tmp_path}/photos"

@@ -14,6 +14,7 @@ from tests.metrics.test_st_lpips import random_weights
 from z2i_tf.analyses import records
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 from z2i_tf.report import runs as run_files
 
 _SIZE = 32
@@ -75,7 +76,7 @@ def test_testset_repeats_and_holds_centre_crops(testset, tmp_path):
     crop = image_files.read_rgb(str(testset / "images" / entry["name"]))
     np.testing.assert_array_equal(crop, original[top : top + _SIZE, left : left + _SIZE])
     for kind in ("small", "rect"):
-      mask = image_files.read_binary_mask(str(testset / "masks" / kind / entry["name"]))
+      mask = mask_files.read_binary_mask(str(testset / "masks" / kind / entry["name"]))
       assert mask.mean() == pytest.approx(entry["hole_ratios"][kind], rel=1e-8) and mask.shape == (_SIZE, _SIZE)
 
 
@@ -145,14 +146,16 @@ def test_testset_of_several_splits_has_so_many_of_each(tmp_path):
   names = [f"{number:05d}.png" for number in range(4)]
   reds = [image_files.read_rgb(str(tmp_path / "set" / "images" / name))[0, 0, 0] // 20 for name in names]
   assert len(set(reds)) == 4 and max(reds[:2]) < 3 and min(reds[2:]) >= 5
-  masks = {image_files.read_binary_mask(str(tmp_path / "set" / "masks" / "small" / name)).tobytes() for name in names}
+  masks = {mask_files.read_binary_mask(str(tmp_path / "set" / "masks" / "small" / name)).tobytes() for name in names}
   assert len(masks) == 4
 
 
 def test_testset_does_not_overwrite(testset, capsys):
   before = _files(testset)
   assert _make(testset.parent / "images", testset) == 2
-  assert "exists and is not empty" in capsys.readouterr().err and _files(testset) == before
+  assert "is not empty" in capsys.readouterr().err and _files(testset) == before
+  assert _make(testset.parent / "images", testset / "testset.json") == 2
+  assert "testset.json is a file; give a new folder" in capsys.readouterr().err and _files(testset) == before
 
 
 def test_record_has_every_method_image_and_metric_and_repeats(testset, evaluation, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Help, suggestions and completion of `z2i`: made of the table of commands."""
 
 import io
+import re
 import shlex
 import shutil
 import subprocess
@@ -48,6 +49,31 @@ def test_help_of_a_command(name, capsys, monkeypatch):
   assert flags_shown[: len(command.required)] == list(command.required)
   _, values = command.load()
   assert sorted(flags_shown) == sorted({values[flag].name for flag in values})
+
+
+@pytest.mark.parametrize(
+  "name, heading, members",
+  [
+    ("inpaint", "Model", ["model", "native", "detail", "precision"]),
+    ("train", "Masks", ["mask_kind", "train_mask_dir", "mask_reference_size"]),
+    ("train", "Model", ["architecture", "zoom", "scale", "width", "sr_width", "discriminator_width"]),
+    ("pretrain", "Model", ["width", "scale", "architecture"]),
+    ("evaluate", "Test set", ["testset", "image_dir", "mask_dir"]),
+    ("evaluate", "Methods", ["model", "result_dir", "baseline", "blend_results", "filling", "detail", "precision"]),
+    ("complexity", "Model", ["model", "precision", "architecture", "zoom", "scale", "width", "sr_width"]),
+  ],
+)
+def test_flags_of_one_subject_stand_under_one_heading(name, heading, members, capsys):
+  assert main([name, "--help"]) == 0
+  text = capsys.readouterr().out.split(f"\n{heading}\n")[1].split("\n\n")[0]
+  assert re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE) == members
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_headings_name_flags_of_their_command(name):
+  module, values = COMMANDS[name].load()
+  names = [flag for members in getattr(module, "HEADINGS", {}).values() for flag in members]
+  assert len(set(names)) == len(names) and all(flag in values for flag in names)
 
 
 @pytest.mark.parametrize("example", _EXAMPLES)

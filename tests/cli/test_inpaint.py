@@ -19,6 +19,7 @@ import z2i_tf
 from z2i_tf import image_ops
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 
 pytestmark = pytest.mark.usefixtures("models_loaded_once")
 
@@ -70,7 +71,7 @@ def test_one_image_keeps_known_pixels_bit_for_bit(pairs, model, capsys):
   assert main(_one(pairs, model)) == 0
   assert capsys.readouterr().out == f"{pairs / 'out' / 'a.png'}\n"
   image, result = (image_files.read_rgb(str(pairs / folder / "a.png")) for folder in ("images", "out"))
-  mask = image_files.read_binary_mask(str(pairs / "masks" / "a.png"))
+  mask = mask_files.read_binary_mask(str(pairs / "masks" / "a.png"))
   np.testing.assert_array_equal(result[mask == 0], image[mask == 0])
   assert (result[mask == 1] != image[mask == 1]).any()
   assert os.listdir(pairs / "out") == ["a.png"]
@@ -218,7 +219,7 @@ def test_native_is_the_networks_own_result_and_detail_adds_to_it(pairs, model):
     results[name] = image_files.read_rgb(str(pairs / "out" / "a.png"))
   image, mask = (
     read(str(pairs / folder / "a.png"))
-    for read, folder in ((image_files.read_rgb, "images"), (image_files.read_binary_mask, "masks"))
+    for read, folder in ((image_files.read_rgb, "images"), (mask_files.read_binary_mask, "masks"))
   )
   native = z2i_tf.Inpainter.load(str(model)).outputs(image, mask)["result"]
   np.testing.assert_array_equal(results["native"], image_ops.fill_hole(image, mask, native))
@@ -236,7 +237,7 @@ def test_a_folder_is_paired_by_stem_and_gray_and_transparent_images_stay_so(pair
   assert "3 of 3 images inpainted" in capsys.readouterr().out
   assert sorted(os.listdir(pairs / "out")) == ["a.png", "b.bmp", "c.png"]
   assert image_files.read_rgb(str(pairs / "out" / "b.bmp")).shape == (17, 16, 3)
-  known = image_files.read_binary_mask(str(pairs / "masks" / "a.png")) == 0
+  known = mask_files.read_binary_mask(str(pairs / "masks" / "a.png")) == 0
   for name, image in originals.items():
     result = Image.open(pairs / "out" / f"{name}.png")
     assert result.mode == image.mode
@@ -336,7 +337,7 @@ def test_a_photograph_keeps_depth_profile_and_text_and_blends_where_asked(pairs,
   result = Image.open(pairs / "out" / "deep.png")
   assert result.mode == "I;16" and result.info["icc_profile"] == b"profile of a scanner"
   assert result.text == {"Title": "a tree"}
-  mask = image_files.read_binary_mask(str(pairs / "masks" / "a.png")).astype(float)
+  mask = mask_files.read_binary_mask(str(pairs / "masks" / "a.png")).astype(float)
   distance = cv2.distanceTransform((1 - mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
   np.testing.assert_array_equal(np.asarray(result)[distance > 3.01], deep[distance > 3.01])
   assert main(command[:-2] + ["--dilate=3"]) == 0
@@ -362,7 +363,7 @@ def test_jpeg_is_as_good_as_it_was_and_the_command_says_so(pairs, model, capsys)
 
 
 def test_one_mask_in_ten_encodings_gives_one_result(pairs, model):
-  hole = image_files.read_binary_mask(str(pairs / "masks" / "a.png"))
+  hole = mask_files.read_binary_mask(str(pairs / "masks" / "a.png"))
   levels = hole * np.uint8(255)
   gray, ink = Image.fromarray(levels), Image.new("L", (31, 24), 90)
   white = Image.merge("LA", [ink, gray])
@@ -446,7 +447,7 @@ def test_a_dump_shows_every_stage_and_where_attention_copied_from(pairs, model):
   np.testing.assert_array_equal(dumped["result"], image_files.read_rgb(str(pairs / "out" / "a.png")))
   image, mask = (
     image_files.read_rgb(str(pairs / "images" / "a.png")),
-    image_files.read_binary_mask(str(pairs / "masks" / "a.png")),
+    mask_files.read_binary_mask(str(pairs / "masks" / "a.png")),
   )
   copies = dumped["attention_copies"]
   np.testing.assert_array_equal(copies[mask == 0], image[mask == 0])
@@ -580,7 +581,7 @@ def test_evaluation_measures_the_networks_or_what_users_get(pairs, model, capsys
   ]
   image, mask = (
     image_files.read_rgb(str(pairs / "images" / "a.png")),
-    image_files.read_binary_mask(str(pairs / "masks" / "a.png")),
+    mask_files.read_binary_mask(str(pairs / "masks" / "a.png")),
   )
   inpainter = z2i_tf.Inpainter.load(str(model))
   for name, flags, arguments, described in (
@@ -628,6 +629,6 @@ def test_evaluation_of_a_model_fills_and_describes_it(pairs, model):
   result, original = (
     image_files.read_rgb(str(pairs / "run" / "results" / name / "masks" / "a.png")) for name in ("ours", "original")
   )
-  mask = image_files.read_binary_mask(str(pairs / "masks" / "a.png"))
+  mask = mask_files.read_binary_mask(str(pairs / "masks" / "a.png"))
   np.testing.assert_array_equal(result[mask == 0], original[mask == 0])
   assert (result[mask == 1] != original[mask == 1]).any()

@@ -23,7 +23,7 @@ from z2i_tf.images import image_files
 from z2i_tf.models import model_weights
 from z2i_tf.system import folder_lock
 from z2i_tf.training import checkpoints
-from z2i_tf.training import trainer
+from z2i_tf.training import run_stage
 from z2i_tf.training.work_dir import LOCK_FILE
 
 _SMALL = [
@@ -327,7 +327,7 @@ def test_a_flag_that_an_older_run_did_not_know_counts_as_its_default(finished, m
     values = flags.FlagValues()
     train.define_flags(values)
     values(["z2i train", *command[1:], f"--work_dir={finished}", "--iterations=3"])
-    assert trainer.check_former_run(training_flags.joint_config(values)) == []
+    assert run_stage.check_former_run(training_flags.joint_config(values)) == []
   assert main(_COMMAND + [f"--work_dir={finished}", "--iterations=3", "--ema_decay=0.9"]) == 2
   assert "--ema_decay was 0.0, is 0.9" in capsys.readouterr().err
 
@@ -442,6 +442,21 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
   expected = _weights(finished)[0]
   for name, array in _weights(tmp_path / "run")[0].items():
     np.testing.assert_array_equal(array, expected[name])
+
+
+@pytest.mark.parametrize("validation, is_best", [("data/images", True), ("{tmp_path}/others", False), (None, False)])
+def test_best_is_recommended_only_if_it_was_measured_on_the_present_images(
+  finished, tmp_path, capsys, validation, is_best
+):
+  shutil.copytree(finished, tmp_path / "run")
+  shutil.copytree("data/images", tmp_path / "others")
+  command = ["train", "--data_dir=data/images", *_SMALL, f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
+  if validation:
+    command.append(f"--validation_dir={validation.format(tmp_path=tmp_path)}")
+  assert main([*command, "--allow_config_change"]) == 0
+  said = capsys.readouterr().out
+  assert "is finished: all 3 steps are done" in said
+  assert f"--model={tmp_path / 'run' / 'best' if is_best else tmp_path / 'run'}" == said.split()[-1]
 
 
 @pytest.mark.usefixtures("eager_functions")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 from PIL import Image
 import pytest
@@ -21,6 +22,7 @@ from z2i_tf.datasets.sources import BadImages
 from z2i_tf.datasets.training_masks import TrainingMasks
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
 from z2i_tf.training import devices
@@ -322,6 +324,44 @@ def test_own_masks_are_read_made_binary_and_used(source, tmp_path):
   assert "3 masks" in files.fingerprint() and files.fingerprint() != TrainingMasks(str(tmp_path), 16).fingerprint()
 
 
+_HOLE = cv2.circle(np.zeros((40, 60), np.uint8), (25, 17), 12, 1, -1)
+
+
+@pytest.mark.parametrize(
+  "name, levels",
+  [
+    ("a.png", _HOLE * np.uint8(255)),
+    ("a.png", _HOLE),
+    ("a.png", _HOLE.astype(np.uint16) * 255),
+    ("a.tif", _HOLE.astype(np.uint16)),
+    ("a.png", _HOLE * np.uint16(65535)),
+    ("a.png", np.dstack([np.zeros((40, 60, 3), np.uint8), _HOLE * np.uint8(255)])),
+    ("a.jpg", cv2.GaussianBlur(_HOLE * np.uint8(255), (0, 0), 2)),
+  ],
+  ids=["8 bits", "0 and 1", "16 bits, 0 and 255", "16 bits, 0 and 1", "16 bits", "alpha", "soft JPEG"],
+)
+def test_own_masks_are_read_as_those_of_inpainting(tmp_path, name, levels):
+  Image.fromarray(levels).save(tmp_path / name)
+  (mask,) = TrainingMasks(str(tmp_path), 40)
+  np.testing.assert_array_equal(mask, mask_files.read_mask(str(tmp_path / name))[0])
+  assert name == "a.jpg" or (mask == _HOLE).all()
+
+
+@pytest.mark.parametrize(
+  "levels, problem",
+  [
+    (_HOLE * np.uint8(128), "its brightest level is 50% of white"),
+    (_HOLE * np.uint8(255) + cv2.rectangle(np.zeros_like(_HOLE), (48, 28), (53, 36), 100, -1), "painted below half"),
+    (np.dstack([_HOLE[::-1] * np.uint8(255)] * 3 + [_HOLE * np.uint8(255)]), "its colours and its transparency"),
+  ],
+)
+def test_own_masks_that_are_ambiguous_are_refused(tmp_path, levels, problem):
+  Image.fromarray(levels).save(tmp_path / "a.png")
+  # Without the options of inpainting.
+  with pytest.raises(InputError, match=f"a.png: ambiguous as a mask: [^`]*{problem}[^`]*; make the hole white[^`]*$"):
+    TrainingMasks(str(tmp_path), 40)
+
+
 @pytest.mark.parametrize(
   "hole, message",
   [
@@ -408,6 +448,18 @@ def test_unusable_images_are_refused_if_asked(spoilt):
   with pytest.raises(InputError, match="a_empty.jpg"):
     with python_calls.reading_errors():
       _take(pipelines.validation_dataset(spoilt, _config(), 3), 9)
+
+
+def test_a_lack_of_memory_is_no_fault_of_an_image(source, monkeypatch):
+  def no_room(*_):
+    raise MemoryError("no room")
+
+  bad_images = BadImages()
+  monkeypatch.setattr(type(source), "open", no_room)
+  with pytest.raises(MemoryError):
+    with python_calls.reading_errors():
+      _training(source, _config(), count=1, bad_images=bad_images)
+  assert not bad_images.count
 
 
 def test_only_unusable_images_end_with_an_error_not_with_a_hang(spoilt):

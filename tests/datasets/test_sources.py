@@ -442,6 +442,30 @@ def test_content_tells_data_sets_apart(images, tmp_path):
   assert contents[0] == contents[1] != contents[2]
 
 
+def test_a_lack_of_memory_is_no_fault_of_a_record(images, tmp_path, monkeypatch):
+  def no_room(*_):
+    raise MemoryError("no room")
+
+  stand_ins.write_prepared(images, tmp_path / "records")
+  source = open_source("tfrecord", str(tmp_path / "records"), None, 2)
+  monkeypatch.setattr(RecordShards, "__getitem__", no_room)
+  with pytest.raises(MemoryError, match="no room"):
+    source.open(0)
+
+
+def test_prepared_images_have_the_same_content_wherever_they_lie(images, tmp_path):
+  contents = []
+  for name in ("here", "there"):
+    shutil.copytree(images, tmp_path / name)
+    (tmp_path / name / "broken.png").write_bytes(b"damaged")
+    source, records = FolderSource(str(tmp_path / name)), tmp_path / f"{name} records"
+    records.mkdir()
+    origin = {"data_dir": str(tmp_path / name)}
+    tiled_records.write_tiled_records(source, str(records), origin, 8, 3, BadImages(), lambda: None)
+    contents.append(open_source("tfrecord", str(records), None, 2).fingerprint())
+  assert contents[0] == contents[1] and contents[0].startswith("5 images, ")
+
+
 def test_content_of_tensorflow_datasets(tfds_dir):
   contents = {
     split: open_source("div2k", tfds_dir, split, 2).fingerprint()

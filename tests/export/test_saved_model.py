@@ -225,7 +225,7 @@ def test_other_saved_models_are_refused(exported, tmp_path, capsys):
   with pytest.raises(InputError, match="other: not a SavedModel of z2i export, or damaged"):
     model_store.load_predictor(str(tmp_path / "other"))
   assert main(["export", f"--output={exported}"]) == 2
-  assert "exists and is not empty; give a new folder" in capsys.readouterr().err
+  assert "is not empty; give a new folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,9 @@ def test_a_request_that_would_keep_the_server_from_loading_is_refused(folder, se
 def test_folders_and_files_that_cannot_be_used(folder, serving_api, tmp_path):
   with pytest.raises(InputError, match="no SavedModel here"):
     serving_warmup.write_warmup_requests(str(tmp_path), _requests())
+  (tmp_path / "saved_model.pb").write_bytes(b"damaged")
+  with pytest.raises(InputError, match="saved_model.pb: damaged; export the model again$"):
+    serving_warmup.write_warmup_requests(str(tmp_path), _requests())
   with pytest.raises(InputError, match="0 warm-up requests; give 1 to 1000"):
     serving_warmup.write_warmup_requests(folder, [])
   with pytest.raises(InputError, match="no such file"):

@@ -43,7 +43,7 @@ _ENCODINGS = {
   "palette GIF": (_palette(2), "a.gif", ""),
   "16 bits": (Image.fromarray(_HOLE * np.uint16(65535)), "a.png", ""),
   "16 bits, 0 and 1": (Image.fromarray(_HOLE.astype(np.uint16)), "a.tif", ""),
-  "16 bits, 0 and 255": (Image.fromarray(_HOLE * np.uint16(255)), "a.png", ""),
+  "16 bits, 0 and 255": (Image.fromarray(_HOLE.astype(np.uint16) * 255), "a.png", ""),
   "soft": (Image.fromarray(cv2.blur(_WHITE, (3, 3))), "a.png", ""),
   "JPEG": (Image.fromarray(_WHITE), "a.jpg", ""),
   "RGB JPEG": (Image.fromarray(np.dstack([_WHITE] * 3)), "b.jpg", ""),

@@ -1,8 +1,10 @@
 """Photographs of every kind, read and written."""
 
+import concurrent.futures
 import dataclasses
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -634,3 +636,50 @@ def test_a_write_that_fails_leaves_nothing(tmp_path):
   assert not list(tmp_path.iterdir())
   _, remark = _written(tmp_path, ".jpg", _photo(metadata=Metadata(exif=blob)))
   assert "EXIF left out: too long for JPEG" in remark
+
+
+def test_the_transparent_level_of_a_gray_gif(tmp_path):
+  levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+  Image.fromarray(levels).save(tmp_path / "a.gif", transparency=10)
+  photo = photo_files.read_photo(str(tmp_path / "a.gif"))
+  np.testing.assert_array_equal(photo.rgb[..., 0], levels)
+  np.testing.assert_array_equal(photo.alpha, np.where(levels == 10, 0, 255))
+
+
+def test_reading_in_threads_leaves_the_warnings_of_the_process(tmp_path):
+  path = str(tmp_path / "a.png")
+  image_files.write_rgb(path, np.zeros((600, 600, 3), np.uint8))
+  before = list(warnings.filters)
+  with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    list(pool.map(photo_files.read_photo, [path] * 40))
+  assert warnings.filters == before
+
+
+def test_the_comment_of_a_gif_is_kept(tmp_path):
+  for comment in (b"by the sea", b"x" * 70_000):
+    Image.fromarray(_RGBA[..., :3]).save(tmp_path / "a.gif", comment=comment)
+    photo, path, remark = _resaved(tmp_path, "a.gif", "b.png")
+    assert photo.metadata.comment == comment and Image.open(path).text == {"Comment": comment.decode()}
+    assert "comment" not in remark
+    _, path, remark = _resaved(tmp_path, "a.gif", "b.jpg")
+    is_long = len(comment) > 65_533
+    assert Image.open(path).info.get("comment") == (None if is_long else comment)
+    assert ("comment left out: too long for JPEG" in remark) == is_long
+
+
+@pytest.mark.parametrize(
+  "content, remark",
+  [
+    (b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + bytes(8) + b"<x/>", "extended XMP left out"),
+    (b"FLIR\0a thermal picture", "an unknown APP1 segment left out"),
+  ],
+)
+def test_segments_of_jpeg_that_are_not_kept_are_named(tmp_path, content, remark):
+  options = {"exif": _exif(1), "xmp": b"<x:xmpmeta/>"}
+  file = io.BytesIO()
+  Image.fromarray(_RGBA[..., :3]).save(file, "JPEG", **options)
+  segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+  (tmp_path / "a.jpg").write_bytes(file.getvalue()[:2] + segment * 2 + file.getvalue()[2:])
+  photo, path, said = _resaved(tmp_path, "a.jpg", "b.jpg")
+  assert photo.metadata.exif and photo.metadata.xmp and photo.remarks == (remark,) and remark in said
+  assert photo_files.read_photo(path).remarks == ()

@@ -81,3 +81,12 @@ def test_without_a_known_patch_the_fill_stays(shape):
   hole[::3, ::3] = True
   fill = np.where(hole[..., np.newaxis], np.float32(0.7), image)
   np.testing.assert_array_equal(detail.add_texture(image, hole, fill), fill)
+
+
+def test_a_narrow_margin_gives_texture_although_no_patch_survives_halving():
+  image, _, _ = _textured(200, 200)
+  hole = np.zeros(image.shape[:2], bool)
+  hole[12:-12, 12:-12] = True
+  fill = np.where(hole[..., np.newaxis], image[~hole].mean(axis=0), image).astype(np.float32)
+  result = detail.add_texture(image, hole, fill)
+  assert _sharpness(result, hole) > 0.5 * _sharpness(image, hole)

@@ -245,12 +245,38 @@ def test_errors_name_arguments_not_flags(inpainter, case, tmp_path):
     inpainter(case[0], Image.fromarray(case[1]), mask_from="alpha")
   with pytest.raises(InputError, match="`mask_from`=red: expected one of auto, luma, alpha"):
     inpainter(*case[:2], mask_from="red")
+  for threshold in (0, 256, 1.5, "a"):
+    with pytest.raises(InputError, match=f"^`mask_threshold`={threshold}: expected a whole number from 1 to 255$"):
+      inpainter(*case[:2], mask_threshold=threshold)
+  with pytest.raises(InputError, match="^`detail`=none has no effect with `native`; leave one of them out$"):
+    inpainter(*case[:2], native=True, detail="none")
+  with pytest.raises(InputError, match="^`plan` has no effect with `native`"):
+    inpainter(*case[:2], native=True, plan=inpainter.plan(*case[:2]))
+  with pytest.raises(InputError, match="^`detail`=fancy: expected one of auto, patches, none$"):
+    inpainter.fill_batch([case[0]], ["nowhere.png"], detail="fancy")
   with pytest.raises(InputError, match="^`precision`=half: expected one of float32, bfloat16, fp32, bf16$"):
     z2i_tf.Inpainter.load(precision="half")
   with pytest.raises(InputError, match="^`model`=fancy: no such folder"):
     z2i_tf.Inpainter.load("fancy")
   with pytest.raises(TypeError, match="max_memory"):
     inpainter(*case[:2], max_memory="3GB")
+
+
+def test_a_plan_belongs_to_its_mask(inpainter, case):
+  image, mask, expected = case
+  inverted = 255 - np.uint8(255) * np.asarray(mask, np.uint8)
+  plan = inpainter.plan(image, inverted, invert_mask=True)
+  assert plan == inpainter.plan(image, mask)
+  np.testing.assert_array_equal(inpainter(image, inverted, plan=plan, invert_mask=True), expected)
+  larger, other = mask.copy(), np.zeros_like(mask)
+  larger[-1, -1] = other[-1, -1] = True
+  small = mask[: plan[0].core[0].stop - 1]  # The plan reaches beyond this image.
+  for masks in (larger, other):
+    for fill in (inpainter, inpainter.patches):
+      with pytest.raises(InputError, match="^`plan` is of another mask"):
+        fill(image, masks, plan=plan)
+  with pytest.raises(InputError, match="^`plan` is of another mask"):
+    inpainter(image[: len(small)], small, plan=plan)
 
 
 def test_other_methods_take_the_same_kinds(inpainter, case, tmp_path):

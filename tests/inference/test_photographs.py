@@ -238,8 +238,9 @@ def test_out_of_memory_is_one_line(error):
 
 def test_the_bundled_model_fills_better_than_the_mean_of_the_known(bundled):
   from z2i_tf.images import image_files
+  from z2i_tf.images import mask_files
 
-  image, mask = image_files.read_rgb("data/images/coffee.jpg"), image_files.read_binary_mask("data/masks/coffee.png")
+  image, mask = image_files.read_rgb("data/images/coffee.jpg"), mask_files.read_binary_mask("data/masks/coffee.png")
   result = bundled(image, mask)[mask == 1].astype(float)
   original = image[mask == 1].astype(float)
   mean = image[mask == 0].mean(axis=0)
@@ -263,6 +264,8 @@ def test_the_thickness_that_networks_fill_is_stored_with_the_model(tmp_path):
   assert plans[1][0].halvings > plans[0][0].halvings
   kept = model_weights.read_model_file(str(tmp_path))[0]
   assert all((kept[name] == array).all() for name, array in arrays.items())
+  with pytest.raises(ValueError, match="`max_thickness_px` must be at least 1. Received: 0"):
+    model_store.store_max_thickness(str(tmp_path), 0)
   model_weights.write_model_file(str(tmp_path), arrays, {**config, "max_thickness_px": 0})
   with pytest.raises(InputError, match="max_thickness_px is 0.0, not at least 1"):
     z2i_tf.Inpainter.load(str(tmp_path))
@@ -275,6 +278,9 @@ def test_unknown_models_are_refused(tmp_path):
     z2i_tf.Inpainter.load(str(tmp_path))
   model_weights.write_model_file(str(tmp_path), {}, {"model": {"zoom": "sr", "scale": 7}})
   with pytest.raises(InputError, match="configuration cannot be used"):
+    z2i_tf.Inpainter.load(str(tmp_path))
+  model_weights.write_model_file(str(tmp_path), {}, {"pretrained": {"network": "coarse"}})
+  with pytest.raises(InputError, match="the model's file has no weights$"):
     z2i_tf.Inpainter.load(str(tmp_path))
   model_weights.write_model_file(str(tmp_path), {}, {"model": {"width": 4}})
   with pytest.raises(InputError, match="has no array coarse/"):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 from z2i_tf.masks.drawing import draw_mask
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
@@ -129,6 +129,16 @@ def test_a_mask_without_known_pixel_is_drawn_again():
     draw_mask(SPECS["large"], 2, 2, _rng(0))
 
 
+@pytest.mark.parametrize("kind", sorted(SPECS))
+def test_the_mask_s_own_side_as_reference_size_changes_nothing(kind):
+  """Neither the masks nor the numbers that the generator gives after them."""
+  plain, written_out = _rng(3), _rng(3)
+  for _ in range(3):
+    mask = draw_mask(SPECS[kind], 64, 64, plain)
+    np.testing.assert_array_equal(draw_mask(SPECS[kind], 64, 64, written_out, reference_size=64), mask)
+  assert plain.random() == written_out.random()
+
+
 def test_reference_size_crops_a_larger_mask():
   plain = np.mean([draw_mask(SPECS["large"], 64, 64, _rng(5, i)).mean() for i in range(300)])
   crops = [draw_mask(SPECS["large"], 64, 64, _rng(5, i), reference_size=256) for i in range(300)]
@@ -143,7 +153,7 @@ def test_reference_size_crops_a_larger_mask():
   [("astronaut", "small", 2, 9), ("chelsea", "large", 3, 7), ("coffee", "small", 0, 6), ("rocket", "large", 4, 6)],
 )
 def test_sample_masks_are_what_their_readme_says(name, kind, seed, number):
-  mask = image_files.read_binary_mask(f"data/masks/{name}.png")
+  mask = mask_files.read_binary_mask(f"data/masks/{name}.png")
   np.testing.assert_array_equal(mask, MaskMixture.parse(kind).draw(*mask.shape, _rng(seed, number)))
 
 

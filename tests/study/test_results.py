@@ -13,7 +13,7 @@ from z2i_tf.study import results
 
 def test_sub_folders_are_kinds_and_images_are_found_by_name(tmp_path):
   folders = stand_ins.write_results(tmp_path)
-  (tmp_path / stand_ins.OURS / "logs").mkdir()  # Without images: no kind.
+  (tmp_path / stand_ins.OURS / "logs" / "step1.png").mkdir(parents=True)  # Without images: no kind.
   found = results.read_results(folders)
   assert found.methods == stand_ins.METHODS
   assert found.images == {kind: stand_ins.IMAGES for kind in sorted(stand_ins.KINDS)}

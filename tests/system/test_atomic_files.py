@@ -1,8 +1,10 @@
 """Folders that are there whole or not at all."""
 
+import concurrent.futures
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -28,6 +30,52 @@ def test_folder_of_a_failure_is_gone_and_the_former_one_stays(tmp_path):
       (tmp_path / new / "new").touch()
       raise KeyError
   assert os.listdir(tmp_path / "out") == ["old"] and os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("is_put_back", [True, False])
+def test_the_former_folder_outlives_a_rename_that_fails(tmp_path, monkeypatch, is_put_back):
+  (tmp_path / "out").mkdir()
+  (tmp_path / "out" / "old").touch()
+  replace = os.replace
+
+  def refuse(*_):
+    raise OSError("no")
+
+  def replace_once(source, target):
+    replace(source, target)
+    monkeypatch.setattr(os, "replace", refuse)
+
+  monkeypatch.setattr(os, "rename", refuse)
+  if not is_put_back:
+    monkeypatch.setattr(os, "replace", replace_once)
+  with pytest.raises(OSError):
+    with atomic_files.atomic_folder(str(tmp_path / "out")):
+      pass
+  assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["old"]
+  assert len(os.listdir(tmp_path)) == 1 and (os.listdir(tmp_path) == ["out"]) == is_put_back
+
+
+def test_files_written_in_threads_leave_the_umask_of_the_process(tmp_path, monkeypatch):
+  umask = os.umask
+
+  def slow_umask(mask):
+    former = umask(mask)
+    time.sleep(0.002)  # Other threads run.
+    return former
+
+  former = umask(0o077)
+  try:
+    monkeypatch.setattr(os, "umask", slow_umask)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+      list(pool.map(_write, [str(tmp_path / str(number)) for number in range(40)]))
+  finally:
+    left = umask(former)
+  assert left == 0o077 and {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def _write(path):
+  with atomic_files.atomic_write(path) as file:
+    file.write(b"whole")
 
 
 def test_leftovers_of_killed_processes_go_and_files_of_living_ones_stay(tmp_path):

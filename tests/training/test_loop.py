@@ -15,8 +15,8 @@ from z2i_tf.system.preemption import StopRequest
 from z2i_tf.training.callbacks import Callbacks
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.loop import run_loop
-from z2i_tf.training.metric_writers import measured_table
 from z2i_tf.training.metric_writers import MetricWriter
+from z2i_tf.training.reporters import measured_table
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
 

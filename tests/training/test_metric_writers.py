@@ -8,10 +8,10 @@ import pytest
 from tests.training import stand_ins
 from tests.training.test_loop import read_pictures
 from z2i_tf.errors import InputError
-from z2i_tf.training.metric_writers import CsvLog
+from z2i_tf.training.csv_log import CsvLog
 from z2i_tf.training.metric_writers import example_grid
-from z2i_tf.training.metric_writers import LineReporter
 from z2i_tf.training.metric_writers import MetricWriter
+from z2i_tf.training.reporters import LineReporter
 
 
 def _rows(path):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.losses.terms import LossWeights
@@ -50,6 +51,21 @@ def test_impossible_settings_are_refused(record, arguments, message):
   [
     (joint.JointConfig, {}, {"scale": 2, "sr_width": 64}, {"scale": 3}, "`scale` was 2, is 3"),
     (joint.JointConfig, {}, {"discriminator_width": 64}, {"sr_width": 32}, "`sr_width` was 64, is 32"),
+    (
+      joint.JointConfig,
+      {"crop_size": 64},
+      {"mask_reference_size": 64, "deterministic": True},
+      {"mask_reference_size": 128},
+      "`mask_reference_size` was 64, is 128",
+    ),
+    (joint.JointConfig, {}, {"deterministic": True}, {"deterministic": False}, "`deterministic` was True, is False"),
+    (
+      joint.JointConfig,
+      {"jit_compile": True},
+      {"deterministic": False},
+      {"seed": 1, "deterministic": False},
+      "settings: `seed` was 0, is 1;",
+    ),
     (joint.JointConfig, {"zoom": "none"}, {"scale": 1}, {"scale": 2, "zoom": "sr"}, "`zoom` was 'none', is 'sr'"),
     (pretrain.PretrainConfig, {"network": "sr"}, {"scale": 2, "weight_vgg": 0.0}, {"scale": 4}, "`scale` was 2, is 4"),
     (
@@ -61,7 +77,8 @@ def test_impossible_settings_are_refused(record, arguments, message):
     ),
   ],
 )
-def test_a_default_that_is_written_out_continues_a_run(record, given, written_out, other, message):
+def test_a_default_that_is_written_out_continues_a_run(monkeypatch, record, given, written_out, other, message):
+  monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])  # No GPU.
   former = record(work_dir="run", **given)
 
   def compare(config):

@@ -19,6 +19,7 @@ from z2i_tf.analyses.tables import NONE
 from z2i_tf.analyses.tables import Table
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 from z2i_tf.metrics import statistics
 from z2i_tf.metrics.image_scores import HOLE_PSNR
 from z2i_tf.metrics.image_scores import PSNR
@@ -76,7 +77,7 @@ class RunFolder:
 
   def mask(self, test_set: str, name: str) -> np.ndarray:
     """Reads a mask, (H, W) uint8, 1 = hole; raises as `original`."""
-    return image_files.read_binary_mask(self._path(MASK, test_set, name))
+    return mask_files.read_binary_mask(self._path(MASK, test_set, name))
 
   def result(self, test_set: str, name: str, method: str) -> np.ndarray:
     """Reads the result of a method, (H, W, 3) uint8; raises as `original`."""

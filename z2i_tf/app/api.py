@@ -108,14 +108,14 @@ class Api:
     _check_names(fields, _CALL_FIELDS)
     options, reading = filling.Options.parse(fields), filling.parse_mask_reading(fields)
     image, mask = request.files["image"], request.files["mask"]
-    is_own_mask = reading.mask_from == "alpha" and reading.invert and _is_same(image.stream, mask.stream)
+    is_own_mask = reading.is_of_erasure and _is_same(image.stream, mask.stream)
     with self._calls_in_memory:
       file = self._files.read_photo(image.stream, image.filename or "")
       extension = _extension(fields.get("format"), file.extension)
       levels, _ = self._files.read_mask(mask.stream, mask.filename or "", file.photo, reading)
       check_hole(levels)
-      hole = shapes_lib.boxed(levels)
-      pixels = photo_transfer.stacked(file.photo)
+      hole = shapes_lib.crop_to_hole(levels)
+      pixels = photo_transfer.stack_channels(file.photo)
       job = Job(lambda job: filling.fill(self._inpainter, pixels, hole, options, job, is_own_mask))
       patches, remark = self._done(job)
       for patch in patches:
@@ -141,13 +141,7 @@ class Api:
 
   def _preview(self, name):
     session = self._sessions.get(name)
-    body, kind = self._shown(
-      session,
-      tuple(slice(0, side) for side in session.size),
-      session.factor,
-      exact=False,
-      original=flask.request.args.get("original") == "true",
-    )
+    body, kind = session.original if flask.request.args.get("original") == "true" else session.preview()
     return flask.Response(body, content_type=kind)
 
   def _view(self, name):
@@ -164,7 +158,7 @@ class Api:
       [part.stop - part.start for part in box], min(_MAX_VIEW_PIXELS, max(1, _whole_number("max_pixels")))
     )
     box = previews.aligned(box, step, session.size)
-    body, kind = self._shown(session, box, step, exact=False)
+    body, kind = session.shown(box, step, exact=False)
     rows, columns = box
     place = columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
     return flask.Response(body, content_type=kind, headers={_BOX_HEADER: ",".join(map(str, place))})
@@ -188,7 +182,14 @@ class Api:
     except Refusal:
       session.end(job)
       raise
-    return flask.Response(_lines(session, job), content_type="application/x-ndjson")
+
+    def give_up():  # Has no effect after the fill.
+      session.end(job)
+      job.cancel()
+
+    answer = flask.Response(self._lines(session, job), content_type="application/x-ndjson")
+    answer.call_on_close(give_up)
+    return answer
 
   def _undo(self, name):
     session = self._sessions.get(name)
@@ -215,7 +216,7 @@ class Api:
     """Returns the mask of all fills and painted strokes as a PNG file."""
     session = self._sessions.get(name)
     painted = session.draw(shapes_lib.parse(json_object(_MAX_JSON_BYTES).get("shapes")))
-    union = shapes_lib.whole(session.filled_masks() + [mask for mask in [painted] if mask is not None], session.size)
+    union = shapes_lib.union(session.filled_masks() + [mask for mask in [painted] if mask is not None], session.size)
     if not union.any():
       raise Refusal(409, "Nothing has been painted yet.")
     body, _ = previews.encode(np.repeat((union * np.uint8(255))[..., np.newaxis], 3, axis=2), None, None, exact=True)
@@ -241,7 +242,7 @@ class Api:
     pieces = []
     for patch in patches:
       rows, columns = box = previews.aligned(patch.box, session.factor, session.size)
-      body, _ = self._shown(session, box, session.factor, exact=True)
+      body, _ = session.shown(box, session.factor, exact=True)
       pieces.append(
         {
           "x": columns.start // session.factor,
@@ -251,14 +252,19 @@ class Api:
       )
     return {**session.history(), "patches": pieces, "remark": remark}
 
-  def _shown(self, session, box, step, exact, original=False):
-    rgb, alpha = session.part(box, original)
-    return previews.encode(
-      previews.shrunk(rgb, step),
-      None if alpha is None else previews.shrunk(alpha, step),
-      session.file.photo.metadata.icc_profile,
-      exact,
-    )
+  def _lines(self, session: Session, job: Job) -> Iterator[str]:
+    """Yields a fill's progress as lines of JSON. The last one has the change, "cancelled", or "error" and "status"."""
+    for update in job.updates():
+      yield json.dumps(update) + "\n"
+    try:
+      try:
+        last = job.result()
+      except Cancelled:
+        self._sessions.get(session.id)  # Raises Refusal if the session was dropped.
+        last = {"cancelled": True}
+    except (Refusal, ValueError) as error:  # ValueError: InputError is one.
+      last = {"error": sentence(error), "status": getattr(error, "status", 400)}
+    yield json.dumps(last) + "\n"
 
 
 def _check_names(fields: Mapping[str, Any], known: Sequence[str]) -> None:
@@ -287,28 +293,11 @@ def _extension(asked: str | None, own: str) -> str:
   return extension
 
 
-def _lines(session: Session, job: Job) -> Iterator[str]:
-  """Yields a fill's progress as lines of JSON. The last line holds the change, "error" or "cancelled"."""
-  try:
-    for update in job.updates():
-      yield json.dumps(update) + "\n"
-    try:
-      last = job.result()
-    except Cancelled:
-      last = {"cancelled": True}
-    except (Refusal, ValueError) as error:  # ValueError: InputError is one.
-      last = {"error": sentence(error)}
-    yield json.dumps(last) + "\n"
-  except GeneratorExit:  # The page is gone.
-    session.end(job)
-    job.cancel()
-    raise
-
-
 def _version(fields: dict[str, Any]) -> int:
-  if not isinstance(fields.get("version"), int):
+  version = fields.get("version")
+  if not isinstance(version, int) or isinstance(version, bool):
     raise Refusal(400, '"version" must be the number in the last answer.')
-  return fields["version"]
+  return version
 
 
 def _whole_number(key: str) -> int:

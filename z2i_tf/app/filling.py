@@ -78,7 +78,7 @@ def fill(
   Raises: InputError if no known pixel would be left; Cancelled.
   """
   size = (pixels.shape[0], pixels.shape[1])
-  mask = shapes.grown(mask, options.dilate_px + _RING_PX, size)
+  mask = shapes.pad_box(mask, options.dilate_px + _RING_PX, size)
   grown = mask_files.dilate(mask.mask, options.dilate_px)
   hole = np.zeros(size, bool)
   hole[mask.box] = grown != 0
@@ -92,7 +92,7 @@ def fill(
     patches = [
       Patch(patch.box, mask_files.feathered(patch.pixels, pixels[patch.box], weights[patch.box])) for patch in patches
     ]
-  remarks = [inpainter.remark(hole, plan) if options.detail != "none" else ""]
+  remarks = [inpainter.remark(hole, plan, options.detail)]
   if alpha is not None:
     if mask_files.was_erased(alpha[mask.box], mask.mask, is_own_mask):
       alpha = mask_files.made_opaque(alpha, hole)

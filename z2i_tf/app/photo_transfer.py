@@ -37,13 +37,13 @@ class PhotoFile:
   photo: photo_files.Photo
 
 
-def stacked(photo: photo_files.Photo) -> np.ndarray:
+def stack_channels(photo: photo_files.Photo) -> np.ndarray:
   """Returns a copy of a photograph's pixels, (H, W, 3), or (H, W, 4) with its alpha."""
   return np.array(photo.rgb) if photo.alpha is None else np.dstack([photo.rgb, photo.alpha])
 
 
 def with_pixels(photo: photo_files.Photo, pixels: np.ndarray) -> photo_files.Photo:
-  """Returns the photograph with other pixels, copied; they have the form that `stacked` returns."""
+  """Returns the photograph with other pixels, copied; they have the form that `stack_channels` returns."""
   return dataclasses.replace(
     photo, rgb=pixels[..., :3].copy(), alpha=None if photo.alpha is None else pixels[..., 3].copy()
   )

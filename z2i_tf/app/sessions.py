@@ -54,11 +54,12 @@ class Session:
     size: height and width, pixels.
     factor: side of the photograph divided by the side of the page's preview.
     version: number that grows with every change.
+    original: preview of the upload, a file, and its media type.
   """
 
   def __init__(self, file: PhotoFile):
     self.id = secrets.token_urlsafe(_ID_BYTES)
-    self._pixels = photo_transfer.stacked(file.photo)
+    self._pixels = photo_transfer.stack_channels(file.photo)
     alpha = None if file.photo.alpha is None else self._pixels[..., 3]
     self.file = dataclasses.replace(file, photo=dataclasses.replace(file.photo, rgb=self._pixels[..., :3], alpha=alpha))
     self.size = (self._pixels.shape[0], self._pixels.shape[1])
@@ -71,6 +72,7 @@ class Session:
     self._masks: "collections.OrderedDict[str, np.ndarray]" = collections.OrderedDict()
     self._job: Job | None = None
     self._lock = threading.RLock()
+    self.original = self.preview()
 
   @property
   def pixels(self) -> np.ndarray:
@@ -82,6 +84,7 @@ class Session:
     with self._lock:
       return (
         self._pixels.nbytes
+        + len(self.original[0])
         + sum(mask.nbytes for mask in self._masks.values())
         + sum(each.mask.nbytes for each in self._forgotten)
         + sum(fill.nbytes for fill in self._done + self._undone)
@@ -142,7 +145,7 @@ class Session:
       self._job = None  # It is too late to cancel.
       while len(self._done) > 1 and sum(each.nbytes for each in self._done) > _MAX_HISTORY_BYTES:
         masks = [*self._forgotten, self._done.pop(0).mask]
-        self._forgotten = list(filter(None, [shapes_lib.boxed(shapes_lib.whole(masks, self.size))]))
+        self._forgotten = list(filter(None, [shapes_lib.crop_to_hole(shapes_lib.union(masks, self.size))]))
         self._forgotten_fills += 1
       return fill
 
@@ -168,17 +171,17 @@ class Session:
       self._put(fill.after)
       return fill
 
-  def part(self, box: Box, original: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
-    """Copies pixels and alpha of a box. With `original`, they are those before all fills that can be undone."""
+  def preview(self) -> tuple[bytes, str]:
+    """Returns the whole photograph's preview, a file, and its media type."""
+    rows, columns = (slice(0, side) for side in self.size)
+    return self.shown((rows, columns), self.factor, exact=False)
+
+  def shown(self, box: Box, step: int, exact: bool) -> tuple[bytes, str]:
+    """Encodes a part, reduced by `step`, as `previews.encode` does."""
     with self._lock:
-      pixels = self._pixels
-      if original:
-        pixels = pixels.copy()
-        for fill in reversed(self._done):
-          for patch in fill.before:
-            pixels[patch.box] = patch.pixels
-      part = pixels[box].copy()
-    return part[..., :3], part[..., 3] if part.shape[2] > 3 else None
+      part = self._pixels[box].copy()
+    alpha = previews.shrunk(part[..., 3], step) if part.shape[2] > 3 else None
+    return previews.encode(previews.shrunk(part[..., :3], step), alpha, self.file.photo.metadata.icc_profile, exact)
 
   def photo(self) -> photo_files.Photo:
     """Returns a copy of the photograph."""
@@ -203,7 +206,7 @@ class Session:
     """Returns a mask that `add_mask` kept; raises Refusal if it is gone."""
     with self._lock:
       if name not in self._masks:
-        raise Refusal(410, "The server no longer keeps that mask. Load it again.")
+        raise Refusal(400, "The server no longer keeps that mask. Load it again.")
       packed = self._masks[name]
     return np.unpackbits(packed, count=self.size[0] * self.size[1]).reshape(self.size)
 

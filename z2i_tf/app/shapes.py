@@ -101,30 +101,30 @@ def tight(mask: BoxMask) -> BoxMask | None:
   return BoxMask(box, np.ascontiguousarray(mask.mask[inner]))
 
 
-def boxed(mask: np.ndarray) -> BoxMask | None:
+def crop_to_hole(mask: np.ndarray) -> BoxMask | None:
   """Returns a photograph's mask, (H, W) uint8, with the smallest box, or None if it is empty."""
   return tight(BoxMask((slice(0, mask.shape[0]), slice(0, mask.shape[1])), mask))
 
 
-def grown(mask: BoxMask, margin_px: int, size: tuple[int, int]) -> BoxMask:
+def pad_box(mask: BoxMask, margin_px: int, size: tuple[int, int]) -> BoxMask:
   """Returns the same mask with a box that is `margin_px` larger on every side, but within the photograph."""
   rows, columns = (
     slice(max(0, part.start - margin_px), min(length, part.stop + margin_px)) for part, length in zip(mask.box, size)
   )
   box = rows, columns
   canvas = np.zeros([part.stop - part.start for part in box], np.uint8)
-  canvas[tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(mask.box, box))] = (
+  canvas[tuple(slice(inner.start - outer.start, inner.stop - outer.start) for inner, outer in zip(mask.box, box))] = (
     mask.mask
   )
   return BoxMask(box, canvas)
 
 
-def whole(masks: list[BoxMask], size: tuple[int, int]) -> np.ndarray:
+def union(masks: list[BoxMask], size: tuple[int, int]) -> np.ndarray:
   """Returns the union of masks, (H, W) uint8, 1 = hole."""
-  union = np.zeros(size, np.uint8)
+  canvas = np.zeros(size, np.uint8)
   for mask in masks:
-    union[mask.box] |= mask.mask
-  return union
+    canvas[mask.box] |= mask.mask
+  return canvas
 
 
 def _parse_one(fields: dict[str, Any]) -> Shape:

@@ -21,6 +21,7 @@ from apache_beam.options.pipeline_options import WorkerOptions
 from apache_beam.runners.runner import PipelineState
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 
 _THIS_MACHINE = "DirectRunner"
 _COUNTERS = "z2i"
@@ -108,7 +109,7 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
   try:
     apache_beam.Pipeline(options=options)  # Finds the runner, and checks its options.
   except Exception as error:
-    raise InputError(f"flags of Beam: {' '.join(str(error).split())[:_MAX_REASON]}") from error
+    raise InputError(f"flags of Beam: {one_line(error)}") from error
   return options
 
 

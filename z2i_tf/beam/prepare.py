@@ -1,8 +1,10 @@
-"""Writes the shards of `z2i prepare` in parallel: the same files.
+"""Writes the shards of `z2i prepare` in parallel, with the same pixels.
+
+Records name their images by absolute paths; those of `z2i prepare` by the paths it was given.
 
 Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
 shard beside it; when all shards are written, this process joins the entries and removes them. An interrupted run
-continues with the shards that have none. Records name their images by absolute paths.
+continues with the shards that have none.
 """
 
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from apache_beam.utils.shared import Shared
 
 from z2i_tf.beam import pipelines
 from z2i_tf.datasets import tiled_records
+from z2i_tf.datasets.open_source import expanded
 from z2i_tf.datasets.open_source import open_source
 from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
@@ -64,8 +67,9 @@ def prepare(
   Returns: the content of `dataset.json`.
   Raises: InputError as `write_tiled_records`, and if the pipeline fails.
   """
+  data_dir = expanded(config.data_dir)
   config = dataclasses.replace(
-    config, data_dir=config.data_dir and os.path.abspath(config.data_dir), folder=os.path.abspath(config.folder)
+    config, data_dir=data_dir and os.path.abspath(data_dir), folder=os.path.abspath(config.folder)
   )
   bad_images = BadImages(config.fail, say)
   with tiled_records.locked(config.folder):

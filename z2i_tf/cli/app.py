@@ -16,6 +16,7 @@ from z2i_tf.cli.flags import mask_flags
 _HOST = "127.0.0.1"
 # Memory for all photographs and their undo histories.
 _MAX_BYTES = 4 * 2**30
+_MOST_SESSIONS = 256  # Each has a thread of the server.
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -38,6 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
     20,
     "Photographs to keep. The one that was used least recently makes room for a newer one.",
     lower_bound=1,
+    upper_bound=_MOST_SESSIONS,
     flag_values=values,
   )
   filling_flags.define_model_choice_flag(values)

@@ -9,9 +9,10 @@ from absl import flags
 
 from z2i_tf.cli import evaluate
 from z2i_tf.cli.flags import beam_flags
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 
 PASSED_ON = beam_flags.PASSED_ON
+HEADINGS = evaluate.HEADINGS
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -20,7 +21,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
   """Returns whether a metric was left out."""
-  common_flags.require(values, "output_dir")
+  flag_readers.require(values, "output_dir")
   options = beam_flags.options(passed_on)
   config = evaluate.evaluation_config(values)
   from z2i_tf.beam.evaluate import evaluate as evaluate_by_beam

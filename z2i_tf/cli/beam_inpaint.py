@@ -13,8 +13,8 @@ from absl import flags
 
 from z2i_tf.cli import messages
 from z2i_tf.cli.flags import beam_flags
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import filling_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
 
 PASSED_ON = beam_flags.PASSED_ON
@@ -46,7 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, passed_on: list[str]) -> bool:
   """Returns whether an image failed."""
-  common_flags.require(values, "images", "masks", "output")
+  flag_readers.require(values, "images", "masks", "output")
   options = beam_flags.options(passed_on)
   from z2i_tf.beam import inpaint
 

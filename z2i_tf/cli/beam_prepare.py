@@ -12,8 +12,8 @@ from z2i_tf import conventions
 from z2i_tf.cli import messages
 from z2i_tf.cli import prepare
 from z2i_tf.cli.flags import beam_flags
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_readers
 
 PASSED_ON = beam_flags.PASSED_ON
 
@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, passed_on: list[str]) -> None:
-  common_flags.require(values, "output_dir")
+  flag_readers.require(values, "output_dir")
   options = beam_flags.options(passed_on)
   from z2i_tf.beam.prepare import prepare as prepare_by_beam
   from z2i_tf.beam.prepare import PrepareConfig

@@ -6,7 +6,7 @@ all images and for each size of the hole.
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.errors import InputError
 
 ARGUMENTS = ("A", "B")
@@ -28,7 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "resamples", 10_000, "Number of bootstrap resamples.", lower_bound=100, upper_bound=10_000_000, flag_values=values
   )
-  common_flags.define_seed_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
 
 
 def run(values: flags.FlagValues, first: str, second: str) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
 from z2i_tf.cli.flags import model_flags
+from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.inference.bundled_models import DEFAULT
 
 _CONFIGURATION = ("architecture", "zoom", "scale", "width", "sr_width")
+HEADINGS = {"Model": ("model", "precision", *_CONFIGURATION)}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -42,17 +45,17 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   flags.DEFINE_integer("count", 100, "Number of images to time.", lower_bound=1, flag_values=values)
-  common_flags.define_size_flag(values)
+  seed_and_size_flags.define_size_flag(values)
   mask_flags.define_mask_kind_flag(values)
-  common_flags.define_seed_flag(values)
-  common_flags.define_analysis_folder_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
+  analysis_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output_dir")
-  size = common_flags.size(values)
+  flag_readers.require(values, "output_dir")
+  size = seed_and_size_flags.size(values)
   is_configured = any(values[name].present for name in _CONFIGURATION)
-  folders = common_flags.named_paths(values, "model", names_needed=False)
+  folders = flag_readers.named_paths(values, "model", names_needed=False)
   if is_configured and not values["model"].present:
     folders = {}
   config = model_flags.model_config(values) if is_configured else None

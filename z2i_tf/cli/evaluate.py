@@ -13,13 +13,19 @@ from typing import Any, TYPE_CHECKING
 from absl import flags
 
 from z2i_tf.cli import messages
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import filling_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.inference import bundled_models
 
 if TYPE_CHECKING:
   from z2i_tf.evaluation.config import EvaluationConfig
   from z2i_tf.evaluation.evaluation import Evaluation
+
+HEADINGS = {
+  "Test set": ("testset", "image_dir", "mask_dir"),
+  "Methods": ("model", "filling", "detail", "precision", "result_dir", "blend_results", "baseline"),
+  "Metrics": ("lpips_net", "lpips_features", "lpips_linear", "st_lpips", "st_lpips_weights", "inception_graph"),
+}
 
 _ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 _NO_LPIPS = "none"
@@ -130,7 +136,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a metric was left out."""
-  common_flags.require(values, "output_dir")
+  flag_readers.require(values, "output_dir")
   config = evaluation_config(values)
   from z2i_tf.cli.progress import progress
   from z2i_tf.evaluation import evaluation
@@ -141,9 +147,9 @@ def run(values: flags.FlagValues) -> bool:
 def evaluation_config(values: flags.FlagValues) -> "EvaluationConfig":
   """Returns the settings of the flags; raises InputError for names that cannot be used."""
   named: dict[str, Any] = {
-    "mask_dir": common_flags.named_paths(values, "mask_dir", names_needed=False),
-    "model": common_flags.named_paths(values, "model", names_needed=False),
-    "result_dir": common_flags.named_paths(values, "result_dir"),
+    "mask_dir": flag_readers.named_paths(values, "mask_dir", names_needed=False),
+    "model": flag_readers.named_paths(values, "model", names_needed=False),
+    "result_dir": flag_readers.named_paths(values, "result_dir"),
     "detail": values.detail if values["detail"].present else None,
   }
   from z2i_tf.evaluation.config import EvaluationConfig

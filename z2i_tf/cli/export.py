@@ -9,8 +9,8 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import filling_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
 from z2i_tf.errors import InputError
 from z2i_tf.system.atomic_files import atomic_folder
@@ -56,7 +56,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output")
+  flag_readers.require(values, "output")
   if values.format == _SAVED_MODEL:
     for name in ("height", "width"):
       if values[name].present:
@@ -71,7 +71,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _export_saved_model(values):
-  folder = common_flags.new_folder(values, "output")
+  folder = flag_readers.new_folder(values, "output")
   if values.warmup:
     from z2i_tf.export import serving_warmup
 

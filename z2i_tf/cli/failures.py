@@ -7,15 +7,16 @@ tables.md and failures.json.
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_readers
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  common_flags.define_run_flags(values)
+  analysis_flags.define_run_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "run", "output_dir")
+  flag_readers.require(values, "run", "output_dir")
   from z2i_tf.analyses import records
   from z2i_tf.analyses import side_by_side
   from z2i_tf.analyses import tables

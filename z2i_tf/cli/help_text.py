@@ -20,6 +20,8 @@ from z2i_tf.cli.messages import colour
 _INDENT = 26
 _MIN_WIDTH, _MAX_WIDTH = 50, 120
 _REQUIRED = "Required"
+# Headings in their order, after those of a command's own `HEADINGS`; those left out here come last.
+_ORDER = ("Options", "Data", "Masks", "Model", "Initial weights", "Training", "Losses", "Saving and logging", "Output")
 # Module of z2i_tf.cli that defines a flag -> heading; the others' are the command's own.
 _HEADINGS = {
   "data_flags": "Data",
@@ -29,7 +31,19 @@ _HEADINGS = {
   "mask_flags": "Masks",
   "model_import": "Output",
 }
-_HEADINGS_OF_PREFIXES = {"init_": "Initial weights", "weight_": "Losses", "discriminator_": "Losses"}
+# Beginning of a flag's name -> heading, for flags that do not stand under that of their module.
+_HEADINGS_OF_PREFIXES = {
+  "init_": "Initial weights",
+  "weight_": "Losses",
+  "l1_": "Losses",
+  "perceptual_": "Losses",
+  "vgg_": "Losses",
+  "save_every": "Saving and logging",
+  "keep_every": "Saving and logging",
+  "log_every": "Saving and logging",
+  "evaluate_every": "Saving and logging",
+  "allow_config_change": "Options",
+}
 
 
 def usage() -> str:
@@ -58,21 +72,28 @@ def command_help(name: str, command: Command, module: ModuleType, values: flags.
   for paragraph in (module.__doc__ or "").strip().split("\n\n"):
     lines += [_wrapped(paragraph), ""]
   lines += [_heading("Examples"), *(f"  {example}" for example in command.examples)]
-  groups = {_REQUIRED: [values[flag] for flag in command.required], "Options": []}
-  for definer, defined in values.flags_by_module_dict().items():
-    for flag in defined:
-      if flag.name not in command.required:
-        title = next(
-          (title for prefix, title in _HEADINGS_OF_PREFIXES.items() if flag.name.startswith(prefix)),
-          _HEADINGS.get(definer.rpartition(".")[2], "Options"),
-        )
-        groups.setdefault(title, []).append(flag)
-  for title, members in groups.items():
+  for title, members in _groups(command, module, values).items():
     if members:
       lines += ["", _heading(title)]
     for flag in members:
       lines += _entry(_signature(flag), _description(flag), _INDENT)
   return "\n".join(lines)
+
+
+def _groups(command, module, values) -> dict[str, list[flags.Flag]]:
+  """Returns heading -> flags: those the command needs, those of its own `HEADINGS`, then the others."""
+  own = {name: title for title, names in getattr(module, "HEADINGS", {}).items() for name in names}
+  groups: dict[str, list[flags.Flag]] = {title: [] for title in (_REQUIRED, *own.values(), *_ORDER)}
+  groups[_REQUIRED] = [values[name] for name in command.required]
+  for definer, defined in values.flags_by_module_dict().items():
+    for flag in defined:
+      if flag.name not in command.required:
+        title = own.get(flag.name) or next(
+          (title for prefix, title in _HEADINGS_OF_PREFIXES.items() if flag.name.startswith(prefix)),
+          _HEADINGS.get(definer.rpartition(".")[2], "Options"),
+        )
+        groups.setdefault(title, []).append(flag)
+  return groups
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:

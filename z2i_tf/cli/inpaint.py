@@ -21,6 +21,7 @@ from z2i_tf.cli.progress import progress
 from z2i_tf.errors import InputError
 
 OPTIONAL_ARGUMENTS = ("IMAGE", "MASK")
+HEADINGS = {"Files": ("image", "mask", "output", "image_dir", "mask_dir", "mask_suffix", "output_dir", "dump_dir")}
 
 _ONE = {"image", "mask", "output"}
 _FOLDERS = ({"image_dir", "mask_dir", "output_dir"}, {"image_dir", "mask", "output_dir"})

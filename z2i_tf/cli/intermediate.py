@@ -10,22 +10,23 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import analysis_flags
 from z2i_tf.cli.flags import filling_flags
+from z2i_tf.cli.flags import flag_readers
 
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
   flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
-  common_flags.define_zoom_crop_flag(values)
+  analysis_flags.define_zoom_crop_flag(values)
   filling_flags.define_model_choice_flag(values)
   filling_flags.define_precision_flag(values)
-  common_flags.define_analysis_folder_flag(values)
+  analysis_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "image_dir", "mask_dir", "output_dir")
+  flag_readers.require(values, "image_dir", "mask_dir", "output_dir")
   from z2i_tf.analyses import records
   from z2i_tf.analyses import tables
   from z2i_tf.images import image_files

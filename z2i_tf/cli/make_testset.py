@@ -11,9 +11,10 @@ import shlex
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
+from z2i_tf.cli.flags import seed_and_size_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,14 +35,14 @@ def define_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   mask_flags.define_kinds_flag(values)
-  common_flags.define_seed_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
   data_flags.define_bad_image_flag(values)
   flags.DEFINE_string("output_dir", None, "New folder for the test set.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output_dir", "kinds")
-  folder = common_flags.new_folder(values, "output_dir")
+  flag_readers.require(values, "output_dir", "kinds")
+  folder = flag_readers.new_folder(values, "output_dir")
   kinds = {kind: mask_flags.mask_mixture(kind, "kinds") for kind in mask_flags.mask_kinds(values)}
   sources = data_flags.open_sources(values, conventions.DEFAULT_SCALE)
   from z2i_tf.cli.progress import progress

@@ -6,22 +6,24 @@ i of z2i masks with the same kind, size and seed.
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
+from z2i_tf.cli.flags import seed_and_size_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
   mask_flags.define_kinds_flag(values)
   flags.DEFINE_integer("count", 10_000, "Number of masks of each kind.", lower_bound=1, flag_values=values)
-  common_flags.define_size_flag(values)
-  common_flags.define_seed_flag(values)
-  common_flags.define_analysis_folder_flag(values)
+  seed_and_size_flags.define_size_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
+  analysis_flags.define_analysis_folder_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output_dir")
+  flag_readers.require(values, "output_dir")
   kinds = mask_flags.mask_kinds(values)
-  height, width = common_flags.size(values)
+  height, width = seed_and_size_flags.size(values)
   from z2i_tf.analyses import charts
   from z2i_tf.analyses import mask_statistics
   from z2i_tf.analyses import records

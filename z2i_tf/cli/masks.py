@@ -7,22 +7,23 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
+from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
   mask_flags.define_mask_kind_flag(values, "kind")
   flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
-  common_flags.define_size_flag(values)
-  common_flags.define_seed_flag(values)
+  seed_and_size_flags.define_size_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
   flags.DEFINE_string("output_dir", None, "Folder for the masks, created if missing.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output_dir")
-  height, width = common_flags.size(values)
+  flag_readers.require(values, "output_dir")
+  height, width = seed_and_size_flags.size(values)
 
   import numpy as np
 

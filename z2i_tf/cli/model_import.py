@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def define_output_flags(values: flags.FlagValues) -> None:
 
 def check_output(values: flags.FlagValues, source_flag: str) -> None:
   """Raises InputError if a flag is missing or the folder cannot be created."""
-  common_flags.require(values, source_flag, "output")
+  flag_readers.require(values, source_flag, "output")
   parent = os.path.dirname(os.path.abspath(values.output))
   if not os.path.isdir(parent):
     raise InputError(f"--output={values.output}: no such folder: {parent}; create it first")

@@ -11,8 +11,9 @@ from typing import Any
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_readers
+from z2i_tf.datasets.open_source import expanded
 from z2i_tf.errors import InputError
 
 
@@ -32,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output_dir")
+  flag_readers.require(values, "output_dir")
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
 
@@ -51,10 +52,11 @@ def run(values: flags.FlagValues) -> None:
 
 def origin(values: flags.FlagValues) -> dict[str, str | None]:
   """Returns the description of the data set for the manifest."""
+  data_dir = expanded(values.data_dir)
   return {
     "source": values.source,
     "split": data_flags.split(values),
-    "data_dir": values.data_dir and os.path.realpath(values.data_dir),
+    "data_dir": data_dir and os.path.realpath(data_dir),
   }
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
   from z2i_tf.training.pretrain import PretrainConfig
   from z2i_tf.training.trainer import RunResult
 
+HEADINGS = {"Model": ("architecture", "width", "scale")}
+
 _DEFAULT_ARCHITECTURE = "zoom_inpaint"
 _NETWORKS = (conventions.COARSE_NET, conventions.REFINE_NET, conventions.SR_NET)
 

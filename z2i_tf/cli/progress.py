@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from z2i_tf.cli import messages
 
 if TYPE_CHECKING:
-  from z2i_tf.training.metric_writers import Reporter
+  from z2i_tf.training.reporters import Reporter
 
 _SECONDS_BEFORE_BAR = 2.0
 
@@ -65,10 +65,10 @@ class _LinesAbove:
 @contextlib.contextmanager
 def training_reporter(iterations: int) -> Iterator["Reporter"]:
   """Yields the reporter of a training run for stdout: a bar on a terminal, one line per logging window elsewhere."""
-  from z2i_tf.training import metric_writers
+  from z2i_tf.training import reporters
 
   if not sys.stdout.isatty():
-    yield metric_writers.LineReporter(_say)
+    yield reporters.LineReporter(_say)
     return
   with contextlib.ExitStack() as shown:
     yield _BarReporter(iterations, shown)
@@ -91,9 +91,9 @@ class _BarReporter:
     self._bar.update()
 
   def show(self, step, iterations, scalars, seconds_left):
-    from z2i_tf.training import metric_writers
+    from z2i_tf.training import reporters
 
-    self._bar.set_postfix_str(metric_writers.summary(scalars))
+    self._bar.set_postfix_str(reporters.summary(scalars))
 
   def say(self, text):
     _say(text)

@@ -17,7 +17,7 @@ from absl import flags
 
 from z2i_tf.cli import pretrain
 from z2i_tf.cli import train
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import training_flags
 from z2i_tf.cli.progress import training_reporter
 from z2i_tf.errors import InputError
@@ -37,11 +37,11 @@ def define_flags(values: flags.FlagValues) -> None:
     "--work_dir share stages of the same name.",
     flag_values=values,
   )
-  training_flags.define_common_flags(values)
+  training_flags.define_shared_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "work_dir")
+  flag_readers.require(values, "work_dir")
   flagfiles = [name for name in values.stages or () if name]
   if not flagfiles:
     raise InputError("--stages is missing: the flagfiles of the stages, in order, separated by commas")
@@ -83,7 +83,7 @@ def planned(flagfiles: Sequence[str], work_dir: str, overriding: Sequence[str]) 
 def _given(values: flags.FlagValues) -> list[str]:
   """Returns the common flags that were given, as arguments."""
   common = flags.FlagValues()
-  training_flags.define_common_flags(common)
+  training_flags.define_shared_flags(common)
   return [values[name].serialize() for name in common if values[name].present]
 
 

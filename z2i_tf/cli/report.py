@@ -10,7 +10,7 @@ import sys
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.errors import InputError
 
 _HTML, _MARKDOWN, _FILES = "report.html", "report.md", "report_files"
@@ -27,7 +27,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> bool:
   """Returns whether a record was left out."""
-  common_flags.require(values, "runs")
+  flag_readers.require(values, "runs")
   from z2i_tf.images import image_files
   from z2i_tf.report import pages
   from z2i_tf.report import runs

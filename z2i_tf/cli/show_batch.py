@@ -6,8 +6,8 @@ These are the first examples of `z2i train` with the same flags. LR pictures are
 from absl import flags
 
 from z2i_tf.cli import messages
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_readers
 
 _TITLES = ("masked input", "mask", "LR", "HR")
 
@@ -26,7 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "output")
+  flag_readers.require(values, "output")
   from z2i_tf.images import image_files
 
   image_files.check_writable_file(values.output)

@@ -7,18 +7,20 @@ side_by_side.json.
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import analysis_flags
+from z2i_tf.cli.flags import flag_readers
+from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list("names", [], "Names of images, without extension. Default: --count at random.", flag_values=values)
-  common_flags.define_run_flags(values)
-  common_flags.define_seed_flag(values)
+  analysis_flags.define_run_flags(values)
+  seed_and_size_flags.define_seed_flag(values)
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "run", "output_dir")
+  flag_readers.require(values, "run", "output_dir")
   if values.names and (values["count"].present or values["seed"].present):
     raise InputError("--names says which images are shown; leave out --count and --seed")
   from z2i_tf.analyses import records

@@ -10,7 +10,8 @@ import os
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
+from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.errors import InputError
 
 _QUESTION = "Which of these images looks better?"
@@ -46,7 +47,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "for their kind (default: all of them).",
     flag_values=values,
   )
-  common_flags.define_seed_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
   flags.DEFINE_integer(
     "port",
     8080,
@@ -59,7 +60,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  common_flags.require(values, "study_dir")
+  flag_readers.require(values, "study_dir")
   if values.summary and values["port"].present:
     raise InputError("--summary and --port: a summary serves nothing; leave one of them out")
   from z2i_tf.study import store as stores
@@ -81,7 +82,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _prepare(values) -> None:
-  common_flags.require(values, "result_dir", "ours")
+  flag_readers.require(values, "result_dir", "ours")
   _check_question(values.question)
   from z2i_tf.cli.progress import progress
   from z2i_tf.images import image_files
@@ -89,7 +90,7 @@ def _prepare(values) -> None:
   from z2i_tf.study import results as result_folders
   from z2i_tf.study import store as stores
 
-  results = result_folders.read_results(common_flags.named_paths(values, "result_dir"), values.mask_kinds)
+  results = result_folders.read_results(flag_readers.named_paths(values, "result_dir"), values.mask_kinds)
   study_manifest = manifests.plan_study(results, values.ours, values.pairs, values.seed, values.question)
   image_files.create_folder(values.study_dir)
   with progress(len(list(study_manifest.results())), "picture") as advance:
@@ -124,7 +125,7 @@ def _check_unchanged(values, study_manifest) -> None:
   from z2i_tf.study import manifest as manifests
   from z2i_tf.study import results as result_folders
 
-  folders = common_flags.named_paths(values, "result_dir")
+  folders = flag_readers.named_paths(values, "result_dir")
   methods = (study_manifest.ours, *study_manifest.opponents)
   advice = "leave the flag out, or give another --study_dir"
   if set(folders) != set(methods):

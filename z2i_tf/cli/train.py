@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def define_flags(values: flags.FlagValues) -> None:
   training_flags.define_stage_flags(values)
   model_flags.define_model_flags(values)
+  model_flags.define_discriminator_width_flag(values)
   training_flags.define_initial_weights_flags(values)
   training_flags.define_loss_flags(values)
 

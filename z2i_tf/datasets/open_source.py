@@ -1,5 +1,6 @@
 """Opens a data set of any kind by name. Imports nothing heavy: the command line needs the names for its help."""
 
+import os
 from typing import TYPE_CHECKING
 
 from z2i_tf.errors import InputError
@@ -34,17 +35,23 @@ def check_settings(
       raise InputError(f"`{name}`={value}: only TensorFlow Datasets have splits, not `source`={source}")
 
 
+def expanded(data_dir: str | None) -> str | None:
+  """Returns a data set's path with the home folder in the place of a "~" at its beginning."""
+  return data_dir and os.path.expanduser(data_dir)
+
+
 def open_source(kind: str, data_dir: str | None, split: str | None, scale: int) -> "ImageSource":
   """Opens a data set.
 
   Args:
     kind: one of `KINDS`.
     data_dir: the folder, or the list of files; of a TensorFlow Dataset the folder of all data sets, None for TFDS'
-      default.
+      default. May begin with "~".
     split: of a TensorFlow Dataset, such as "train" or "train[:90%]"; ignored for other kinds.
     scale: zoom factor; chooses the version of DIV2K.
   Raises: InputError if the data set is missing; for a TensorFlow Dataset with the command that prepares it.
   """
+  data_dir = expanded(data_dir)
   if kind == FOLDER:
     from z2i_tf.datasets.folder_source import FolderSource
 

@@ -28,18 +28,21 @@ _QUIET_SECONDS, _SECONDS_TO_END = 0.1, 10.0
 def reading_errors() -> Iterator[None]:
   """Unwraps errors of a pipeline that the block iterates over.
 
-  An InputError of a Python function is raised as itself. Other exceptions become a RuntimeError that quotes them.
+  An InputError or a MemoryError of a Python function is raised as itself. Other exceptions become a RuntimeError that
+  quotes them.
   """
   try:
     yield
     return
   except tf.errors.OpError as error:
     message = str(error)
-    quoted = _QUOTED_ERROR.search(message)
+    quoted, lacks_memory = _QUOTED_ERROR.search(message), isinstance(error, tf.errors.ResourceExhaustedError)
     if quoted is None and _QUOTED_TRACEBACK not in message:
       raise
   # Outside of `except`: a reference to TensorFlow's error, and so to its traceback, would keep the pipeline alive.
-  raise InputError(quoted[1]) if quoted else RuntimeError(message)
+  if quoted:
+    raise InputError(quoted[1])
+  raise MemoryError if lacks_memory else RuntimeError(message)
 
 
 def wrap(function: Callable) -> Callable:

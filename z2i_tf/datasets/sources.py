@@ -171,7 +171,7 @@ def check_source(source: ImageSource, side: int, say: Callable[[str], None] = to
 
 @contextlib.contextmanager
 def naming(name: str) -> Iterator[None]:
-  """Turns any exception raised while a record is read into an InputError that names the image.
+  """Turns any exception raised while a record is read, except MemoryError, into an InputError that names the image.
 
   Protocol buffers and ArrayRecord raise errors of their own, which share no public class.
   """
@@ -179,6 +179,8 @@ def naming(name: str) -> Iterator[None]:
     yield
   except InputError as error:
     raise InputError(f"{name}: {error}") from error
+  except MemoryError:
+    raise
   except Exception as error:
     raise InputError(f"{name}: damaged: {error}") from error
 

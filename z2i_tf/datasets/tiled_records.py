@@ -41,7 +41,7 @@ from z2i_tf.system.parallel import map_in_order
 
 MANIFEST_FILE = "dataset.json"
 _LOCK_FILE = "prepare.lock"
-# Of the manifest's entry of a shard, which a worker leaves beside it.
+# Suffix of the file with a shard's manifest entry, written beside the shard.
 _ENTRY = ".json"
 _VERSION = 1
 # Maximum number of records in one file.
@@ -60,7 +60,7 @@ class TiledRecordsSource(ImageSource):
       raise InputError(f"{folder}: no {MANIFEST_FILE} in it; z2i prepare makes such folders")
     if not manifest["complete"]:
       raise InputError(f"{folder}: z2i prepare was interrupted here; run the same command again")
-    self._folder, self._manifest = folder, manifest
+    self._folder, self._content = folder, manifest["settings"]["content"]
     runs = []
     for shard in manifest["shards"]:
       path = os.path.join(folder, shard["file"])
@@ -80,8 +80,8 @@ class TiledRecordsSource(ImageSource):
     return f"{self._folder}, record {index}"
 
   def fingerprint(self) -> str:
-    """Returns the number of images and a hash of their origin and of the shards' sizes."""
-    return fingerprint(len(self), [json.dumps(self._manifest, sort_keys=True).encode()])
+    """Returns the number of images and a hash of the fingerprint of the data set that they come from."""
+    return fingerprint(len(self), [self._content.encode()])
 
   def header(self, index: int, decode: bool = False) -> image_files.Header:
     parts = name, (height, width), tile_size, tiles = self._parts(index)
@@ -310,7 +310,7 @@ def _read_manifest(folder: str) -> dict[str, Any] | None:
       raise ValueError("impossible shards")
     return {
       "version": _VERSION,
-      "settings": dict(manifest["settings"]),
+      "settings": {**manifest["settings"], "content": str(manifest["settings"]["content"])},
       "shards": shards,
       "skipped": list(map(str, manifest["skipped"])),
       "complete": bool(manifest["complete"]),

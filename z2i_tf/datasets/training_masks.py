@@ -7,6 +7,7 @@ import numpy as np
 
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
+from z2i_tf.images import mask_files
 from z2i_tf.masks.drawing import cover
 from z2i_tf.system.parallel import map_in_order
 
@@ -44,7 +45,7 @@ class TrainingMasks(collections.abc.Sequence[np.ndarray]):
 
 
 def _read_packed(path, side):
-  mask = image_files.read_binary_mask(path)
+  mask = mask_files.read_binary_mask(path)
   if max(mask.shape) > _MAX_ASPECT_RATIO * min(mask.shape):
     raise InputError(
       f"{path}: {mask.shape[0]}x{mask.shape[1]} pixels, one side more than {_MAX_ASPECT_RATIO} times "

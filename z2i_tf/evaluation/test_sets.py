@@ -5,6 +5,7 @@ A written test set holds the centre crop of each image and one mask of each kind
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 import hashlib
@@ -162,25 +163,15 @@ def write_test_set(
     for name in (_IMAGES, *(os.path.join(_MASKS, kind) for kind in kinds)):
       os.makedirs(os.path.join(new, name))
     written: list[dict[str, Any]] = []
-    first = 0
+    first = 0  # Index of the source's first image in all sources.
     for source in sources:
       before = len(written)
-      order = np.random.default_rng([seed, _ORDER_STREAM]).permutation(len(source)) if count else range(len(source))
-      for index in map(int, order):
-        try:
-          image = examples.centre_crop(source, index, crop_size * shrink)
-        except InputError as error:
-          bad_images.report(source.name(index), error)
-          continue
-        if shrink > 1:
-          image = image_ops.to_levels(examples.shrink(image.astype(np.float32) / 255.0, crop_size).numpy())
+      for index, image in _crops(source, count, crop_size, shrink, seed, bad_images):
         masks = {
           kind: examples.validation_mask(mixture, crop_size, seed, first + index) for kind, mixture in kinds.items()
         }
         written.append(_write(new, f"{len(written):05d}.png", image, masks, source.name(index)))
         advance()
-        if len(written) - before == count:
-          break
       if len(written) - before < max(count, 1):
         raise _too_few(len(written) - before, source, count)
       first += len(source)
@@ -199,6 +190,24 @@ def write_test_set(
     }
     records.write_record(new, records.TESTSET, {"images": written, "manifest": manifest})
   return written
+
+
+def _crops(source, count, crop_size, shrink, seed, bad_images) -> Iterator[tuple[int, np.ndarray]]:
+  """Yields the index and the centre crop, uint8, of `count` usable images in random order; of all, in order, for 0."""
+  order = np.random.default_rng([seed, _ORDER_STREAM]).permutation(len(source)) if count else range(len(source))
+  remaining = count or len(source)
+  for index in map(int, order):
+    if not remaining:
+      return
+    try:
+      image = examples.centre_crop(source, index, crop_size * shrink)
+    except InputError as error:
+      bad_images.report(source.name(index), error)
+      continue
+    if shrink > 1:
+      image = image_ops.to_levels(examples.shrink(image.astype(np.float32) / 255.0, crop_size).numpy())
+    yield index, image
+    remaining -= 1
 
 
 def digest(lines: Iterable[str]) -> str:

@@ -1,10 +1,5 @@
 """Writes models as one file for the runtimes of TensorFlow Lite and ONNX."""
 
-from collections.abc import Iterator
-import contextlib
-import os
-import sys
-
 import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 
@@ -13,6 +8,7 @@ from z2i_tf import image_ops
 from z2i_tf.errors import InputError
 from z2i_tf.export.pixel_graph import fill_pixels
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
+from z2i_tf.system import standard_error
 from z2i_tf.system.atomic_files import atomic_write
 
 # Names of inputs and outputs.
@@ -42,7 +38,8 @@ def export_tflite(
   module = tf.Module()
   module.fill = _frozen(model, batch, height, width, IMAGE)
   converter = tf.lite.TFLiteConverter.from_concrete_functions([module.fill.get_concrete_function()], module)
-  with _without_statistics():
+  # TFLite's converter prints counts that look like failures; real ones are exceptions.
+  with standard_error.filtered(lambda _: False, shows_all_on_error=True):
     content = converter.convert()
   _write(path, content)
 
@@ -117,23 +114,6 @@ def keras_result(model: ZoomInpainter, image: tf.Tensor, mask: tf.Tensor) -> tf.
   padded = [image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask)]
   outputs = model(dict(zip((conventions.IMAGE_LR, conventions.MASK_LR), padded)), training=False)
   return outputs[conventions.RESULT][:, :height, :width]
-
-
-@contextlib.contextmanager
-def _without_statistics() -> Iterator[None]:
-  """Silences standard error: TFLite's converter prints counts there that look like failures.
-
-  Real failures are exceptions.
-  """
-  sys.stderr.flush()
-  kept = os.dup(2)
-  try:
-    with open(os.devnull, "wb") as nowhere:
-      os.dup2(nowhere.fileno(), 2)
-    yield
-  finally:
-    os.dup2(kept, 2)
-    os.close(kept)
 
 
 def _write(path, content):

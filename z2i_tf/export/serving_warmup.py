@@ -107,6 +107,8 @@ def _signatures(saved_model_dir):
       saved_model = saved_model_pb2.SavedModel.FromString(file.read())
   except OSError as error:
     raise InputError(f"{path}: no SavedModel here: {error.strerror}") from error
+  except DecodeError as error:
+    raise InputError(f"{path}: damaged; export the model again") from error
   return {
     name: signature.inputs for graph in saved_model.meta_graphs for name, signature in graph.signature_def.items()
   }

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.images.formats import codecs
@@ -29,20 +30,20 @@ _PIL_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "F", *codecs.SIXTEEN_BIT_GRAY_MODES
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GivenImage:
+class InputImage:
   """An image that a caller passed.
 
   Attributes:
     photo: its pixels.
-    given_back: takes the filled image, (H, W, 3) of `photo.rgb`'s type, the hole, (H, W) bool, and `is_own_mask` as of
-      `mask_files.was_erased`; returns the result in the caller's type.
+    to_input_type: takes the filled image, (H, W, 3) of `photo.rgb`'s type, the hole, (H, W) bool, and `is_own_mask` as
+      of `mask_files.was_erased`; returns the result in the caller's type.
   """
 
   photo: photo_files.Photo
-  given_back: Callable[[np.ndarray, np.ndarray, bool], Image.Image | np.ndarray]
+  to_input_type: Callable[[np.ndarray, np.ndarray, bool], Image.Image | np.ndarray]
 
 
-def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> GivenImage:
+def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> InputImage:
   """Reads an image of any type; clips floats to [0, 1] and takes NaN as 0, because callers may mark holes by them.
 
   Args:
@@ -55,16 +56,16 @@ def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> Giv
   """
   if isinstance(image, (str, os.PathLike)):
     photo = photo_files.read_photo(os.fspath(image), max_pixels)
-    return GivenImage(photo, lambda *filled: _channels(photo, *filled))
+    return InputImage(photo, lambda *filled: _channels(photo, *filled))
   if isinstance(image, Image.Image):
     return _pil_image(image, name)
   array = _as_array(image, name)
   photo = _photo(array, name)
-  return GivenImage(photo, lambda filled, hole, is_own_mask: _as_given(array, photo, filled, hole, is_own_mask))
+  return InputImage(photo, lambda filled, hole, is_own_mask: _as_given(array, photo, filled, hole, is_own_mask))
 
 
 def read_hole(
-  mask: AnyImage, image: GivenImage, reading: MaskReading, name: str, max_pixels: int | None = None
+  mask: AnyImage, image: InputImage, reading: MaskReading, name: str, max_pixels: int | None = None
 ) -> np.ndarray:
   """Reads a mask of any type.
 
@@ -126,7 +127,7 @@ def _as_array(values: Any, name: str) -> np.ndarray:
   try:
     return np.asarray(values)
   except (ValueError, TypeError, RuntimeError) as error:  # Ragged lists; tensors of other libraries on a GPU.
-    raise InputError(f"{name}: not an array, a PIL image or a path ({' '.join(str(error).split())[:100]})") from error
+    raise InputError(f"{name}: not an array, a PIL image or a path ({one_line(error)})") from error
 
 
 def _photo(array: np.ndarray, name: str) -> photo_files.Photo:
@@ -152,7 +153,7 @@ def _photo(array: np.ndarray, name: str) -> photo_files.Photo:
   return photo_files.Photo(rgb, levels[..., -1] if has_alpha else None, is_gray)
 
 
-def _pil_image(image: Image.Image, name: str) -> GivenImage:
+def _pil_image(image: Image.Image, name: str) -> InputImage:
   if image.mode not in _PIL_MODES:
     raise InputError(f"{name}: a PIL image of mode {image.mode}; convert it to RGB")
   info: dict[Any, Any] = dict(image.info)
@@ -167,7 +168,7 @@ def _pil_image(image: Image.Image, name: str) -> GivenImage:
     array = array.astype(np.uint16)
   photo = _photo(array, name)
 
-  def given_back(filled: np.ndarray, hole: np.ndarray, is_own_mask: bool) -> Image.Image:
+  def to_input_type(filled: np.ndarray, hole: np.ndarray, is_own_mask: bool) -> Image.Image:
     levels = _as_given(array, photo, filled, hole, is_own_mask)
     if converted.mode in codecs.SIXTEEN_BIT_GRAY_MODES:  # Pillow converts between these modes only by way of 32 bits.
       result = Image.fromarray(levels.astype(np.int32)).convert(converted.mode)
@@ -176,7 +177,7 @@ def _pil_image(image: Image.Image, name: str) -> GivenImage:
     result.info = info
     return result
 
-  return GivenImage(photo, given_back)
+  return InputImage(photo, to_input_type)
 
 
 def _in_kept_mode(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
@@ -185,9 +186,8 @@ def _in_kept_mode(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
     return image
   info.pop("transparency", None)
   if image.mode == "CMYK":
-    remarks: list[str] = []
-    converted = pixels.cmyk_to_rgb(image, remarks)
-    if info.pop("icc_profile", None) and pixels.is_srgb(remarks):
+    converted, is_srgb = pixels.cmyk_to_rgb(image, [])
+    if info.pop("icc_profile", None) and is_srgb:
       info["icc_profile"] = pixels.srgb_profile()
     return converted
   if image.mode in ("1", "L"):

@@ -64,6 +64,11 @@ def list_images(folder: str, recursive: bool = False) -> list[str]:
   return sorted(paths)
 
 
+def has_images(folder: str) -> bool:
+  """Returns whether `list_images` finds any image in a folder; raises InputError if the folder cannot be read."""
+  return any(codecs.extension_of(path) in IMAGE_EXTENSIONS for path in _files(folder, recursive=False))
+
+
 def _files(folder: str, recursive: bool) -> list[str]:
   """Returns the paths of all files except hidden ones ("._x.png" of macOS, ".DS_Store") and those in hidden folders."""
   if not os.path.isdir(folder):
@@ -140,28 +145,11 @@ def read_rgb(path: str, encoded: bytes | None = None) -> np.ndarray:
     image.load()  # Pillow applies and forgets the orientation of TIFF here.
     orientation = codecs.orientation(image) or 1
     if image.mode in codecs.SIXTEEN_BIT_GRAY_MODES:
-      levels = np.asarray(image)
-      if levels.min() < 0 or levels.max() >= 2**16:
-        raise InputError(f"{path}: more than 16 bits per channel; convert it to 8 bits")
-      return np.repeat(pixels.turn_upright((levels >> 8).astype(np.uint8), orientation)[..., np.newaxis], 3, axis=2)
+      levels = (pixels.deep_gray(path, image) >> 8).astype(np.uint8)
+      return np.repeat(pixels.turn_upright(levels, orientation)[..., np.newaxis], 3, axis=2)
     if image.mode in ("P", "PA"):
       image = image.convert("RGBA")  # A palette may hold transparency.
     return pixels.turn_upright(np.asarray(image.convert("RGB")), orientation)
-
-
-def read_binary_mask(path: str) -> np.ndarray:
-  """Reads a mask file, in which white is the hole.
-
-  A pixel is hole if its gray level is at least 128, or not 0 if the file's brightest level is 1.
-
-  Returns:
-    (H, W) uint8, 1 = hole, 0 = known.
-
-  Raises:
-    InputError: as `read_rgb`.
-  """
-  gray = np.asarray(Image.fromarray(read_rgb(path)).convert("L"))
-  return (gray > 0 if gray.max() == 1 else gray >= 128).astype(np.uint8)
 
 
 def create_folder(folder: str) -> str:

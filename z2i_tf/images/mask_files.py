@@ -30,9 +30,8 @@ _ROUNDING = 1e-3  # Rounding error of distances in single precision.
 # A hole was erased if a larger share of its pixels is fully transparent (its edge may be soft).
 _MOSTLY = 0.5
 NOW_OPAQUE = "what was transparent in the hole is opaque now"
-_WHAT_IS_NEEDED = (
-  "make the hole white and all else black, or say with `mask_threshold` from which level of 255 on a pixel is hole"
-)
+_MAKE_IT_CLEAR = "make the hole white and all else black"
+_OR_CHOOSE_A_THRESHOLD = f"{_MAKE_IT_CLEAR}, or say with `mask_threshold` from which level of 255 on a pixel is hole"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +48,11 @@ class MaskReading:
   mask_from: str = "auto"
   threshold: int | None = None
 
+  @property
+  def is_of_erasure(self) -> bool:
+    """Whether transparent pixels are the hole, as in a photograph that is its own mask."""
+    return self.invert and self.mask_from == "alpha"
+
 
 class Mask(NamedTuple):
   """A mask and its source.
@@ -60,6 +64,31 @@ class Mask(NamedTuple):
 
   hole: np.ndarray
   is_from_alpha: bool
+
+
+class _Ambiguous(Exception):
+  """The mask could mean two things.
+
+  Attributes:
+    problem: the reason.
+    remedy: how to make it clear, with the options of `read_mask`.
+  """
+
+  def __init__(self, problem: str, remedy: str):
+    super().__init__(problem)
+    self.problem, self.remedy = problem, remedy
+
+
+def read_binary_mask(path: str) -> np.ndarray:
+  """Reads a mask file as `read_mask` without options; a message does not name these.
+
+  Returns:
+    (H, W) uint8, 1 = hole.
+  """
+  try:
+    return _mask(photo_files.read_photo(path), MaskReading()).hole
+  except _Ambiguous as error:
+    raise InputError(f"{path}: ambiguous as a mask: {error.problem}; {_MAKE_IT_CLEAR}") from error
 
 
 def read_mask(
@@ -95,18 +124,29 @@ def mask_of(
   photo: photo_files.Photo, name: str, invert: bool = False, mask_from: str = "auto", threshold: int | None = None
 ) -> Mask:
   """Returns the mask that an image shows; arguments and errors as `read_mask`, with `name` for the path in errors."""
+  if mask_from == "alpha" and photo.alpha is None:
+    raise InputError(f"{name}: `mask_from`=alpha, but there is no alpha channel; leave it out")
+  try:
+    return _mask(photo, MaskReading(invert, mask_from, threshold))
+  except _Ambiguous as error:
+    raise InputError(f"{name}: ambiguous as a mask: {error.problem}; {error.remedy}") from error
+
+
+def _mask(photo: photo_files.Photo, reading: MaskReading) -> Mask:
+  """Returns the mask that an image shows, by `read_mask`'s rule; raises _Ambiguous."""
   levels = _brightness(photo_files.to_gray(photo.rgb))
   alpha = None if photo.alpha is None else _brightness(photo.alpha)
-  is_from_alpha = mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(name, alpha, levels)
-  if is_from_alpha:
-    if alpha is None:
-      raise InputError(f"{name}: `mask_from`=alpha, but there is no alpha channel; leave it out")
+  mask_from = reading.mask_from
+  if alpha is not None and (mask_from == "alpha" or mask_from == "auto" and _prefers_alpha(alpha, levels)):
     levels = alpha
-  unclear = _unclear(levels) if threshold is None else ""
+  is_from_alpha = levels is alpha
+  has_soft_edges = reading.threshold is None and not ((levels == 0) | (levels == 255)).all()
+  unclear = _unclear(levels) if has_soft_edges else ""
   if unclear:
-    raise InputError(f"{name}: ambiguous as a mask: {unclear}; {_WHAT_IS_NEEDED}")
-  levels = 255 - levels if invert else levels
-  return Mask(_strokes(name, levels) if threshold is None else (levels >= threshold).astype(np.uint8), is_from_alpha)
+    raise _Ambiguous(unclear, _OR_CHOOSE_A_THRESHOLD)
+  levels = 255 - levels if reading.invert else levels
+  threshold = _HOLE if reading.threshold is None else reading.threshold
+  return Mask(_strokes(levels) if has_soft_edges else (levels >= threshold).astype(np.uint8), is_from_alpha)
 
 
 def describe(mask: np.ndarray) -> str:
@@ -218,8 +258,8 @@ def _brightness(levels: np.ndarray) -> np.ndarray:
   return levels.astype(np.uint8) if greatest <= 255 else photo_files.to_8_bits(levels)
 
 
-def _strokes(path: str, levels: np.ndarray) -> np.ndarray:
-  """Returns the mask of all strokes that reach half brightness; raises InputError if a stroke does not."""
+def _strokes(levels: np.ndarray) -> np.ndarray:
+  """Returns the mask of all strokes that reach half brightness; raises _Ambiguous if a stroke does not."""
   dark = levels[levels < _DARK]
   ground = int(np.median(dark)) if dark.size else 0
   painted = (levels >= min(ground + _STROKE, _HOLE)).astype(np.uint8)
@@ -231,10 +271,10 @@ def _strokes(path: str, levels: np.ndarray) -> np.ndarray:
   faint = cv2.morphologyEx(painted - mask, cv2.MORPH_OPEN, _EDGE)
   if faint.any():
     least = int(levels[faint != 0].min())
-    raise InputError(
-      f"{path}: ambiguous as a mask: {100 * faint.mean():.2g}% of the image is painted below half of "
-      f"white, at {least} to {int(levels[faint != 0].max())} of 255; `mask_threshold`={least} fills it "
-      f"too, `mask_threshold`={_HOLE} leaves it"
+    raise _Ambiguous(
+      f"{100 * faint.mean():.2g}% of the image is painted below half of white, at {least} to "
+      f"{int(levels[faint != 0].max())} of 255",
+      f"`mask_threshold`={least} fills it too, `mask_threshold`={_HOLE} leaves it",
     )
   mask |= _around(mask, _TORN_PX) & painted
   return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, _HOLE)))
@@ -256,17 +296,17 @@ def _unclear(levels: np.ndarray) -> str:
   return ""
 
 
-def _prefers_alpha(path: str, alpha: np.ndarray | None, luma: np.ndarray) -> bool:
-  """Returns whether to read alpha; raises InputError if alpha and luma show different masks."""
-  if alpha is None or alpha.min() == alpha.max():
+def _prefers_alpha(alpha: np.ndarray, luma: np.ndarray) -> bool:
+  """Returns whether to read alpha; raises _Ambiguous if alpha and luma show different masks."""
+  if alpha.min() == alpha.max():
     return False
   if luma.min() == luma.max():
     return True
   differs = (alpha >= _HOLE) != (luma >= _HOLE)
   if _unclear(luma) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
-    raise InputError(
-      f"{path}: ambiguous as a mask: its colours and its transparency say different things; choose with "
-      "`mask_from`=luma (white = hole) or `mask_from`=alpha (opaque = hole; with `invert_mask`, "
-      "transparent = hole)"
+    raise _Ambiguous(
+      "its colours and its transparency say different things",
+      "choose with `mask_from`=luma (white = hole) or `mask_from`=alpha (opaque = hole; with `invert_mask`, "
+      "transparent = hole)",
     )
   return False

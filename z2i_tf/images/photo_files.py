@@ -56,6 +56,32 @@ _PILLOW_LIMIT = threading.Lock()
 _MAX_16_BITS = 65535
 
 
+class _PillowSilence:
+  """Ignores Pillow's warnings while any thread is in the block.
+
+  Threads share the filters of warnings, so each must not restore its own.
+  """
+
+  def __init__(self):
+    self._lock, self._threads, self._filters = threading.Lock(), 0, contextlib.ExitStack()
+
+  def __enter__(self):
+    with self._lock:
+      if not self._threads:
+        self._filters.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module="PIL|pillow_heif")
+      self._threads += 1
+
+  def __exit__(self, *_):
+    with self._lock:
+      self._threads -= 1
+      if not self._threads:
+        self._filters.close()
+
+
+_SILENCE = _PillowSilence()
+
+
 def read_photo(path: str, max_pixels: int | None = None) -> Photo:
   """Reads an image file of any depth, turned upright by its EXIF orientation.
 
@@ -158,8 +184,7 @@ def _opened(path: str, max_pixels: int | None) -> Iterator[codecs.Opened]:
 
   encoded = input_files.read_bytes(path)
   with contextlib.ExitStack() as stack:
-    stack.enter_context(warnings.catch_warnings())
-    warnings.simplefilter("ignore")  # Pillow warns about metadata that it can do without.
+    stack.enter_context(_SILENCE)  # Pillow warns about metadata that it can do without.
     with _PILLOW_LIMIT:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:
@@ -181,7 +206,8 @@ def _photo(path: str, source: codecs.Opened) -> Photo:
     pixels = pixels_lib.decode(path, encoded, image)
   is_swapped = codecs.is_swapped(pixels.orientation)
   read_exif = None if pixels.has_damaged_exif else codec.read_exif
-  own, (height, width) = codec.read_own(image, encoded, is_swapped), pixels.rgb.shape[:2]
+  own, own_remarks = codec.read_own(image, encoded, is_swapped)
+  height, width = pixels.rgb.shape[:2]
   metadata, remarks = metadata_lib.read(image, encoded, read_exif, own, height, width, is_swapped)
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
@@ -190,7 +216,7 @@ def _photo(path: str, source: codecs.Opened) -> Photo:
     remarks.append(f"{bits} bits reduced to 8: {image.format}")
   if has_more:
     remarks.append("only the first of its pictures is kept")
-  all_remarks = (*pixels.remarks, *source.remarks, *remarks)
+  all_remarks = (*pixels.remarks, *source.remarks, *own_remarks, *remarks)
   return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata, all_remarks, image.format or "")
 
 

@@ -57,6 +57,11 @@ def fill_pieces(
     hole[piece.core] = False
 
 
+def has_texture(piece: Piece, detail: str) -> bool:
+  """Returns whether a piece gets texture; `detail` is one of `DETAILS`."""
+  return detail == "patches" or detail == "auto" and piece.thickness_px >= _MIN_TEXTURE_THICKNESS_PX
+
+
 def brightness_range(image: np.ndarray, hole: np.ndarray) -> tuple[int, int]:
   """Returns the minimum and the maximum of the known pixels over all channels.
 
@@ -88,8 +93,7 @@ def _fill_crop(predictor, image, hole, piece, detail, advance):
   if is_gray:
     smooth = np.where(hole[..., np.newaxis], smooth.mean(axis=-1, keepdims=True), image)
   advance()
-  has_texture = detail == "patches" or detail == "auto" and piece.thickness_px >= _MIN_TEXTURE_THICKNESS_PX
-  filled = texture.add_texture(image, hole, smooth) if has_texture else smooth
+  filled = texture.add_texture(image, hole, smooth) if has_texture(piece, detail) else smooth
   blended = blending.blend(image, hole, filled, colours=smooth)
   advance()
   return blended

@@ -15,52 +15,30 @@ References: Wexler et al., "Space-Time Completion of Video", PAMI 2007 (search a
 SIGGRAPH 2009. Blurred search, sharp votes and the start by voting are our own, chosen by measuring.
 """
 
-from collections.abc import Callable
 from concurrent import futures
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from z2i_tf.inference import pieces
+from z2i_tf.inference.patch_level import known_centres
+from z2i_tf.inference.patch_level import PATCH
+from z2i_tf.inference.patch_level import PatchLevel
+from z2i_tf.inference.patch_level import RADIUS_PX
 from z2i_tf.inference.pyramid import halve
 from z2i_tf.system import processor
 
-_RADIUS_PX = 3  # Patches are 7x7.
-_PATCH = np.ones((2 * _RADIUS_PX + 1, 2 * _RADIUS_PX + 1), np.uint8)
 # Of the level with the exact search: thickness of the hole, and maximum number of compared pairs of patches.
 _SEARCH_THICKNESS_PX, _MAX_SEARCH_PAIRS = 30, 2**25
 _SEARCH_BLURS_PX = (3.0, 1.5, 0.0)  # Gaussian sigma of both sides, one for each round.
-# A source that continues a neighbour's may have a distance larger by this share.
-_COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
-# The search compares a patch's 147 values along this many directions, computed from at most this many patches.
-_PRINCIPAL_DIRECTIONS, _MAX_PRINCIPAL_PATCHES = 32, 4096
-_COMPARED_STRIDE_PX = 2  # Above the exact search, every second row and column of a patch is compared.
-# A vote weighs exp(-sharpness * d / s), s being the 75th percentile of the distances d.
-_VOTE_SHARPNESS, _USUAL_PERCENTILE = 40.0, 75
 _START_VOTE_RADIUS_PX = _LAST_VOTE_RADIUS_PX = 1  # At native resolution the inner 3x3 votes.
 # Patches fit if their blurred colours differ from the fill's by less than the first; they do not above the second.
 _FIT_BLUR_PX, _FITS, _DOES_NOT_FIT = 2.0, 0.12, 0.2
-_SCORES_AT_ONCE = 2**20  # Of the exact search, so that they stay in the caches.
-_CHUNK = 2**15  # Pixels whose patches are compared at once, so that their data stay in the caches.
-_PIXEL = np.complex128  # Any type of 16 bytes: one `take` moves four float32 channels.
-
-
-class _Sources(NamedTuple):
-  """The sources that patches copy from.
-
-  Attributes:
-    place: (n,) int32 flat indices of the patches' centres in the level's padded image.
-    distance: (n,) float32 sums of squared differences.
-  """
-
-  place: np.ndarray
-  distance: np.ndarray
 
 
 def is_possible(hole: np.ndarray) -> bool:
   """Returns whether there is a known 7x7 patch to copy from; `hole` is (H, W) bool, True = hole."""
-  return not _unpadded(cv2.dilate(_padded(hole.astype(np.uint8)), _PATCH)).all()
+  return bool(known_centres(hole).any())
 
 
 def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.ndarray:
@@ -76,24 +54,22 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   levels = _levels(image, hole, fill)
   with futures.ThreadPoolExecutor(processor.usable_cores()) as pool:
     _, small_hole, small_fill = levels.pop()
-    level = _Level(small_fill, small_hole, pool.map)
-    if not level.is_key.any():
+    level = PatchLevel(small_fill, small_hole, pool.map)
+    if not level.is_key.any():  # There is one level.
       return fill
     for blur in _SEARCH_BLURS_PX:
-      sources = level.search(blur)
-      level.vote(sources, _RADIUS_PX)
+      sources = level.search(blur, _MAX_SEARCH_PAIRS)
+      level.vote(sources, RADIUS_PX)
     fits = _fit(level.picture, small_fill)
     while levels:
       below, below_sources = level, sources
       known, small_hole, small_fill = levels.pop()
       larger = cv2.resize(below.picture, small_hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
-      level = _Level(np.where(small_hole[..., np.newaxis], larger, known), small_hole, pool.map)
-      if not level.is_key.any():
-        return fill
+      level = PatchLevel(np.where(small_hole[..., np.newaxis], larger, known), small_hole, pool.map)
       sources = level.doubled(below, below_sources)
       level.vote(sources, _START_VOTE_RADIUS_PX)
       sources = level.mended(sources)
-      level.vote(sources, _RADIUS_PX if levels else _LAST_VOTE_RADIUS_PX)
+      level.vote(sources, RADIUS_PX if levels else _LAST_VOTE_RADIUS_PX)
   fits = cv2.resize(fits, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
   return np.clip(fits * level.picture + (1.0 - fits) * fill, 0.0, 1.0)
 
@@ -104,7 +80,7 @@ def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]
   thickness = pieces.thickness_px(hole)
   while thickness > _SEARCH_THICKNESS_PX or _pairs(levels[-1][1]) > _MAX_SEARCH_PAIRS:
     smaller, smaller_hole = halve(*levels[-1][:2])
-    if not smaller_hole.any() or smaller_hole.all():
+    if not smaller_hole.any() or not is_possible(smaller_hole):
       break
     smaller_fill = cv2.resize(levels[-1][2], smaller_hole.shape[::-1], interpolation=cv2.INTER_AREA)
     levels.append((smaller, smaller_hole, np.where(smaller_hole[..., np.newaxis], smaller_fill, smaller)))
@@ -114,7 +90,7 @@ def _levels(image, hole, fill) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _pairs(hole):
   """Returns the number of pairs of a patch that touches the hole and a known patch."""
-  queries = np.count_nonzero(cv2.dilate(hole.astype(np.uint8), _PATCH))
+  queries = np.count_nonzero(cv2.dilate(hole.astype(np.uint8), PATCH))
   return queries * (hole.size - queries)
 
 
@@ -122,200 +98,3 @@ def _fit(picture, fill):
   """Rates how well the patches' colours agree with the fill's: (H, W) float32 in [0, 1]."""
   difference = np.abs(cv2.GaussianBlur(picture - fill, (0, 0), _FIT_BLUR_PX)).mean(axis=-1)
   return np.clip((_DOES_NOT_FIT - difference) / (_DOES_NOT_FIT - _FITS), 0.0, 1.0)
-
-
-class _Level:
-  """One scale: patches that touch the hole, and known ones, as flat indices of a padded image of four channels.
-
-  Attributes:
-    is_key: (P,) bool: is this the centre of a known patch?
-    queries: (n,) int32: centres of the patches that touch the hole.
-  """
-
-  def __init__(self, picture: np.ndarray, hole: np.ndarray, run: Callable):
-    """Pads a picture (H, W, 3) float32 and its hole (H, W) bool. `run` maps a function over chunks, as `map` does."""
-    self._run = run
-    inner = np.zeros((*hole.shape, 4), np.float32)
-    inner[..., :3] = picture
-    self._image, mask = _padded(inner), _padded(hole.astype(np.uint8))
-    self._height, self._width = mask.shape
-    touched = cv2.dilate(mask, _PATCH) > 0
-    inside = np.zeros_like(touched)
-    _unpadded(inside)[:] = True
-    self.is_key = (~touched & inside).ravel()
-    self.queries = np.flatnonzero(touched & inside).astype(np.int32)
-    self._hole = np.flatnonzero((mask > 0) & inside).astype(np.int32)
-    self._steps = (1, -1, self._width, -self._width)
-    number = np.full(len(self.is_key), -1, np.int32)
-    number[self.queries] = np.arange(len(self.queries), dtype=np.int32)
-    self._neighbours = np.stack([number[self.queries + step] for step in self._steps])  # -1 where there is no query.
-
-  @property
-  def picture(self) -> np.ndarray:
-    """The (H, W, 3) float32 image as it is now."""
-    return _unpadded(self._image)[..., :3]
-
-  def search(self, blur: float) -> _Sources:
-    """Finds the nearest known patch of every query; both are blurred by this sigma, pixels.
-
-    A patch that continues a neighbour's is taken instead if it is nearly as near: then pieces of texture are copied,
-    and not one patch again and again.
-    """
-    pixels = _pixels(cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image)
-    keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(_RADIUS_PX)
-    keys = keys[:: -(-len(keys) * len(self.queries) // _MAX_SEARCH_PAIRS)]  # A hole that vanishes cannot be halved.
-    patches = _patches(pixels, keys, window)
-    basis = _principal(patches)
-    patches = patches @ basis
-    half_norms = 0.5 * np.einsum("ij,ij->i", patches, patches)
-    patches = np.ascontiguousarray(patches.T)
-    nearest, rows = [], max(1, _SCORES_AT_ONCE // len(keys))
-    scores = np.empty((rows, len(keys)), np.float32)
-    for start in range(0, len(self.queries), rows):
-      queries = _patches(pixels, self.queries[start : start + rows], window) @ basis
-      some = np.matmul(queries, patches, out=scores[: len(queries)])
-      some -= half_norms
-      nearest.append(some.argmax(axis=1))
-    place = self._coherent(keys[np.concatenate(nearest)], pixels)
-    return _Sources(place, self._distances(self.queries, place, stride=1))
-
-  def _coherent(self, place, pixels):
-    """Replaces sources by those that continue more neighbours', if their distances in `pixels` are nearly as small."""
-    allowed = (1.0 + _COHERENCE) * self._distances(self.queries, place, 1, pixels) + 1e-6
-    is_even = np.add(*np.divmod(self.queries, self._width)) % 2 == 0
-    place = place.copy()
-    for turn in range(2 * _COHERENCE_ROUNDS):
-      offered = np.stack(
-        [np.where(row >= 0, place[row] - step, -1) for row, step in zip(self._neighbours, self._steps)]
-      )
-      agree = np.stack([(offered == each).sum(axis=0) for each in offered])
-      agree[(offered < 0) | ~self.is_key[np.clip(offered, 0, len(self.is_key) - 1)]] = 0
-      best = agree.argmax(axis=0)
-      candidates, support = (np.take_along_axis(each, best[np.newaxis], 0)[0] for each in (offered, agree))
-      some = np.flatnonzero((support > (offered == place).sum(axis=0)) & (is_even == (turn % 2 == 0)))
-      fits = self._distances(self.queries[some], candidates[some], 1, pixels) <= allowed[some]
-      place[some[fits]] = candidates[some[fits]]
-    return place
-
-  def doubled(self, below: "_Level", sources: _Sources) -> _Sources:
-    """Doubles the sources of the level below. Fills gaps with random known patches, by a fixed seed."""
-    offsets = np.zeros((2, below._height * below._width), np.int32)
-    is_known = np.zeros(below._height * below._width, bool)
-    offsets[:, below.queries] = np.subtract(
-      np.divmod(sources.place, below._width), np.divmod(below.queries, below._width)
-    )
-    is_known[below.queries] = True
-    rows, columns = np.divmod(self.queries, self._width)
-    border = _RADIUS_PX
-    beneath = (np.minimum((rows - border) // 2, below._height - 2 * border - 1) + border) * below._width + (
-      np.minimum((columns - border) // 2, below._width - 2 * border - 1) + border
-    )
-    rows = np.clip(rows + 2 * offsets[0, beneath], border, self._height - border - 1)
-    columns = np.clip(columns + 2 * offsets[1, beneath], border, self._width - border - 1)
-    place = rows * self._width + columns
-    is_bad = ~is_known[beneath] | ~self.is_key[place]
-    place[is_bad] = np.random.default_rng(0).choice(np.flatnonzero(self.is_key), np.count_nonzero(is_bad))
-    return _Sources(place.astype(np.int32), np.zeros(len(place), np.float32))
-
-  def mended(self, sources: _Sources) -> _Sources:
-    """Shifts the four neighbours' sources by a step, and keeps a shifted source if it is nearer."""
-    place = sources.place.copy()
-    best = self._distances(self.queries, place, _COMPARED_STRIDE_PX)
-
-    def attempt(candidates, is_possible):
-      is_possible &= (candidates != place) & (candidates >= 0) & (candidates < len(self.is_key))
-      some = np.flatnonzero(is_possible)
-      some = some[self.is_key[candidates[some]]]
-      distances = self._distances(self.queries[some], candidates[some], _COMPARED_STRIDE_PX)
-      is_better = distances < best[some]
-      better = some[is_better]
-      place[better], best[better] = candidates[better], distances[is_better]
-
-    for step, neighbours in zip(self._steps, self._neighbours):
-      attempt(place[neighbours] - step, neighbours >= 0)
-    return _Sources(place, best)
-
-  def vote(self, sources: _Sources, radius: int) -> None:
-    """Replaces each pixel of the hole by the weighted mean of its votes, from patches within `radius` pixels."""
-    usual = np.percentile(sources.distance, _USUAL_PERCENTILE) + 1e-6
-    place, weight = np.zeros(len(self.is_key), np.int32), np.zeros(len(self.is_key), np.float32)
-    place[self.queries] = sources.place
-    weight[self.queries] = np.exp(-_VOTE_SHARPNESS * sources.distance / usual) + 1e-8
-    pixels, window = _pixels(self._image), self._window(radius)
-    voted = np.empty((len(self._hole), 4), np.float32)
-
-    def run(start):
-      hole = self._hole[start : start + _CHUNK]
-      buffer, sums, weights = np.empty(len(hole), _PIXEL), 0.0, 0.0
-      for offset in window:
-        centres = hole - offset
-        part = weight[centres][:, np.newaxis]
-        sums = sums + part * _take(pixels, place[centres] + offset, buffer)
-        weights = weights + part
-      voted[start : start + _CHUNK] = sums / weights
-
-    self._for_chunks(run, len(self._hole))
-    self._image.reshape(-1, 4)[self._hole] = voted
-    self._image = _padded(_unpadded(self._image))
-
-  def _distances(self, queries, places, stride, pixels=None):
-    """Sums of squared differences of patches, (n,) float32, as if all 49 pixels were compared."""
-    pixels, window = _pixels(self._image) if pixels is None else pixels, self._window(_RADIUS_PX, stride)
-    totals = np.zeros(len(queries), np.float32)
-
-    def run(start):
-      query, place, total = (array[start : start + _CHUNK] for array in (queries, places, totals))
-      first, second = np.empty(len(query), _PIXEL), np.empty(len(query), _PIXEL)
-      for offset in window:
-        difference = _take(pixels, query + offset, first)
-        difference -= _take(pixels, place + offset, second)
-        total += np.einsum("ij,ij->i", difference, difference)
-
-    self._for_chunks(run, len(queries))
-    return totals * np.float32((2 * _RADIUS_PX + 1) ** 2 / len(window))
-
-  def _for_chunks(self, run, count):
-    starts = range(0, count, _CHUNK)
-    list(self._run(run, starts) if len(starts) > 1 else map(run, starts))  # Threads cost more than a small chunk.
-
-  def _window(self, radius, stride=1):
-    steps = np.arange(-radius, radius + 1, stride, dtype=np.int32)
-    return (steps[:, np.newaxis] * self._width + steps).ravel()
-
-
-def _patches(pixels, places, window):
-  """Patches around flat places, (n, 4 * 49) float32."""
-  return np.take(pixels, places[:, np.newaxis] + window).view(np.float32).reshape(len(places), -1)
-
-
-def _principal(patches):
-  """Directions (d, k) in which patches (n, d) differ most; distances along them are nearly the whole ones.
-
-  Computes in float64: eigenvalues of blurred patches spread over nine decades. In float32 the last directions are
-  rounding, and differ between versions of NumPy.
-  """
-  patches = patches[:: -(-len(patches) // _MAX_PRINCIPAL_PATCHES)].astype(np.float64)
-  _, directions = np.linalg.eigh(patches.T @ patches)
-  return np.ascontiguousarray(directions[:, -_PRINCIPAL_DIRECTIONS:], np.float32)
-
-
-def _padded(array):
-  """Mirrors an (H, W, ...) array beyond its border, as wide as a patch reaches."""
-  border = _RADIUS_PX
-  return cv2.copyMakeBorder(array, border, border, border, border, cv2.BORDER_REFLECT_101)
-
-
-def _unpadded(array):
-  """Returns an array without the padding of `_padded`, as a view."""
-  return array[_RADIUS_PX:-_RADIUS_PX, _RADIUS_PX:-_RADIUS_PX]
-
-
-def _pixels(image):
-  """(H, W, 4) float32 as (H * W,) items."""
-  return np.ascontiguousarray(image).reshape(-1).view(_PIXEL)
-
-
-def _take(pixels, places, buffer):
-  """Reads pixels at flat places into the buffer; returns it as (n, 4) float32."""
-  np.take(pixels, places, out=buffer, mode="clip")
-  return buffer.view(np.float32).reshape(-1, 4)

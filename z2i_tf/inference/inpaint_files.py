@@ -191,7 +191,7 @@ def joined(*texts: str) -> str:
 
 
 def _texture_remark(inpainter, task, plan, config):
-  return inpainter.remark(task.hole, plan) if plan and config.detail != "none" else ""
+  return inpainter.remark(task.hole, plan, config.detail) if plan else ""
 
 
 def _description(task, plan):

@@ -51,14 +51,15 @@ class Inpainter:
 
   Images are paths, PIL images or arrays: (H, W), (H, W, 1), (H, W, 3) and, with alpha, (H, W, 2) and (H, W, 4); uint8,
   uint16, or floats in [0, 1], which are filled in 16 bits. A PIL image returns a PIL image (palettes become RGB or
-  RGBA, CMYK becomes RGB). An array returns an array of its shape and type, a path an array with the file's channels.
-  Alpha stays, except where the hole was erased to transparency: there it becomes opaque. Known pixels stay bit for bit.
+  RGBA, CMYK and YCbCr become RGB, mode 1 becomes L). An array returns an array of its shape and type, a path an array
+  with the file's channels. Alpha stays, except where the hole was erased to transparency: there it becomes opaque.
+  Known pixels stay bit for bit.
 
   Masks are of the same kinds, or arrays of bool or of two values, 0 = known. White, or opaque, is the hole. Ambiguous
   masks are refused.
 
-  A photograph is filled piece by piece (see `crop_fill`), and the networks compute large crops in tiles, so memory is
-  bounded without a setting.
+  A photograph is filled piece by piece (see `crop_fill`), and the networks of z2i compute large crops in tiles, so
+  their memory is bounded. Other methods' networks see a whole crop, and with `native` the whole image.
   """
 
   def __init__(self, predictor: Predictor, model: str | None = None):
@@ -111,7 +112,7 @@ class Inpainter:
     Args:
       image: see the class; pixels under the hole are ignored.
       mask: see the class; of the image's size.
-      native: whether to return the networks' own result at the image's own resolution.
+      native: whether to return the networks' own result at the image's own resolution; without `detail` and `plan`.
       detail: "auto" copies texture into all but thin holes, "patches" into all, "none" into none.
       plan: the result of `plan` for the same image and mask; None: computed here.
       advance: called after each step (see `count_steps`).
@@ -122,8 +123,12 @@ class Inpainter:
     Returns: the filled image, of the kind that was given.
     Raises:
       InputError: an image or a mask cannot be read, has an unsupported shape or type, the sizes differ, the mask is
-        ambiguous or has no hole or no known pixel, `detail` or `mask_from` is unknown, or memory does not suffice.
+        ambiguous or has no hole or no known pixel, `detail`, `mask_from` or `mask_threshold` cannot be used, `plan` is
+        of another mask, or memory does not suffice.
     """
+    _check_detail(detail, native)
+    if native and plan:
+      raise InputError("`plan` has no effect with `native`; leave one of them out")
     reading = _reading(mask_from, invert_mask, mask_threshold)
     return self._prepared(image, mask, reading, max_pixels, "image", "mask")(native, detail, plan, advance)
 
@@ -153,6 +158,7 @@ class Inpainter:
     Returns: a result for each image, of its kind.
     Raises: as `__call__`, naming the image or mask by its number from 0.
     """
+    _check_detail(detail, native)
     if isinstance(images, (str, os.PathLike, Image.Image)):
       raise InputError("images: one image, not a list of them; give [image], or call the inpainter itself")
     images = list(images)
@@ -174,18 +180,37 @@ class Inpainter:
       advance()
     return results
 
-  def plan(self, image: AnyImage, mask: AnyImage) -> list[Piece]:
+  def plan(
+    self,
+    image: AnyImage,
+    mask: AnyImage,
+    *,
+    mask_from: str = "auto",
+    invert_mask: bool = False,
+    mask_threshold: int | None = None,
+    max_pixels: int | None = None,
+  ) -> list[Piece]:
     """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
-    rgb, hole = _pixels(image, mask)
+    reading = _reading(mask_from, invert_mask, mask_threshold)
+    given, hole = _given(image, mask, reading, max_pixels, "image", "mask")
+    rgb = given.photo.rgb
     with _out_of_memory_reported(rgb):
       return pieces.divide(hole, self._predictor.max_thickness_px)
 
-  def remark(self, mask: np.ndarray, plan: list[Piece]) -> str:
-    """Returns a warning if a piece has too little context for texture, else ""; `mask`: (H, W), 0 = known."""
-    hole = np.asarray(mask) != 0
-    if all(texture.is_possible(hole[piece.crop]) for piece in plan):
-      return ""
-    return "too little is known around the hole: filled without texture"
+  def remark(self, mask: np.ndarray, plan: list[Piece], detail: str = "auto") -> str:
+    """Returns a warning if a piece has too little context for its texture, else "".
+
+    Args:
+      mask: (H, W), 0 = known.
+      plan: the result of `plan` for this mask.
+      detail: as `__call__`.
+    """
+    hole = np.array(mask) != 0
+    for piece in plan:
+      if crop_fill.has_texture(piece, detail) and not texture.is_possible(hole[piece.crop]):
+        return "too little is known around the hole: filled without texture"
+      hole[piece.core] = False
+    return ""
 
   def count_steps(self, plan: list[Piece] | None) -> int:
     """Returns how often `__call__` will call `advance`; `plan` is None for `native`."""
@@ -209,7 +234,7 @@ class Inpainter:
     _check_detail(detail)
     rgb, hole = _pixels(image, mask)
     with _out_of_memory_reported(rgb):
-      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
+      plan = self._checked(plan, hole)
       region = pieces.region(plan)
       result = rgb[region].copy()
       moved = [piece.relative_to(region) for piece in plan]
@@ -232,32 +257,40 @@ class Inpainter:
   def _prepared(self, image, mask, reading, max_pixels, image_name, mask_name):
     """Reads and checks an image and its mask; returns a function (native, detail, plan, advance) -> result."""
     given, hole = _given(image, mask, reading, max_pixels, image_name, mask_name)
-    is_own_mask = reading.mask_from == "alpha" and reading.invert and _are_same(image, mask)
-    return lambda *options: given.given_back(self._fill(given.photo.rgb, hole, *options), hole, is_own_mask)
+    is_own_mask = reading.is_of_erasure and _are_same(image, mask)
+    return lambda *options: given.to_input_type(self._fill(given.photo.rgb, hole, *options), hole, is_own_mask)
 
   def _fill(self, image, hole, native, detail, plan, advance):
     """Fills (H, W, 3) uint8 or uint16; `hole` is (H, W) bool."""
-    _check_detail(detail)
     with _out_of_memory_reported(image):
       if native:
         filled = self._predictor.fill(_as_float(image)[np.newaxis], hole[np.newaxis])[0]
         advance()
         crop_fill.check_finite(filled, hole)
         return image_ops.fill_hole(image, hole, filled)
-      plan = plan or pieces.divide(hole, self._predictor.max_thickness_px)
+      plan = self._checked(plan, hole)
       result = image.copy()
       known_range = crop_fill.brightness_range(image, hole)
       crop_fill.fill_pieces(self._predictor, result, hole.copy(), plan, known_range, detail, advance)
       return result
 
+  def _checked(self, plan, hole):
+    """Returns the pieces of a hole: the given ones, if they are its own."""
+    if not plan:
+      return pieces.divide(hole, self._predictor.max_thickness_px)
+    pieces.check_plan(plan, hole)
+    return plan
 
-def _check_detail(detail):
+
+def _check_detail(detail, native=False):
   if detail not in crop_fill.DETAILS:
     raise InputError(f"`detail`={detail}: expected one of {', '.join(crop_fill.DETAILS)}")
+  if native and detail != crop_fill.DETAILS[0]:
+    raise InputError(f"`detail`={detail} has no effect with `native`; leave one of them out")
 
 
 def _given(image, mask, reading, max_pixels, image_name, mask_name):
-  """Returns a `GivenImage` and its hole, (H, W) bool; raises InputError naming one of them."""
+  """Returns a `InputImage` and its hole, (H, W) bool; raises InputError naming one of them."""
   given = given_images.read_image(image, image_name, max_pixels)
   hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
   try:
@@ -276,6 +309,8 @@ def _pixels(image, mask) -> tuple[np.ndarray, np.ndarray]:
 def _reading(mask_from, invert_mask, mask_threshold) -> MaskReading:
   if mask_from not in ("auto", "luma", "alpha"):
     raise InputError(f"`mask_from`={mask_from}: expected one of auto, luma, alpha")
+  if mask_threshold is not None and not (isinstance(mask_threshold, int) and 1 <= mask_threshold <= 255):
+    raise InputError(f"`mask_threshold`={mask_threshold}: expected a whole number from 1 to 255")
   return MaskReading(invert_mask, mask_from, mask_threshold)
 
 

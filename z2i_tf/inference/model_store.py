@@ -116,8 +116,10 @@ def store_max_thickness(folder: str, max_thickness_px: float) -> None:
   Args:
     folder: contains `model.npz`, which is replaced.
     max_thickness_px: at least 1.
-  Raises: InputError if the folder has no model file, or cannot be written.
+  Raises: ValueError if it is below 1; InputError if the folder has no model file, or cannot be written.
   """
+  if not max_thickness_px >= 1:
+    raise ValueError(f"`max_thickness_px` must be at least 1. Received: {max_thickness_px}")
   arrays, config = model_weights.read_model_file(folder)
   config.pop("format_version")
   model_weights.write_model_file(folder, arrays, {**config, "max_thickness_px": float(max_thickness_px)})
@@ -132,7 +134,9 @@ def _read(model):
     raise InputError(f"{folder}: a SavedModel can only fill holes; give the model that it was exported from")
   arrays, config = model_weights.read_model_file(folder)
   if "pretrained" in config:
-    network = next(iter(arrays)).partition("/")[0]
+    network = next(iter(arrays), "").partition("/")[0]
+    if not network:
+      raise InputError(f"{folder}: the model's file has no weights")
     raise InputError(
       f"{folder}: the {network} network alone, from z2i pretrain, cannot fill holes; start z2i train with "
       f"`init_{network}`={folder}"

@@ -5,6 +5,7 @@ bring its hole below that thickness. Pieces are bounded in size, so small crops 
 photograph.
 """
 
+from collections.abc import Sequence
 import dataclasses
 
 import cv2
@@ -82,7 +83,21 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
   return found
 
 
-def region(plan: list[Piece]) -> tuple[slice, slice]:
+def check_plan(plan: Sequence[Piece], hole: np.ndarray) -> None:
+  """Raises InputError unless the pieces cover a hole, (H, W) bool, each a part that those before it leave."""
+  box = region(plan)
+  left = hole[box].copy()
+  is_own = all(part.stop <= side for part, side in zip(box, hole.shape))
+  is_own = is_own and np.count_nonzero(left) == np.count_nonzero(hole)
+  for piece in plan:
+    core = piece.relative_to(box).core
+    is_own = is_own and bool(left[core].any())
+    left[core] = False
+  if not is_own or left.any():
+    raise InputError("`plan` is of another mask; leave it out, or give `plan` the same arguments")
+
+
+def region(plan: Sequence[Piece]) -> tuple[slice, slice]:
   """Returns the rows and columns of the image that contain the crops of all pieces."""
   rows, columns = (
     slice(min(piece.crop[axis].start for piece in plan), max(piece.crop[axis].stop for piece in plan))

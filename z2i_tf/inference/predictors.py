@@ -12,6 +12,7 @@ import tensorflow as tf
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import Generator
 from z2i_tf.models import architecture
@@ -25,8 +26,9 @@ FILL, ENCODED, OUTPUTS = "serving_default", "encoded", "outputs"  # Signatures o
 EXTRA_FOLDER = "assets.extra"
 DESCRIPTION_FILE = os.path.join(EXTRA_FOLDER, "z2i_tf.json")
 
-# Larger images are evaluated in tiles of this many pixels at high resolution; the tiled graph takes longer to trace.
-_MAX_UNTILED_PIXELS, TILE_PIXELS = 2**18, 2**19
+# Batches of more low-resolution pixels are computed in tiles; the tiled graph takes longer to trace.
+_MAX_UNTILED_PIXELS = 2**18
+TILE_PIXELS = 2**19  # Of a tile, at high resolution.
 _MAX_SCORES = 2**24  # Maximum number of attention's scores in memory at once.
 
 
@@ -166,7 +168,7 @@ class SavedModelPredictor(_OwnPredictor):
         self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
       raise InputError(
-        f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); export it again"
+        f"{folder}: not a SavedModel of z2i export, or damaged ({one_line(error)}); export it again"
       ) from error
     if precision not in (None, self.precision):
       raise InputError(f"{folder}: exported with `precision`={self.precision}, not {precision}")

@@ -17,7 +17,7 @@ from z2i_tf.layers import contextual_attention
 
 # Propagation adds the scores of three pairs: the previous, this and the next position.
 _STEPS = (-1, 0, 1)
-MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
+_MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
 _BLOCK_SIDE = 8
 
 
@@ -69,7 +69,7 @@ def _attend(features, blocks, is_key, needed, max_scores, softmax_scale):
   # The second propagation leaves the keys column by column.
   is_key, values = (tf.reshape(tf.transpose(x, [1, 0, 2]), [count, x.shape[-1]]) for x in (is_key, blocks))
   needed = _block_by_block(tf.cast(tf.where(tf.reshape(needed, [count]))[:, 0], tf.int32), width, count)
-  at_once = tf.maximum(1, max_scores // (MAX_ROWS_PER_QUERY * count))
+  at_once = tf.maximum(1, max_scores // (_MAX_ROWS_PER_QUERY * count))
 
   def attend_some(first, filled, sources):
     chosen = needed[first : first + at_once]

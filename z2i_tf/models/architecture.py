@@ -4,8 +4,8 @@ The Keras networks, the fast inference, the names and shapes of the arrays in mo
 and operations all follow from this file. The order of the convolutions is part of the file format: changing it breaks
 every saved model.
 
-Paper: sections 3.1 and A.1 to A.4, Figures 7 to 9. `deepfill_table` has the rows of the other
-architecture, DeepFill-v2's networks, around which the same zoom goes.
+Paper: sections 3.1 and A.1 to A.4, Figures 7 to 9. `deepfill_table` describes DeepFill-v2's networks, which use the
+same zoom.
 """
 
 from collections.abc import Iterator

@@ -75,7 +75,7 @@ def _is_nested(folder, kinds) -> bool:
     return all(os.path.isdir(os.path.join(folder, kind)) for kind in kinds)
   if not _kinds_in(folder):
     return False
-  if _has_images(folder):
+  if image_files.has_images(folder):
     raise InputError(
       f"{folder}: images both in it and in its sub-folders {', '.join(_kinds_in(folder))}; say with "
       "`mask_kinds` which sub-folders to take"
@@ -89,14 +89,8 @@ def _kinds_in(folder) -> list[str]:
   return [
     name
     for name in sorted(os.listdir(folder))
-    if os.path.isdir(os.path.join(folder, name)) and _has_images(os.path.join(folder, name))
+    if os.path.isdir(os.path.join(folder, name)) and image_files.has_images(os.path.join(folder, name))
   ]
-
-
-def _has_images(folder) -> bool:
-  return any(
-    name.lower().endswith(image_files.IMAGE_EXTENSIONS) for name in os.listdir(folder) if not name.startswith(".")
-  )
 
 
 def _same_images(folders: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from typing import IO
 
 try:
@@ -18,6 +19,7 @@ TEMPORARY_SUFFIX = ".tmp"
 # Temporary names must not exceed the file system's limit, even if the final name just meets it.
 _PREFIX_LENGTH = 40
 _RANDOM_PART = r"\.[a-z0-9_]{8}"
+_ONE_AT_A_TIME = threading.Lock()  # The umask belongs to the process.
 
 
 @contextlib.contextmanager
@@ -86,30 +88,49 @@ def remove_leftovers(folder: str, names: Collection[str]) -> None:
 def atomic_folder(path: str) -> Iterator[str]:
   """Yields a temporary folder beside `path` and renames it to `path` when the block ends without an error.
 
-  A former folder at `path` is removed once the new one is complete. After an error the new folder is removed, and the
-  former one is unchanged.
+  A former folder at `path` is removed once the new one is in its place. After an error the new folder is removed, and
+  the former one is unchanged.
 
   Raises:
     OSError: a folder cannot be created or renamed.
   """
   path = os.path.realpath(path)  # Keeps a symbolic link in place.
-  parent, name = os.path.split(path)
-  temporary, former = (
-    tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX) for _ in range(2)
-  )
+  temporary = _temporary_folder(path)
   try:
     yield temporary
     os.chmod(temporary, 0o777 & ~_umask())  # The permissions that `mkdir` gives.
     if os.path.isdir(path):
-      os.replace(path, former)
-    os.rename(temporary, path)
+      _replace_folder(temporary, path)
+    else:
+      os.rename(temporary, path)
   finally:
-    for folder in (temporary, former):
-      shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(new: str, path: str) -> None:
+  """Puts a folder in the place of another; after an error, puts the former one back."""
+  former = _temporary_folder(path)
+  try:
+    os.replace(path, former)
+    os.rename(new, path)
+  except BaseException:
+    if not os.path.lexists(path):
+      os.replace(former, path)
+    raise
+  finally:
+    if os.path.lexists(path):  # Otherwise `former` is all there is.
+      shutil.rmtree(former, ignore_errors=True)
+
+
+def _temporary_folder(path: str) -> str:
+  """Creates an empty folder beside `path`."""
+  parent, name = os.path.split(path)
+  return tempfile.mkdtemp(dir=parent, prefix=name[:_PREFIX_LENGTH] + ".", suffix=TEMPORARY_SUFFIX)
 
 
 def _umask() -> int:
   """Returns the permissions that new files do not get; reading the mask requires setting it."""
-  mask = os.umask(0o022)
-  os.umask(mask)
+  with _ONE_AT_A_TIME:
+    mask = os.umask(0o077)
+    os.umask(mask)
   return mask

@@ -97,16 +97,21 @@ def is_lost_worker(error: tf.errors.OpError) -> bool:
   return "ollective ops is aborted" in error.message
 
 
-def choose_determinism(deterministic: bool | None, jit_compile: bool) -> None:
-  """Makes TensorFlow's results repeat bit for bit if asked to; for the rest of the process.
+def is_deterministic(deterministic: bool | None, jit_compile: bool) -> bool:
+  """Returns whether results repeat bit for bit.
 
   Args:
     deterministic: None chooses it on a CPU without XLA, where it costs nothing.
     jit_compile: whether XLA compiles the step; its gradient of max-pooling has no deterministic form.
   """
   if deterministic is None:
-    deterministic = not jit_compile and not tf.config.list_physical_devices("GPU")
-  if deterministic:
+    return not jit_compile and not tf.config.list_physical_devices("GPU")
+  return deterministic
+
+
+def choose_determinism(deterministic: bool | None, jit_compile: bool) -> None:
+  """Makes TensorFlow's results repeat for the rest of the process, if `is_deterministic` says so."""
+  if is_deterministic(deterministic, jit_compile):
     tf.config.experimental.enable_op_determinism()
 
 

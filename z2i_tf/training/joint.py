@@ -15,14 +15,15 @@ from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
-from z2i_tf.training import trainer
 from z2i_tf.training.devices import networks_in
 from z2i_tf.training.joint_step import JointStep
-from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.optimizers import build_adam
 from z2i_tf.training.perceptual_networks import perceptual_network
+from z2i_tf.training.reporters import Reporter
+from z2i_tf.training.run_stage import run_stage
 from z2i_tf.training.stage import Stage
 from z2i_tf.training.stage_config import StageConfig
+from z2i_tf.training.trainer import RunResult
 from z2i_tf.training.weight_averages import WeightAverages
 
 # Names of the optimizers, after the networks that they update.
@@ -170,7 +171,7 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
   )
 
 
-def train(config: JointConfig, reporter: Reporter | None = None) -> trainer.RunResult:
+def train(config: JointConfig, reporter: Reporter | None = None) -> RunResult:
   """Trains to the end of the stage, from the last checkpoint in `work_dir` if there is one.
 
   Args:
@@ -179,4 +180,4 @@ def train(config: JointConfig, reporter: Reporter | None = None) -> trainer.RunR
   Returns: the folders with the trained weights.
   Raises: InputError for unusable settings, images, work folder, checkpoints or weights; Stopped after a signal.
   """
-  return trainer.run(config, build, reporter)
+  return run_stage(config, build, reporter)

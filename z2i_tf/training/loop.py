@@ -17,9 +17,9 @@ from z2i_tf.training.callbacks import Callbacks
 from z2i_tf.training.callbacks import Scalars
 from z2i_tf.training.diagnostics import DATA_WAIT
 from z2i_tf.training.diagnostics import Diagnostics
-from z2i_tf.training.metric_writers import measured_table
 from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.metric_writers import NoMetricWriter
+from z2i_tf.training.reporters import measured_table
 from z2i_tf.training.skip_nonfinite import SKIPPED
 from z2i_tf.training.skip_nonfinite import STOP
 
@@ -83,12 +83,7 @@ def run_loop(
   for step in range(start_step + 1, config.iterations + 1):
     with window.waiting():
       batch = next(batches)
-    scalars = {
-      name: float(value)
-      for name, value in train_step(batch, tf.constant(float(stop_request.signal is not None))).items()
-    }
-    stop = scalars.pop(STOP) > 0
-    is_skipped = scalars.pop(SKIPPED) > 0
+    scalars, is_skipped, stop = _take(train_step, batch, stop_request)
     writer.advance()
     window.add(scalars, is_skipped)
     skipped += is_skipped
@@ -100,19 +95,13 @@ def run_loop(
     skipped_in_a_row = skipped_in_a_row + 1 if is_skipped and not explanation else 0
     if skipped_in_a_row == config.max_skipped_steps:
       writer.flush()
-      path = callbacks.keep_batch(step, _arrays(batch))
-      raise InputError(
-        f"step {step}: {skipped_in_a_row} steps in a row were not finite, so the run stops; the last "
-        f"batch is in {path}; lower the learning rate, or clip with `gradient_clip_norm`, and continue "
-        "from the last checkpoint with `allow_config_change`"
-      )
+      raise _too_many_skipped(step, skipped_in_a_row, callbacks.keep_batch(step, _arrays(batch)))
     is_last = step == config.iterations
     logged: dict[str, float] = {}
     if is_last or step % config.log_every == 0:
       logged = {**window.means(config.batch_size), "skipped_steps": float(skipped), **callbacks.scalars()}
-      writer.show(
-        step, config.iterations, logged, (time.monotonic() - started) / (step - start_step) * (config.iterations - step)
-      )
+      seconds_per_step = (time.monotonic() - started) / (step - start_step)
+      writer.show(step, config.iterations, logged, seconds_per_step * (config.iterations - step))
       for text in diagnostics.messages(logged):
         writer.warn(step, text)
       window = _Window()
@@ -124,20 +113,22 @@ def run_loop(
         writer.say(measured_table(step, measured))
     if logged:
       writer.write_scalars(step, logged)
-    if config.keep_every and step % config.keep_every == 0:
-      with window.elsewhere():
+    with window.elsewhere():
+      if config.keep_every and step % config.keep_every == 0:
         callbacks.keep(step)
-    if is_last or stop or step % config.save_every == 0:
-      with window.elsewhere():
+      if is_last or stop or step % config.save_every == 0:
         callbacks.save(step, skipped)
         writer.flush()
     if stop or is_last and stop_request.signal is not None:
-      number = stop_request.signal or signal.SIGTERM
-      raise Stopped(
-        f"stopped by {signal.Signals(number).name} after step {step} of {config.iterations}; everything is saved"
-        + ("" if is_last else ", and the same command continues"),
-        number,
-      )
+      raise _stopped(step, config.iterations, stop_request)
+
+
+def _take(train_step, batch, stop_request) -> tuple[dict[str, float], bool, bool]:
+  """Takes a step; returns its scalars, whether it was skipped, and whether a worker got a signal."""
+  results = train_step(batch, tf.constant(float(stop_request.signal is not None)))
+  scalars = {name: float(value) for name, value in results.items()}
+  stop = scalars.pop(STOP) > 0
+  return scalars, scalars.pop(SKIPPED) > 0, stop
 
 
 class _Window:
@@ -183,6 +174,22 @@ def _skipped_text(scalars, skipped):
   return (
     f"{', '.join(broken)} {'is' if len(broken) == 1 else 'are'} not finite; the step was skipped and changed "
     f"nothing ({skipped} so far)"
+  )
+
+
+def _too_many_skipped(step, count, path) -> InputError:
+  return InputError(
+    f"step {step}: {count} steps in a row were not finite, so the run stops; the last batch is in {path}; lower the "
+    "learning rate, or clip with `gradient_clip_norm`, and continue from the last checkpoint with `allow_config_change`"
+  )
+
+
+def _stopped(step, iterations, stop_request) -> Stopped:
+  number = stop_request.signal or signal.SIGTERM
+  return Stopped(
+    f"stopped by {signal.Signals(number).name} after step {step} of {iterations}; everything is saved"
+    + ("" if step == iterations else ", and the same command continues"),
+    number,
   )
 
 

@@ -1,15 +1,11 @@
-"""Writes metrics to TensorBoard, CSV and the console."""
+"""Writes metrics to TensorBoard, CSV and the console, and pictures of examples to TensorBoard."""
 
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
-import csv
-import io
 import json
 import os
-import re
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,56 +14,17 @@ from PIL import ImageFont
 import tensorflow as tf
 
 from z2i_tf import image_ops
-from z2i_tf.errors import InputError
-from z2i_tf.system.atomic_files import atomic_write
 from z2i_tf.training.callbacks import Scalars
+from z2i_tf.training.csv_log import CsvLog
+from z2i_tf.training.reporters import Reporter
 from z2i_tf.training.work_dir import EVENTS_FOLDER
 from z2i_tf.training.work_dir import LOG_FILE
 from z2i_tf.training.work_dir import writing_errors
 
 # TensorBoard's tag of the grid of examples.
 EXAMPLES_TAG = "examples"
-_STEP = "step"
 # The grid: smallest width of a column, height of its title, size of its letters, gap between images; pixels.
 _COLUMN_PX, _TITLE_PX, _FONT_PX, _GAP_PX = 128, 20, 13, 4
-
-
-class Reporter(Protocol):
-  """Shows progress to the user."""
-
-  def begin(self, step: int) -> None:
-    """Training begins after `step` finished steps."""
-
-  def advance(self) -> None:
-    """One step is finished."""
-
-  def show(self, step: int, iterations: int, scalars: Scalars, seconds_left: float) -> None:
-    """Shows the means of a logging window."""
-
-  def say(self, text: str) -> None:
-    """Prints a line."""
-
-
-class LineReporter:
-  """Prints one line per logging window to stdout."""
-
-  def __init__(self, say: Callable[[str], None] = lambda text: print(text, flush=True)):
-    """Stores the function that prints a message."""
-    self._say = say
-
-  def begin(self, step: int) -> None:
-    pass
-
-  def advance(self) -> None:
-    pass
-
-  def show(self, step: int, iterations: int, scalars: Scalars, seconds_left: float) -> None:
-    minutes, seconds = divmod(int(seconds_left), 60)
-    hours, minutes = divmod(minutes, 60)
-    print(f"step {step}/{iterations}  {summary(scalars)}  ETA {hours}:{minutes:02d}:{seconds:02d}", flush=True)
-
-  def say(self, text: str) -> None:
-    self._say(text)
 
 
 class MetricWriter:
@@ -148,69 +105,6 @@ class NoMetricWriter:
     pass
 
 
-class CsvLog:
-  """Writes scalars to a CSV file: one row per logged step, one column per scalar.
-
-  A cell is empty if the step has no such scalar: measurements are rarer than losses.
-  """
-
-  def __init__(self, path: str, start_step: int):
-    """Continues the file if it exists, and deletes its rows after `start_step`, which a killed run left.
-
-    Raises: InputError if the file cannot be read or written.
-    """
-    self._path = path
-    self._columns: list[str] = [_STEP]
-    rows = [row for row in self._read() if int(row[_STEP]) <= start_step] if os.path.exists(path) else []
-    self._rewrite(rows)
-
-  def write(self, step: int, scalars: Scalars) -> None:
-    """Adds a row, and a column for each new scalar; raises InputError if the file cannot be written."""
-    row = {_STEP: str(step), **{name: f"{value:.7g}" for name, value in scalars.items()}}
-    new = [name for name in row if name not in self._columns]
-    if new:
-      rows = self._read()
-      self._columns += new
-      self._rewrite([*rows, row])
-      return
-    try:
-      with open(self._path, "a", newline="", encoding="utf-8") as file:
-        csv.DictWriter(file, self._columns).writerow(row)
-    except OSError as error:
-      raise self._error(error) from error
-
-  def _read(self):
-    try:
-      with open(self._path, newline="", encoding="utf-8") as file:
-        # A kill or a full disk may have cut the last line: it then has no line end.
-        reader = csv.DictReader(line for line in file if line.endswith("\n"))
-        rows = [row for row in reader if re.fullmatch("[0-9]+", row.get(_STEP) or "") and None not in row.values()]
-        self._columns = list(reader.fieldnames or [_STEP])
-    except OSError as error:
-      raise self._error(error) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-      raise InputError(f"{self._path}: not a table of a run: {error}; move it away") from error
-    if self._columns[0] != _STEP:
-      raise InputError(
-        f"{self._path}: not a table of a run: its first column is {self._columns[0]!r}, not {_STEP!r}; move it away"
-      )
-    return rows
-
-  def _rewrite(self, rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, self._columns, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    try:
-      with atomic_write(self._path) as file:
-        file.write(text.getvalue().encode())
-    except OSError as error:
-      raise self._error(error) from error
-
-  def _error(self, error):
-    return InputError(f"{self._path}: cannot be read or written: {error.strerror}")
-
-
 class _EventWriter:
   """Writes TensorBoard's event files under a folder; raises InputError if it cannot."""
 
@@ -265,36 +159,3 @@ def example_grid(columns: Mapping[str, np.ndarray]) -> np.ndarray:
   for column, title in enumerate(columns):
     draw.text((column * (width + _GAP_PX) + _GAP_PX, _TITLE_PX // 2), title, "white", font, anchor="lm")
   return np.asarray(sheet)
-
-
-def summary(scalars: Scalars) -> str:
-  """Returns the generator's loss, the PSNR and the speed as one line of text."""
-  shown = [
-    f"{name} {value:.4g}" for name, value in scalars.items() if name == "loss/generator" or name.startswith("psnr/")
-  ]
-  return "  ".join([*shown, f"{scalars['speed/examples_per_second']:.1f} examples/s"])
-
-
-def measured_table(step: int, measured: Scalars) -> str:
-  """Formats measurements named ".../METRIC/OUTPUT" as a table.
-
-  Args:
-    step: of the measurement.
-    measured: values by name; those named ".../METRIC" go into the title.
-  Returns: lines of text: a title, then one row per output and one column per metric.
-  """
-  split = {tuple(name.split("/")[1:]): value for name, value in measured.items()}
-  title = [f"step {step}, validation", *(f"{parts[0]} {value:.4g}" for parts, value in split.items() if len(parts) < 2)]
-  cells = {parts: value for parts, value in split.items() if len(parts) == 2}
-  metrics = sorted(
-    {metric for metric, _ in cells}, key=lambda metric: (metric.startswith("hole_"), metric.endswith("l1"), metric)
-  )
-  outputs = list(dict.fromkeys(output for _, output in cells))
-  lines = [", ".join(title)]
-  if cells:
-    width = max(map(len, outputs))
-    lines.append(" " * (width + 2) + "".join(f"{metric:>11}" for metric in metrics))
-  for output in outputs:
-    values = (f"{cells[metric, output]:.4g}" if (metric, output) in cells else "-" for metric in metrics)
-    lines.append(f"  {output:<{width}}" + "".join(f"{value:>11}" for value in values))
-  return "\n".join(lines)

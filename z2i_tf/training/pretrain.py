@@ -20,13 +20,13 @@ from z2i_tf.models.blocks import freeze_batch_norms
 from z2i_tf.models.super_resolution_net import super_resolution_net
 from z2i_tf.models.zoom_inpainter import COARSE_NETS
 from z2i_tf.models.zoom_inpainter import REFINEMENT_NETS
-from z2i_tf.training import trainer
 from z2i_tf.training.devices import networks_in
-from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.optimizers import apply_update
 from z2i_tf.training.optimizers import build_adam
 from z2i_tf.training.optimizers import scaled_loss
 from z2i_tf.training.perceptual_networks import perceptual_network
+from z2i_tf.training.reporters import Reporter
+from z2i_tf.training.run_stage import run_stage
 from z2i_tf.training.stage import Stage
 from z2i_tf.training.stage_config import OVER_HOLE
 from z2i_tf.training.stage_config import OVER_IMAGE
@@ -35,6 +35,7 @@ from z2i_tf.training.steps import average
 from z2i_tf.training.steps import Tensors
 from z2i_tf.training.steps import training_quality
 from z2i_tf.training.steps import validation_quality
+from z2i_tf.training.trainer import RunResult
 from z2i_tf.training.weight_averages import WeightAverages
 
 # Network -> the name of its output in the whole model, and the label that is compared with it.
@@ -266,6 +267,6 @@ def build(config: PretrainConfig, strategy: tf.distribute.Strategy) -> Stage:
   )
 
 
-def train(config: PretrainConfig, reporter: Reporter | None = None) -> trainer.RunResult:
+def train(config: PretrainConfig, reporter: Reporter | None = None) -> RunResult:
   """Trains to the end of the stage, with the arguments, result and errors of `joint.train`."""
-  return trainer.run(config, build, reporter)
+  return run_stage(config, build, reporter)

@@ -21,12 +21,13 @@ from z2i_tf.training import inputs
 from z2i_tf.training import joint
 from z2i_tf.training import perceptual_networks
 from z2i_tf.training import pretrain
-from z2i_tf.training import trainer
+from z2i_tf.training import run_stage
 from z2i_tf.training import work_dir as work_dirs
-from z2i_tf.training.metric_writers import Reporter
+from z2i_tf.training.reporters import Reporter
 from z2i_tf.training.stage import check_initial_weights
 from z2i_tf.training.stage_config import check_frozen_batch_norm
 from z2i_tf.training.stage_config import StageConfig
+from z2i_tf.training.trainer import RunResult
 
 
 @dataclasses.dataclass
@@ -86,7 +87,7 @@ def plan(stages: Sequence[RecipeStage]) -> None:
 
 def train(
   stages: Sequence[RecipeStage], reporting: Callable[[int], contextlib.AbstractContextManager[Reporter]]
-) -> Iterator[tuple[RecipeStage, trainer.RunResult]]:
+) -> Iterator[tuple[RecipeStage, RunResult]]:
   """Trains all stages that are not finished, in order, after `plan` and `check`.
 
   Args:
@@ -109,7 +110,7 @@ def train(
     gc.collect()
 
 
-def _train(config, reporter) -> trainer.RunResult:
+def _train(config, reporter) -> RunResult:
   module = pretrain if isinstance(config, pretrain.PretrainConfig) else joint
   return module.train(config, reporter)
 
@@ -210,7 +211,7 @@ def _check_folders(stages, work_dir) -> None:
         )
   for stage in stages:
     with stage.errors():
-      trainer.check_former_run(stage.config)
+      run_stage.check_former_run(stage.config)
 
 
 def _check_inputs(stage, strategy, known_networks) -> None:
@@ -219,7 +220,7 @@ def _check_inputs(stage, strategy, known_networks) -> None:
   devices.check_batch_size(config.batch_size, strategy, config.jit_compile)
   stage.epochs = opened.epochs
   if stage.has_begun:
-    trainer.check_former_run(config, opened.fingerprints)
+    run_stage.check_former_run(config, opened.fingerprints)
   else:
     own = {name: config.initial_weights_of(name) for name in config.networks if name not in stage.predecessors}
     check_initial_weights(config.networks, {name: folder for name, folder in own.items() if folder})

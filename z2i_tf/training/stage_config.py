@@ -14,6 +14,7 @@ from z2i_tf.losses.terms import NO_WEIGHTS
 from z2i_tf.models.architecture import check_architecture
 from z2i_tf.models.architecture import ZOOM_INPAINT
 from z2i_tf.training.devices import check_precision
+from z2i_tf.training.devices import is_deterministic
 from z2i_tf.training.loop import LoopConfig
 from z2i_tf.training.optimizers import OptimizerConfig
 from z2i_tf.training.perceptual_networks import check_perceptual_network
@@ -207,7 +208,11 @@ class StageConfig(abc.ABC):
 
   def implied_settings(self) -> dict[str, Any]:
     """Returns the values that None stands for, by setting."""
-    return {"split": "train"}
+    return {
+      "split": "train",
+      "mask_reference_size": self.crop_size if self.with_masks else None,
+      "deterministic": is_deterministic(None, self.jit_compile),
+    }
 
   def resolved(self, name: str) -> Any:
     """Returns a setting, or the value that None stands for."""

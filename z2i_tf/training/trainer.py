@@ -1,4 +1,4 @@
-"""Runs a stage in its work folder: restores, trains, measures, saves. It knows no particular network."""
+"""Trains a stage in its work folder: restores, trains, measures, saves. It knows no particular network."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import json
 import math
 import os
 from typing import Any
@@ -16,49 +15,26 @@ import tensorflow as tf
 
 from z2i_tf import conventions
 from z2i_tf import image_ops
-from z2i_tf.datasets import pipelines
-from z2i_tf.datasets import python_calls
-from z2i_tf.datasets.sources import BadImages
 from z2i_tf.errors import InputError
 from z2i_tf.models import model_weights
-from z2i_tf.system import quiet_tensorflow
 from z2i_tf.system.atomic_files import atomic_write
 from z2i_tf.system.preemption import asked_to_stop
 from z2i_tf.training import checkpoints
 from z2i_tf.training import devices
-from z2i_tf.training import inputs
 from z2i_tf.training import work_dir
 from z2i_tf.training.callbacks import Callbacks
 from z2i_tf.training.callbacks import Scalars
 from z2i_tf.training.loop import run_loop
-from z2i_tf.training.metric_writers import LineReporter
 from z2i_tf.training.metric_writers import MetricWriter
 from z2i_tf.training.metric_writers import NoMetricWriter
-from z2i_tf.training.metric_writers import Reporter
 from z2i_tf.training.optimizers import loss_scales
+from z2i_tf.training.reporters import Reporter
 from z2i_tf.training.skip_nonfinite import skip_nonfinite
-from z2i_tf.training.stage import check_initial_weights
 from z2i_tf.training.stage import Stage
-from z2i_tf.training.stage_config import check_frozen_batch_norm
-from z2i_tf.training.stage_config import FREE_SETTINGS
-from z2i_tf.training.stage_config import StageConfig
 from z2i_tf.training.work_dir import writing_errors
 
 # Number of validation images in TensorBoard's grid.
 MAX_PICTURES = 4
-# Settings that change measurements.
-_MEASURING = (
-  "source",
-  "data_dir",
-  "validation_dir",
-  "validation_split",
-  "crop_size",
-  "scale",
-  "mask_kind",
-  "mask_reference_size",
-  "train_mask_dir",
-  "seed",
-)
 _STOPPING = "stopping after this step, and saving; Ctrl-C again quits without saving"
 
 
@@ -68,7 +44,7 @@ class RunResult:
 
   Attributes:
     work_dir: has the weights of the last step.
-    best_dir: has the weights that measured best; None if nothing was measured.
+    best_dir: has the weights that measured best on the present validation images; None if none were measured on them.
     is_chief: whether this process writes the files; of several workers one does.
   """
 
@@ -95,78 +71,6 @@ class StageData:
   is_held_out: bool
   measured_on: str = ""
   scalars: Callable[[], Scalars] = dict
-
-
-def run(
-  config: StageConfig, build: Callable[[Any, tf.distribute.Strategy], Stage], reporter: Reporter | None
-) -> RunResult:
-  """Trains to the end of the stage, from the last checkpoint in `work_dir` if there is one.
-
-  Args:
-    config: settings of the stage.
-    build: builds the stage from its settings and the devices.
-    reporter: shows progress; None prints one line per logging window.
-  Returns: the folders with the trained weights.
-  Raises: InputError for unusable settings, images, work folder, checkpoints or weights; Stopped after a signal.
-  """
-  reporter = reporter or LineReporter()
-  quiet_tensorflow.hide_warnings()  # Every stage of a recipe has its own step; TensorFlow would warn of retracing.
-  check_frozen_batch_norm(config)
-  work_dir.check_work_dir(config.work_dir)
-  devices.choose_determinism(config.deterministic, config.jit_compile)
-  strategy = devices.make_strategy()
-  devices.check_batch_size(config.batch_size, strategy, config.jit_compile)
-  opened = inputs.open_inputs(config, reporter.say)
-  with devices.needing_other_workers(), work_dir.alone_in(config.work_dir, strategy), python_calls.reading_errors():
-    for change in check_former_run(config, opened.fingerprints):
-      reporter.say(f"changed: {change}")
-    if not checkpoints.has_checkpoint(config.work_dir):
-      check_initial_weights(config.networks, config.initial_weights)
-    bad_images = BadImages(fail=config.on_bad_image == "fail", say=reporter.say)
-    stage = build(config, strategy)
-    reporter.say(
-      f"{len(opened.source)} images, {config.iterations} steps of {config.batch_size} examples: "
-      f"{opened.epochs:.1f} epochs; {devices.describe(strategy)}"
-    )
-    settings = {**config.settings(without=FREE_SETTINGS), **opened.fingerprints}
-    data = StageData(
-      training=lambda first, worker, workers: pipelines.training_dataset(
-        opened.source, opened.examples, config.batch_size, first, bad_images, worker=worker, workers=workers
-      ),
-      validation=pipelines.validation_dataset(
-        opened.held_out or opened.source, opened.examples, MAX_PICTURES, bad_images
-      ),
-      is_held_out=opened.held_out is not None,
-      measured_on=json.dumps({name: settings[name] for name in _MEASURING if name in settings}),
-      scalars=lambda: {"data/skipped_images": bad_images.count},
-    )
-    Trainer(stage, config.work_dir, settings, config.settings(), data, reporter).run()
-    if bad_images.count:
-      reporter.say(f"{bad_images.count} unusable images were skipped")
-  best_dir = os.path.join(config.work_dir, work_dir.BEST_FOLDER)
-  is_measured = opened.held_out is not None and os.path.isdir(best_dir)
-  return RunResult(config.work_dir, best_dir if is_measured else None, devices.is_chief(strategy))
-
-
-def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None = None) -> list[str]:
-  """Checks whether the run in `work_dir` can continue with these settings.
-
-  Args:
-    config: settings of the stage.
-    fingerprints: of its data; None leaves the data unchecked.
-  Returns: the differences, one line each, if `allow_config_change` permits them.
-  Raises: InputError if it cannot continue.
-  """
-  if not checkpoints.has_checkpoint(config.work_dir):
-    return []
-  return work_dir.compare_settings(
-    config.work_dir,
-    checkpoints.read_state(config.work_dir)["settings"],
-    {**config.settings(without=FREE_SETTINGS), **(fingerprints or {})},
-    config.default_settings(),
-    config.implied_settings(),
-    config.allow_config_change,
-  )
 
 
 class Trainer(Callbacks):
@@ -211,9 +115,10 @@ class Trainer(Callbacks):
       lambda batch: stage.strategy.run(stage.step.evaluate, args=(batch,)), autograph=False
     )
 
-  def run(self) -> None:
+  def run(self) -> RunResult:
     """Trains to the end of the stage, from the last checkpoint if there is one.
 
+    Returns: the folders with the trained weights.
     Raises: InputError if the last checkpoint cannot be restored, initial weights are missing, the folder cannot be
       written, or another worker has ended; Stopped after a signal.
     """
@@ -222,16 +127,21 @@ class Trainer(Callbacks):
       self._restore()
       if state.step >= stage.loop.iterations:
         self._reporter.say(f"{self._work_dir} is finished: all {stage.loop.iterations} steps are done")
-        return
-      if self._is_chief:
-        work_dir.record_settings(self._work_dir, self._shown_settings)
-        self._writer = MetricWriter(self._work_dir, self._shown_settings, state.step, self._reporter)
-      batches = devices.distributed_batches(
-        stage.strategy, functools.partial(self._data.training, state.examples), stage.loop.batch_size
-      )
-      run_loop(
-        stage.loop, iter(batches), self._train_step(), self, self._writer, state.step, stop_request, state.skipped
-      )
+      else:
+        self._train(stop_request)
+    best_dir = os.path.join(self._work_dir, work_dir.BEST_FOLDER)
+    return RunResult(self._work_dir, None if state.best is None else best_dir, self._is_chief)
+
+  def _train(self, stop_request):
+    """Trains the remaining steps."""
+    stage, state = self._stage, self._state
+    if self._is_chief:
+      work_dir.record_settings(self._work_dir, self._shown_settings)
+      self._writer = MetricWriter(self._work_dir, self._shown_settings, state.step, self._reporter)
+    batches = devices.distributed_batches(
+      stage.strategy, functools.partial(self._data.training, state.examples), stage.loop.batch_size
+    )
+    run_loop(stage.loop, iter(batches), self._train_step(), self, self._writer, state.step, stop_request, state.skipped)
 
   def _train_step(self):
     """Returns the step of all replicas; the remaining steps of the warm-up come first."""

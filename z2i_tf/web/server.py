@@ -56,10 +56,12 @@ class Server:
     try:
       family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
       self._socket = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is empty or longer than 63 characters.
+      raise InputError(f"`host`={host}: not an address of this machine ({error})") from error
+    try:
       self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
       self._socket.bind(address)
-    except socket.gaierror as error:
-      raise InputError(f"`host`={host}: not an address of this machine ({error.strerror})") from error
+      self._socket.listen()  # Only then is the port this server's: `bind` lets others in.
     except OSError as error:
       self._socket.close()
       raise InputError(

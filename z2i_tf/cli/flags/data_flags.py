@@ -6,8 +6,9 @@ from absl import flags
 
 from z2i_tf import conventions
 from z2i_tf.cli import messages
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.cli.flags import mask_flags
+from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.datasets import open_source as kinds_of_sources
 from z2i_tf.datasets.open_source import TENSORFLOW_DATASETS
 from z2i_tf.datasets.open_source import TILED_RECORDS
@@ -107,22 +108,7 @@ def define_scale_flag(values: flags.FlagValues) -> None:
 def define_example_flags(values: flags.FlagValues) -> None:
   """Defines the flags of the size and the masks of examples."""
   define_crop_size_flag(values)
-  mask_flags.define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
-  flags.DEFINE_string(
-    "train_mask_dir",
-    None,
-    "Folder of masks of your own, white = hole, for the kind folder; each "
-    "is scaled to cover the crop and cropped at random.",
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    "mask_reference_size",
-    None,
-    "Draw masks at this side, pixels, and use a random crop of them, so that strokes in small crops have the "
-    "proportions of those at test time. Default: the size of the crop.",
-    lower_bound=1,
-    flag_values=values,
-  )
+  mask_flags.define_training_mask_flags(values)
 
 
 def define_choice_flags(values: flags.FlagValues) -> None:
@@ -150,7 +136,7 @@ def define_choice_flags(values: flags.FlagValues) -> None:
     "for. 1 = paper.",
     flag_values=values,
   )
-  common_flags.define_seed_flag(values)
+  seed_and_size_flags.define_seed_flag(values)
 
 
 def example_config(values: flags.FlagValues, scale: int) -> "ExampleConfig":
@@ -162,7 +148,7 @@ def example_config(values: flags.FlagValues, scale: int) -> "ExampleConfig":
 
   names = ("crop_size", "mask_kind", "train_mask_dir", "mask_reference_size", "seed", "crops_per_image", "flips")
   settings = {name: getattr(values, name) for name in names}
-  return make_config(scale=scale, crop_scales=common_flags.numbers(values, "crop_scales", int), **settings)
+  return make_config(scale=scale, crop_scales=flag_readers.numbers(values, "crop_scales", int), **settings)
 
 
 def define_validation_flags(values: flags.FlagValues) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,26 @@ def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own
     "small",
     f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
     f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
+    flag_values=values,
+  )
+
+
+def define_training_mask_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of the masks of training examples."""
+  define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
+  flags.DEFINE_string(
+    "train_mask_dir",
+    None,
+    "Folder of masks of your own, white = hole, for the kind folder; each "
+    "is scaled to cover the crop and cropped at random.",
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    "mask_reference_size",
+    None,
+    "Draw masks at this side, pixels, and use a random crop of them, so that strokes in small crops have the "
+    "proportions of those at test time. Default: the size of the crop.",
+    lower_bound=1,
     flag_values=values,
   )
 
@@ -111,7 +131,7 @@ def define_kinds_flag(values: flags.FlagValues) -> None:
 
 def mask_kinds(values: flags.FlagValues) -> list[str]:
   """Returns the kinds of --kinds; raises InputError for an unknown one, or one that is given twice."""
-  common_flags.require(values, "kinds")
+  flag_readers.require(values, "kinds")
   from z2i_tf.masks.specs import SPECS
 
   for kind in values.kinds:

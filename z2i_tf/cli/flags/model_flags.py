@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from z2i_tf.cli.flags import common_flags
+from z2i_tf.cli.flags import flag_readers
 
 if TYPE_CHECKING:
   from z2i_tf.models.architecture import ModelConfig
@@ -45,11 +45,17 @@ def define_model_flags(values: flags.FlagValues) -> None:
   )
 
 
+def define_discriminator_width_flag(values: flags.FlagValues) -> None:
+  flags.DEFINE_integer(
+    "discriminator_width", None, "Width of the discriminator, even. Default: --width.", flag_values=values
+  )
+
+
 def model_config(values: flags.FlagValues) -> "ModelConfig":
   """Returns the ModelConfig of the model flags."""
   from z2i_tf.models.architecture import default_scale
   from z2i_tf.models.architecture import ModelConfig
 
   scale = default_scale(values.zoom) if values.scale is None else values.scale
-  with common_flags.usage_errors():
+  with flag_readers.usage_errors():
     return ModelConfig(values.zoom, scale, values.width, values.sr_width, values.architecture)

@@ -7,8 +7,8 @@ from typing import Any, TYPE_CHECKING
 from absl import flags
 
 from z2i_tf import conventions
-from z2i_tf.cli.flags import common_flags
 from z2i_tf.cli.flags import data_flags
+from z2i_tf.cli.flags import flag_readers
 from z2i_tf.losses.terms import IMAGENET
 from z2i_tf.losses.terms import LOSS_TERMS
 from z2i_tf.losses.terms import NO_WEIGHTS
@@ -40,10 +40,10 @@ def define_stage_flags(values: flags.FlagValues) -> None:
   define_schedule_flags(values)
   define_batch_norm_flag(values)
   define_l1_normalization_flag(values)
-  define_common_flags(values)
+  define_shared_flags(values)
 
 
-def define_common_flags(values: flags.FlagValues) -> None:
+def define_shared_flags(values: flags.FlagValues) -> None:
   """Defines the flags that all stages of a recipe can share; `z2i recipe` has them too."""
   data_flags.define_source_flags(values)
   data_flags.define_bad_image_flag(values)
@@ -61,7 +61,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
 
 
 def define_loss_flags(values: flags.FlagValues) -> None:
-  """Defines a weight for every loss term, and the flags of the discriminator."""
+  """Defines a weight for every loss term, and the warm-up of the discriminator."""
   for term in LOSS_TERMS:
     flags.DEFINE_float(term.weight_name, term.default_weight, f"Weight of {term.help}.", flag_values=values)
   flags.DEFINE_integer(
@@ -70,9 +70,6 @@ def define_loss_flags(values: flags.FlagValues) -> None:
     "Number of first steps that train the discriminator alone; 0 = none (paper).",
     lower_bound=0,
     flag_values=values,
-  )
-  flags.DEFINE_integer(
-    "discriminator_width", None, "Width of the discriminator, even. Default: --width.", flag_values=values
   )
 
 
@@ -216,23 +213,23 @@ def define_device_flags(values: flags.FlagValues) -> None:
 
 def joint_config(values: flags.FlagValues) -> "JointConfig":
   """Reads the flags of `z2i train`; raises InputError if they are missing or exclude each other."""
-  common_flags.require(values, "work_dir")
+  flag_readers.require(values, "work_dir")
   arguments = _stage_arguments(values)
   from z2i_tf.losses.terms import LossWeights
   from z2i_tf.training.joint import JointConfig
 
-  with common_flags.usage_errors():
+  with flag_readers.usage_errors():
     weights = LossWeights(**{term.weight_name: getattr(values, term.weight_name) for term in LOSS_TERMS})
     return JointConfig(**_flag_values(values, JointConfig), **arguments, loss_weights=weights)
 
 
 def pretrain_config(values: flags.FlagValues) -> "PretrainConfig":
   """Reads the flags of `z2i pretrain`; raises InputError if they are missing or exclude each other."""
-  common_flags.require(values, "network", "work_dir")
+  flag_readers.require(values, "network", "work_dir")
   arguments = _stage_arguments(values)
   from z2i_tf.training.pretrain import PretrainConfig
 
-  with common_flags.usage_errors():
+  with flag_readers.usage_errors():
     return PretrainConfig(**_flag_values(values, PretrainConfig), **arguments)
 
 
@@ -244,9 +241,9 @@ def _stage_arguments(values) -> dict[str, Any]:
   return {
     "initial_weights": {name: bundled_models.model_folder(folder) for name, folder in folders.items() if folder},
     "freeze_batch_norm": tuple(values.freeze_batch_norm),
-    "learning_rates": common_flags.numbers(values, "learning_rates", float),
-    "decay_fractions": common_flags.numbers(values, "decay_fractions", float),
-    "crop_scales": common_flags.numbers(values, "crop_scales", int),
+    "learning_rates": flag_readers.numbers(values, "learning_rates", float),
+    "decay_fractions": flag_readers.numbers(values, "decay_fractions", float),
+    "crop_scales": flag_readers.numbers(values, "crop_scales", int),
   }
 
 

@@ -27,7 +27,13 @@ from z2i_tf.images.formats import webp
 from z2i_tf.images.formats.codec import Codec
 from z2i_tf.images.formats.codec import starts_with
 
-_GIF = Codec("GIF", ("GIF",), (".gif",), starts_with(b"GIF8"))
+_GIF = Codec(
+  name="GIF",
+  pillow_names=("GIF",),
+  extensions=(".gif",),
+  is_start=starts_with(b"GIF8"),
+  read_own=lambda image, encoded, is_swapped: ({"comment": image.info.get("comment") or None}, []),
+)
 CODECS = (png.CODEC, jpeg.CODEC, webp.CODEC, bmp.CODEC, tiff.CODEC, _GIF, heif.AVIF, jpeg2000.CODEC, heif.HEIC)
 WRITTEN = {extension: codec for codec in CODECS if codec.encode for extension in codec.extensions}
 
@@ -79,7 +85,7 @@ class Opened:
 def opened(
   path: str, encoded: bytes | None, check_size: Callable[[Image.Image], None] = lambda image: None
 ) -> Iterator[Opened]:
-  """Opens an image without decoding it; any error of the block that the file causes becomes an InputError.
+  """Opens an image without decoding it; errors that the file causes in the block become an InputError.
 
   Args:
     path: the file, for errors; also read from if `encoded` is None.
@@ -88,6 +94,7 @@ def opened(
 
   Raises:
     InputError: the file has an unknown format, is damaged, too large, or declares more than its size can hold.
+    MemoryError: memory does not suffice.
   """
   try:
     remarks: list[str] = []
@@ -107,6 +114,8 @@ def opened(
     raise error if path in str(error) else InputError(f"{path}: {error}") from error
   except Image.DecompressionBombError as error:
     raise InputError(f"{path}: too many pixels: {error}") from error
+  except MemoryError:  # The file may be sound.
+    raise
   except Exception as error:  # Pillow raises errors of every kind on damaged files.
     reason = "unknown format" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
     raise InputError(f"{path}: not an image that can be read: {reason or type(error).__name__}") from error

@@ -2,8 +2,8 @@
 
 Pixels are rows of a matrix. For each listed pixel a convolution gathers the listed neighbours (0 for the others) into
 one long row; then it is one matrix product. A pixel is correct if everything that it depends on is listed or beyond the
-image's border; the caller lists enough pixels. Work and memory grow with the number of pixels, not with the image. This
-is our own decision; the paper evaluates everything.
+image's border; the caller lists enough pixels. Arithmetic grows with the number of listed pixels; the tables of
+`neighbours` and `gather_dense` have the size of the image. This is our own decision; the paper evaluates everything.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def convolve(
   """Applies a layer to the neighbourhoods of all listed pixels.
 
   Args:
-    layer: (m, 9C) -> (m, D), of the same type.
+    layer: rows of neighbourhoods (m, 9C) -> (m, D), of the same type; m is at most `max_rows`.
     values: (n, C).
     table: (n, 9), as `neighbours` returns it.
     max_rows: maximum number of neighbourhoods in memory at once; int32 scalar. None: all.
