@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from z2i_tf.errors import InputError
 from z2i_tf.errors import one_line
+from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.keras_api import is_bundled_with_tensorflow
 
-_SAVED_MODEL_FILE = "saved_model.pb"
 _SIGNATURE = "serving_default"
 # ONNX's names of types -> NumPy's.
 _ONNX_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
@@ -60,7 +60,7 @@ def load(path: str) -> Runtime:
     kind: type = OnnxRuntime
   elif path.lower().endswith(".tflite"):
     kind = TfliteRuntime
-  elif os.path.isfile(os.path.join(path, _SAVED_MODEL_FILE)):
+  elif os.path.isfile(os.path.join(path, SAVED_MODEL_FILE)):
     kind = SavedModelRuntime
   else:
     raise InputError(f"{path}: neither an ONNX file (.onnx), a TFLite file (.tflite) nor the folder of a SavedModel")
