@@ -166,6 +166,17 @@ def test_three_workers_train_as_one_stop_together_and_two_continue(tmp_path):
     np.testing.assert_allclose(arrays[name], array, rtol=1e-3, atol=1e-3 * last / 20, err_msg=name)
 
 
+def test_the_first_worker_notices_that_another_is_killed(tmp_path):
+  run, ports = tmp_path / "run", _free_ports(2)
+  workers = [_start(run, *_ENDLESS, worker=worker, ports=ports) for worker in range(2)]
+  _wait_for_step(run, 2, *workers)
+  workers[1].kill()
+  workers[1].communicate()
+  code, output, errors = _end(workers[0])
+  assert code == 2 and "2 replicas (CPU) on 2 workers" in output and "step 2/" in output
+  assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
+
+
 @pytest.mark.parametrize(
   "config, message",
   [

@@ -23,7 +23,7 @@ from z2i_tf.keras_api import is_bundled_with_tensorflow
 _SIGNATURE = "serving_default"
 # ONNX's names of types -> NumPy's.
 _ONNX_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
-_ERRORS = 3  # Of onnxruntime's levels of messages.
+_FATAL = 4  # The highest of onnxruntime's levels of messages: errors are raised too.
 _INPUT_TYPES = ("float32", "float16", "uint8")
 
 
@@ -93,20 +93,23 @@ class OnnxRuntime:
     self._errors = _onnx_errors(onnxruntime)
     try:
       options = onnxruntime.SessionOptions()
-      options.log_severity_level = _ERRORS
-      self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+      options.log_severity_level = _FATAL
+      # With its fallback, onnxruntime prints errors before it raises them.
+      self._session = onnxruntime.InferenceSession(
+        path, options, providers=["CPUExecutionProvider"], enable_fallback=False
+      )
       initializers = onnx.load(path, load_external_data=False).graph.initializer
+      given = self._session.get_inputs()
+      self._names = {_plain(each.name): each.name for each in given}
+      self.inputs = {
+        _plain(each.name): Input(
+          tuple(side if isinstance(side, int) else None for side in each.shape), _ONNX_TYPES.get(each.type, each.type)
+        )
+        for each in given
+      }
+      self._outputs = {_plain(each.name): each.name for each in self._session.get_outputs()}
     except self._errors as error:
       raise InputError(f"{path}: cannot be loaded: {one_line(error)}") from error
-    given = self._session.get_inputs()
-    self._names = {_plain(each.name): each.name for each in given}
-    self.inputs = {
-      _plain(each.name): Input(
-        tuple(side if isinstance(side, int) else None for side in each.shape), _ONNX_TYPES.get(each.type, each.type)
-      )
-      for each in given
-    }
-    self._outputs = {_plain(each.name): each.name for each in self._session.get_outputs()}
     self.outputs = list(self._outputs)
     whole = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
     self.parameters = sum(math.prod(each.dims) for each in initializers if each.dims and each.data_type not in whole)
