@@ -11,7 +11,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-_PATIENCE_S = 120
+_PATIENCE_S = 30
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 needed = pytest.mark.skipif(
   not (_CHROMIUM and _DRIVER),

@@ -495,3 +495,209 @@ def test_waiting_cancelling_failing_and_a_second_window(page, photo):
     page.wait_for_version(4)
     page.find("fill").click()
     page.wait_for_version(5)
+
+
+_HOLD = """
+  window.held = [];
+  const answer = window.fetch;
+  window.fetch = async (...request) => {
+    const response = await answer(...request);
+    if (window.toHold && request[0].includes(window.toHold)) await new Promise((resolve) => window.held.push(resolve));
+    return response;
+  };"""
+
+
+def _sessions_of(server):
+  return json.loads(stand_ins.request(server.port, "GET", "/api/v1/health")[2])["sessions"]
+
+
+def _hold(page, part):
+  """Lets the page wait for answers from addresses with this part until `_release`."""
+  page.script(f"{_HOLD} window.toHold = arguments[0]", part)
+
+
+def _wait(page):
+  """Gives the page time for what it must not do."""
+  page.script("return new Promise((resolve) => setTimeout(resolve, 500))")
+
+
+def _release(page):
+  """Gives the page the answer that it waits for."""
+  page.wait_for(lambda: page.script("return window.held.length"))
+  page.script("window.toHold = null; for (const each of held.splice(0)) each()")
+
+
+@pytest.fixture(name="others", scope="module")
+def _others(tmp_path_factory):
+  """Two more photographs, of the first one's size."""
+  folder = tmp_path_factory.mktemp("others")
+  for number in (1, 2):
+    (folder / f"other{number}.png").write_bytes(stand_ins.png(stand_ins.picture(*_SIZE, seed=number)))
+  return [folder / f"other{number}.png" for number in (1, 2)]
+
+
+def _is_shown(page, photo):
+  return photo.name in page.find("file").text and page.script("return document.body.dataset.busy") == "false"
+
+
+def test_a_photograph_opened_while_another_is_changed(page, photo, others):
+  """A late answer about the former photograph changes nothing of the new one, and the server forgets the former."""
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    page.drag((0.3, 0.5), (0.5, 0.5))
+    page.wait_for_version(1)
+    _hold(page, "/undo")
+    page.find("undo").click()
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.find("photo-input").send_keys(str(others[0]))
+    _wait(page)
+    _release(page)
+    page.wait_for(lambda: _is_shown(page, others[0]))
+    assert page.version == 0 and not page.find("undo").is_enabled()
+    page.wait_for_colour(stand_ins.decode(others[0].read_bytes())[120, 144])
+    page.wait_for(lambda: _sessions_of(server) == 1)
+    page.drag((0.3, 0.5), (0.5, 0.5))
+    page.wait_for_version(1)
+    assert not page.complaints()
+
+
+def test_the_photograph_that_was_opened_last_stays(page, photo, others):
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    _hold(page, "/sessions?")
+    page.find("photo-input").send_keys(str(others[0]))
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.script("window.toHold = null")
+    page.find("photo-input").send_keys(str(others[1]))
+    _wait(page)
+    _release(page)
+    page.wait_for(lambda: _is_shown(page, others[1]) and _sessions_of(server) == 1)
+    page.wait_for_colour(stand_ins.decode(others[1].read_bytes())[120, 144])
+    assert not page.complaints()
+
+
+def test_a_reload_that_fails_or_is_overtaken(page, photo, others):
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/preview*"]})
+    try:
+      page.browser.refresh()
+      page.wait_for_text("error-text", "The server does not answer.")
+    finally:
+      page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    assert all("ERR_BLOCKED" in text for text in page.complaints())
+    held = page.browser.execute_cdp_cmd(
+      "Page.addScriptToEvaluateOnNewDocument", {"source": f"{_HOLD} window.toHold = '/preview';"}
+    )
+    page.browser.refresh()
+    page.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", held)
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.find("photo-input").send_keys(str(others[0]))
+    _wait(page)
+    _release(page)
+    page.wait_for(lambda: _is_shown(page, others[0]))
+    assert not page.complaints()
+
+
+def test_a_lost_photograph_gets_all_its_fills_back(page, photo, tmp_path):
+  """Those of loaded masks, too. Cancelling, or a server that ends again, leaves the rest waiting."""
+  page.window(1280, 800)
+  hole = np.zeros(_SIZE, np.uint8)
+  hole[20:60, 200:300] = 255
+  (tmp_path / "mask.png").write_bytes(stand_ins.png(hole))
+  with stand_ins.serving() as server:
+    port = server.port
+    page.open(server.url, photo)
+    page.find("mask-input").send_keys(str(tmp_path / "mask.png"))
+    page.wait_for_text("status", "Mask: hole")
+    page.find("fill").click()
+    page.wait_for_version(1)
+    for version, place in ((2, 0.3), (3, 0.6), (4, 0.9)):
+      page.drag((0.1, place), (0.3, place))
+      page.wait_for_version(version)
+    mask = page.photo_and_mask()[1]
+  predictor = stand_ins.MeanPredictor()
+  with stand_ins.serving(z2i_tf.Inpainter(predictor), port=port):
+    page.find("undo").click()
+    page.wait_for_text("error-text", "The server does not know this photograph")
+    predictor.gate.clear()
+    calls = predictor.calls
+    page.find("restore").click()
+    page.wait_for(lambda: predictor.calls > calls)
+    page.find("cancel").click()
+    page.wait_for_text("status", "Cancelled.")
+    page.wait_for(page.find("fill").is_enabled)
+    predictor.gate.set()
+    assert page.version == 0
+    painted = page.downloaded("holiday_mask.png", lambda: (page.find("save").click(), page.find("save-mask").click()))
+    np.testing.assert_array_equal(stand_ins.decode(painted), stand_ins.decode(mask))
+  page.find("fill").click()  # The server ended once more.
+  page.wait_for_text("error-text", "The server does not answer.")
+  with stand_ins.serving(port=port):
+    page.find("fill").click()
+    page.wait_for_text("error-text", "The server does not know this photograph")
+    page.find("restore").click()
+    page.wait_for_text("status", "The photograph is loaded again.")
+    page.wait_for(page.find("fill").is_enabled)
+    page.find("fill").click()
+    page.wait_for_version(1)
+    np.testing.assert_array_equal(stand_ins.decode(page.photo_and_mask()[1]), stand_ins.decode(mask))
+
+
+def test_fills_whose_strokes_are_unknown_are_named(page, photo):
+  """Another window changed the photograph, and then the server lost it."""
+  with stand_ins.serving() as server:
+    port = server.port
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    session = page.script("return sessionStorage.getItem('z2i-session')")
+    stand_ins.fill(port, session, 0, [{"kind": "rectangle", "points": [[300, 10], [340, 40]]}])
+    page.drag((0.2, 0.8), (0.3, 0.8))
+    page.wait_for_text("error-text", "Another window")
+    page.find("fill").click()
+    page.wait_for_version(2)
+  with stand_ins.serving(port=port):
+    page.find("undo").click()
+    page.wait_for_text("error-text", "The server does not know this photograph")
+    page.find("restore").click()
+    page.wait_for_text("status", "except 1 whose strokes this page does not know")
+    page.wait_for_version(1)
+    page.complaints()
+
+
+def test_what_the_server_drops(page, photo, tmp_path):
+  """A mask is not the photograph; a photograph that is dropped while it is filled can be loaded again."""
+  predictor = stand_ins.MeanPredictor()
+  with stand_ins.serving(z2i_tf.Inpainter(predictor), max_sessions=1) as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    mask = np.zeros(_SIZE, np.uint8)
+    mask[20:60, 200:300] = 255
+    (tmp_path / "mask.png").write_bytes(stand_ins.png(mask))
+    page.find("mask-input").send_keys(str(tmp_path / "mask.png"))
+    page.wait_for_text("status", "Mask: hole")
+    session = page.script("return sessionStorage.getItem('z2i-session')")
+    for _ in range(8):
+      stand_ins.request(
+        server.port, "POST", f"/api/v1/sessions/{session}/masks?name=m.png", stand_ins.png(mask), stand_ins.BYTES
+      )
+    page.find("fill").click()
+    page.wait_for_text("error-text", "The server no longer keeps that mask.")
+    assert not page.find("restore").is_displayed()
+    page.find("undo").click()
+    predictor.gate.clear()
+    calls = predictor.calls
+    page.drag((0.3, 0.5), (0.5, 0.5))
+    page.wait_for(lambda: predictor.calls > calls)
+    stand_ins.open_photo(server.port, photo.read_bytes())
+    page.wait_for_text("error-text", "to make room")
+    predictor.gate.set()
+    page.find("restore").click()
+    page.wait_for_text("status", "The photograph is loaded again")
+    page.find("fill").click()
+    page.wait_for_version(1)
+    page.complaints()

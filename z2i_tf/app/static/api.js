@@ -1,4 +1,4 @@
-// What the page asks the server.
+// Calls the server's HTTP API.
 const ROOT = "/api/v1";
 const LARGE_BYTES = 2 ** 27;
 const NO_ANSWER = "The server does not answer. Is it still running?";
@@ -36,6 +36,7 @@ async function file(path, content, fields) {
 }
 
 export const openPhotograph = async (content, name) => (await file("/sessions", content, {name})).json();
+export const forget = (id) => request("DELETE", `/sessions/${id}`);
 export const describe = async (id) => (await request("GET", `/sessions/${id}`)).json();
 export const undo = async (id, version) => (await json("POST", `/sessions/${id}/undo`, {version})).json();
 export const redo = async (id, version) => (await json("POST", `/sessions/${id}/redo`, {version})).json();
@@ -85,7 +86,7 @@ export async function fill(id, fields, onProgress) {
     throw refused(0, NO_ANSWER);
   }
   if (last === null || "place" in last || "step" in last) throw refused(0, NO_ANSWER);
-  if ("error" in last) throw refused(400, last.error);
+  if ("error" in last) throw refused(last.status, last.error);
   return last;
 }
 

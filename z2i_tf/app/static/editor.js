@@ -5,38 +5,47 @@ import {Photograph} from "/photograph.js";
 
 const SESSION_KEY = "z2i-session";
 
+export const isLost = (refusal) => refusal.status === 404 || refusal.status === 410;
+// Fills that the server made, without their shapes.
+const unknownFills = (count) => Array.from({length: count}, () => ({shapes: [], isAutomatic: true}));
+
 export class Editor {
   // `ui`: {changed(), said(text), failed(refusal), progressed(state or null), patched(boxes), opened()}.
   constructor(ui) {
     this.ui = ui;
     this.options = {detail: "auto", dilate: 0, feather: 0};
     this.isAutomatic = true;
-    this.reset();
+    this.changes = 0;  // That run or wait.
+    this.last = Promise.resolve();
+    Object.assign(this, {photograph: null, file: null, version: 0, pending: [], inFlight: null, done: [], undone: []});
   }
 
-  reset() {
-    Object.assign(this, {photograph: null, file: null, version: 0, pending: [], inFlight: null, done: [], undone: [],
-                         isBusy: false});
+  get isBusy() {
+    return this.changes > 0;
   }
 
-  async open(file, name) {
-    if (this.isBusy || this.inFlight) await this.cancel();
-    const before = this.photograph;
-    this.ui.said("Loading the photograph …");
-    const description = await api.openPhotograph(file, name);
-    const preview = await api.preview(description.id);
-    this.reset();
-    this.begin(description, preview);
-    this.file = file;
-    this.fileName = name;
-    this.ui.said(description.remarks.length ? `Note: ${description.remarks.join("; ")}.`
-        : before ? "" : "Brush over what should go.");
+  open(file, name) {
+    this.newest = file;
+    this.cancel();
+    return this.change(async () => {
+      if (file !== this.newest) return;
+      const former = this.photograph;
+      this.ui.said("Loading the photograph …");
+      const description = await api.openPhotograph(file, name);
+      const preview = await api.preview(description.id);
+      Object.assign(this, {file, fileName: name, pending: []});
+      this.begin(description, preview);
+      if (former) api.forget(former.id).catch(() => {});  // Else a newer photograph pushes it out.
+      this.ui.said(description.remarks.length ? `Note: ${description.remarks.join("; ")}.`
+          : former ? "" : "Brush over what should go.");
+    });
   }
 
-  begin(description, preview) {
-    this.photograph = new Photograph(description, preview);
+  begin(description, preview, masks = new Map()) {
+    this.photograph = new Photograph(description, preview, masks);
     this.version = description.version;
-    this.done = Array.from({length: description.undo}, () => ({shapes: [], isAutomatic: true}));
+    this.done = unknownFills(description.undo);
+    this.undone = [];
     try {
       sessionStorage.setItem(SESSION_KEY, description.id);
     } catch (error) { /* Storage is forbidden: a reload begins anew. */ }
@@ -45,37 +54,51 @@ export class Editor {
   }
 
   // After a reload: goes on with the photograph that the server still has.
-  async resume() {
+  resume() {
     let id = null;
     try {
       id = sessionStorage.getItem(SESSION_KEY);
     } catch (error) { /* As above. */ }
-    if (!id) return;
-    let description;
-    try {
-      description = await api.describe(id);
-    } catch (refusal) {
-      return;
-    }
-    this.begin(description, await api.preview(id));
-    this.photograph.replace("original", await api.preview(id, true));
-    this.ui.said("Welcome back: the photograph is as you left it.");
+    if (id) this.change(async () => {
+      let description;
+      try {
+        description = await api.describe(id);
+      } catch (refusal) {
+        if (isLost(refusal)) return;
+        throw refusal;
+      }
+      const [preview, original] = await Promise.all([api.preview(id), api.preview(id, true)]);
+      this.begin(description, preview);
+      this.photograph.replace("original", original);
+      this.ui.said("Welcome back: the photograph is as you left it.");
+    });
   }
 
-  // The server knows the photograph no more, but this page has the file: loads it and repeats the fills.
-  async restore() {
-    const {file, fileName, done, pending} = this;
-    if (!file) return;
-    await this.guarded(async () => {
+  // The server dropped the photograph. Uploads it again and repeats the fills; those that are not made wait.
+  restore() {
+    return this.change(async () => {
       this.ui.said("Loading the photograph again …");
-      const description = await api.openPhotograph(file, fileName);
-      const preview = await api.preview(description.id);
-      this.begin(description, preview);
-      for (const entry of done) await this.fillNow(entry.shapes, entry);
-      this.pending = pending.filter((shape) => shape.kind !== "mask");
-      this.photograph.redraw("painted", this.pending);
-      this.ui.said(`The photograph is loaded again${done.length ? ", and its fills are repeated" : ""}.`);
+      const {file, fileName, done, photograph: {masks}} = this;
+      const description = await api.openPhotograph(file, fileName), preview = await api.preview(description.id);
+      const known = done.filter(({shapes}) => shapes.length), lost = done.length - known.length;
+      this.begin(description, preview, masks);
+      this.pending = [...known.flatMap(({shapes}) => shapes), ...this.pending];
+      this.redrawPending();
+      for (const entry of known) if (!await this.fillNow(entry)) return;
+      this.ui.said("The photograph is loaded again" + (done.length ? ", and its fills are repeated" : "")
+                   + (lost ? `, except ${lost} whose strokes this page does not know.` : "."));
     });
+  }
+
+  // Uploads masks of shapes again if they belong to a session that the server dropped.
+  async sendMasks(shapes) {
+    const {id, masks} = this.photograph;
+    for (const shape of shapes.filter(({kind}) => kind === "mask")) {
+      const loaded = masks.get(shape.mask);
+      if (loaded.session === id) continue;
+      shape.mask = (await api.loadMask(id, loaded.file, loaded.name, loaded.reading)).mask;
+      masks.set(shape.mask, {...loaded, session: id});
+    }
   }
 
   add(shape) {
@@ -93,41 +116,45 @@ export class Editor {
   // Fills what waits; strokes that come meanwhile are filled after it.
   async fill() {
     if (this.isBusy || !this.pending.length) return;
-    await this.guarded(async () => {
+    await this.change(async () => {
       do {
-        const shapes = this.pending;
-        this.pending = [];
-        this.photograph.redraw("filling", shapes);
-        this.redrawPending();
-        if (!await this.fillNow(shapes, {...this.options, isAutomatic: this.isAutomatic})) break;
+        const entry = {shapes: this.pending, ...this.options, isAutomatic: this.isAutomatic};
+        if (!await this.fillNow(entry)) {
+          if (entry.isAutomatic) this.pending = this.pending.slice(entry.shapes.length);
+          this.redrawPending();
+          break;
+        }
       } while (this.isAutomatic && this.pending.length);
     });
   }
 
-  // Returns whether the fill was made.
-  async fillNow(shapes, entry) {
-    const {detail, dilate, feather} = entry;
+  // Fills the first shapes that wait. Returns whether the fill was made; if not, they wait again.
+  async fillNow(entry) {
+    const {shapes, detail, dilate, feather} = entry;
+    let isMade = false;
+    this.pending = this.pending.slice(shapes.length);
+    this.photograph.redraw("filling", shapes);
+    this.redrawPending();
     this.inFlight = shapes;
     this.ui.progressed({step: 0, steps: 0});
     const before = performance.now();
     try {
+      await this.sendMasks(shapes);
       const answer = await api.fill(this.photograph.id, {version: this.version, shapes, detail, dilate, feather},
                                     (state) => this.ui.progressed(state));
       if (answer.cancelled) {
-        this.pending = entry.isAutomatic ? this.pending : [...shapes, ...this.pending];
         this.ui.said("Cancelled.");
         return false;
       }
       await this.take(answer);
-      this.done.push({shapes, ...entry});
+      isMade = true;
+      this.done.push(entry);
       this.undone = [];
       this.seconds = (performance.now() - before) / 1000;
       this.ui.said(answer.remark ? `Filled; ${answer.remark}.` : "Filled.");
       return true;
-    } catch (refusal) {
-      this.pending = [...shapes, ...this.pending];
-      throw refusal;
     } finally {
+      if (!isMade) this.pending = [...shapes, ...this.pending];
       this.inFlight = null;
       this.ui.progressed(null);
       this.redrawPending();
@@ -159,7 +186,7 @@ export class Editor {
       this.ui.changed();
       return;
     }
-    await this.guarded(async () => {
+    await this.change(async () => {
       await this.take(await api.undo(this.photograph.id, this.version));
       const entry = this.done.pop();
       this.undone.push({fill: entry});
@@ -179,7 +206,7 @@ export class Editor {
       this.ui.changed();
       return;
     }
-    await this.guarded(async () => {
+    await this.change(async () => {
       await this.take(await api.redo(this.photograph.id, this.version));
       this.done.push(this.undone.pop().fill);
       this.pending = [];
@@ -188,10 +215,12 @@ export class Editor {
     });
   }
 
-  async loadMask(file, name, reading) {
-    await this.guarded(async () => {
-      const {mask, text, png} = await api.loadMask(this.photograph.id, file, name, reading);
-      this.photograph.masks.set(mask, await api.pngBitmap(png));
+  loadMask(file, name, reading) {
+    const of = this.file;
+    return this.change(async () => {
+      if (of !== this.file) return;  // Another photograph was opened before.
+      const {id, masks} = this.photograph, {mask, text, png} = await api.loadMask(id, file, name, reading);
+      masks.set(mask, {bitmap: await api.pngBitmap(png), session: id, file, name, reading});
       this.add({kind: "mask", erase: false, mask});
       this.redrawPending();
       this.ui.said(`Mask: ${text}. Enter fills it.`);
@@ -203,21 +232,23 @@ export class Editor {
     this.ui.patched(await this.photograph.apply(answer.patches));
   }
 
-  // Runs what changes the photograph, one after the other; what fails is said.
-  async guarded(work) {
-    if (this.isBusy) return;
-    this.isBusy = true;
+  // Runs one change at a time and shows its error.
+  change(work) {
+    this.changes++;
     this.ui.changed();
-    try {
-      await work();
-    } catch (refusal) {
-      if (!("status" in refusal)) console.error(refusal);
-      this.ui.failed(refusal);
-      if (refusal.status === 409) await this.reload();
-    } finally {
-      this.isBusy = false;
-      this.ui.changed();
-    }
+    this.last = this.last.then(async () => {
+      try {
+        await work();
+      } catch (refusal) {
+        if (!("status" in refusal)) console.error(refusal);
+        this.ui.failed(refusal);
+        if (refusal.status === 409) await this.reload();
+      } finally {
+        this.changes--;
+        this.ui.changed();
+      }
+    });
+    return this.last;
   }
 
   // Shows the photograph as the server has it.
@@ -226,7 +257,7 @@ export class Editor {
       const {id} = this.photograph, description = await api.describe(id);
       this.photograph.replace("picture", await api.preview(id));
       this.version = description.version;
-      this.done = Array.from({length: description.undo}, () => ({shapes: [], isAutomatic: true}));
+      this.done = unknownFills(description.undo);
       this.undone = [];
       this.ui.patched([{x: 0, y: 0, width: this.photograph.width, height: this.photograph.height}]);
     } catch (refusal) {

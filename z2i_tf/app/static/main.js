@@ -1,6 +1,6 @@
 // Puts the page together: buttons, dialogs, files that are dropped, pasted or chosen.
 import * as api from "/api.js";
-import {Editor} from "/editor.js";
+import {Editor, isLost} from "/editor.js";
 import {listen} from "/keys.js";
 import {Painter} from "/painter.js";
 import {View} from "/view.js";
@@ -29,6 +29,7 @@ const editor = new Editor({
   progressed: showProgress,
   patched: (boxes) => view.changed(boxes),
   opened() {
+    painter.abort();
     element("welcome").hidden = true;
     stage.hidden = element("tools").hidden = false;
     hideError();
@@ -50,8 +51,7 @@ function say(text) {
 function complain(refusal) {
   say("");
   element("error-text").textContent = refusal.message;
-  const isLost = refusal.status === 404 || refusal.status === 410;
-  element("restore").hidden = !(isLost && editor.file);
+  element("restore").hidden = !(isLost(refusal) && editor.file);
   element("error").hidden = false;
 }
 
@@ -140,15 +140,8 @@ function compare(isHeld) {
   view.redraw();
 }
 
-async function open(file) {
-  if (!file) return;
-  painter.abort();
-  try {
-    await editor.open(file, file.name || "pasted.png");
-  } catch (refusal) {
-    if (!("status" in refusal)) console.error(refusal);
-    complain(refusal);
-  }
+function open(file) {
+  if (file) editor.open(file, file.name || "pasted.png");
 }
 
 function download(blob, name) {
@@ -177,6 +170,7 @@ async function saveMask() {
   const {id, name} = editor.photograph;
   element("download").close();
   try {
+    await editor.sendMasks(editor.pending);
     download(await api.maskFile(id, editor.pending), `${name}_mask.png`);
     say("Downloaded.");
   } catch (refusal) {

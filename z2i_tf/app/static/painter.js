@@ -220,7 +220,7 @@ export class Painter {
     this.view.redraw();
   }
 
-  // An arrow key: moves the brush by so many CSS pixels.
+  // Moves the brush by (dx, dy) CSS pixels.
   moveByKeys(dx, dy) {
     if (!this.keys) {
       const {clientWidth, clientHeight} = this.view.stage;
@@ -250,7 +250,7 @@ export class Painter {
     return keys.isDown;
   }
 
-  // The keyboard is left: a stroke that it has begun is lost.
+  // Ends keyboard control and drops its unfinished stroke.
   endKeys() {
     if (!this.keys) return;
     this.abort();

@@ -5,7 +5,8 @@ import {pngBitmap} from "/api.js";
 const MASK_COLOUR = "#ff00b8";
 
 export class Photograph {
-  constructor(description, preview) {
+  // `masks`: name of a loaded mask -> {bitmap, of the preview's size; session, file, name, reading}.
+  constructor(description, preview, masks) {
     Object.assign(this, {id: description.id, name: description.name, extension: description.extension,
                          width: description.width, height: description.height, factor: description.factor});
     const copy = (source) => {
@@ -18,7 +19,7 @@ export class Photograph {
     this.original = copy(preview);
     this.painted = copy();  // What waits for being filled.
     this.filling = copy();  // What is being filled.
-    this.masks = new Map();  // Name of a loaded mask -> bitmap of the preview's size.
+    this.masks = masks;
   }
 
   replace(layer, bitmap) {
@@ -64,8 +65,7 @@ export class Photograph {
   }
 
   drawMask(context, shape) {
-    const bitmap = this.masks.get(shape.mask);
-    if (!bitmap) return;
+    const {bitmap} = this.masks.get(shape.mask);
     const coloured = document.createElement("canvas");
     [coloured.width, coloured.height] = [bitmap.width, bitmap.height];
     const inner = coloured.getContext("2d");

@@ -149,7 +149,7 @@ export class View {
     try {
       found = await part(photograph.id, box, Math.max(2 ** 20, this.canvas.width * this.canvas.height * 2));
     } catch (refusal) {
-      return;  // The preview stays; what else is wrong, the next fill says.
+      return;  // Keeps the preview. The next fill reports a lost server.
     }
     if (turn !== this.turn || photograph !== this.photograph) return;
     const canvas = document.createElement("canvas");

@@ -49,7 +49,7 @@ function leave() {
   welcome();
 }
 
-// Shows what comes next for a participant who is as far as the server says.
+// Shows the next pair or the thanks page, by the server's progress.
 function proceed(progress) {
   participant = progress;
   remember(progress.token);
@@ -168,7 +168,7 @@ async function choose(side) {
   update();
 }
 
-// Returns how far the participant is, where that can be found out; otherwise the pair stays for another try.
+// Returns the participant's progress; null if it is unknown. The pair then stays.
 async function afterRefusal(refusal) {
   if (refusal.status === 404) {
     leaveUnknown(refusal.message);
