@@ -196,7 +196,7 @@ def test_a_finished_run_says_so_and_belongs_to_its_network(pretrained, capsys):
     *_SMALL,
   ]
   assert main(command + ["--network=coarse"]) == 0
-  assert "is finished: all 1 steps are done" in capsys.readouterr().out
+  assert "is finished (step 1 of 1)" in capsys.readouterr().out
   assert main(command + ["--network=refine"]) == 2
   assert "holds a run of z2i pretrain --network=coarse, not of z2i pretrain --network=refine" in capsys.readouterr().err
 

@@ -478,7 +478,7 @@ def test_a_finished_recipe_skips_every_stage_without_looking_at_its_data(finishe
   before = (runs / "again" / "config.json").read_text()
   assert main(_command(folder)) == 0
   output = capsys.readouterr().out
-  assert all(f"{name}: {runs / name} is finished: all 1 steps are done" in output for name in _NAMES)
+  assert all(f"{name}: {runs / name} is finished (step 1 of 1)" in output for name in _NAMES)
   assert output.count("(finished)") == 5 and "images" not in output.replace("data/images", "")
   assert {name: os.stat(runs / name / "model.npz").st_mtime_ns for name in _NAMES} == times
   assert (runs / "again" / "config.json").read_text() == before
@@ -492,7 +492,7 @@ def test_continues_where_it_stopped(copy, capsys):
   shutil.rmtree(runs / "again")
   assert main(_command(copy)) == 0
   output = capsys.readouterr().out
-  assert output.count("is finished: all 1 steps are done") == 4 and "stage 5 of 5, again: z2i pretrain" in output
+  assert output.count("is finished (step 1 of 1)") == 4 and "stage 5 of 5, again: z2i pretrain" in output
   for name, array in _arrays(runs / "again").items():
     np.testing.assert_array_equal(array, former[name], err_msg=name)
   with open(copy / "again.cfg", "a", encoding="utf-8") as file:

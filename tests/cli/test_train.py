@@ -409,7 +409,7 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
   cut(3)
   assert main(command) == 0
   output = capsys.readouterr().out
-  assert "ckpt-3 is damaged" in output and "continuing from" in output and "is finished: all 2 steps are done" in output
+  assert "ckpt-3 is damaged" in output and "continuing from" in output and "is finished (step 2 of 2)" in output
   assert _weights(run)[1]["step"] == 2
   (run / "checkpoints" / "checkpoint").write_text("")  # TensorFlow's list and config.json are for others to read.
   (run / "config.json").unlink()
@@ -438,7 +438,7 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
   (tmp_path / "run" / model_weights.MODEL_FILE).unlink()
   assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
   said = capsys.readouterr().out
-  assert "is finished: all 3 steps are done" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
+  assert "is finished (step 3 of 3)" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
   expected = _weights(finished)[0]
   for name, array in _weights(tmp_path / "run")[0].items():
     np.testing.assert_array_equal(array, expected[name])
@@ -455,7 +455,7 @@ def test_best_is_recommended_only_if_it_was_measured_on_the_present_images(
     command.append(f"--validation_dir={validation.format(tmp_path=tmp_path)}")
   assert main([*command, "--allow_config_change"]) == 0
   said = capsys.readouterr().out
-  assert "is finished: all 3 steps are done" in said
+  assert "is finished (step 3 of 3)" in said
   assert f"--model={tmp_path / 'run' / 'best' if is_best else tmp_path / 'run'}" == said.split()[-1]
 
 

@@ -100,7 +100,8 @@ def train(
     title = f"stage {number} of {len(stages)}, {stage.name}"
     with stage.errors(), reporting(stage.config.iterations) as reporter:
       if stage.is_finished:
-        reporter.say(f"{title}: {stage.folder} is finished: all {stage.config.iterations} steps are done")
+        steps = stage.config.iterations
+        reporter.say(f"{title}: {stage.folder} is finished (step {steps} of {steps})")
         continue
       reporter.say(f"{title}: {stage.config.command} in {stage.folder}")
       result = _train(stage.config, reporter)

@@ -126,7 +126,7 @@ class Trainer(Callbacks):
     with devices.needing_other_workers(), asked_to_stop(_STOPPING) as stop_request:
       self._restore()
       if state.step >= stage.loop.iterations:
-        self._reporter.say(f"{self._work_dir} is finished: all {stage.loop.iterations} steps are done")
+        self._reporter.say(f"{self._work_dir} is finished (step {stage.loop.iterations} of {stage.loop.iterations})")
       else:
         self._train(stop_request)
     best_dir = os.path.join(self._work_dir, work_dir.BEST_FOLDER)

@@ -36,8 +36,8 @@ def define_training_mask_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "mask_reference_size",
     None,
-    "Draw masks at this side, pixels, and use a random crop of them, so that strokes in small crops have the "
-    "proportions of those at test time. Default: the size of the crop.",
+    "Side in pixels at which masks are drawn; a random crop of it is used. Strokes in small crops then have the "
+    "proportions that they have at test time. Default: the size of the crop.",
     lower_bound=1,
     flag_values=values,
   )
