@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py tests/app/test_shapes.py \
   tests/beam/test_prepare.py tests/cli/test_help.py tests/cli/test_messages.py tests/cli/test_progress.py tests/compat/test_named_weights.py \
@@ -41,7 +41,7 @@ QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py test
   tests/inference/test_pairs.py tests/inference/test_pieces.py tests/inference/test_blending.py \
   tests/layers/test_gated_conv.py tests/losses tests/masks tests/metrics/test_scoring.py tests/metrics/test_statistics.py \
   tests/models/test_complexity.py tests/report/test_runs.py tests/study/test_store.py tests/study/test_summary.py \
-  tests/system tests/training/test_diagnostics.py tests/training/test_checkpoints.py
+  tests/system tests/training/test_diagnostics.py tests/training/test_checkpoints.py tests/web
 quick: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK) --ignore=tests/system/test_quiet_tensorflow.py
 

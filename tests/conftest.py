@@ -19,6 +19,11 @@ import numpy as np
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+  """Slow tests start first, so that no process ends with one while the others have nothing to do."""
+  items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def random_vgg_weights(tmp_path_factory):
   """A Keras weights file of VGG19 without top, seeded random weights: stands in for the download."""

@@ -54,6 +54,7 @@ def test_the_example_has_at_most_thirty_lines_that_can_be_made_smaller():
   assert all(short in code for _, short in _SMALLER) and len(code.splitlines()) <= 30
 
 
+@pytest.mark.slow
 def test_the_notebook_has_the_example_s_code_and_runs(folder):
   """The documents' example is the code of the notebook, so one run proves both."""
   notebook = _notebook()

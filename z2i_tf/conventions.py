@@ -8,6 +8,9 @@
 # Sides (pixels) inside the networks are multiples of this: two max-pools, then attention at half size.
 SIZE_MULTIPLE = 8
 
+# Lowest level, of 255, of a mask file's hole.
+HOLE_LEVEL = 128
+
 # Zoom factor of the paper: `hr` is twice `lr`.
 DEFAULT_SCALE = 2
 

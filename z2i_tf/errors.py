@@ -4,6 +4,12 @@ import re
 
 # How a message names an argument; see `InputError`.
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)`")
+_MAX_QUOTED = 200  # Characters.
+
+
+def one_line(error: object) -> str:
+  """Returns the message of another library's exception as one short line, or the exception's type if it has none."""
+  return " ".join(str(error).split())[:_MAX_QUOTED] or type(error).__name__
 
 
 class InputError(ValueError):

@@ -77,7 +77,7 @@ def downscale_bicubic(image: tf.Tensor, factor: int) -> tf.Tensor:
 
 
 def downscale_bicubic_reach(factor: int) -> int:
-  """Returns how many pixels beyond a block of `factor` x `factor` its mean by `downscale_bicubic` looks at."""
+  """Returns how many pixels beyond a `factor` x `factor` block the kernel of `downscale_bicubic` reaches."""
   return 3 * factor // 2 if factor > 1 else 0  # The kernel is 2 * factor wide on either side of the block's centre.
 
 

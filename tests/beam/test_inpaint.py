@@ -123,8 +123,9 @@ def test_any_file_system_of_beam_and_one_mask_for_all(tmp_path, model, monkeypat
   assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path, model, capsys):
-  names = [f"{number:03d}.png" for number in range(40)]
+  names = [f"{number:03d}.png" for number in range(24)]
   _write(tmp_path, names)
   command = [
     "beam-inpaint",

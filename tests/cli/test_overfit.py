@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 from PIL import Image
+import pytest
 
 from z2i_tf.cli.main import main
 from z2i_tf.images import image_files
@@ -23,6 +24,7 @@ def _write_eight_images(folder):
       small.save(folder / f"{name}_{number}.png")
 
 
+@pytest.mark.slow
 def test_eight_images_are_learnt_by_heart(tmp_path):
   images = tmp_path / "images"
   _write_eight_images(images)

@@ -295,8 +295,7 @@ def test_recipes_differ_from_the_paper_s_stages_in_nothing_but_this(path, stages
 def test_ablations_of_the_compact_recipe_differ_in_the_zoom_alone(name, differences):
   path = _recipe_values(f"flags/compact/ablation/{name}.cfg").stages[-1]
   assert _differences(path, "compact/ablation/stages/compact_sr_zoom_plus") == differences
-  assert _differences("flags/compact/ablation/stages/compact_sr_zoom_plus.cfg", "compact/train_small_masks") == {
-    "mask_kind": "small:0.5,large:0.5",
+  assert _differences("flags/compact/ablation/stages/compact_sr_zoom_plus.cfg", "compact/train_jointly") == {
     "iterations": 500,
     "learning_rates": [3e-4, 1e-4, 3e-5],
     "decay_fractions": [0.4, 0.75],
@@ -321,24 +320,17 @@ def test_ablations_of_deepfill_differ_in_the_zoom_alone(name, differences):
 
 def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
   stages = _plan("flags/compact.cfg")
-  mixture = "small:0.5,large:0.5"
   assert [
-    (
-      stage.name,
-      stage.config.iterations,
-      stage.config.batch_size,
-      stage.config.mask_kind,
-      stage.config.freeze_batch_norm,
-    )
+    (stage.name, stage.config.iterations, stage.config.batch_size, stage.config.freeze_batch_norm)
     for stage in stages
     if stage.config.with_masks
   ] == [
-    ("pretrain_coarse", 8000, 4, mixture, ()),
-    ("pretrain_coarse_longer", 24000, 8, mixture, ("coarse",)),
-    ("pretrain_refine", 4000, 4, mixture, ()),
-    ("pretrain_refine_longer", 2400, 8, mixture, ("refine",)),
-    ("train_small_masks", 200, 4, "small", ("coarse", "refine")),
-    ("train_mixture", 700, 4, mixture, ("coarse", "refine")),
+    ("pretrain_coarse", 6000, 8, ()),
+    ("pretrain_coarse_longer", 23000, 8, ("coarse",)),
+    ("pretrain_coarse_last", 11000, 8, ("coarse",)),
+    ("pretrain_refine", 600, 8, ()),
+    ("pretrain_refine_longer", 200, 8, ("refine",)),
+    ("train_jointly", 800, 4, ("coarse", "refine")),
   ]
   for stage in stages:
     assert {size["width"] for size in stage.config.networks.values()} == {32} and "disc" not in stage.config.networks
@@ -346,17 +338,21 @@ def test_the_compact_recipe_is_narrow_and_without_vgg_and_discriminator():
     assert stage.config.crop_size == (128 if stage.config.with_masks else 64)
     assert stage.config.optimizer.gradient_clip_norm == 1
     assert stage.config.mask_reference_size is None  # Masks are drawn at the crop's size.
+    assert stage.config.crop_scales == (1, 2, 3) and stage.config.optimizer.ema_decay == 0.999
+    if stage.config.with_masks:
+      assert stage.config.mask_kind == "small:0.35,large:0.4,object:0.25"
+      assert stage.config.l1_normalization == "hole"
     assert stage.config.precision == "mixed_bfloat16"
   assert stages[-1].config.optimizer.learning_rates == (1.5e-4, 8e-5, 4e-5, 2e-5, 1e-5)
   assert stages[-1].config.optimizer.decay_fractions == (0.3, 0.5, 0.7, 0.88)
   assert _differences("flags/compact/pretrain_refine.cfg", "compact/pretrain_coarse") == {
     "network": "refine",
-    "iterations": 4000,
-    "learning_rates": [1e-3, 3e-4],
-    "decay_fractions": [0.7],
+    "iterations": 600,
+    "learning_rates": [1e-3, 5e-4],
+    "decay_fractions": [0.6],
   }
   (sr,) = (stage for stage in stages if not stage.config.with_masks)
-  assert (sr.name, sr.config.iterations, sr.config.batch_size) == ("pretrain_sr", 2000, 16)
+  assert (sr.name, sr.config.iterations, sr.config.batch_size) == ("pretrain_sr", 1500, 16)
 
 
 _TINY = [

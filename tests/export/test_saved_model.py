@@ -75,6 +75,7 @@ def _assert_filled(filled, image, mask, inpainter):
   assert np.abs(filled.astype(int) - inpainter(image, mask, native=True)).max() <= 1
 
 
+@pytest.mark.slow
 def test_it_needs_tensorflow_alone_and_runs_in_its_command_line(exported, inpainter, tmp_path):
   os.symlink(exported, tmp_path / "model")
   image, mask = _example(21, 34)

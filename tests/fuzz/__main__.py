@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import faulthandler
 import io
+import math
 import os
 import re
 import sys
@@ -33,6 +34,7 @@ from z2i_tf.images import image_files
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.inference.foreign import adapters
+from z2i_tf.inference.foreign import runtimes
 from z2i_tf.models import model_weights
 from z2i_tf.study.manifest import StudyManifest
 
@@ -40,9 +42,10 @@ _MAX_FACTOR, _MAX_BYTES = 4, 200e6
 _HANGS_AFTER_SECONDS = 300
 # Larger images are not written again, which would be slow.
 _MAX_WRITTEN_PIXELS = 2**18
+_NETWORK_SIDE_PX, _MAX_NETWORK_VALUES = 16, 2**16
 _WRITTEN = (".png", ".tif", ".jpg", ".webp", ".bmp")
 # Of a hundred inputs.
-_SHARES = {"image": 76, "model": 8, "record": 8, "shard": 8}
+_SHARES = {"image": 70, "model": 8, "network": 6, "record": 8, "shard": 8}
 
 
 @dataclasses.dataclass
@@ -93,6 +96,17 @@ def _read_model(name, content, folder, rng) -> int:
     model_weights.read_model_file(folder)
   else:
     named_weights.infer_config(named_weights.read_named_weights(path), path)
+  return 0
+
+
+def _read_network(name, content, folder, rng) -> int:
+  """Runs the network on an image of 16x16 too, if it says that it takes one."""
+  del rng
+  network = runtimes.load(_put(folder, f"{name}.onnx", content))
+  sides = {name: [side or _NETWORK_SIDE_PX for side in given.shape] for name, given in network.inputs.items()}
+  if network.outputs and all(0 < math.prod(each) <= _MAX_NETWORK_VALUES for each in sides.values()):
+    inputs = {name: np.zeros(each, network.inputs[name].dtype) for name, each in sides.items()}
+    network.run(inputs, network.outputs[0])
   return 0
 
 
@@ -171,6 +185,7 @@ def _targets() -> dict[str, Target]:
   return {
     "image": Target(seeds.images(), mutations.damaged, _read_image),
     "model": Target(seeds.models(), mutations.damaged, _read_model),
+    "network": Target(seeds.networks(), mutations.damaged, _read_network),
     "record": Target(seeds.records(), mutations.damaged_json, _read_record),
     "shard": Target(_Shards.files, _Shards.damaged, _read_shard),
   }

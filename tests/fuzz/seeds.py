@@ -9,6 +9,7 @@ import zlib
 
 import google_crc32c
 import numpy as np
+import onnx
 from PIL import Image
 from PIL import ImageCms
 from PIL import PngImagePlugin
@@ -133,6 +134,25 @@ def models() -> dict[str, bytes]:
   file = io.BytesIO()
   np.savez(file, **arrays)
   return {"model": model, "named": file.getvalue()}
+
+
+def networks() -> dict[str, bytes]:
+  """Returns name -> an ONNX file of another method: "output" is the known part of "image", times weights."""
+  kind, shape = onnx.TensorProto.FLOAT, ("N", 3, "H", "W")
+  image, mask, output = (
+    onnx.helper.make_tensor_value_info(name, kind, sides)
+    for name, sides in (("image", shape), ("mask", ("N", 1, "H", "W")), ("output", shape))
+  )
+  nodes = [
+    onnx.helper.make_node("Sub", ["one", "mask"], ["known"]),
+    onnx.helper.make_node("Mul", ["image", "known"], ["masked"]),
+    onnx.helper.make_node("Conv", ["masked", "kernel"], ["output"], pads=[1, 1, 1, 1]),
+  ]
+  constants = {"one": np.float32(1), "kernel": np.ones((3, 3, 3, 3), np.float32)}
+  stored = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+  graph = onnx.helper.make_graph(nodes, "seed", [image, mask], [output], stored)
+  opset = onnx.helper.make_opsetid("", 13)
+  return {"network": onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString()}
 
 
 def records() -> dict[str, bytes]:

@@ -19,7 +19,7 @@ def test_damaged_files_are_read_or_refused(tmp_path):
   )
   assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
   assert "2000 inputs" in done.stdout and " 0 broke a rule" in done.stdout
-  assert not any(f"{kind} 0 read" in done.stdout for kind in ("image", "model", "record", "shard"))
+  assert not any(f"{kind} 0 read" in done.stdout for kind in ("image", "model", "network", "record", "shard"))
 
 
 @pytest.mark.parametrize(

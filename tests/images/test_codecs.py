@@ -197,7 +197,7 @@ _BAD_EXIF = PngImagePlugin.PngInfo()
 _BAD_EXIF.add_text("Raw profile type exif", "\nexif\n   12\nnot hexadecimal")
 
 
-@pytest.mark.parametrize("text, remark", [(_LONG_TEXT, "damaged zTXt left out"), (_BAD_EXIF, "damaged EXIF left out")])
+@pytest.mark.parametrize("text, remark", [(_LONG_TEXT, "too long zTXt left out"), (_BAD_EXIF, "damaged EXIF left out")])
 def test_damaged_text_in_png_does_not_spoil_the_picture(tmp_path, text, remark):
   path = str(tmp_path / "a.png")
   Image.fromarray(_RGB).save(path, pnginfo=text)
@@ -230,6 +230,41 @@ def test_damaged_chunks_in_png_do_not_spoil_the_picture(tmp_path, kind, content,
   np.testing.assert_array_equal(image_files.read_rgb(path), _RGB)
   assert image_files.read_header(path).height == 21
   assert photo_files.write_photo(str(tmp_path / "b.png"), photo_files.read_photo(path)).startswith("damaged ")
+
+
+_LONG = 1_300_000
+_RANDOM = np.random.default_rng(0).bytes(_LONG)  # A profile that cannot be compressed.
+
+
+@pytest.mark.parametrize(
+  "metadata, remark",
+  [
+    (Metadata(xmp=b"x" * _LONG), ""),
+    (Metadata(png_chunks=((b"tEXt", b"Comment\0" + b"x" * _LONG),)), ""),
+    (Metadata(png_chunks=((b"iTXt", b"Comment" + bytes(5) + b"x" * _LONG),)), ""),
+    (Metadata(icc_profile=_RANDOM), "too long iCCP left out"),
+    (Metadata(icc_profile=_RANDOM[: 2**20]), ""),
+  ],
+  ids=["XMP", "text", "international text", "profile", "profile of 1 MiB"],
+)
+def test_long_metadata_of_png(tmp_path, metadata, remark):
+  path = _write(tmp_path / "a.png", png.encode(_RGB, metadata)[0])
+  photo = photo_files.read_photo(path)
+  np.testing.assert_array_equal(photo.rgb, _RGB)
+  assert photo_files.write_photo(str(tmp_path / "b.png"), photo) == remark
+  if not remark:
+    assert photo.metadata == metadata
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_more_text_than_png_readers_take_costs_only_text(tmp_path):
+  texts = tuple((b"tEXt", b"%d\0" % number + b"x" * 2**20) for number in range(70))
+  others = ((b"gAMA", struct.pack(">L", 100_000)), (b"tEXt", b"Title\0sea"))
+  encoded = png.encode(_RGB, Metadata(png_chunks=texts + others, dpi=(300, 300)))[0]
+  photo = photo_files.read_photo(_write(tmp_path / "a.png", encoded))
+  assert photo.remarks == ("too long tEXt left out",)
+  assert {kind for kind, _ in photo.metadata.png_chunks} == {b"tEXt", b"gAMA", b"pHYs"}
+  assert others[1] in photo.metadata.png_chunks and photo.metadata.dpi == pytest.approx((300, 300), abs=0.01)
 
 
 def test_a_png_that_cannot_hold_what_it_declares_is_refused_before_room_is_made(tmp_path):
@@ -324,7 +359,7 @@ def test_avif_in_a_file_that_calls_itself_heic(tmp_path):
 
 
 def test_heic_without_its_package_is_named(tmp_path, monkeypatch):
-  monkeypatch.setattr(heif, "is_installed", lambda: False)
+  monkeypatch.setitem(sys.modules, "pillow_heif", None)
   monkeypatch.setattr(image_files, "IMAGE_EXTENSIONS", codecs.extensions())
   path = _write(tmp_path / "IMG_2.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
   with pytest.raises(InputError, match=r"IMG_2.HEIC: HEIC needs pillow-heif: pip install 'z2i_tf\[heif\]'"):

@@ -653,3 +653,33 @@ def test_reading_in_threads_leaves_the_warnings_of_the_process(tmp_path):
   with concurrent.futures.ThreadPoolExecutor(4) as pool:
     list(pool.map(photo_files.read_photo, [path] * 40))
   assert warnings.filters == before
+
+
+def test_the_comment_of_a_gif_is_kept(tmp_path):
+  for comment in (b"by the sea", b"x" * 70_000):
+    Image.fromarray(_RGBA[..., :3]).save(tmp_path / "a.gif", comment=comment)
+    photo, path, remark = _resaved(tmp_path, "a.gif", "b.png")
+    assert photo.metadata.comment == comment and Image.open(path).text == {"Comment": comment.decode()}
+    assert "comment" not in remark
+    _, path, remark = _resaved(tmp_path, "a.gif", "b.jpg")
+    is_long = len(comment) > 65_533
+    assert Image.open(path).info.get("comment") == (None if is_long else comment)
+    assert ("comment left out: too long for JPEG" in remark) == is_long
+
+
+@pytest.mark.parametrize(
+  "content, remark",
+  [
+    (b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + bytes(8) + b"<x/>", "extended XMP left out"),
+    (b"FLIR\0a thermal picture", "an unknown APP1 segment left out"),
+  ],
+)
+def test_segments_of_jpeg_that_are_not_kept_are_named(tmp_path, content, remark):
+  options = {"exif": _exif(1), "xmp": b"<x:xmpmeta/>"}
+  file = io.BytesIO()
+  Image.fromarray(_RGBA[..., :3]).save(file, "JPEG", **options)
+  segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+  (tmp_path / "a.jpg").write_bytes(file.getvalue()[:2] + segment * 2 + file.getvalue()[2:])
+  photo, path, said = _resaved(tmp_path, "a.jpg", "b.jpg")
+  assert photo.metadata.exif and photo.metadata.xmp and photo.remarks == (remark,) and remark in said
+  assert photo_files.read_photo(path).remarks == ()

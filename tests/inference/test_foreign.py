@@ -292,6 +292,38 @@ def _network(adapter):
   return adapter["networks"][0]
 
 
+def _with_size(size):
+  return lambda adapter: adapter.update(size=size)
+
+
+@pytest.mark.parametrize("size, expected", [({"multiple": 8.0}, 8), ({"multiple": 8}, 8), ({"fixed": [16.0, 24.0]}, 1)])
+def test_whole_numbers_of_an_adapter_may_have_a_decimal_point(tmp_path, size, expected):
+  path = _with_adapter(tmp_path, _with_size(size))
+  adapter = adapters.read(str(tmp_path / "lama.json"))
+  assert adapter.multiple == expected and isinstance(adapter.multiple, int)
+  assert adapter.fixed == ((16, 24) if "fixed" in size else None)
+  image, mask = _case(16, 24)
+  assert np.asarray(z2i_tf.Inpainter.load(path)(image, mask, native=True)).shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize("size", [{"multiple": 8.5}, {"multiple": "8"}, {"fixed": [16.5, 24]}, {"multiple": 0.0}])
+def test_other_numbers_as_sizes_of_an_adapter_are_refused(tmp_path, size):
+  with pytest.raises(InputError, match="lama.json: size"):
+    z2i_tf.Inpainter.load(_with_adapter(tmp_path, _with_size(size)))
+
+
+@pytest.mark.parametrize("name, damaged_name, count", [(b"HEIGHT", b"HEI\xffHT", -1), (b"filled", b"fil\xffed", 1)])
+def test_an_onnx_file_with_damaged_names_is_one_line(tmp_path, capfd, name, damaged_name, count):
+  path = _lama(tmp_path, shape=("N", 3, "HEIGHT", "W"))
+  content = (tmp_path / "lama.onnx").read_bytes()
+  assert name in content
+  (tmp_path / "lama.onnx").write_bytes(damaged_name.join(content.rsplit(name, count)))
+  capfd.readouterr()
+  with pytest.raises(InputError, match="lama.onnx: cannot be loaded: ") as caught:
+    runtimes.load(path)
+  assert "\n" not in str(caught.value) and capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
   "change, message",
   [

@@ -93,11 +93,16 @@ def test_features_of_one_convolution_equal_the_authors():
 
 
 def test_weights_that_are_not_there_or_of_another_network(folder, tmp_path, monkeypatch):
-  with pytest.raises(InputError, match="`st_lpips_weights`=.*alex_shift_tolerant.npz: no such file"):
+  names = [f"alex_shift_tolerant{extension}" for extension in (".pth", ".npz")]
+  with pytest.raises(InputError, match=f"`st_lpips_weights`={tmp_path}: neither {names[0]} nor {names[1]} in it"):
     StLpips("alex", str(tmp_path))
   (tmp_path / "alex_shift_tolerant.npz").write_bytes((folder / "vgg_shift_tolerant.npz").read_bytes())
   with pytest.raises(InputError, match="`st_lpips_weights`: .*alex_.*npz: net.slice1.0.weight has the shape"):
     StLpips("alex", str(tmp_path))
+  with monkeypatch.context() as patched:
+    patched.setattr("os.access", lambda *_: False)
+    with pytest.raises(InputError, match="`st_lpips_weights`=.*alex_shift_tolerant.npz: not readable"):
+      StLpips("alex", str(tmp_path))
   monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
   with pytest.raises(InputError, match="pip install --no-deps stlpips-pytorch==0.0.2"):
     StLpips("alex")

@@ -84,6 +84,7 @@ def test_mirrored_step_matches_the_recording(two_devices):
     ), name
 
 
+@pytest.mark.slow
 def test_eight_replicas_make_the_step_of_one(eight_devices):
   """Losses, gradients, batch norms' statistics and spectral norms' vectors."""
   batch = stand_ins.smooth_batch(8, 16)

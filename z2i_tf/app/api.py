@@ -108,7 +108,7 @@ class Api:
     _check_names(fields, _CALL_FIELDS)
     options, reading = filling.Options.parse(fields), filling.parse_mask_reading(fields)
     image, mask = request.files["image"], request.files["mask"]
-    is_own_mask = reading.mask_from == "alpha" and reading.invert and _is_same(image.stream, mask.stream)
+    is_own_mask = reading.is_of_erasure and _is_same(image.stream, mask.stream)
     with self._calls_in_memory:
       file = self._files.read_photo(image.stream, image.filename or "")
       extension = _extension(fields.get("format"), file.extension)

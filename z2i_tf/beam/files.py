@@ -17,8 +17,7 @@ from z2i_tf.images.formats import codecs
 
 _BLOCK_BYTES = 2**20
 _MIME_TYPE = "application/octet-stream"
-# Signs of a pattern.
-_SIGNS = "*?["
+_WILDCARDS = "*?["
 # Where a file appears when it is closed, whole.
 _OBJECT_STORES = ("gs://", "s3://", "azfs://")
 
@@ -45,19 +44,19 @@ def absolute(path: str) -> str:
   return os.path.abspath(path) if is_local(path) else path
 
 
-def has_signs(path: str) -> bool:
-  """Returns whether a path has signs of a pattern."""
-  return any(sign in path for sign in _SIGNS)
+def has_wildcards(path: str) -> bool:
+  """Returns whether a path has wildcards."""
+  return any(wildcard in path for wildcard in _WILDCARDS)
 
 
 def listing(text: str) -> Listing:
   """Returns the listing of a file, of all files of a folder, or of a pattern.
 
-  The part of a local path that exists is no pattern, whatever its signs.
+  The part of a local path that exists is no pattern, whatever its characters.
   """
   if not is_local(text):
-    if has_signs(text):
-      first = min(text.find(sign) for sign in _SIGNS if sign in text)
+    if has_wildcards(text):
+      first = min(text.find(wildcard) for wildcard in _WILDCARDS if wildcard in text)
       return Listing(text, text[: text.rfind("/", 0, first) + 1])
     folder = text[: text.rfind("/") + 1] if is_file(text) else text.rstrip("/") + "/"
     return Listing(text if is_file(text) else folder + "*", folder)
@@ -68,7 +67,7 @@ def listing(text: str) -> Listing:
   while not os.path.isdir(folder):
     folder = os.path.dirname(folder)
   below = path[len(folder) :].lstrip("/")
-  if not has_signs(below):
+  if not has_wildcards(below):
     below = os.path.join(below, "*")
   folder = folder.rstrip("/") + "/"
   return Listing(glob.escape(folder) + below, folder)
@@ -93,7 +92,7 @@ def is_file(path: str) -> bool:
   if is_local(path):
     return os.path.isfile(path)
   is_image = codecs.extension_of(path) in image_files.IMAGE_EXTENSIONS  # Folders exist, too, on some file systems.
-  return is_image and not has_signs(path) and FileSystems.exists(path)
+  return is_image and not has_wildcards(path) and FileSystems.exists(path)
 
 
 @contextlib.contextmanager
@@ -116,7 +115,7 @@ def check_matches(path: str, name: str) -> None:
 
 
 def remove(path: str) -> None:
-  """Removes a file, if it exists; a remote path must have no signs of a pattern."""
+  """Removes a file, if it exists; a remote path must have no wildcards."""
   if is_local(path):
     with contextlib.suppress(FileNotFoundError):
       os.unlink(path)

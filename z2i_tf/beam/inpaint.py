@@ -186,7 +186,7 @@ def _check(config):
     bundled_models.existing_folder(config.fill.model)
   elif not os.path.exists(adapted[1]):
     raise InputError(f"`model`={config.fill.model}: {adapted[1]}: no such file")
-  if not files.is_local(config.output) and files.has_signs(config.output):
+  if not files.is_local(config.output) and files.has_wildcards(config.output):
     raise InputError(f"`output`={config.output}: a folder, not a pattern")
   files.create_folder(config.output)
   with files.naming("output", config.output):

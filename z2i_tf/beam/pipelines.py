@@ -21,6 +21,7 @@ from apache_beam.options.pipeline_options import WorkerOptions
 from apache_beam.runners.runner import PipelineState
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 
 _THIS_MACHINE = "DirectRunner"
 _COUNTERS = "z2i"
@@ -47,28 +48,28 @@ class PerProcess(ModelHandler):
     super().__init__(min_batch_size=1, max_batch_size=1)
     self._load, self._run, self._size_bytes = load, run, size_bytes
 
-  def load_model(self) -> "_Held":
-    return _Held(self._load())
+  def load_model(self) -> "_ModelHolder":
+    return _ModelHolder(self._load())
 
   def run_inference(
-    self, batch: Sequence[Any], model: "_Held", inference_args: dict[str, Any] | None = None
+    self, batch: Sequence[Any], model: "_ModelHolder", inference_args: dict[str, Any] | None = None
   ) -> list[Any]:
     del inference_args
-    return [self._run(model.held, element) for element in batch]
+    return [self._run(model.model, element) for element in batch]
 
   def get_num_bytes(self, batch: Sequence[Any]) -> int:
     return sum(map(self._size_bytes, batch))
 
 
-class _Held:
+class _ModelHolder:
   """Holds a model until the process ends: Beam would keep it longer, and TensorFlow's functions then print errors."""
 
-  def __init__(self, held):
-    self.held = held
-    atexit.register(self._let_go)
+  def __init__(self, model):
+    self.model = model
+    atexit.register(self._release)
 
-  def _let_go(self):
-    self.held = None
+  def _release(self):
+    self.model = None
 
 
 def count(name: str, amount: int = 1) -> None:
@@ -108,7 +109,7 @@ def options_of(flags: Sequence[str]) -> PipelineOptions:
   try:
     apache_beam.Pipeline(options=options)  # Finds the runner, and checks its options.
   except Exception as error:
-    raise InputError(f"flags of Beam: {' '.join(str(error).split())[:_MAX_REASON]}") from error
+    raise InputError(f"flags of Beam: {one_line(error)}") from error
   return options
 
 

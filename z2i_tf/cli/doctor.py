@@ -18,6 +18,7 @@ from absl import flags
 
 from z2i_tf import __version__
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.system import memory
 from z2i_tf.system import processor
 
@@ -37,7 +38,6 @@ _PACKAGES = {
 _COMFORTABLE_BYTES = 1_500_000_000
 _NVIDIA_DRIVER = "/proc/driver/nvidia/version"
 _HIDING_VARIABLE = "CUDA_VISIBLE_DEVICES"
-_LONGEST_REASON = 300  # Maximum length of a quoted error message.
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -93,7 +93,7 @@ def _report_versions():
       modules[name] = module
     except Exception as error:  # A damaged installation fails in any way.
       versions.append(f"{title} unknown")
-      failed.setdefault(_reason(error), []).append(name)
+      failed.setdefault(one_line(error), []).append(name)
   _print("versions", ", ".join(versions))
   return modules.get("tensorflow"), [_import_problem(reason, names) for reason, names in failed.items()]
 
@@ -132,9 +132,9 @@ def _report_devices(tensorflow, require_gpu):
 
     devices = system_devices.list_devices()
   except Exception as error:  # Drivers fail in any way.
-    _print("devices", f"unknown: {_reason(error)}")
+    _print("devices", f"unknown: {one_line(error)}")
     return [], [
-      f"TensorFlow cannot list its devices ({_reason(error)}): mend the GPU's driver, or hide it with "
+      f"TensorFlow cannot list its devices ({one_line(error)}): mend the GPU's driver, or hide it with "
       f"{_HIDING_VARIABLE}=-1"
     ]
   computing, problems = [], []
@@ -152,13 +152,13 @@ def _report_devices(tensorflow, require_gpu):
       )
       computing.append(device.name)
     except Exception as error:
-      _print("device", f"{description}: cannot compute: {_reason(error)}")
+      _print("device", f"{description}: cannot compute: {one_line(error)}")
       remedy = (
         f"{_cuda_install(tensorflow)}, or hide the GPU with {_HIDING_VARIABLE}=-1"
         if is_gpu
         else "install tensorflow again"
       )
-      problems.append(f"{device.name} cannot compute a convolution ({_reason(error)}): {remedy}")
+      problems.append(f"{device.name} cannot compute a convolution ({one_line(error)}): {remedy}")
   if len(devices) == 1:
     _print("device", f"no GPU: {_why_no_gpu(tensorflow)}")
     if require_gpu:
@@ -185,7 +185,7 @@ def _report_disk():
     folder = tempfile.gettempdir()
     _print("disk", f"{memory.format_size(shutil.disk_usage(folder).free)} free in {folder}")
   except OSError as error:
-    _print("disk", f"free space for temporary files unknown: {_reason(error)}")
+    _print("disk", f"free space for temporary files unknown: {one_line(error)}")
 
 
 def _report_models():
@@ -207,8 +207,3 @@ def _report_models():
 
 def _print(title, text):
   print(f"{title:<10} {text}")
-
-
-def _reason(error):
-  """Returns the message of an exception as one short line, or its type if it has none."""
-  return " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__

@@ -17,6 +17,7 @@ from z2i_tf.datasets.tfrecord import file_size
 from z2i_tf.datasets.tfrecord import RecordFile
 from z2i_tf.datasets.tfrecord import RecordShards
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 
 # Name -> (feature with the image; scale -> version, or None).
 _DATASETS = {"places365_small": ("image", None), "div2k": ("hr", {2: "bicubic_x2", 3: "bicubic_x3", 4: "bicubic_x4"})}
@@ -55,8 +56,7 @@ class TfdsSource(sources.EncodedSource):
       builder = tfds.builder_from_directory(folders[0])
     except Exception as error:  # Errors of JSON, of protocol buffers, and TFDS' own.
       raise InputError(
-        f"{folders[0]}: damaged ({' '.join(str(error).split())[:160]}); remove it and prepare it again: "
-        f"{_build_command(name, data_dir)}"
+        f"{folders[0]}: damaged ({one_line(error)}); remove it and prepare it again: {_build_command(name, data_dir)}"
       ) from error
     self._name = f"{builder.info.full_name} {split}"
     features = builder.info.features

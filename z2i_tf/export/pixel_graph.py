@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from z2i_tf.conventions import HOLE_LEVEL
+
 _LEVELS = 255.0
-# Lowest gray level of a mask's hole; 1 in a mask of zeros and ones.
-_HOLE_LEVEL = 128
 
 
 def fill_pixels(fill: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -38,4 +38,4 @@ def _hole(mask):
   """Converts gray levels (B, H, W, 1) uint8 to int32, 1 = hole, 0 = known."""
   levels = tf.cast(mask, tf.int32)
   largest = tf.reduce_max(levels, axis=[1, 2, 3], keepdims=True)
-  return tf.cast(levels >= tf.where(largest <= 1, 1, _HOLE_LEVEL), tf.int32)
+  return tf.cast(levels >= tf.where(largest <= 1, 1, HOLE_LEVEL), tf.int32)

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from z2i_tf.errors import InputError
 from z2i_tf.inference.predictors import EXTRA_FOLDER
+from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.system.atomic_files import atomic_write
 
 DEFAULT_MODEL_NAME = "z2i"
@@ -101,7 +102,7 @@ def _messages():
 
 def _signatures(saved_model_dir):
   """Reads {signature: {input: TensorInfo}} without loading the model."""
-  path = os.path.join(saved_model_dir, "saved_model.pb")
+  path = os.path.join(saved_model_dir, SAVED_MODEL_FILE)
   try:
     with open(path, "rb") as file:
       saved_model = saved_model_pb2.SavedModel.FromString(file.read())

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
 from z2i_tf.images.formats import codecs
@@ -126,7 +127,7 @@ def _as_array(values: Any, name: str) -> np.ndarray:
   try:
     return np.asarray(values)
   except (ValueError, TypeError, RuntimeError) as error:  # Ragged lists; tensors of other libraries on a GPU.
-    raise InputError(f"{name}: not an array, a PIL image or a path ({' '.join(str(error).split())[:100]})") from error
+    raise InputError(f"{name}: not an array, a PIL image or a path ({one_line(error)})") from error
 
 
 def _photo(array: np.ndarray, name: str) -> photo_files.Photo:
@@ -185,9 +186,8 @@ def _in_kept_mode(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
     return image
   info.pop("transparency", None)
   if image.mode == "CMYK":
-    remarks: list[str] = []
-    converted = pixels.cmyk_to_rgb(image, remarks)
-    if info.pop("icc_profile", None) and pixels.is_srgb(remarks):
+    converted, is_srgb = pixels.cmyk_to_rgb(image, [])
+    if info.pop("icc_profile", None) and is_srgb:
       info["icc_profile"] = pixels.srgb_profile()
     return converted
   if image.mode in ("1", "L"):

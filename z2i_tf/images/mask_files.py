@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from z2i_tf.conventions import HOLE_LEVEL
 from z2i_tf.errors import InputError
 from z2i_tf.images import photo_files
 from z2i_tf.images.formats import codecs
@@ -18,7 +19,6 @@ from z2i_tf.images.formats import pixels
 # Levels of 255: below the first is near black, above the second near white. A mask has few levels between.
 _DARK, _BRIGHT = 64, 191
 _BLACK = 13  # JPEG leaves noise up to this level on black.
-_HOLE = 128
 # Levels above the background's that belong to a stroke: connected to it or within a distance, because JPEG tears thin
 # strokes; and the fainter ones of its edge, within a shorter distance.
 _STROKE, _TORN_PX, _STROKE_EDGE, _STROKE_EDGE_PX = 38, 8, 13, 2
@@ -47,6 +47,11 @@ class MaskReading:
   invert: bool = False
   mask_from: str = "auto"
   threshold: int | None = None
+
+  @property
+  def is_of_erasure(self) -> bool:
+    """Whether transparent pixels are the hole, as in a photograph that is its own mask."""
+    return self.invert and self.mask_from == "alpha"
 
 
 class Mask(NamedTuple):
@@ -140,7 +145,7 @@ def _mask(photo: photo_files.Photo, reading: MaskReading) -> Mask:
   if unclear:
     raise _Ambiguous(unclear, _OR_CHOOSE_A_THRESHOLD)
   levels = 255 - levels if reading.invert else levels
-  threshold = _HOLE if reading.threshold is None else reading.threshold
+  threshold = HOLE_LEVEL if reading.threshold is None else reading.threshold
   return Mask(_strokes(levels) if has_soft_edges else (levels >= threshold).astype(np.uint8), is_from_alpha)
 
 
@@ -257,10 +262,10 @@ def _strokes(levels: np.ndarray) -> np.ndarray:
   """Returns the mask of all strokes that reach half brightness; raises _Ambiguous if a stroke does not."""
   dark = levels[levels < _DARK]
   ground = int(np.median(dark)) if dark.size else 0
-  painted = (levels >= min(ground + _STROKE, _HOLE)).astype(np.uint8)
+  painted = (levels >= min(ground + _STROKE, HOLE_LEVEL)).astype(np.uint8)
   count, labels = cv2.connectedComponents(painted, connectivity=8)
   is_stroke = np.zeros(count, bool)
-  is_stroke[np.unique(labels[levels >= _HOLE])] = True
+  is_stroke[np.unique(labels[levels >= HOLE_LEVEL])] = True
   is_stroke[0] = False
   mask = is_stroke[labels].astype(np.uint8)
   faint = cv2.morphologyEx(painted - mask, cv2.MORPH_OPEN, _EDGE)
@@ -269,10 +274,10 @@ def _strokes(levels: np.ndarray) -> np.ndarray:
     raise _Ambiguous(
       f"{100 * faint.mean():.2g}% of the image is painted below half of white, at {least} to "
       f"{int(levels[faint != 0].max())} of 255",
-      f"`mask_threshold`={least} fills it too, `mask_threshold`={_HOLE} leaves it",
+      f"`mask_threshold`={least} fills it too, `mask_threshold`={HOLE_LEVEL} leaves it",
     )
   mask |= _around(mask, _TORN_PX) & painted
-  return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, _HOLE)))
+  return mask | (_around(mask, _STROKE_EDGE_PX) & (levels >= min(ground + _STROKE_EDGE, HOLE_LEVEL)))
 
 
 def _around(mask: np.ndarray, distance_px: int) -> np.ndarray:
@@ -297,7 +302,7 @@ def _prefers_alpha(alpha: np.ndarray, luma: np.ndarray) -> bool:
     return False
   if luma.min() == luma.max():
     return True
-  differs = (alpha >= _HOLE) != (luma >= _HOLE)
+  differs = (alpha >= HOLE_LEVEL) != (luma >= HOLE_LEVEL)
   if _unclear(luma) or cv2.erode(differs.astype(np.uint8), _EDGE).any():
     raise _Ambiguous(
       "its colours and its transparency say different things",

@@ -206,7 +206,8 @@ def _photo(path: str, source: codecs.Opened) -> Photo:
     pixels = pixels_lib.decode(path, encoded, image)
   is_swapped = codecs.is_swapped(pixels.orientation)
   read_exif = None if pixels.has_damaged_exif else codec.read_exif
-  own, (height, width) = codec.read_own(image, encoded, is_swapped), pixels.rgb.shape[:2]
+  own, own_remarks = codec.read_own(image, encoded, is_swapped)
+  height, width = pixels.rgb.shape[:2]
   metadata, remarks = metadata_lib.read(image, encoded, read_exif, own, height, width, is_swapped)
   if image.mode == "CMYK":
     metadata = dataclasses.replace(metadata, icc_profile=pixels_lib.srgb_profile() if pixels.became_srgb else None)
@@ -215,7 +216,7 @@ def _photo(path: str, source: codecs.Opened) -> Photo:
     remarks.append(f"{bits} bits reduced to 8: {image.format}")
   if has_more:
     remarks.append("only the first of its pictures is kept")
-  all_remarks = (*pixels.remarks, *source.remarks, *remarks)
+  all_remarks = (*pixels.remarks, *source.remarks, *own_remarks, *remarks)
   return Photo(pixels.rgb, pixels.alpha, pixels.is_gray, pixels.orientation, metadata, all_remarks, image.format or "")
 
 

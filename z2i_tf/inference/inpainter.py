@@ -257,7 +257,7 @@ class Inpainter:
   def _prepared(self, image, mask, reading, max_pixels, image_name, mask_name):
     """Reads and checks an image and its mask; returns a function (native, detail, plan, advance) -> result."""
     given, hole = _given(image, mask, reading, max_pixels, image_name, mask_name)
-    is_own_mask = reading.mask_from == "alpha" and reading.invert and _are_same(image, mask)
+    is_own_mask = reading.is_of_erasure and _are_same(image, mask)
     return lambda *options: given.to_input_type(self._fill(given.photo.rgb, hole, *options), hole, is_own_mask)
 
   def _fill(self, image, hole, native, detail, plan, advance):

@@ -56,7 +56,7 @@ def read(image_path: str, mask_path: str, options: MaskOptions) -> PhotoTask:
 
 
 def _is_own_mask(image_path, mask_path, reading):
-  return reading.mask_from == "alpha" and reading.invert and os.path.realpath(image_path) == os.path.realpath(mask_path)
+  return reading.is_of_erasure and os.path.realpath(image_path) == os.path.realpath(mask_path)
 
 
 def write(path: str, task: PhotoTask, filled: np.ndarray) -> str:

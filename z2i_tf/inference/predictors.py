@@ -12,6 +12,7 @@ import tensorflow as tf
 from z2i_tf import conventions
 from z2i_tf import image_ops
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.inference.fast.networks import Limits
 from z2i_tf.inference.generator import Generator
 from z2i_tf.models import architecture
@@ -167,7 +168,7 @@ class SavedModelPredictor(_OwnPredictor):
         self._loaded = tf.saved_model.load(folder)  # Its functions live as long as it does.
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
       raise InputError(
-        f"{folder}: not a SavedModel of z2i export, or damaged ({' '.join(str(error).split())[:200]}); export it again"
+        f"{folder}: not a SavedModel of z2i export, or damaged ({one_line(error)}); export it again"
       ) from error
     if precision not in (None, self.precision):
       raise InputError(f"{folder}: exported with `precision`={self.precision}, not {precision}")

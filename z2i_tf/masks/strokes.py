@@ -27,7 +27,7 @@ def _draw_stroke(mask, spec, rng):
   angles = spec.sample_angles(rng, count)
   x, y = float(rng.integers(width)), float(rng.integers(height))
   corners = [(int(x), int(y))]
-  # Plain numbers: for so few of them, arrays would take several times as long.
+  # Python floats: NumPy is several times slower for so few numbers.
   for right, down in zip((lengths * np.cos(angles)).tolist(), (lengths * np.sin(angles)).tolist()):
     x, y = min(max(x + right, 0.0), width), min(max(y + down, 0.0), height)
     corners.append((int(x), int(y)))

@@ -33,9 +33,9 @@ _MARGIN = SSIM_WINDOW // 2
 # Valid positions along a side of a tile of SSIM's map. Tiles bound the memory to a few MiB for any image.
 _TILE = 256
 
-# Sum and difference of two images, (H, W, 3) float32, in levels. Whatever SSIM needs of two images follows from the
-# windowed means of these and of their squares: four filters instead of five. So that the squares keep their digits in
-# float32, 255 is taken off the sum; `_ssim_maps` puts it back.
+# Sum and difference of two images, (H, W, 3) float32, in levels. SSIM needs only the windowed means of both and of
+# their squares: four filters instead of five. The sum is stored less an offset of 255, so that its squares keep their
+# digits in float32; `_ssim_maps` adds the offset again.
 _Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -72,9 +72,9 @@ def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> d
   scores[SSIM] = float(ssim.mean())
   if min(mask.shape) >= MS_SSIM_SIDE:
     scores[MS_SSIM] = _ms_ssim(structure, pair)
-  for name, (band, taken_off) in zip((SSIM_HIGH, SSIM_MID, SSIM_LOW), _laplacian_levels(pair)):
+  for name, (band, offset) in zip((SSIM_HIGH, SSIM_MID, SSIM_LOW), _laplacian_levels(pair)):
     if _has_windows(band[0]):
-      scores[name] = float(_ssim_means(band, taken_off)[1].mean())
+      scores[name] = float(_ssim_means(band, offset)[1].mean())
   return scores
 
 
@@ -125,12 +125,12 @@ class _Workspace(threading.local):
 _workspace = _Workspace()
 
 
-def _ssim_means(pair: _Pair, taken_off: float, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, float]:
+def _ssim_means(pair: _Pair, offset: float, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, float]:
   """Returns means of SSIM's maps over all valid positions.
 
   Args:
     pair: sum and difference, (H, W, 3).
-    taken_off: offset that the sum's values lack.
+    offset: subtracted from the sum's values.
     mask: (H, W) uint8, 1 = hole.
   Returns: SSIM's contrast-and-structure term and SSIM, (3,) each, and SSIM over the hole's positions and RGB (NaN if
     there are none).
@@ -141,7 +141,7 @@ def _ssim_means(pair: _Pair, taken_off: float, mask: np.ndarray | None = None) -
     for left in range(0, width, _TILE):
       rows, columns = slice(top, top + _TILE + 2 * _MARGIN), slice(left, left + _TILE + 2 * _MARGIN)
       total, difference = (image[rows, columns] for image in pair)
-      maps = [_valid(values) for values in _ssim_maps(total, difference, taken_off)]
+      maps = [_valid(values) for values in _ssim_maps(total, difference, offset)]
       sums += [cv2.sumElems(values)[:3] for values in maps]
       if mask is not None:
         centres = _valid(mask[rows, columns])
@@ -157,11 +157,11 @@ def _valid(values):
   return values[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
-def _ssim_maps(total: np.ndarray, difference: np.ndarray, taken_off: float) -> tuple[np.ndarray, np.ndarray]:
+def _ssim_maps(total: np.ndarray, difference: np.ndarray, offset: float) -> tuple[np.ndarray, np.ndarray]:
   """Returns SSIM's contrast-and-structure term and SSIM at every position; overwritten by the thread's next call.
 
   Args:
-    total: sum of two images without `taken_off`, (H, W, 3) float32 of at most a tile.
+    total: sum of two images less `offset`, (H, W, 3) float32 of at most a tile.
     difference: theirs, of the same shape.
   """
   mean_total, variance_total, mean_difference, variance_difference, spare = _workspace.arrays(total.shape)
@@ -174,7 +174,7 @@ def _ssim_maps(total: np.ndarray, difference: np.ndarray, taken_off: float) -> t
     variance -= np.multiply(mean, mean, out=spare)
   # (a + b)^2 - (a - b)^2 = 4 a b, (a + b)^2 + (a - b)^2 = 2 (a^2 + b^2): of means, and so of variance and covariance.
   structure = _similarity(variance_total, variance_difference, _C2, out=spare)
-  mean_total += np.float32(taken_off)
+  mean_total += np.float32(offset)
   mean_total *= mean_total
   mean_difference *= mean_difference
   ssim = _similarity(mean_total, mean_difference, _C1, out=variance_difference)

@@ -109,14 +109,14 @@ def collect(examples: Iterable[ExampleScores]) -> Scores:
     for name, values in example.values.items():
       for metric, value in values.items():
         rows[name].setdefault(metric, []).append(value)
-    for of, seen in example.features.items():
-      features.setdefault(example.test_set, {}).setdefault(of, []).append(seen)
+    for method, vector in example.features.items():
+      features.setdefault(example.test_set, {}).setdefault(method, []).append(vector)
   return Scores(
     per_image,
     {
-      test_set: {name: {FID: fid.fid(np.stack(seen[name]), np.stack(seen[None]))} for name in per_image[test_set]}
-      for test_set, seen in features.items()
-      if len(seen[None]) > 1
+      test_set: {name: {FID: fid.fid(np.stack(vectors[name]), np.stack(vectors[None]))} for name in per_image[test_set]}
+      for test_set, vectors in features.items()
+      if len(vectors[None]) > 1
     },
   )
 

@@ -86,11 +86,10 @@ def local_path(given: str | None, net: str, argument: str) -> str:
     given: path, or None.
     net: a name in `NETS`.
     argument: name of the argument in messages, in backticks.
-  Raises: InputError if the file is missing.
+  Raises: InputError if the file is missing or not readable.
   """
   if given is not None:
-    if not os.path.isfile(given):
-      raise InputError(f"{argument}={given}: no such file")
+    weight_files.check_readable(given, argument)
     return given
   spec = importlib.util.find_spec(_MODULE)  # Does not import it, which needs PyTorch.
   if spec is None or not spec.submodule_search_locations:

@@ -4,6 +4,7 @@ import os
 
 import tensorflow as tf
 
+from z2i_tf.errors import InputError
 from z2i_tf.metrics import shift_tolerant
 from z2i_tf.metrics import weight_files
 from z2i_tf.metrics.lpips import FeatureDistance
@@ -25,10 +26,7 @@ class StLpips(FeatureDistance):
         for the folder of the installed package.
     Raises: InputError if the file is missing, unusable or of another network.
     """
-    path = None if folder is None else os.path.join(folder, shift_tolerant.file_name(net) + ".pth")
-    if path is not None and not os.path.isfile(path):
-      path = path[: -len(".pth")] + ".npz"
-    path = shift_tolerant.local_path(path, net, _ARGUMENT)
+    path = shift_tolerant.local_path(None if folder is None else _path_in(folder, net), net, _ARGUMENT)
     arrays = shift_tolerant.read_weights(path, net, _ARGUMENT)
     network = shift_tolerant.NETS[net]
     super().__init__(
@@ -37,3 +35,12 @@ class StLpips(FeatureDistance):
       shift_tolerant.feature_network(net, arrays),
       [tf.constant(arrays[f"lin{number}.model.1.weight"].reshape(-1)) for number in range(len(network.blocks))],
     )
+
+
+def _path_in(folder: str, net: str) -> str:
+  """Returns the path of a network's file in a folder."""
+  names = [shift_tolerant.file_name(net) + extension for extension in (".pth", ".npz")]
+  for name in names:
+    if os.path.isfile(os.path.join(folder, name)):
+      return os.path.join(folder, name)
+  raise InputError(f"{_ARGUMENT}={folder}: neither {' nor '.join(names)} in it")

@@ -45,10 +45,7 @@ def local_path(given: str, published: PublishedFile, argument: str) -> str:
   Raises: InputError if the file is missing, the download fails, or the file is not the published one.
   """
   if given != DEFAULT:
-    if not os.path.isfile(given):
-      raise InputError(f"{argument}={given}: no such file")
-    if not os.access(given, os.R_OK):
-      raise InputError(f"{argument}={given}: not readable; change its permissions")
+    check_readable(given, argument)
     return given
   try:
     path = get_file(published.name, published.url, cache_subdir="models")
@@ -63,6 +60,14 @@ def local_path(given: str, published: PublishedFile, argument: str) -> str:
       f"{published.sha256_start}; delete it to have it downloaded again, or give one with {argument}=FILE"
     )
   return path
+
+
+def check_readable(path: str, argument: str) -> None:
+  """Raises InputError, naming the argument, unless the file exists and can be read."""
+  if not os.path.isfile(path):
+    raise InputError(f"{argument}={path}: no such file")
+  if not os.access(path, os.R_OK):
+    raise InputError(f"{argument}={path}: not readable; change its permissions")
 
 
 def describe(path: str) -> str:

@@ -3,27 +3,22 @@ const ROOT = "/api/v1";
 const LARGE_BYTES = 2 ** 27;
 const NO_ANSWER = "The server does not answer. Is it still running?";
 
-// The server, or the way to it, said no; `status` is HTTP's, 0 without an answer.
-export class Refusal extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}
+// Returns the error of a refused request; `status` is HTTP's, 0 without an answer.
+const refused = (status, message) => Object.assign(new Error(message), {status});
 
 async function request(method, path, body, kind) {
   let response;
   try {
     response = await fetch(ROOT + path, {method, body, headers: kind ? {"Content-Type": kind} : {}});
   } catch (error) {
-    throw new Refusal(0, NO_ANSWER);
+    throw refused(0, NO_ANSWER);
   }
   if (response.ok) return response;
   let message = `The server answered with an error (${response.status}).`;
   try {
     message = (await response.json()).error;
   } catch (error) { /* Refused before the application saw it. */ }
-  throw new Refusal(response.status, message);
+  throw refused(response.status, message);
 }
 
 const json = (method, path, fields) => request(method, path, JSON.stringify(fields), "application/json");
@@ -34,7 +29,7 @@ async function file(path, content, fields) {
   } catch (refusal) {
     // It may have refused without listening to the end.
     if (refusal.status === 0 && content.size > LARGE_BYTES) {
-      throw new Refusal(0, "The server did not take the file. It may be too large, or the server may have ended.");
+      throw refused(0, "The server did not take the file. It may be too large, or the server may have ended.");
     }
     throw refusal;
   }
@@ -88,10 +83,10 @@ export async function fill(id, fields, onProgress) {
       }
     }
   } catch (error) {
-    throw new Refusal(0, NO_ANSWER);
+    throw refused(0, NO_ANSWER);
   }
-  if (last === null || "place" in last || "step" in last) throw new Refusal(0, NO_ANSWER);
-  if ("error" in last) throw new Refusal(last.status, last.error);
+  if (last === null || "place" in last || "step" in last) throw refused(0, NO_ANSWER);
+  if ("error" in last) throw refused(last.status, last.error);
   return last;
 }
 

@@ -30,7 +30,7 @@ class Codec:
     bits_per_sample: takes an image and its file; returns the bits per channel that the file holds.
     read_exif: takes an image and its file; returns EXIF, or None.
     read_own: takes an image, its file, and whether the pixels get turned by 90 degrees; returns the `Metadata`
-      attributes that only this format has.
+      attributes that only this format has, and remarks on what they do not hold.
     encode: takes pixels (H, W, C) and metadata; returns the file and remarks; raises ValueError or OSError if the image
       is too large for the format. None if the format is only read.
     channels: the numbers of channels C that `encode` takes: 1 is gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
@@ -47,7 +47,7 @@ class Codec:
   check: Callable[[Image.Image, bytes | None], None] = lambda image, encoded: None
   bits_per_sample: Callable[[Image.Image, bytes], int] = lambda image, encoded: 8
   read_exif: Callable[[Image.Image, bytes], Any] = lambda image, encoded: image.info.get("exif")
-  read_own: Callable[[Image.Image, bytes, bool], dict[str, Any]] = lambda image, encoded, is_swapped: {}
+  read_own: Callable[[Image.Image, bytes, bool], tuple[dict[str, Any], list[str]]] = lambda *_: ({}, [])
   encode: Callable[[np.ndarray, Metadata], tuple[bytes, list[str]]] | None = None
   channels: tuple[int, ...] = ()
   holds_16_bits: bool = False

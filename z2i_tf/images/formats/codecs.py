@@ -27,7 +27,13 @@ from z2i_tf.images.formats import webp
 from z2i_tf.images.formats.codec import Codec
 from z2i_tf.images.formats.codec import starts_with
 
-_GIF = Codec("GIF", ("GIF",), (".gif",), starts_with(b"GIF8"))
+_GIF = Codec(
+  name="GIF",
+  pillow_names=("GIF",),
+  extensions=(".gif",),
+  is_start=starts_with(b"GIF8"),
+  read_own=lambda image, encoded, is_swapped: ({"comment": image.info.get("comment") or None}, []),
+)
 CODECS = (png.CODEC, jpeg.CODEC, webp.CODEC, bmp.CODEC, tiff.CODEC, _GIF, heif.AVIF, jpeg2000.CODEC, heif.HEIC)
 WRITTEN = {extension: codec for codec in CODECS if codec.encode for extension in codec.extensions}
 

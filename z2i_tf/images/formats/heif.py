@@ -71,7 +71,7 @@ HEIC = codec.Codec(
   pillow_names=("HEIF",),
   extensions=(".heic", ".heif", ".hif"),
   is_start=lambda start: start[4:8] == b"ftyp" and not _is_avif(start),
-  is_available=lambda: is_installed(),
+  is_available=is_installed,
   prepare=_register_opener,
   bits_per_sample=_heic_bits,
 )

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL import JpegImagePlugin
 
 from z2i_tf.images.formats import codec
+from z2i_tf.images.formats.metadata import EXIF_HEADER
 from z2i_tf.images.formats.metadata import JpegSettings
 from z2i_tf.images.formats.metadata import Metadata
 from z2i_tf.images.formats.metadata import without_thumbnails
@@ -19,11 +20,11 @@ _QUALITY = 95
 _NO_SUBSAMPLING = "4:4:4"
 _SAMPLINGS = {0: _NO_SUBSAMPLING, 1: "4:2:2", 2: "4:2:0"}  # Pillow's numbers.
 _MAX_SEGMENT_BYTES = 65533
-_EXIF_HEADER = b"Exif\0\0"
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+_EXTENDED_XMP_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
 # Application segments that are not copied: EXIF, XMP and ICC have attributes of their own, JFIF and Adobe describe the
-# encoding, MPF lists further pictures, and JUMBF (APP11) signs the former pixels.
+# encoding, MPF lists further pictures, and JUMBF (APP11) signs the former pixels. Extended XMP (APP1) may hold them.
 _DROPPED_SEGMENTS = ("APP0", "APP1", "APP2", "APP11", "APP14")
 _RGB_COMPONENTS = (ord("R"), ord("G"), ord("B"))
 # Scans of a progressive file: encoders write about ten. Decoding each costs time for all pixels, even if it is empty.
@@ -62,8 +63,8 @@ def _count_scans(encoded: bytes) -> int:
   return scans
 
 
-def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> dict[str, Any]:
-  """Returns the comment and the encoding; a turn by 90 degrees turns the quantization tables too."""
+def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> tuple[dict[str, Any], list[str]]:
+  """Returns the comment, the encoding, and remarks; a turn by 90 degrees turns the quantization tables too."""
   del encoded
   assert isinstance(image, JpegImagePlugin.JpegImageFile)
   # Each entry of `layer` holds a component's number, its two sampling factors, and the number of its table.
@@ -79,7 +80,7 @@ def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> dict[str,
     and (image.info.get("adobe_transform") == 0 or tuple(layer[0] for layer in image.layer) == _RGB_COMPONENTS),
     segments=b"".join(_segments(image.applist)),
   )
-  return {"comment": image.info.get("comment") or None, "jpeg": settings}
+  return {"comment": image.info.get("comment") or None, "jpeg": settings}, _remarks(image.applist)
 
 
 def _encode(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
@@ -90,13 +91,13 @@ def _encode(pixels: np.ndarray, metadata: Metadata) -> tuple[bytes, list[str]]:
   """
   options, remark = _options(metadata.jpeg, pixels.shape[2])
   remarks = [remark]
-  for name, header in (("exif", _EXIF_HEADER), ("xmp", _XMP_HEADER)):
+  for name, title, header in (("exif", "EXIF", EXIF_HEADER), ("xmp", "XMP", _XMP_HEADER), ("comment", "comment", b"")):
     content = getattr(metadata, name)
     if content and len(header) + len(content) > _MAX_SEGMENT_BYTES:
-      remarks.append(f"{name.upper()} left out: too long for JPEG")
+      remarks.append(f"{title} left out: too long for JPEG")
     elif content:
-      options[name] = _EXIF_HEADER + content if name == "exif" else content
-  options |= {name: getattr(metadata, name) for name in ("comment", "icc_profile", "dpi") if getattr(metadata, name)}
+      options[name] = EXIF_HEADER + content if name == "exif" else content
+  options |= {name: getattr(metadata, name) for name in ("icc_profile", "dpi") if getattr(metadata, name)}
   image, is_progressive = codec.as_pillow(pixels), options.pop("progressive", False)
   try:
     return codec.saved(image, "JPEG", progressive=is_progressive, **options), remarks
@@ -126,6 +127,16 @@ def _options(source: JpegSettings | None, channels: int) -> tuple[dict[str, Any]
   kind = "gray" if channels == 1 else options["subsampling"]
   finer = "finer than " * (len(source.tables) == 4)
   return options, f"JPEG encoded with {finer}the input's quantization tables, {kind}"
+
+
+def _remarks(applist: list[tuple[str, bytes]]) -> list[str]:
+  """Returns remarks on the APP1 segments that are neither EXIF nor XMP; they are not copied."""
+  remarks = [
+    f"{'extended XMP' if content.startswith(_EXTENDED_XMP_HEADER) else 'an unknown APP1 segment'} left out"
+    for name, content in applist
+    if name == "APP1" and not content.startswith((EXIF_HEADER, _XMP_HEADER))
+  ]
+  return list(dict.fromkeys(remarks))
 
 
 def _segments(applist: list[tuple[str, bytes]]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from PIL import Image
 from z2i_tf.images.formats import tiff_fields
 
 Chunk = tuple[bytes, bytes]
+EXIF_HEADER = b"Exif\0\0"  # Of JPEG, and of EXIF as Pillow returns it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Metadata:
     exif: EXIF with orientation 1, without its "Exif" header and without thumbnail.
     xmp: XMP packet with orientation 1.
     dpi: dots per inch, across and down.
-    comment: comment of a JPEG file.
+    comment: comment of a JPEG or GIF file.
     png_chunks: type and content of a PNG file's text and colour chunks.
     jpeg: encoder settings of a JPEG file.
   """
@@ -79,7 +80,6 @@ def left_out(metadata: Metadata, kept: Collection[str], file_format: str) -> lis
   return [f"{', '.join(names)} left out: {file_format} is written without"] if names else []
 
 
-_EXIF_HEADER = b"Exif\0\0"
 _MAX_DPI = 65535  # JPEG holds 16 bits.
 _DAMAGED_EXIF = ["damaged EXIF left out"]
 
@@ -148,7 +148,7 @@ def _exif(
     exif = read_exif(image, encoded)
     if exif is not None and not isinstance(exif, bytes):
       return None, _DAMAGED_EXIF
-    exif = exif.removeprefix(_EXIF_HEADER) if exif else None
+    exif = exif.removeprefix(EXIF_HEADER) if exif else None
     return (tiff_fields.upright_exif(exif, height, width) if exif else None), []
   except (ValueError, struct.error):
     return None, _DAMAGED_EXIF

@@ -14,7 +14,6 @@ from z2i_tf.images.formats import codecs
 from z2i_tf.images.formats import png
 from z2i_tf.images.formats import tiff_fields
 
-_BY_PROFILE = "CMYK became sRGB by its ICC profile"
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
@@ -28,6 +27,7 @@ class Pixels:
     is_gray: whether the file has one colour channel; `rgb` then repeats it.
     orientation: EXIF orientation of the file, 1 to 8; applied already.
     has_damaged_exif: whether EXIF could not be read; the orientation is then 1.
+    became_srgb: whether CMYK became sRGB by its ICC profile.
     remarks: changes made by decoding, for the user.
   """
 
@@ -36,11 +36,8 @@ class Pixels:
   is_gray: bool
   orientation: int
   has_damaged_exif: bool
+  became_srgb: bool
   remarks: list[str]
-
-  @property
-  def became_srgb(self) -> bool:
-    return is_srgb(self.remarks)
 
 
 def decode(path: str, encoded: bytes, image: ImageFile.ImageFile) -> Pixels:
@@ -63,7 +60,7 @@ def decode(path: str, encoded: bytes, image: ImageFile.ImageFile) -> Pixels:
   image.load()
   if not is_tiff:
     stored = codecs.orientation(image)
-  has_damaged_exif = stored is None
+  has_damaged_exif, became_srgb = stored is None, False
   orientation: int = stored if stored in range(1, 9) else 1
 
   is_gray = image.mode in ("1", "L", "LA", *codecs.SIXTEEN_BIT_GRAY_MODES)
@@ -71,16 +68,19 @@ def decode(path: str, encoded: bytes, image: ImageFile.ImageFile) -> Pixels:
     levels = deep_gray(path, image)
     rgb = np.repeat(levels[..., np.newaxis], 3, axis=2)
     alpha = _alpha_of_colour(levels, image.info.get("transparency"))
-  elif is_deep and image.mode != "CMYK":
+  elif image.mode == "CMYK":
+    if is_deep:
+      remarks.append("16-bit CMYK reduced to 8 bits")
+    converted, became_srgb = cmyk_to_rgb(image, remarks)
+    rgb, alpha = np.asarray(converted), None
+  elif is_deep:
     rgb, alpha = _deep_colour(path, encoded, image)
     is_gray = "LA;16" in samples
   else:
-    if is_deep:
-      remarks.append("16-bit CMYK reduced to 8 bits")
     rgb, alpha = _eight_bits(image, encoded, remarks)
   if not is_tiff:
     rgb, alpha = turn_upright(rgb, orientation), None if alpha is None else turn_upright(alpha, orientation)
-  return Pixels(rgb, alpha, is_gray, orientation, has_damaged_exif, remarks)
+  return Pixels(rgb, alpha, is_gray, orientation, has_damaged_exif, became_srgb, remarks)
 
 
 def turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -131,8 +131,6 @@ def _eight_bits(image: Image.Image, encoded: bytes, remarks: list[str]) -> tuple
     remarks.append(f"palette became {image.mode}")
   elif image.mode == "1":
     remarks.append("1 bit became 8-bit gray")
-  if image.mode == "CMYK":
-    return np.asarray(cmyk_to_rgb(image, remarks)), None
   if image.mode in ("RGBA", "LA"):
     return np.asarray(image.convert("RGB")), np.asarray(image.getchannel("A"))
   rgb = np.asarray(image.convert("RGB"))
@@ -151,8 +149,12 @@ def _alpha_of_colour(levels: np.ndarray, key: int | tuple[int, ...] | None) -> n
   return (differs if levels.ndim == 2 else differs.any(axis=2)) * levels.dtype.type(np.iinfo(levels.dtype).max)
 
 
-def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
-  """Converts CMYK to sRGB by its ICC profile, or to RGB by plain complement if it has no usable one; adds a remark."""
+def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> tuple[Image.Image, bool]:
+  """Converts CMYK to sRGB by its ICC profile, or to RGB by plain complement if it has no usable one; adds a remark.
+
+  Returns:
+    The converted image, and whether it is sRGB.
+  """
   profile = image.info.get("icc_profile")
   if profile:
     try:
@@ -164,20 +166,15 @@ def cmyk_to_rgb(image: Image.Image, remarks: list[str]) -> Image.Image:
         outputMode="RGB",
       )
       assert converted is not None  # None is for `inPlace`.
-      remarks.append(_BY_PROFILE)
-      return converted
+      remarks.append("CMYK became sRGB by its ICC profile")
+      return converted, True
     except (ImageCms.PyCMSError, OSError):
       pass
   remarks.append(
     f"CMYK became RGB {'by no profile, its own is damaged' if profile else 'without a profile'}: colours "
     "are approximate"
   )
-  return image.convert("RGB")
-
-
-def is_srgb(remarks: list[str]) -> bool:
-  """Returns whether the remarks of `cmyk_to_rgb` say that it converted to sRGB."""
-  return _BY_PROFILE in remarks
+  return image.convert("RGB"), False
 
 
 def srgb_profile() -> bytes:

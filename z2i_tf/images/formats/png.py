@@ -10,6 +10,7 @@ import zlib
 import cv2
 import numpy as np
 from PIL import Image
+from PIL import PngImagePlugin
 
 from z2i_tf.images.formats import codec
 from z2i_tf.images.formats.metadata import Chunk
@@ -29,69 +30,70 @@ _METERS_PER_INCH = 0.0254
 # Chunks that decoding the pixels requires.
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9, b"tIME": 7}
-_MAX_TEXT_BYTES, _MAX_TEXTS_BYTES = 2**20, 2**26  # Pillow refuses longer texts.
-_MAX_PROFILE_BYTES = 2**26
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+# Pillow refuses a file with longer compressed texts and profiles, or with more text.
+_MAX_INFLATED_BYTES, _MAX_TEXT_BYTES = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
 _MAX_DEFLATE_EXPANSION = 1032
 
 
 def _prepare(encoded: bytes) -> tuple[bytes, list[str]]:
-  """Returns the file without damaged chunks that the pixels do not need, and without animation; and remarks."""
-  kept, wrong, position, texts = [encoded[:8]], [], len(_SIGNATURE), 0
+  """Returns the file without unusable chunks that the pixels do not need, and without animation; and remarks."""
+  kept, position, text_bytes = [encoded[:8]], len(_SIGNATURE), 0
+  unusable: dict[str, list[str]] = {}
   while position + 12 <= len(encoded):
     length, kind = struct.unpack_from(">L4s", encoded, position)
     end = position + length + 12
-    content = encoded[position + 8 : end - 4]
-    if kind in _PIXEL_CHUNKS or end > len(encoded):
-      kept.append(encoded[position:end])
+    problem = ""
+    if kind not in _PIXEL_CHUNKS and end <= len(encoded):
+      problem, size = _examine(kind, encoded[position + 8 : end - 4], encoded[end - 4 : end])
+      if not problem and kind in _TEXTS:
+        problem = "too long" if text_bytes + size > _MAX_TEXT_BYTES else ""
+        text_bytes += 0 if problem else size
+    if problem:
+      unusable.setdefault(problem, []).append(kind.decode("latin-1") if kind.isalpha() else "a chunk without a name")
     else:
-      problem, size = _unusable(kind, content, encoded[end - 4 : end])
-      texts += size
-      if problem or texts > _MAX_TEXTS_BYTES:
-        wrong.append(kind.decode("latin-1") if kind.isalpha() else "a chunk without a name")
-      else:
-        kept.append(encoded[position:end])
+      kept.append(encoded[position:end])
     position = end
     if kind == b"IEND":
       break
-  if not wrong:
-    return encoded, []
-  return b"".join(kept), [f"damaged {', '.join(dict.fromkeys(wrong))} left out"]
+  remarks = [f"{problem} {', '.join(dict.fromkeys(kinds))} left out" for problem, kinds in unusable.items()]
+  return (b"".join(kept) if remarks else encoded), remarks
 
 
-def _unusable(kind: bytes, content: bytes, checksum: bytes) -> tuple[bool, int]:
-  """Returns whether a chunk that the pixels do not need is damaged, and the length of its text in bytes."""
+def _examine(kind: bytes, content: bytes, checksum: bytes) -> tuple[str, int]:
+  """Returns what makes a chunk unusable, or "", and the length of its text, decompressed, in bytes."""
+  size = len(content)
   if not kind.isalpha() or struct.pack(">L", zlib.crc32(kind + content)) != checksum:
-    return True, 0
-  if len(content) != _LENGTHS.get(kind, len(content)):
-    return True, 0
+    return "damaged", 0
+  if size != _LENGTHS.get(kind, size):
+    return "damaged", 0
   try:
-    if kind == b"tEXt":
-      return len(content) > _MAX_TEXT_BYTES, len(content)
-    if kind == b"iCCP":
-      _inflated_length(content, _MAX_PROFILE_BYTES)
-    elif kind == b"zTXt":
-      return False, _inflated_length(content, _MAX_TEXT_BYTES)
-    elif kind == b"iTXt":
-      name, rest = content.split(b"\0", 1)
+    if kind == b"iTXt":
+      _, rest = content.split(b"\0", 1)
       is_compressed, method = rest[:2]
-      text = rest[2:].split(b"\0", 2)[2]
+      content = bytes([0, method]) + rest[2:].split(b"\0", 2)[2]
       if not is_compressed:
-        return len(text) > _MAX_TEXT_BYTES, len(name) + len(text)
-      return bool(method), _inflated_length(b"\0\0" + text, _MAX_TEXT_BYTES)
+        return "", size
+    elif kind not in (b"iCCP", b"zTXt"):
+      return "", size
+    size = _inflated_length(content)
   except (ValueError, IndexError, zlib.error):
-    return True, 0
-  return False, 0
+    return "damaged", 0
+  return "too long" if size > _MAX_INFLATED_BYTES else "", size
 
 
-def _inflated_length(content: bytes, limit: int) -> int:
-  """Returns the length of the compressed text after a keyword and a method; raises ValueError beyond the limit."""
+def _inflated_length(content: bytes) -> int:
+  """Returns the length of the compressed text after a keyword and a method, or `_MAX_INFLATED_BYTES` + 1 if it exceeds.
+
+  Raises ValueError if it is cut short.
+  """
   _, rest = content.split(b"\0", 1)
   if rest[:1] != b"\0":
     raise ValueError("an unknown compression")
   decompressor = zlib.decompressobj()
-  size = len(decompressor.decompress(rest[1:], limit + 1))
-  if size > limit or not decompressor.eof:
-    raise ValueError("too long, or cut short")
+  size = len(decompressor.decompress(rest[1:], _MAX_INFLATED_BYTES + 1))
+  if size <= _MAX_INFLATED_BYTES and not decompressor.eof:
+    raise ValueError("cut short")
   return size
 
 
@@ -114,7 +116,7 @@ def chunks(encoded: bytes) -> Iterator[Chunk]:
     position += length + 12
 
 
-def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> dict[str, tuple[Chunk, ...]]:
+def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> tuple[dict[str, tuple[Chunk, ...]], list[str]]:
   """Returns the text, colour and size chunks to copy, without those that repeat EXIF or XMP."""
   del image
   kept = [
@@ -122,12 +124,11 @@ def _read_own(image: Image.Image, encoded: bytes, is_swapped: bool) -> dict[str,
     for kind, content in chunks(encoded)
     if kind in _KEPT and not content.startswith((_XMP_KEYWORD, _EXIF_TEXT_KEYWORD))
   ]
-  return {
-    "png_chunks": tuple(  # A turn by 90 degrees swaps pixels per unit across and down.
-      (kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
-      for kind, content in kept
-    )
-  }
+  turned = tuple(  # A turn by 90 degrees swaps pixels per unit across and down.
+    (kind, content[4:8] + content[:4] + content[8:]) if kind == b"pHYs" and is_swapped else (kind, content)
+    for kind, content in kept
+  )
+  return {"png_chunks": turned}, []
 
 
 def _read_exif(image: Image.Image, encoded: bytes) -> object:

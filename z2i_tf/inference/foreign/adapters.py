@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.inference import bundled_models
 from z2i_tf.inference.predictors import DESCRIPTION_FILE
 from z2i_tf.models.architecture import DEFAULT_MAX_THICKNESS_PX
@@ -21,7 +22,6 @@ _FOLDER = os.path.join(bundled_models.ASSETS, "adapters")
 _EXTENSION = ".json"
 _SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "adapter_schema.json")
 _PREFIX = re.compile(r"([A-Za-z0-9_-]{2,}):(.+)", re.DOTALL)  # One letter would be a drive of Windows.
-_MAX_MESSAGE = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def read(path: str) -> Adapter:
   problem = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(given))
   if problem:
     place = "/".join(map(str, problem.absolute_path)) or "the adapter"
-    raise InputError(f"{path}: {place}: {' '.join(problem.message.split())[:_MAX_MESSAGE]}")
+    raise InputError(f"{path}: {place}: {one_line(problem.message)}")
   networks = given["networks"]
   names = [network.get("name") for network in networks]
   if len(networks) > 1 and (None in names or len(set(names)) < len(names)):

@@ -16,15 +16,15 @@ import numpy as np
 import tensorflow as tf
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
+from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.keras_api import is_bundled_with_tensorflow
 
-_SAVED_MODEL_FILE = "saved_model.pb"
 _SIGNATURE = "serving_default"
 # ONNX's names of types -> NumPy's.
 _ONNX_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
-_ERRORS = 3  # Of onnxruntime's levels of messages.
+_FATAL = 4  # The highest of onnxruntime's levels of messages: errors are raised too.
 _INPUT_TYPES = ("float32", "float16", "uint8")
-_MAX_MESSAGE = 200
 
 
 class Input(NamedTuple):
@@ -60,7 +60,7 @@ def load(path: str) -> Runtime:
     kind: type = OnnxRuntime
   elif path.lower().endswith(".tflite"):
     kind = TfliteRuntime
-  elif os.path.isfile(os.path.join(path, _SAVED_MODEL_FILE)):
+  elif os.path.isfile(os.path.join(path, SAVED_MODEL_FILE)):
     kind = SavedModelRuntime
   else:
     raise InputError(f"{path}: neither an ONNX file (.onnx), a TFLite file (.tflite) nor the folder of a SavedModel")
@@ -93,20 +93,23 @@ class OnnxRuntime:
     self._errors = _onnx_errors(onnxruntime)
     try:
       options = onnxruntime.SessionOptions()
-      options.log_severity_level = _ERRORS
-      self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-      initializers = onnx.load(path, load_external_data=False).graph.initializer
-    except self._errors as error:
-      raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
-    given = self._session.get_inputs()
-    self._names = {_plain(each.name): each.name for each in given}
-    self.inputs = {
-      _plain(each.name): Input(
-        tuple(side if isinstance(side, int) else None for side in each.shape), _ONNX_TYPES.get(each.type, each.type)
+      options.log_severity_level = _FATAL
+      # With its fallback, onnxruntime prints errors before it raises them.
+      self._session = onnxruntime.InferenceSession(
+        path, options, providers=["CPUExecutionProvider"], enable_fallback=False
       )
-      for each in given
-    }
-    self._outputs = {_plain(each.name): each.name for each in self._session.get_outputs()}
+      initializers = onnx.load(path, load_external_data=False).graph.initializer
+      given = self._session.get_inputs()
+      self._names = {_plain(each.name): each.name for each in given}
+      self.inputs = {
+        _plain(each.name): Input(
+          tuple(side if isinstance(side, int) else None for side in each.shape), _ONNX_TYPES.get(each.type, each.type)
+        )
+        for each in given
+      }
+      self._outputs = {_plain(each.name): each.name for each in self._session.get_outputs()}
+    except self._errors as error:
+      raise InputError(f"{path}: cannot be loaded: {one_line(error)}") from error
     self.outputs = list(self._outputs)
     whole = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
     self.parameters = sum(math.prod(each.dims) for each in initializers if each.dims and each.data_type not in whole)
@@ -116,7 +119,7 @@ class OnnxRuntime:
     try:
       return self._session.run([self._outputs[output]], {self._names[name]: array for name, array in inputs.items()})[0]
     except self._errors as error:
-      raise InputError(f"{self._path}: refuses its inputs: {_first_line(error)}") from error
+      raise InputError(f"{self._path}: refuses its inputs: {one_line(error)}") from error
 
 
 class TfliteRuntime:
@@ -138,7 +141,7 @@ class TfliteRuntime:
         details = {each["name"]: each for each in self._interpreter.get_input_details()}
         self._outputs = {_plain(each["name"]): each["index"] for each in self._interpreter.get_output_details()}
     except (RuntimeError, ValueError) as error:
-      raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
+      raise InputError(f"{path}: cannot be loaded: {one_line(error)}") from error
     self._inputs = {_plain(name): (name, each) for name, each in details.items()}
     self.inputs = {
       name: Input(
@@ -155,7 +158,7 @@ class TfliteRuntime:
       with self._lock:
         return self._run(inputs, output)
     except (RuntimeError, ValueError) as error:
-      raise InputError(f"{self._path}: refuses its inputs: {_first_line(error)}") from error
+      raise InputError(f"{self._path}: refuses its inputs: {one_line(error)}") from error
 
   def _run(self, inputs, output):
     if self._runner is not None:
@@ -180,7 +183,7 @@ class SavedModelRuntime:
       signatures = self._loaded.signatures
       self._function = signatures[_signature_of(signatures)]
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
-      raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
+      raise InputError(f"{path}: cannot be loaded: {one_line(error)}") from error
     self._names = {_plain(name): name for name in self._function.structured_input_signature[1]}
     self.inputs = {
       plain: _input_of(self._function.structured_input_signature[1][name]) for plain, name in self._names.items()
@@ -202,7 +205,7 @@ class SavedModelRuntime:
     except tf.errors.ResourceExhaustedError:
       raise
     except (ValueError, TypeError, tf.errors.OpError) as error:
-      raise InputError(f"{self._path}: refuses its inputs: {_first_line(error)}") from error
+      raise InputError(f"{self._path}: refuses its inputs: {one_line(error)}") from error
 
 
 def tflite_interpreter(purpose: str) -> Callable[..., Any]:
@@ -240,7 +243,7 @@ def external_files(path: str) -> list[str]:
   try:
     model = onnx.load(path, load_external_data=False)
   except errors as error:
-    raise InputError(f"{path}: cannot be loaded: {_first_line(error)}") from error
+    raise InputError(f"{path}: cannot be loaded: {one_line(error)}") from error
   names = {
     entry.value
     for tensor in _messages(model, onnx.TensorProto)
@@ -286,10 +289,6 @@ def _signature_of(signatures: Iterable[str]) -> str:
 
 def _input_of(spec: tf.TensorSpec) -> Input:
   return Input((None,) * 4 if spec.shape.rank is None else tuple(spec.shape), spec.dtype.name)
-
-
-def _first_line(error: Exception) -> str:
-  return " ".join(str(error).split())[:_MAX_MESSAGE]
 
 
 def _constant_floats(graph: Any) -> int:

@@ -3,13 +3,8 @@ const SERVER_PATIENCE_MS = 20000;
 const TOKEN_KEY = "study-token";
 const NO_ANSWER = "The study's server does not answer. Is it still running?";
 
-// The server, or the way to it, said no; `status` is HTTP's, 0 without an answer.
-class Refusal extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
-}
+// Returns the error of a refused request; `status` is HTTP's, 0 without an answer.
+const refused = (status, message) => Object.assign(new Error(message), {status});
 
 export async function ask(path, fields) {
   const abort = new AbortController();
@@ -20,11 +15,11 @@ export async function ask(path, fields) {
                                   body: JSON.stringify(fields), signal: abort.signal});
     answer = await response.json();
   } catch (error) {
-    throw new Refusal(0, NO_ANSWER);
+    throw refused(0, NO_ANSWER);
   } finally {
     clearTimeout(timer);
   }
-  if (!response.ok) throw new Refusal(response.status, answer.error);
+  if (!response.ok) throw refused(response.status, answer.error);
   return answer;
 }
 
