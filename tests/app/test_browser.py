@@ -638,6 +638,7 @@ def test_a_lost_photograph_gets_all_its_fills_back(page, photo, tmp_path):
   page.find("fill").click()  # The server ended once more.
   page.wait_for_text("error-text", "The server does not answer.")
   with stand_ins.serving(port=port):
+    page.wait_for(page.find("fill").is_enabled)
     page.find("fill").click()
     page.wait_for_text("error-text", "The server does not know this photograph")
     page.find("restore").click()
@@ -658,6 +659,7 @@ def test_fills_whose_strokes_are_unknown_are_named(page, photo):
     stand_ins.fill(port, session, 0, [{"kind": "rectangle", "points": [[300, 10], [340, 40]]}])
     page.drag((0.2, 0.8), (0.3, 0.8))
     page.wait_for_text("error-text", "Another window")
+    page.wait_for_version(1)
     page.find("fill").click()
     page.wait_for_version(2)
   with stand_ins.serving(port=port):
@@ -688,6 +690,7 @@ def test_what_the_server_drops(page, photo, tmp_path):
     page.find("fill").click()
     page.wait_for_text("error-text", "The server no longer keeps that mask.")
     assert not page.find("restore").is_displayed()
+    page.wait_for(page.find("undo").is_enabled)
     page.find("undo").click()
     predictor.gate.clear()
     calls = predictor.calls
@@ -698,6 +701,7 @@ def test_what_the_server_drops(page, photo, tmp_path):
     predictor.gate.set()
     page.find("restore").click()
     page.wait_for_text("status", "The photograph is loaded again")
+    page.wait_for(page.find("fill").is_enabled)
     page.find("fill").click()
     page.wait_for_version(1)
     page.complaints()
