@@ -40,7 +40,7 @@ setup(
   description="Zoom-to-Inpaint in TensorFlow 2: image inpainting with high-frequency details",
   long_description=long_description,
   long_description_content_type="text/markdown",
-  license="Apache-2.0 (the bundled weights have a note of their own in z2i_tf/assets)",
+  license="Apache-2.0",
   packages=find_packages(include=["z2i_tf", "z2i_tf.*"]),
   package_data={
     "z2i_tf": [

@@ -4,7 +4,7 @@ import re
 
 # How a message names an argument; see `InputError`.
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)`")
-_MAX_QUOTED = 200  # Characters.
+_MAX_QUOTED = 300  # Characters.
 
 
 def one_line(error: object) -> str:

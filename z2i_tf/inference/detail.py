@@ -55,7 +55,7 @@ def add_texture(image: np.ndarray, hole: np.ndarray, fill: np.ndarray) -> np.nda
   with futures.ThreadPoolExecutor(processor.usable_cores()) as pool:
     _, small_hole, small_fill = levels.pop()
     level = PatchLevel(small_fill, small_hole, pool.map)
-    if not level.is_key.any():  # There is one level.
+    if not level.is_key.any():  # Only possible if the hole was not halved.
       return fill
     for blur in _SEARCH_BLURS_PX:
       sources = level.search(blur, _MAX_SEARCH_PAIRS)

@@ -91,7 +91,7 @@ class PatchLevel:
     patches = patches @ basis
     half_norms = 0.5 * np.einsum("ij,ij->i", patches, patches)
     patches = np.ascontiguousarray(patches.T)
-    nearest, rows = [], max(1, _SCORES_AT_ONCE // len(keys))
+    nearest, rows = [], max(1, min(_CHUNK, _SCORES_AT_ONCE // len(keys)))
     scores = np.empty((rows, len(keys)), np.float32)
     for start in range(0, len(self.queries), rows):
       queries = _patches(pixels, self.queries[start : start + rows], window) @ basis

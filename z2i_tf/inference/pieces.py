@@ -84,7 +84,7 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
 
 
 def check_plan(plan: Sequence[Piece], hole: np.ndarray) -> None:
-  """Raises InputError unless the pieces cover a hole, (H, W) bool, each a part that those before it leave."""
+  """Raises InputError unless the pieces cover a hole, (H, W) bool, and each fills some of what earlier ones left."""
   box = region(plan)
   left = hole[box].copy()
   is_own = all(part.stop <= side for part, side in zip(box, hole.shape))

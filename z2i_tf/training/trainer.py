@@ -130,7 +130,9 @@ class Trainer(Callbacks):
       else:
         self._train(stop_request)
     best_dir = os.path.join(self._work_dir, work_dir.BEST_FOLDER)
-    return RunResult(self._work_dir, None if state.best is None else best_dir, self._is_chief)
+    return RunResult(
+      self._work_dir, best_dir if state.best is not None and os.path.isdir(best_dir) else None, self._is_chief
+    )
 
   def _train(self, stop_request):
     """Trains the remaining steps."""
