@@ -517,7 +517,7 @@ def _hold(page, part):
 
 
 def _wait(page):
-  """Gives the page time for what it must not do."""
+  """Waits long enough for an unwanted action to show."""
   page.script("return new Promise((resolve) => setTimeout(resolve, 500))")
 
 

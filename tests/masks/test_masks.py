@@ -131,7 +131,7 @@ def test_a_mask_without_known_pixel_is_drawn_again():
 
 @pytest.mark.parametrize("kind", sorted(SPECS))
 def test_the_mask_s_own_side_as_reference_size_changes_nothing(kind):
-  """Neither the masks nor the numbers that the generator gives after them."""
+  """Changes neither the masks nor the numbers that the generator draws later."""
   plain, written_out = _rng(3), _rng(3)
   for _ in range(3):
     mask = draw_mask(SPECS[kind], 64, 64, plain)

@@ -54,7 +54,7 @@ class Options:
 def parse_mask_reading(fields: Mapping[str, Any]) -> MaskReading:
   """Reads from a form's fields how to read a mask; raises Refusal if a value is not valid."""
   invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
-  if invert not in ("true", "false") or mask_from not in ("auto", "luma", "alpha"):
+  if invert not in ("true", "false") or mask_from not in mask_files.MASK_CHANNELS:
     raise Refusal(400, '"invert_mask" must be true or false; "mask_from" must be auto, luma or alpha.')
   threshold = fields.get("mask_threshold")
   if threshold is not None and not (isinstance(threshold, int) and 1 <= threshold <= _WHITE):

@@ -31,7 +31,7 @@ _HEADINGS = {
   "mask_flags": "Masks",
   "model_import": "Output",
 }
-# Beginning of a flag's name -> heading, for flags that do not stand under that of their module.
+# Beginning of a flag's name -> heading, for flags whose module has another heading.
 _HEADINGS_OF_PREFIXES = {
   "init_": "Initial weights",
   "weight_": "Losses",

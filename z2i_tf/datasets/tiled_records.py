@@ -80,7 +80,7 @@ class TiledRecordsSource(ImageSource):
     return f"{self._folder}, record {index}"
 
   def fingerprint(self) -> str:
-    """Returns the number of images and a hash of the fingerprint of the data set that they come from."""
+    """Returns the number of images and a hash that identifies the data set they come from."""
     return fingerprint(len(self), [self._content.encode()])
 
   def header(self, index: int, decode: bool = False) -> image_files.Header:

@@ -29,6 +29,7 @@ _EDGE = np.ones((3, 3), np.uint8)
 _ROUNDING = 1e-3  # Rounding error of distances in single precision.
 # A hole was erased if a larger share of its pixels is fully transparent (its edge may be soft).
 _MOSTLY = 0.5
+MASK_CHANNELS = ("auto", "luma", "alpha")
 NOW_OPAQUE = "what was transparent in the hole is opaque now"
 _MAKE_IT_CLEAR = "make the hole white and all else black"
 _OR_CHOOSE_A_THRESHOLD = f"{_MAKE_IT_CLEAR}, or say with `mask_threshold` from which level of 255 on a pixel is hole"
@@ -42,11 +43,18 @@ class MaskReading:
     invert: whether black, or transparent, is the hole.
     mask_from: the channel: "auto", "luma" or "alpha".
     threshold: lowest level, of 255, of a hole pixel; None: 128, and the soft edges of strokes that reach it.
+  Raises: InputError, when built, for an unknown channel, or a threshold that is no whole number from 1 to 255.
   """
 
   invert: bool = False
   mask_from: str = "auto"
   threshold: int | None = None
+
+  def __post_init__(self):
+    if self.mask_from not in MASK_CHANNELS:
+      raise InputError(f"`mask_from`={self.mask_from}: expected one of {', '.join(MASK_CHANNELS)}")
+    if self.threshold is not None and not (isinstance(self.threshold, int) and 1 <= self.threshold <= 255):
+      raise InputError(f"`mask_threshold`={self.threshold}: expected a whole number from 1 to 255")
 
   @property
   def is_of_erasure(self) -> bool:

@@ -129,7 +129,7 @@ class Inpainter:
     _check_detail(detail, native)
     if native and plan:
       raise InputError("`plan` has no effect with `native`; leave one of them out")
-    reading = _reading(mask_from, invert_mask, mask_threshold)
+    reading = MaskReading(invert_mask, mask_from, mask_threshold)
     return self._prepared(image, mask, reading, max_pixels, "image", "mask")(native, detail, plan, advance)
 
   def fill_batch(
@@ -169,7 +169,7 @@ class Inpainter:
       names = [f"masks[{number}]" for number in range(len(masks))]
     if len(masks) != len(images):
       raise InputError(f"images and masks: {len(images)} and {len(masks)}; give a mask for each image, or one for all")
-    reading = _reading(mask_from, invert_mask, mask_threshold)
+    reading = MaskReading(invert_mask, mask_from, mask_threshold)
     prepared = [
       self._prepared(image, mask, reading, max_pixels, f"images[{number}]", name)
       for number, (image, mask, name) in enumerate(zip(images, masks, names))
@@ -191,7 +191,7 @@ class Inpainter:
     max_pixels: int | None = None,
   ) -> list[Piece]:
     """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
-    reading = _reading(mask_from, invert_mask, mask_threshold)
+    reading = MaskReading(invert_mask, mask_from, mask_threshold)
     given, hole = _given(image, mask, reading, max_pixels, "image", "mask")
     rgb = given.photo.rgb
     with _out_of_memory_reported(rgb):
@@ -290,7 +290,7 @@ def _check_detail(detail, native=False):
 
 
 def _given(image, mask, reading, max_pixels, image_name, mask_name):
-  """Returns a `InputImage` and its hole, (H, W) bool; raises InputError naming one of them."""
+  """Returns an `InputImage` and its hole, (H, W) bool; raises InputError naming one of them."""
   given = given_images.read_image(image, image_name, max_pixels)
   hole = given_images.read_hole(mask, given, reading, mask_name, max_pixels)
   try:
@@ -304,14 +304,6 @@ def _given(image, mask, reading, max_pixels, image_name, mask_name):
 def _pixels(image, mask) -> tuple[np.ndarray, np.ndarray]:
   given, hole = _given(image, mask, MaskReading(), None, "image", "mask")
   return given.photo.rgb, hole
-
-
-def _reading(mask_from, invert_mask, mask_threshold) -> MaskReading:
-  if mask_from not in ("auto", "luma", "alpha"):
-    raise InputError(f"`mask_from`={mask_from}: expected one of auto, luma, alpha")
-  if mask_threshold is not None and not (isinstance(mask_threshold, int) and 1 <= mask_threshold <= 255):
-    raise InputError(f"`mask_threshold`={mask_threshold}: expected a whole number from 1 to 255")
-  return MaskReading(invert_mask, mask_from, mask_threshold)
 
 
 def _are_same(image, mask) -> bool:

@@ -81,7 +81,7 @@ class PatchLevel:
 
     Args:
       blur: sigma by which both sides are blurred, pixels; 0 compares sharp patches.
-      max_pairs: maximum number of compared pairs; beyond it, some known patches are left out.
+      max_pairs: maximum number of compared pairs; the search skips known patches to stay below it.
     """
     pixels = _pixels(cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image)
     keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(RADIUS_PX)

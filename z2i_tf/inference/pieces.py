@@ -84,7 +84,13 @@ def divide(hole: np.ndarray, max_thickness_px: float) -> list[Piece]:
 
 
 def check_plan(plan: Sequence[Piece], hole: np.ndarray) -> None:
-  """Raises InputError unless the pieces cover a hole, (H, W) bool, and each fills some of what earlier ones left."""
+  """Checks that a plan is made for a hole: it covers the hole, and every piece fills pixels that no earlier one fills.
+
+  Args:
+    plan: the pieces, in order.
+    hole: (H, W) bool, True = hole.
+  Raises: InputError if it is the plan of another mask.
+  """
   box = region(plan)
   left = hole[box].copy()
   is_own = all(part.stop <= side for part, side in zip(box, hole.shape))

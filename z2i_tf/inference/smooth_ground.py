@@ -1,6 +1,6 @@
 """Fills holes in smooth ground, such as skies and walls, with a polynomial.
 
-Its degree is 2, or 1 if the hole reaches the border of the crop, where it would swing.
+Its degree is 2. It is 1 if the hole reaches the border of the crop, where degree 2 would overshoot.
 
 The networks' fill is often a little too bright or too dark, which shows there as a blotch. A polynomial is fitted to
 the known pixels around the hole; where it explains them up to their noise, it replaces the fill.

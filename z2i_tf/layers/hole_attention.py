@@ -15,7 +15,7 @@ import tensorflow as tf
 from z2i_tf import image_ops
 from z2i_tf.layers import contextual_attention
 
-# Propagation adds the scores of three pairs: the previous, this and the next position.
+# Propagation adds three scores: those of the previous, the same and the next position.
 _STEPS = (-1, 0, 1)
 _MAX_ROWS_PER_QUERY = len(_STEPS) ** 2
 _BLOCK_SIDE = 8

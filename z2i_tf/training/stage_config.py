@@ -207,7 +207,7 @@ class StageConfig(abc.ABC):
     return defaults.settings(without=FREE_SETTINGS)
 
   def implied_settings(self) -> dict[str, Any]:
-    """Returns the values that None stands for, by setting."""
+    """Returns the values that None implies, by setting."""
     return {
       "split": "train",
       "mask_reference_size": self.crop_size if self.with_masks else None,
@@ -215,7 +215,7 @@ class StageConfig(abc.ABC):
     }
 
   def resolved(self, name: str) -> Any:
-    """Returns a setting, or the value that None stands for."""
+    """Returns a setting; replaces None by the value that it implies."""
     value = getattr(self, name)
     return self.implied_settings()[name] if value is None else value
 

@@ -21,7 +21,7 @@ def usage_errors() -> Iterator[None]:
 
 
 def numbers(values: flags.FlagValues, name: str, kind: type[int] | type[float]) -> tuple:
-  """Returns the numbers of a list flag; raises InputError naming the flag for other text."""
+  """Returns the numbers of a list flag. Raises InputError, naming the flag, for other text."""
   try:
     return tuple(kind(number) for number in getattr(values, name))
   except ValueError as error:

@@ -17,6 +17,7 @@ from PIL import ImageFile
 from PIL import UnidentifiedImageError
 
 from z2i_tf.errors import InputError
+from z2i_tf.errors import one_line
 from z2i_tf.images.formats import bmp
 from z2i_tf.images.formats import heif
 from z2i_tf.images.formats import jpeg
@@ -85,7 +86,7 @@ class Opened:
 def opened(
   path: str, encoded: bytes | None, check_size: Callable[[Image.Image], None] = lambda image: None
 ) -> Iterator[Opened]:
-  """Opens an image without decoding it; errors that the file causes in the block become an InputError.
+  """Opens an image without decoding it. Turns errors of the file, also in the block, into an InputError.
 
   Args:
     path: the file, for errors; also read from if `encoded` is None.
@@ -117,8 +118,8 @@ def opened(
   except MemoryError:  # The file may be sound.
     raise
   except Exception as error:  # Pillow raises errors of every kind on damaged files.
-    reason = "unknown format" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
-    raise InputError(f"{path}: not an image that can be read: {reason or type(error).__name__}") from error
+    reason = "unknown format" if isinstance(error, UnidentifiedImageError) else one_line(error)
+    raise InputError(f"{path}: not an image that can be read: {reason}") from error
 
 
 def is_deep(image: ImageFile.ImageFile) -> bool:
