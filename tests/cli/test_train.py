@@ -444,13 +444,22 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
     np.testing.assert_array_equal(array, expected[name])
 
 
-@pytest.mark.parametrize("validation, is_best", [("data/images", True), ("{tmp_path}/others", False), (None, False)])
+@pytest.mark.parametrize(
+  "images, validation, is_best",
+  [
+    ("data/images", "data/images", True),
+    ("{tmp_path}/others", "data/images", True),
+    ("data/images", "{tmp_path}/others", False),
+    ("data/images", None, False),
+  ],
+)
 def test_best_is_recommended_only_if_it_was_measured_on_the_present_images(
-  finished, tmp_path, capsys, validation, is_best
+  finished, tmp_path, capsys, images, validation, is_best
 ):
   shutil.copytree(finished, tmp_path / "run")
   shutil.copytree("data/images", tmp_path / "others")
-  command = ["train", "--data_dir=data/images", *_SMALL, f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
+  command = ["train", f"--data_dir={images.format(tmp_path=tmp_path)}", *_SMALL, f"--work_dir={tmp_path / 'run'}"]
+  command.append("--iterations=3")
   if validation:
     command.append(f"--validation_dir={validation.format(tmp_path=tmp_path)}")
   assert main([*command, "--allow_config_change"]) == 0
