@@ -1,7 +1,9 @@
 """Eight logical CPU devices for every test that wants replicas; must come before TensorFlow starts."""
 
+import fcntl
 import functools
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Processes that share the tests share the cores, too; those that they start take it over.
@@ -25,18 +27,57 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def random_vgg_weights(tmp_path_factory):
+def built_once(tmp_path_factory):
+  """Returns a function that makes a folder once for all processes that share the tests; each gets its own copy.
+
+  It takes a name of the folder's own and a function that makes a folder of the given path.
+  """
+  own = tmp_path_factory.mktemp("built")
+
+  def built(name, build):
+    if _SHARES == 1:
+      build(own / name)
+      return own / name
+    common = tmp_path_factory.getbasetemp().parent / "built"
+    common.mkdir(exist_ok=True)
+    with open(common / f"{name}.lock", "w", encoding="utf-8") as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)
+      if (common / name).exists():
+        shutil.copytree(common / name, own / name)
+      else:
+        build(own / name)
+        shutil.copytree(own / name, common / f"{name}.unfinished", dirs_exist_ok=True)
+        (common / f"{name}.unfinished").rename(common / name)
+    return own / name
+
+  return built
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+  """Starts processes that need not load TensorFlow."""
+  from tests.forked import Forks
+
+  started = Forks(tmp_path_factory.mktemp("forked"))
+  yield started
+  started.close()
+
+
+@pytest.fixture(scope="session")
+def random_vgg_weights(built_once):
   """A Keras weights file of VGG19 without top, seeded random weights: stands in for the download."""
   from z2i_tf.keras_api import VGG19
 
-  network = VGG19(include_top=False, weights=None)
-  rng = np.random.default_rng(19)
-  network.set_weights(
-    [rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])), w.shape).astype(np.float32) for w in network.get_weights()]
-  )
-  path = str(tmp_path_factory.mktemp("vgg") / "vgg19.h5")
-  network.save_weights(path)
-  return path
+  def build(folder):
+    folder.mkdir()
+    network = VGG19(include_top=False, weights=None)
+    rng = np.random.default_rng(19)
+    network.set_weights(
+      [rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])), w.shape).astype(np.float32) for w in network.get_weights()]
+    )
+    network.save_weights(str(folder / "vgg19.h5"))
+
+  return str(built_once("vgg", build) / "vgg19.h5")
 
 
 @pytest.fixture(scope="session")

@@ -43,12 +43,15 @@ def _model_folder(tmp_path_factory):
 
 
 @pytest.fixture(name="exported", scope="module")
-def _exported(model_folder, tmp_path_factory):
-  folder = tmp_path_factory.mktemp("saved") / "model"
+def _exported(model_folder, built_once):
   warmup = ["--warmup"] if importlib.util.find_spec("tensorflow_serving") else []
-  assert main(["export", f"--model={model_folder}", f"--output={folder}"] + warmup) == 0
-  assert os.listdir(folder.parent) == ["model"]
-  return str(folder)
+
+  def build(folder):
+    folder.mkdir()
+    assert main(["export", f"--model={model_folder}", f"--output={folder / 'model'}"] + warmup) == 0
+    assert os.listdir(folder) == ["model"]
+
+  return str(built_once("exported", build) / "model")
 
 
 @pytest.fixture(name="predictor", scope="module")
