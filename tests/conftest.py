@@ -11,14 +11,19 @@ _SHARES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if _SHARES > 1:
   os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // _SHARES)))
 
-import tensorflow as tf
-
-tf.config.set_logical_device_configuration(
-  tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 8
-)
-
 import numpy as np
 import pytest
+
+
+def pytest_configure(config):
+  """Makes the devices, but not in a process that only shares out the tests: loading TensorFlow takes seconds."""
+  if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+    return
+  import tensorflow as tf
+
+  tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 8
+  )
 
 
 def pytest_collection_modifyitems(items):
@@ -30,14 +35,21 @@ def pytest_collection_modifyitems(items):
 def built_once(tmp_path_factory):
   """Returns a function that makes a folder once for all processes that share the tests; each gets its own copy.
 
-  It takes a name of the folder's own and a function that makes a folder of the given path.
+  It takes a name of the folder's own and a function that makes a folder of the given path. A process that returns to a
+  module gets its copy again.
   """
-  own = tmp_path_factory.mktemp("built")
+  own, made = tmp_path_factory.mktemp("built"), set()
 
   def built(name, build):
+    if name not in made:
+      make(name, build)
+      made.add(name)
+    return own / name
+
+  def make(name, build):
     if _SHARES == 1:
       build(own / name)
-      return own / name
+      return
     common = tmp_path_factory.getbasetemp().parent / "built"
     common.mkdir(exist_ok=True)
     with open(common / f"{name}.lock", "w", encoding="utf-8") as lock:
@@ -48,7 +60,6 @@ def built_once(tmp_path_factory):
         build(own / name)
         shutil.copytree(own / name, common / f"{name}.unfinished", dirs_exist_ok=True)
         (common / f"{name}.unfinished").rename(common / name)
-    return own / name
 
   return built
 
@@ -102,12 +113,15 @@ def models_loaded_once(load_once):
 @pytest.fixture(scope="session")
 def two_devices():
   """One for all tests: eager collectives of two strategies in one process get into each other's way."""
+  import tensorflow as tf
+
   return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture(scope="session")
 def eight_devices():
   """As `two_devices`, with collective operations that are numbered apart from theirs."""
+  import tensorflow as tf
 
   class Apart(tf.distribute.MirroredStrategy):
     _collective_key_base = 1_000_000  # TensorFlow has it for tests.

@@ -1,4 +1,4 @@
-"""Runs the command line in processes that share one loading of TensorFlow: they are forked from one that did it."""
+"""Runs programs in processes that share one loading of TensorFlow: they are forked from one that did it."""
 
 import json
 import os
@@ -8,9 +8,9 @@ import sys
 import time
 
 # Between each process and the one that forks stands another, which waits for it and notes how it ended. A process runs
-# the command as `python -m z2i_tf` does, up to the end of Python.
+# its program as `python -c` does, up to the end of Python.
 _FORKS = """
-import json, os, runpy, sys
+import json, os, sys, tempfile, warnings
 import tensorflow
 from z2i_tf.training import joint, pretrain
 for line in sys.stdin:
@@ -30,16 +30,20 @@ for line in sys.stdin:
 else:
   os._exit(0)
 os.environ.update(job["environment"])
+tempfile.tempdir = None
 for number, path in enumerate((os.devnull, job["output"], job["errors"])):
   os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-tensorflow.config.run_functions_eagerly(job["eager"])
-sys.argv = ["z2i_tf", *job["arguments"]]
-runpy.run_module("z2i_tf", run_name="__main__", alter_sys=True)
+if job["eager"]:
+  warnings.simplefilter("ignore", UserWarning)
+  tensorflow.config.run_functions_eagerly(True)
+sys.argv = ["-c", *job["arguments"]]
+exec(job["program"], {"__name__": "__main__"})
 """
+_COMMAND_LINE = "import runpy\nrunpy.run_module('z2i_tf', run_name='__main__', alter_sys=True)"
 
 
 class ForkedProcess:
-  """A running command, with the methods of `subprocess.Popen`."""
+  """A running program, with the methods of `subprocess.Popen`."""
 
   def __init__(self, pid, output, errors, ending):
     self.pid, self.output, self.returncode = pid, output, None
@@ -82,23 +86,22 @@ class Forks:
     """
     self._folder, self._started = folder, []
     self._source = subprocess.Popen(
-      [sys.executable, "-W", "ignore::UserWarning", "-c", _FORKS],
-      stdin=subprocess.PIPE,
-      stdout=subprocess.PIPE,
-      text=True,
+      [sys.executable, "-c", _FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
-  def start(self, arguments, eager=False, environment=None):
-    """Starts the command line.
+  def start(self, arguments, eager=False, environment=None, program=_COMMAND_LINE):
+    """Starts a program.
 
     Args:
-      arguments: of the command line.
+      arguments: of the program.
       eager: runs TensorFlow's functions without tracing, which takes longer than a few steps.
       environment: variables beside those of this process.
+      program: its code.
     """
     number = len(self._started)
     output, errors, ending = (self._folder / f"{number}.{kind}" for kind in ("output", "errors", "ending"))
     job = {
+      "program": program,
       "arguments": arguments,
       "eager": eager,
       "environment": environment or {},

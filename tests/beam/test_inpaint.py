@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -124,7 +125,7 @@ def test_any_file_system_of_beam_and_one_mask_for_all(tmp_path, model, monkeypat
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_nothing_and_doubles_nothing(forks, tmp_path, model, capsys):
+def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path, model, capsys):
   names = [f"{number:03d}.png" for number in range(24)]
   _write(tmp_path, names)
   command = [
@@ -135,7 +136,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(forks, tmp_path, mode
     f"--model={model}",
     "--resume",
   ]
-  run = forks.start([*command, *_TWO_PROCESSES])
+  run = subprocess.Popen([sys.executable, "-m", "z2i_tf", *command, *_TWO_PROCESSES], stderr=subprocess.PIPE, text=True)
   deadline = time.monotonic() + 240
   while len(_contents(tmp_path / "out")) < 3:
     assert run.poll() is None and time.monotonic() < deadline, run.communicate()

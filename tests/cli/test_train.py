@@ -553,13 +553,13 @@ def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, m
 def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(forks, tmp_path):
   noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
   (tmp_path / "images").mkdir()
-  image_files.write_rgb(str(tmp_path / "images" / "cut.png"), noise)
+  for name in ("cut.png", "sound.png"):
+    image_files.write_rgb(str(tmp_path / "images" / name), noise)
   data = (tmp_path / "images" / "cut.png").read_bytes()
   (tmp_path / "images" / "cut.png").write_bytes(data[:5000])
-  process = forks.start(
-    ["train", f"--data_dir={tmp_path / 'images'}", "--iterations=9", f"--work_dir={tmp_path / 'run'}", *_SMALL]
-  )
-  _, errors = process.communicate()
-  assert process.returncode == 2
+  command = ["train", f"--data_dir={tmp_path / 'images'}", "--on_bad_image=fail", "--iterations=9"]
+  process = forks.start([*command, f"--work_dir={tmp_path / 'run'}", *_SMALL], eager=True)
+  output, errors = process.communicate()
+  assert process.returncode == 2 and "2 images, 9 steps" in output
   assert "cut.png: not an image that can be read" in errors.splitlines()[-1]
   assert "Traceback" not in errors

@@ -90,14 +90,13 @@ def test_eight_replicas_make_the_step_of_one(eight_devices):
   """Losses, gradients, batch norms' statistics and spectral norms' vectors."""
   batch = stand_ins.smooth_batch(8, 16)
   keras.utils.set_random_seed(0)
-  initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, 8, width=4)
-  arrays = model_weights.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
-  gradients = {}
+  arrays, gradients = None, {}
   for strategy in (tf.distribute.get_strategy(), eight_devices):
     with strategy.scope():
       step, networks = stand_ins.build_step(
         arrays, lambda: optimizers.SGD(1.0), _RECORDED_WEIGHTS, batch_size=8, width=4
       )
+    arrays = arrays or model_weights.read_arrays(networks)
     scalars, weights = stand_ins.run_step(strategy, step, batch), model_weights.read_arrays(networks)
     # With this rate the change of a weight is its gradient. That of a batch norm's statistic is the statistic.
     changes = {name: array - arrays[name] for name, array in weights.items()}
