@@ -52,6 +52,7 @@ setup(
       "study/page/*",
       "app/static/*",
       "app/openapi.json",
+      "web/static/*",
     ]
   },
   python_requires=">=3.10,<3.14",

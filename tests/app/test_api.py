@@ -30,6 +30,7 @@ from z2i_tf.app.api import MAX_CALLS
 from z2i_tf.app.server import PAGE_FILES
 from z2i_tf.cli.main import main
 from z2i_tf.system import memory
+from z2i_tf.web.application import SHARED_FILES
 
 _STROKE = {"kind": "brush", "erase": False, "points": [[60, 50, 14], [90, 70, 14]]}
 _OTHER = {"kind": "rectangle", "points": [[150, 20], [180, 60]]}
@@ -506,7 +507,7 @@ def test_what_cannot_be_answered_is_an_error_in_json(quick, method, path, body, 
 
 
 def test_pages_come_from_here_and_name_nothing_elsewhere(quick):
-  for path in PAGE_FILES:
+  for path in (*PAGE_FILES, *SHARED_FILES):
     status, headers, body = request(quick, "GET", path)
     assert status == 200 and body
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")

@@ -705,3 +705,122 @@ def test_what_the_server_drops(page, photo, tmp_path):
     page.find("fill").click()
     page.wait_for_version(1)
     page.complaints()
+
+
+def test_strokes_painted_during_a_refused_upload_are_filled(page, photo, tmp_path):
+  """On the former photograph, which stays. The one whose fill the upload cancelled, too. The refusal stays visible."""
+  (tmp_path / "letter.png").write_text("Dear reader")
+  predictor = stand_ins.MeanPredictor()
+  with stand_ins.serving(z2i_tf.Inpainter(predictor)) as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    predictor.gate.clear()
+    calls = predictor.calls
+    page.drag((0.3, 0.2), (0.5, 0.2))
+    page.wait_for(lambda: predictor.calls > calls)
+    _hold(page, "/sessions?")
+    page.find("photo-input").send_keys(str(tmp_path / "letter.png"))
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.drag((0.3, 0.8), (0.5, 0.8))
+    predictor.gate.set()
+    _release(page)
+    page.wait_for_version(1)
+    page.wait_for_text("error-text", "letter.png: not an image that can be read")
+    assert not page.find("fill").is_enabled()
+    hole = stand_ins.decode(page.photo_and_mask()[1])[..., 0] > 0
+    assert hole[48, 144] and hole[192, 144] and not hole[120, 144]
+    page.complaints()
+
+
+@pytest.mark.parametrize("change, version", [("undo", 3), ("redo", 4)])
+def test_strokes_painted_during_undo_and_redo_are_filled(page, photo, change, version):
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    page.drag((0.3, 0.2), (0.5, 0.2))
+    page.wait_for_version(1)
+    if change == "redo":
+      page.find("undo").click()
+      page.wait_for_version(2)
+    _hold(page, f"/{change}")
+    page.find(change).click()
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.drag((0.3, 0.8), (0.5, 0.8))
+    _release(page)
+    page.wait_for_version(version)
+    hole = stand_ins.decode(page.photo_and_mask()[1])[..., 0] > 0
+    assert hole[48, 144] == (change == "redo") and hole[192, 144]
+    assert not page.complaints()
+
+
+def test_a_mask_is_saved_after_a_restore(page, photo):
+  with stand_ins.serving() as server:
+    port = server.port
+    page.open(server.url, photo)
+    page.drag((0.3, 0.5), (0.5, 0.5))
+    page.wait_for_version(1)
+    mask = page.photo_and_mask()[1]
+  with stand_ins.serving(port=port):
+    page.find("undo").click()
+    page.wait_for_text("error-text", "The server does not know this photograph")
+    page.complaints()
+    _hold(page, "/sessions?")
+    page.find("restore").click()
+    page.wait_for(lambda: page.script("return window.held.length"))
+
+    def save_the_mask():
+      page.find("save").click()
+      page.find("save-mask").click()
+
+    assert page.downloaded("holiday_mask.png", lambda: (save_the_mask(), _release(page))) == mask
+    page.script("window.toHold = '/mask'")
+    save_the_mask()
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.drag((0.6, 0.8), (0.7, 0.8))  # Filled after the mask.
+    _release(page)
+    page.wait_for_version(2)
+    assert not page.complaints()
+
+
+def test_a_copy_of_a_tab_keeps_its_photograph(page, photo, others):
+  """A browser's copy of a tab shows the same photograph. Opening another one in either leaves the other tab's."""
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    page.drag((0.3, 0.5), (0.5, 0.5))
+    page.wait_for_version(1)
+    first = page.browser.current_window_handle
+    page.script("window.open('/')")
+    (second,) = set(page.browser.window_handles) - {first}
+    page.browser.switch_to.window(second)
+    try:
+      page.window(1280, 800)
+      page.wait_until_drawn()
+      assert _is_shown(page, photo) and page.version == 1
+      page.browser.switch_to.window(first)
+      page.load(others[0])
+      page.wait_for(lambda: _is_shown(page, others[0]))
+      _wait(page)
+      page.browser.switch_to.window(second)
+      page.drag((0.3, 0.8), (0.5, 0.8))
+      page.wait_for_version(2)
+      assert _sessions_of(server) == 2
+      page.load(others[1])  # Now no tab shows the first photograph.
+      page.wait_for(lambda: _is_shown(page, others[1]))
+      page.wait_for(lambda: _sessions_of(server) == 2)
+      assert not page.complaints()
+    finally:
+      page.browser.switch_to.window(second)
+      page.browser.close()
+      page.browser.switch_to.window(first)
+
+
+def test_a_reload_says_that_the_photograph_is_gone(page, photo):
+  with stand_ins.serving() as server:
+    port = server.port
+    page.open(server.url, photo)
+  with stand_ins.serving(port=port):
+    page.browser.refresh()
+    page.wait_for_text("error-text", "The server does not know this photograph")
+    assert page.find("welcome").is_displayed() and not page.find("restore").is_displayed()
+    page.complaints()

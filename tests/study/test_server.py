@@ -20,6 +20,7 @@ from z2i_tf.study import results
 from z2i_tf.study import server as servers
 from z2i_tf.study import store
 from z2i_tf.study.server import PAGE_FILES
+from z2i_tf.web.application import SHARED_FILES
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -117,7 +118,7 @@ def test_nothing_gives_a_method_away(tmp_path):
   store.create(study_dir, manifest)
   secret = [word.encode() for word in (*stand_ins.METHODS, *stand_ins.KINDS, *stand_ins.IMAGES)]
   with stand_ins.serving(study_dir) as server:
-    answers = [_request(server, "GET", path) for path in PAGE_FILES]
+    answers = [_request(server, "GET", path) for path in (*PAGE_FILES, *SHARED_FILES)]
     answers.append(_request(server, "POST", "/api/join", '{"name": "anna"}', _JSON))
     token = json.loads(answers[-1][2])["token"]
     pictures = [
@@ -142,7 +143,7 @@ def test_nothing_gives_a_method_away(tmp_path):
 
 
 def test_the_page_loads_nothing_from_elsewhere(server):
-  for path in PAGE_FILES:
+  for path in (*PAGE_FILES, *SHARED_FILES):
     status, headers, body = _request(server, "GET", path)
     assert status == 200 and b"://" not in body
     assert dict(headers)["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")

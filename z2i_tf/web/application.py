@@ -14,6 +14,8 @@ from z2i_tf.errors import ARGUMENT
 from z2i_tf.errors import InputError
 from z2i_tf.system import input_files
 
+# Address -> file that all pages share, and its media type.
+SHARED_FILES = {"/refused.js": ("refused.js", "text/javascript")}
 LOOPBACK = ("127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
 _TOKEN_COOKIE, _TOKEN_DAYS = "z2i_token", 30
@@ -62,7 +64,7 @@ def check_access(host: str, token: str | None) -> None:
 
 
 def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
-  """Creates an application without pages.
+  """Creates an application that serves SHARED_FILES alone.
 
   Every answer has the security headers. Every error is JSON: {"error": a sentence}. The application refuses requests
   from other sites. A foreign page can make its own host name point here (DNS rebinding); then Host is that name. It can
@@ -122,6 +124,7 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
     traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
     return {"error": "The server failed; its terminal says why."}, 500
 
+  add_files(application, "z2i_tf.web", "static", SHARED_FILES)
   return application
 
 

@@ -1,10 +1,9 @@
 // Calls the server's HTTP API.
+import {refused} from "/refused.js";
+
 const ROOT = "/api/v1";
 const LARGE_BYTES = 2 ** 27;
 const NO_ANSWER = "The server does not answer. Is it still running?";
-
-// Returns the error of a refused request; `status` is HTTP's, 0 without an answer.
-const refused = (status, message) => Object.assign(new Error(message), {status});
 
 async function request(method, path, body, kind) {
   let response;

@@ -4,6 +4,10 @@ import * as api from "/api.js";
 import {Photograph} from "/photograph.js";
 
 const SESSION_KEY = "z2i-session";
+// Browsers copy a tab with its sessionStorage, so two tabs can show one photograph. Each holds a shared lock of this name;
+// the server forgets a photograph when no tab shows it. Browsers have no locks on pages from other machines without
+// encryption: there the server forgets a photograph when it needs the room.
+const lockName = (id) => `z2i-photograph-${id}`;
 
 export const isLost = (refusal) => refusal.status === 404 || refusal.status === 410;
 // Fills that the server made, without their shapes.
@@ -17,6 +21,9 @@ export class Editor {
     this.isAutomatic = true;
     this.changes = 0;  // That run or wait.
     this.last = Promise.resolve();
+    this.opening = null;  // The file that was chosen last, until it is shown or refused.
+    this.isDue = false;  // Strokes wait, and are filled after the change that runs.
+    this.lock = null;  // {id, release(), released: a promise}.
     Object.assign(this, {photograph: null, file: null, version: 0, pending: [], inFlight: null, done: [], undone: []});
   }
 
@@ -25,24 +32,29 @@ export class Editor {
   }
 
   open(file, name) {
-    this.newest = file;
+    this.opening = file;
     this.cancel();
     return this.change(async () => {
-      if (file !== this.newest) return;
-      const former = this.photograph;
-      this.ui.said("Loading the photograph …");
-      const description = await api.openPhotograph(file, name);
-      const preview = await api.preview(description.id);
-      Object.assign(this, {file, fileName: name, pending: []});
-      this.begin(description, preview);
-      if (former) api.forget(former.id).catch(() => {});  // Else a newer photograph pushes it out.
-      this.ui.said(description.remarks.length ? `Note: ${description.remarks.join("; ")}.`
-          : former ? "" : "Brush over what should go.");
+      if (file !== this.opening) return;
+      try {
+        const {photograph: former, lock} = this;
+        this.ui.said("Loading the photograph …");
+        const description = await api.openPhotograph(file, name);
+        const preview = await api.preview(description.id);
+        Object.assign(this, {file, fileName: name, pending: [], isDue: false});
+        this.begin(description, preview);
+        if (lock) forget(lock);
+        this.ui.said(description.remarks.length ? `Note: ${description.remarks.join("; ")}.`
+            : former ? "" : "Brush over what should go.");
+      } finally {
+        if (file === this.opening) this.opening = null;
+      }
     });
   }
 
   begin(description, preview, masks = new Map()) {
     this.photograph = new Photograph(description, preview, masks);
+    this.hold(description.id);
     this.version = description.version;
     this.done = unknownFills(description.undo);
     this.undone = [];
@@ -53,6 +65,15 @@ export class Editor {
     this.ui.changed();
   }
 
+  // Locks a photograph for this tab, in place of the former one.
+  hold(id) {
+    if (!navigator.locks || this.lock?.id === id) return;
+    this.lock?.release();
+    let release;
+    const end = new Promise((resolve) => { release = resolve; });
+    this.lock = {id, release, released: navigator.locks.request(lockName(id), {mode: "shared"}, () => end)};
+  }
+
   // After a reload: goes on with the photograph that the server still has.
   resume() {
     let id = null;
@@ -60,13 +81,8 @@ export class Editor {
       id = sessionStorage.getItem(SESSION_KEY);
     } catch (error) { /* As above. */ }
     if (id) this.change(async () => {
-      let description;
-      try {
-        description = await api.describe(id);
-      } catch (refusal) {
-        if (isLost(refusal)) return;
-        throw refusal;
-      }
+      this.hold(id);
+      const description = await api.describe(id);
       const [preview, original] = await Promise.all([api.preview(id), api.preview(id, true)]);
       this.begin(description, preview);
       this.photograph.replace("original", original);
@@ -74,7 +90,8 @@ export class Editor {
     });
   }
 
-  // The server dropped the photograph. Uploads it again and repeats the fills; those that are not made wait.
+  // The server dropped the photograph. Uploads it again and repeats the fills. If a fill is cancelled or fails, its
+  // strokes and those of the later fills wait.
   restore() {
     return this.change(async () => {
       this.ui.said("Loading the photograph again …");
@@ -113,19 +130,23 @@ export class Editor {
     this.ui.patched([]);
   }
 
-  // Fills what waits; strokes that come meanwhile are filled after it.
-  async fill() {
-    if (this.isBusy || !this.pending.length) return;
-    await this.change(async () => {
-      do {
-        const entry = {shapes: this.pending, ...this.options, isAutomatic: this.isAutomatic};
-        if (!await this.fillNow(entry)) {
-          if (entry.isAutomatic) this.pending = this.pending.slice(entry.shapes.length);
-          this.redrawPending();
-          break;
-        }
-      } while (this.isAutomatic && this.pending.length);
-    });
+  // Fills the strokes that wait, after the change that runs.
+  fill() {
+    if (!this.pending.length) return;
+    this.isDue = true;
+    if (!this.isBusy) this.change(() => {});
+  }
+
+  // Fills the strokes that are due, and then those that come meanwhile.
+  async fillDue() {
+    while (this.isDue && this.pending.length && !this.opening) {
+      this.isDue = false;
+      const entry = {shapes: this.pending, ...this.options, isAutomatic: this.isAutomatic};
+      if (!await this.fillNow(entry) && entry.isAutomatic && !this.isDue) {
+        this.pending = this.pending.slice(entry.shapes.length);
+        this.redrawPending();
+      }
+    }
   }
 
   // Fills the first shapes that wait. Returns whether the fill was made; if not, they wait again.
@@ -154,7 +175,10 @@ export class Editor {
       this.ui.said(answer.remark ? `Filled; ${answer.remark}.` : "Filled.");
       return true;
     } finally {
-      if (!isMade) this.pending = [...shapes, ...this.pending];
+      if (!isMade) {
+        this.pending = [...shapes, ...this.pending];
+        this.isDue = Boolean(this.opening);  // A photograph that is being opened cancelled it, and may be refused.
+      }
       this.inFlight = null;
       this.ui.progressed(null);
       this.redrawPending();
@@ -191,7 +215,7 @@ export class Editor {
       const entry = this.done.pop();
       this.undone.push({fill: entry});
       // Strokes that were filled on demand wait again; others went with their fill.
-      this.pending = entry.isAutomatic ? [] : [...entry.shapes];
+      if (!entry.isAutomatic) this.pending = [...entry.shapes, ...this.pending];
       this.redrawPending();
       this.ui.said("Undone.");
     });
@@ -208,8 +232,9 @@ export class Editor {
     }
     await this.change(async () => {
       await this.take(await api.redo(this.photograph.id, this.version));
-      this.done.push(this.undone.pop().fill);
-      this.pending = [];
+      this.undone = this.undone.filter((each) => each !== entry);
+      this.done.push(entry.fill);
+      this.pending = this.pending.filter((shape) => !entry.fill.shapes.includes(shape));
       this.redrawPending();
       this.ui.said("Done again.");
     });
@@ -232,13 +257,17 @@ export class Editor {
     this.ui.patched(await this.photograph.apply(answer.patches));
   }
 
-  // Runs one change at a time and shows its error.
+  // Runs one change at a time, then fills the strokes that are due. Shows an error last: messages of fills would replace it.
   change(work) {
     this.changes++;
     this.ui.changed();
     this.last = this.last.then(async () => {
       try {
-        await work();
+        try {
+          await work();
+        } finally {
+          await this.fillDue();
+        }
       } catch (refusal) {
         if (!("status" in refusal)) console.error(refusal);
         this.ui.failed(refusal);
@@ -264,4 +293,11 @@ export class Editor {
       this.ui.failed(refusal);
     }
   }
+}
+
+// Lets the server forget a photograph unless another tab shows it.
+async function forget({id, released}) {
+  await released;
+  await navigator.locks.request(lockName(id), {ifAvailable: true},
+                                (lock) => lock && api.forget(id).catch(() => {}));  // Else a newer one pushes it out.
 }

@@ -166,16 +166,16 @@ async function save(format) {
   }
 }
 
-async function saveMask() {
-  const {id, name} = editor.photograph;
+function saveMask() {
+  const {file} = editor;
   element("download").close();
-  try {
+  editor.change(async () => {
+    if (file !== editor.file) return;  // Another photograph was opened before.
+    const {id, name} = editor.photograph;
     await editor.sendMasks(editor.pending);
     download(await api.maskFile(id, editor.pending), `${name}_mask.png`);
     say("Downloaded.");
-  } catch (refusal) {
-    complain(refusal);
-  }
+  });
 }
 
 function readOptions() {

@@ -1,10 +1,9 @@
 // What this page asks the server, and what it remembers over a reload.
+import {refused} from "/refused.js";
+
 const SERVER_PATIENCE_MS = 20000;
 const TOKEN_KEY = "study-token";
 const NO_ANSWER = "The study's server does not answer. Is it still running?";
-
-// Returns the error of a refused request; `status` is HTTP's, 0 without an answer.
-const refused = (status, message) => Object.assign(new Error(message), {status});
 
 export async function ask(path, fields) {
   const abort = new AbortController();
