@@ -32,12 +32,12 @@ else:
 os.environ.update(job["environment"])
 tempfile.tempdir = None
 for number, path in enumerate((os.devnull, job["output"], job["errors"])):
-  os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+  os.dup2(os.open(path, os.O_RDWR), number)
 if job["eager"]:
   warnings.simplefilter("ignore", UserWarning)
   tensorflow.config.run_functions_eagerly(True)
 sys.argv = ["-c", *job["arguments"]]
-exec(job["program"], {"__name__": "__main__"})
+exec(job["program"])
 """
 _COMMAND_LINE = "import runpy\nrunpy.run_module('z2i_tf', run_name='__main__', alter_sys=True)"
 
@@ -100,6 +100,8 @@ class Forks:
     """
     number = len(self._started)
     output, errors, ending = (self._folder / f"{number}.{kind}" for kind in ("output", "errors", "ending"))
+    output.touch()
+    errors.touch()
     job = {
       "program": program,
       "arguments": arguments,
