@@ -140,7 +140,7 @@ def test_three_workers_train_as_one_stop_together_and_two_continue(start, tmp_pa
     worker.send_signal(signal.SIGCONT)
   for code, output, errors in map(_end, workers[1:]):
     assert code == 2 and "3 replicas (CPU) on 3 workers" in output and "step " not in output  # The first one reports.
-    assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
+    assert len(errors) == 1 and "z2i pretrain: another worker ended (" in errors[0], errors
     assert "start all of them again: they continue from the last checkpoint" in errors[0]
   last = _last_step(run) + _STEPS_OF_REST
   workers = [start(run, f"--iterations={last}", *shared, worker=worker, ports=ports[3:5]) for worker in range(2)]
@@ -164,7 +164,7 @@ def test_the_first_worker_notices_that_another_is_killed(start, tmp_path):
   workers[1].communicate()
   code, output, errors = _end(workers[0])
   assert code == 2 and "2 replicas (CPU) on 2 workers" in output and "step 2/" in output
-  assert len(errors) == 1 and "z2i pretrain: another worker is gone (" in errors[0], errors
+  assert len(errors) == 1 and "z2i pretrain: another worker ended (" in errors[0], errors
 
 
 @pytest.mark.parametrize(

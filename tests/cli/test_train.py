@@ -443,17 +443,27 @@ def test_two_runs_at_once_are_refused_and_a_finished_one_mends_its_model_file(fi
     np.testing.assert_array_equal(array, expected[name])
 
 
-@pytest.mark.parametrize("validation", ["{tmp_path}/others", None])
-def test_best_is_recommended_only_if_it_was_measured_on_the_present_images(finished, tmp_path, capsys, validation):
+@pytest.mark.parametrize(
+  "images, validation, is_best",
+  [
+    ("{tmp_path}/others", "data/images", True),
+    ("data/images", "{tmp_path}/others", False),
+    ("data/images", None, False),
+  ],
+)
+def test_best_is_recommended_only_if_it_was_measured_on_the_present_images(
+  finished, tmp_path, capsys, images, validation, is_best
+):
   shutil.copytree(finished, tmp_path / "run")
   shutil.copytree("data/images", tmp_path / "others")
-  command = ["train", "--data_dir=data/images", *_SMALL, f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
+  command = ["train", f"--data_dir={images.format(tmp_path=tmp_path)}", *_SMALL, f"--work_dir={tmp_path / 'run'}"]
+  command.append("--iterations=3")
   if validation:
     command.append(f"--validation_dir={validation.format(tmp_path=tmp_path)}")
   assert main([*command, "--allow_config_change"]) == 0
   said = capsys.readouterr().out
   assert "is finished (step 3 of 3)" in said
-  assert f"--model={tmp_path / 'run'}" == said.split()[-1]
+  assert f"--model={tmp_path / 'run' / 'best' if is_best else tmp_path / 'run'}" == said.split()[-1]
 
 
 @pytest.mark.usefixtures("eager_functions")

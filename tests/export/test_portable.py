@@ -1,4 +1,4 @@
-"""Exported files in their own runtimes, beside the Python path."""
+"""Exported files in their own runtimes, beside the model in Python."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""An exported SavedModel: what its signatures do, alone and beside the Python path."""
+"""An exported SavedModel: what its signatures do, alone and beside the model in Python."""
 
 import importlib.util
 import os
@@ -285,5 +285,5 @@ def test_an_export_is_left_with_its_report_or_not_at_all(model_folder, tmp_path,
     assert "at most 0 grey levels" in output.out
     assert sorted(os.listdir(tmp_path)) == ["m.tflite", "m.tflite.verification.json"]
   else:
-    assert "the export differs from the Python path by 7 grey levels (at 16x24)" in output.err
+    assert "the export differs from the model in Python by 7 grey levels (at 16x24)" in output.err
     assert not os.listdir(tmp_path)

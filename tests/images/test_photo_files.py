@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import io
 import struct
+import threading
 import warnings
 import zlib
 
@@ -646,13 +647,33 @@ def test_the_transparent_level_of_a_gray_gif(tmp_path):
   np.testing.assert_array_equal(photo.alpha, np.where(levels == 10, 0, 255))
 
 
-def test_reading_in_threads_leaves_the_warnings_of_the_process(tmp_path):
-  path = str(tmp_path / "a.png")
-  image_files.write_rgb(path, np.zeros((600, 600, 3), np.uint8))
+def test_reading_in_threads_leaves_the_warnings_of_the_process(tmp_path, monkeypatch):
+  """The thread that starts first ends first: Pillow's warnings stay ignored until the second ends too."""
+  paths = [str(tmp_path / name) for name in ("first.png", "second.png")]
+  for path in paths:
+    image_files.write_rgb(path, np.zeros((6, 6, 3), np.uint8))
+  reading = {path: threading.Event() for path in paths}
+  may_end = {path: threading.Event() for path in paths}
+  decode = pixels_lib.decode
+
+  def decode_when_allowed(path, *arguments):
+    reading[path].set()
+    assert may_end[path].wait(20)
+    return decode(path, *arguments)
+
+  monkeypatch.setattr(pixels_lib, "decode", decode_when_allowed)
   before = list(warnings.filters)
-  with concurrent.futures.ThreadPoolExecutor(4) as pool:
-    list(pool.map(photo_files.read_photo, [path] * 40))
-  assert warnings.filters == before
+  with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    photos = []
+    for path in paths:
+      photos.append(pool.submit(photo_files.read_photo, path))
+      assert reading[path].wait(20)
+    may_end[paths[0]].set()
+    photos[0].result()
+    while_second_reads = list(warnings.filters)
+    may_end[paths[1]].set()
+    photos[1].result()
+  assert len(while_second_reads) == len(before) + 1 and list(warnings.filters) == before
 
 
 def test_the_comment_of_a_gif_is_kept(tmp_path):

@@ -10,6 +10,7 @@ from z2i_tf.inference import bundled_models
 from z2i_tf.inference import model_store
 from z2i_tf.inference.generator import Generator
 from z2i_tf.inference.predictors import GeneratorPredictor
+from z2i_tf.models import architecture
 from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
@@ -267,8 +268,10 @@ def test_the_thickness_that_networks_fill_is_stored_with_the_model(tmp_path):
   with pytest.raises(ValueError, match="`max_thickness_px` must be at least 1. Received: 0"):
     model_store.store_max_thickness(str(tmp_path), 0)
   model_weights.write_model_file(str(tmp_path), arrays, {**config, "max_thickness_px": 0})
-  with pytest.raises(InputError, match="max_thickness_px is 0.0, not at least 1"):
+  with pytest.raises(InputError, match="max_thickness_px is 0.0, not a finite number of at least 1"):
     z2i_tf.Inpainter.load(str(tmp_path))
+  with pytest.raises(ValueError, match="max_thickness_px is inf, not a finite number"):
+    architecture.read_description({**config, "max_thickness_px": 1e999})
 
 
 def test_unknown_models_are_refused(tmp_path):

@@ -94,17 +94,19 @@ def test_object_masks_are_one_or_two_blobs_of_their_sizes():
   assert 0.105 < min(diameters) and abs(np.median(np.log(diameters)) - np.log(np.sqrt(0.12 * 0.4))) < 0.12
 
 
-@pytest.mark.parametrize("height, width", [(16, 16), (40, 24), (90, 33)])
+@pytest.mark.parametrize("height, width", [(16, 16), (40, 24), (90, 33), (24, 90)])
 def test_own_masks_just_cover_what_is_asked_for(height, width):
-  """A hole of the left third stays a band over all rows, or is cropped to a part of it."""
+  """A hole of the left or the right third stays a band over all rows; crops have every width of it but the whole."""
   own = np.zeros((30, 60), np.uint8)
   own[:, :20] = 1
-  masks = [draw_mask(OwnMasks([own]), height, width, _rng(9, i)) for i in range(40)]
-  factor = max(height / 30, width / 60)
+  masks = [draw_mask(OwnMasks([own, own[:, ::-1]]), height, width, _rng(9, i)) for i in range(800)]
   for mask in masks:
-    assert mask.shape == (height, width) and (mask == mask[:1]).all()
-    assert 0 < mask[0].sum() <= round(20 * factor) + 1 and mask[0, 0] == 1
-  assert len({mask.tobytes() for mask in masks}) > 1 or round(60 * factor) <= width
+    assert mask.shape == (height, width) and (mask == mask[:1]).all() and np.count_nonzero(np.diff(mask[0])) == 1
+  factor = max(height / 30, width / 60)
+  hole, larger = round(20 * factor), round(60 * factor) - width
+  widths = {hole - left for left in range(larger + 1)} & set(range(1, width))
+  for border in (0, -1):
+    assert {int(mask[0].sum()) for mask in masks if mask[0, border]} == widths
 
 
 def test_own_masks_need_their_kind_and_the_other_way_round():

@@ -37,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "max_sessions",
     20,
-    "Photographs to keep. The one that was used least recently makes room for a newer one.",
+    "Maximum number of photographs to keep; a new one replaces the least recently used.",
     lower_bound=1,
     upper_bound=_MOST_SESSIONS,
     flag_values=values,

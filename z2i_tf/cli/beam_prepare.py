@@ -1,7 +1,7 @@
 """Runs z2i prepare on many workers through Apache Beam; the shards are the same.
 
-Every worker must reach --data_dir and --output_dir under the same path. An interrupted run is continued by the same
-command, or by z2i prepare.
+Every worker must reach --data_dir and --output_dir under the same path. The same command,
+or z2i prepare, continues an interrupted run.
 
 Flags after -- are Beam's, such as --runner=FlinkRunner; without them the pipeline runs on this machine.
 """

@@ -15,7 +15,7 @@ from z2i_tf import conventions
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.errors import InputError
 
-# Of each kind.
+# Names printed for each kind of fault.
 _MOST_NAMES = 3
 
 

@@ -1,7 +1,7 @@
 """Compares two evaluations image by image: B minus A, with a bootstrap confidence interval of the mean.
 
-A and B are folders of z2i evaluate, or the records in them, of the same images and masks. Differences are shown for
-all images and for each size of the hole.
+A and B are folders of z2i evaluate, or the records in them, of the same images and masks. Shows differences
+over all images and for each size of hole.
 """
 
 from absl import flags
@@ -16,7 +16,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "methods",
     None,
-    "The method of A and the one of B, as A_NAME,B_NAME. Default: the only model of each.",
+    "A method of A and a method of B, as A_NAME,B_NAME. Default: the only model of each.",
     flag_values=values,
   )
   flags.DEFINE_list(

@@ -2,8 +2,8 @@
 
 Every method fills the same centre crops of --image_dir, or random images, with random masks, one at a time, without
 files. --architecture, --zoom, --scale, --width or --sr_width measure a model of that configuration with random weights,
-which takes as long as a trained one. Writes a chart of the times, tables.md and complexity.json. Nothing else should
-run meanwhile.
+which takes as long as a trained one. Writes a chart of the times, tables.md and complexity.json. Run nothing else
+meanwhile.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "model",
     [DEFAULT],
     "Models: bundled ones by name, folders with model.npz, SavedModels, or ADAPTER:PATH of other methods, each "
-    "called as its folder (or NAME=MODEL). The default is left out if a configuration is given.",
+    "named after its folder (or NAME=MODEL). The default is left out if a configuration is given.",
     flag_values=values,
   )
   model_flags.define_model_flags(values)
@@ -34,7 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "precision",
     "float32",
     ["float32", "bfloat16"],
-    "Arithmetic that models are measured in beside float32; a SavedModel and another method's model have their own.",
+    "Arithmetic in which to measure models besides float32; SavedModels and other methods' models have their own.",
     flag_values=values,
   )
   flags.DEFINE_string(

@@ -1,6 +1,6 @@
-"""Turns a checkpoint written by the authors' training code, or DeepFill-v2's, into a model folder.
+"""Converts a checkpoint of the authors' training code, or of DeepFill-v2's, to a model folder.
 
-Widths and scale are inferred. The folder then serves as --model of `z2i inpaint`. --from=deepfill_v2 reads the
+Infers widths and scale. The folder then serves as --model of `z2i inpaint`. --from=deepfill_v2 reads the
 generator of a published TensorFlow 1 checkpoint by the names of its variables; --zoom=bicubic puts a zoom around it.
 """
 

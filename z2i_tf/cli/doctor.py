@@ -41,7 +41,9 @@ _HIDING_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_bool("require_gpu", False, "Not ready if there is no GPU that TensorFlow can use.", flag_values=values)
+  flags.DEFINE_bool(
+    "require_gpu", False, "Report that z2i is not ready unless TensorFlow can use a GPU.", flag_values=values
+  )
 
 
 def run(values: flags.FlagValues) -> None:

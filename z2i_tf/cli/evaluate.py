@@ -49,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "model",
     [bundled_models.DEFAULT],
     "Models: bundled ones by name, folders with model.npz, SavedModels, or ADAPTER:PATH of other methods, each "
-    "called as its folder (or NAME=MODEL); empty for none.",
+    "named after its folder (or NAME=MODEL); empty for none.",
     flag_values=values,
   )
   flags.DEFINE_list(
@@ -91,7 +91,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "lpips_linear",
     _DOWNLOAD,
-    f"LPIPS' own weights for it (.pth, .npz), or {_DOWNLOAD} to download them.",
+    f"LPIPS' linear weights for that network (.pth, .npz), or {_DOWNLOAD} to download them.",
     flag_values=values,
   )
   flags.DEFINE_list(

@@ -31,20 +31,23 @@ def define_flags(values: flags.FlagValues) -> None:
     "format",
     _SAVED_MODEL,
     [_SAVED_MODEL, _TFLITE, _ONNX],
-    "What to write; onnx needs the extra z2i_tf[onnx].",
+    "Format to write; onnx needs the extra z2i_tf[onnx].",
     flag_values=values,
   )
   filling_flags.define_precision_flag(values)
   for name in ("height", "width"):
     flags.DEFINE_integer(
-      name, 256, f"Images' {name} of a TFLite or ONNX file, pixels; 0: any.", lower_bound=0, flag_values=values
+      name,
+      256,
+      f"{name.title()} of the images that a TFLite or ONNX file takes, pixels; 0 = any.",
+      lower_bound=0,
+      flag_values=values,
     )
   flags.DEFINE_bool(
     "verify",
     False,
-    "Compare with the Python path and write the report: verification.json in "
-    "the SavedModel's assets.extra, or FILE.verification.json. A difference of more than one grey "
-    "level is an error, and nothing is left.",
+    "Compare the export with the model in Python, and write a report: verification.json in the SavedModel's "
+    "assets.extra, or FILE.verification.json. If they differ by more than one grey level, fail and write nothing.",
     flag_values=values,
   )
   flags.DEFINE_bool(
@@ -134,7 +137,7 @@ def _export_file(values):
 
 
 def _compared(values, fill, examples):
-  """Returns and prints the comparison with the Python path; raises InputError if they differ."""
+  """Returns and prints the comparison with the model in Python; raises InputError if they differ."""
   from z2i_tf.export import verification
   from z2i_tf.inference.inpainter import Inpainter
 
@@ -142,12 +145,12 @@ def _compared(values, fill, examples):
   if not report["is_equal"]:
     worst = max(report["examples"], key=lambda entry: entry["largest_difference"])
     raise InputError(
-      f"{values.output}: the export differs from the Python path by {worst['largest_difference']} grey "
+      f"{values.output}: the export differs from the model in Python by {worst['largest_difference']} grey "
       f"levels (at {worst['height']}x{worst['width']}); nothing was written"
     )
   print(
     f"verified on {len(examples)} size{'s' * (len(examples) > 1)}: at most {report['largest_difference']} grey "
-    "levels from the Python path"
+    "levels from the model in Python"
   )
   return report
 

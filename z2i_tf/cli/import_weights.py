@@ -1,8 +1,8 @@
-"""Turns weights that were trained elsewhere into a model folder.
+"""Converts weights that were trained elsewhere to a model folder.
 
 The .npz file holds arrays named `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta,mean,var}`, NN in
-order of application, for the networks coarse, sr, refine and, if there is one, disc. Widths and scale are inferred;
-every array must have its place. The folder then serves as --model and --init_*.
+order of application, for the networks coarse, sr, refine and, if there is one, disc. Infers widths and scale; refuses
+arrays that fit nowhere. The folder then serves as --model and --init_*.
 """
 
 import os

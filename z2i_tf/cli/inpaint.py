@@ -1,12 +1,12 @@
 """Fills the holes of one image, or of a folder of images.
 
 IMAGE and MASK are files, or folders in which image and mask share their name up to the extension; one mask may serve a
-whole folder. The flags --image, --mask, --output, --image_dir, --mask_dir and --output_dir say the same.
+whole folder. The flags --image, --mask, --output, --image_dir, --mask_dir and --output_dir mean the same.
 
-White mask pixels are the hole. The networks fill it at the scale they learnt; on the way up to the image's resolution
-texture is copied from around the hole, and the fill is blended into the image. The output has the image's size, depth
-and metadata; in lossless formats (PNG, WebP, TIFF, BMP) what is outside the hole, as grown by --dilate, is the
-input's, bit for bit.
+White mask pixels are the hole. The networks fill it at the scale that they were trained on. The fill then grows to the
+image's resolution, gets texture from around the hole, and is blended into the image. The output has the image's size,
+depth and metadata. In lossless formats (PNG, WebP, TIFF, BMP), pixels outside the hole (as grown by --dilate) stay bit
+for bit.
 """
 
 import os
@@ -34,13 +34,13 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "mask",
     None,
-    "Its mask, of the same size; white = hole. With --image_dir: the mask of all its images.",
+    "Its mask, of the same size; white = hole. With --image_dir: one mask for all its images.",
     flag_values=values,
   )
   flags.DEFINE_string(
     "output",
     None,
-    "Image to write; the extension chooses the format. For a folder of images the same as --output_dir.",
+    "Image to write; its extension chooses the format. For a folder of images, same as --output_dir.",
     short_name="o",
     flag_values=values,
   )
@@ -50,7 +50,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "output_dir",
     None,
-    "Folder for the results, created if missing, which keep name and format "
+    "Folder for the results, created if missing. Results keep the name and the format "
     "of their images (PNG for HEIC, AVIF, JPEG 2000 and GIF).",
     flag_values=values,
   )
@@ -58,15 +58,15 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "workers",
     2,
-    "Number of threads that read a folder, and of threads that write it.",
+    "Number of threads that read images, and of threads that write results.",
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_string(
     "dump_dir",
     None,
-    "Folder, created if missing, for pictures of every output of the networks and "
-    "of where attention copied from; for one --image, with --native.",
+    "Folder for pictures of every output of the networks and of the sources of attention, created if missing; for one "
+    "--image, with --native.",
     flag_values=values,
   )
   flags.DEFINE_bool(

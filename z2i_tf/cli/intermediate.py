@@ -1,9 +1,9 @@
 """Draws every output of a model's networks for photographs (the paper's Figures 2 and 16).
 
 Each photograph has a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original. A
-second row has the same as crops around the largest hole, where the outputs at high resolution show their own, smaller
-pixels. The refined picture is the network's own; outside the hole it is neither trained nor used. Photographs are taken
-in the order of their names, and seen whole. Writes also tables.md and intermediate.json.
+second row shows crops around the largest hole; there, outputs at high resolution keep their own, smaller pixels. The
+refined picture is the network's own; outside the hole it is neither trained nor used. Takes photographs in the order of
+their names, whole. Writes also tables.md and intermediate.json.
 """
 
 import os
@@ -18,7 +18,7 @@ from z2i_tf.cli.flags import flag_readers
 def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("image_dir", None, "Folder of photographs.", flag_values=values)
   flags.DEFINE_string("mask_dir", None, "Folder of their masks, of the same names; white = hole.", flag_values=values)
-  flags.DEFINE_integer("count", 4, "How many photographs.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("count", 4, "Number of photographs.", lower_bound=1, flag_values=values)
   analysis_flags.define_zoom_crop_flag(values)
   filling_flags.define_model_choice_flag(values)
   filling_flags.define_precision_flag(values)

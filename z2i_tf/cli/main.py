@@ -1,4 +1,4 @@
-"""Runs `z2i COMMAND [--flag=value ...]`; prints an error of the user as one line.
+"""Runs `z2i COMMAND [--flag=value ...]`; prints a user's error as one line.
 
 It imports nothing heavy, so that help and wrong flags answer at once.
 """

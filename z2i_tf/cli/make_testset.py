@@ -1,9 +1,9 @@
-"""Writes a test set for z2i evaluate: centre crops of a source's images, each with a fixed mask of every kind.
+"""Writes a test set for z2i evaluate: centre crops of a data set's images, each with a fixed mask of every kind.
 
-The paper's: 100 images of Places2's validation and 100 of its test split (--source=places365_small
---split=validation,test), 100 of DIV2K's validation split (--source=div2k --split=validation), 256x256. The folder gets
-images/, masks/KIND/ and testset.json (where every image is from, hashes of the files). The same flags give the same
-files.
+The paper takes 100 images of each of Places2's validation and test splits (--source=places365_small
+--split=validation,test), and 100 of DIV2K's validation split (--source=div2k --split=validation), at 256x256. The
+folder gets images/, masks/KIND/ and testset.json, which lists the origin of every image and the hashes of all files.
+The same flags give the same files.
 """
 
 import shlex
@@ -30,7 +30,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "shrink",
     1,
-    "Cut a centre crop of this many times --crop_size, and shrink it to --crop_size (bicubic, antialiased); 1 = paper.",
+    "Factor by which to cut centre crops larger before shrinking them to --crop_size (bicubic, antialiased). 1 = "
+    "paper.",
     lower_bound=1,
     flag_values=values,
   )

@@ -15,7 +15,7 @@ from z2i_tf.errors import InputError
 
 def define_flags(values: flags.FlagValues) -> None:
   mask_flags.define_mask_kind_flag(values, "kind")
-  flags.DEFINE_integer("count", 100, "How many masks.", lower_bound=1, flag_values=values)
+  flags.DEFINE_integer("count", 100, "Number of masks.", lower_bound=1, flag_values=values)
   seed_and_size_flags.define_size_flag(values)
   seed_and_size_flags.define_seed_flag(values)
   flags.DEFINE_string("output_dir", None, "Folder for the masks, created if missing.", flag_values=values)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def define_output_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string("output", None, "Folder for the model, created if missing.", flag_values=values)
   flags.DEFINE_enum(
-    "zoom", None, ["none", "bicubic"], "How weights without SR network were trained.", flag_values=values
+    "zoom", None, ["none", "bicubic"], "Zoom with which a model without SR network was trained.", flag_values=values
   )
-  flags.DEFINE_integer("scale", None, "Zoom factor of weights without SR network.", flag_values=values)
+  flags.DEFINE_integer("scale", None, "Zoom factor of a model without SR network.", flag_values=values)
 
 
 def check_output(values: flags.FlagValues, source_flag: str) -> None:

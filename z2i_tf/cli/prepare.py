@@ -1,7 +1,7 @@
 """Converts a data set to tiles, so that training decodes only the tiles of a crop (--source=tfrecord).
 
-Large images become lossless tiles, of which a crop decodes those it touches; small ones stay as they are. An
-interrupted run is continued by the same command.
+Large images become lossless tiles, so a crop decodes only the tiles that it touches. Small images stay as they are. The
+same command continues an interrupted run.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "tile_size",
     128,
-    "Side of the tiles, pixels; images of up to 16 tiles' pixels stay as they are.",
+    "Side of the tiles, pixels. Images with no more pixels than 16 tiles stay as they are.",
     lower_bound=16,
     upper_bound=16383,
     flag_values=values,

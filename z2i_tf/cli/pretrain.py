@@ -35,7 +35,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "scale",
     None,
     f"Zoom factor of sr: 2, 3 or 4. Default: {conventions.DEFAULT_SCALE}. The "
-    "others are trained at low resolution alone.",
+    "other networks are trained at low resolution.",
     flag_values=values,
   )
   flags.DEFINE_float(

@@ -33,8 +33,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "work_dir",
     None,
-    "Folder for the folders of the stages, created if missing. Recipes of one "
-    "--work_dir share stages of the same name.",
+    "Folder for the stages' folders, created if missing. Recipes with the same --work_dir share stages of the same "
+    "name.",
     flag_values=values,
   )
   training_flags.define_shared_flags(values)
@@ -96,7 +96,7 @@ def _command_of(config):
 def _read(flagfile, work_dir, overriding):
   """Returns the command of a flagfile, and the values of all its flags."""
   if not os.path.isfile(flagfile):
-    raise InputError(f"--stages: {flagfile}: no such file (paths of flagfiles are seen from the current folder)")
+    raise InputError(f"--stages: {flagfile}: no such file (paths of flagfiles are relative to the current folder)")
   name = os.path.basename(flagfile).removesuffix(_EXTENSION)
   values = flags.FlagValues()
   with _errors_of(flagfile):

@@ -19,7 +19,7 @@ _HEAD = 1000
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("runs", None, "Folder; every analysis in it and below it is reported.", flag_values=values)
+  flags.DEFINE_string("runs", None, "Folder of analyses; includes those in its sub-folders.", flag_values=values)
   flags.DEFINE_string(
     "output_dir", None, "Folder for the report, created if missing. Default: report in --runs.", flag_values=values
   )

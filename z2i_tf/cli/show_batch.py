@@ -21,7 +21,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "first", 0, "Number of the first example in the run.", lower_bound=0, upper_bound=2**48, flag_values=values
   )
-  flags.DEFINE_integer("count", 4, "How many examples.", lower_bound=1, upper_bound=64, flag_values=values)
+  flags.DEFINE_integer("count", 4, "Number of examples.", lower_bound=1, upper_bound=64, flag_values=values)
   flags.DEFINE_string("output", None, "Picture to write; its extension gives the format.", flag_values=values)
 
 

@@ -29,11 +29,11 @@ def define_flags(values: flags.FlagValues) -> None:
     "in every folder, directly or in one sub-folder per kind of masks.",
     flag_values=values,
   )
-  flags.DEFINE_string("ours", None, "Method that is compared with every other one.", flag_values=values)
+  flags.DEFINE_string("ours", None, "Method to compare with every other one.", flag_values=values)
   flags.DEFINE_integer(
     "pairs",
     300,
-    "Pairs that every participant sees. The paper has 300; 0 = all there are.",
+    "Number of pairs that every participant sees; 300 = paper, 0 = all.",
     lower_bound=0,
     flag_values=values,
   )

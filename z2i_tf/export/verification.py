@@ -1,4 +1,4 @@
-"""Compares an exported model with the Python path, in gray levels."""
+"""Compares an exported model with the model in Python, in gray levels."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -44,11 +44,11 @@ def onnx_fill(path: str) -> Fill:
 
 
 def compare(fill: Fill, inpainter: Inpainter, examples: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-  """Runs an export and the Python path on the same examples.
+  """Runs an export and the model in Python on the same examples.
 
   Args:
     fill: runs the export.
-    inpainter: runs the Python path.
+    inpainter: runs the model in Python.
     examples: images (h, w, 3) uint8 with masks (h, w), 1 = hole.
   Returns: JSON-compatible: "examples", one entry each; "largest_difference" in the holes, gray levels; "is_equal",
     whether that is at most 1 and all known pixels are those of the images.

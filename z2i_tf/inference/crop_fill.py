@@ -47,19 +47,26 @@ def fill_pieces(
   Raises: InputError if the networks return values that are not finite.
   """
   darkest, brightest = known_range
-  for piece in plan:
-    crop, crop_hole = image[piece.crop], hole[piece.crop]
+  for piece, crop_hole in _in_turn(plan, hole):
+    crop = image[piece.crop]
     values = (crop.astype(np.float32) - darkest) / np.float32(max(1, brightest - darkest))
     filled = np.clip(_fill_crop(predictor, values, crop_hole, piece, detail, advance), 0.0, 1.0)
     levels = np.rint(filled * np.float32(brightest - darkest) + darkest).astype(image.dtype)
     core = piece.core_in_crop
     image[piece.core] = np.where(crop_hole[core][..., np.newaxis], levels[core], crop[core])
-    hole[piece.core] = False
 
 
-def has_texture(piece: Piece, detail: str) -> bool:
-  """Returns whether a piece gets texture; `detail` is one of `DETAILS`."""
-  return detail == "patches" or detail == "auto" and piece.thickness_px >= _MIN_TEXTURE_THICKNESS_PX
+def lacks_texture(hole: np.ndarray, plan: Sequence[Piece], detail: str) -> bool:
+  """Returns whether a piece gets no texture because too little is known around it.
+
+  Args:
+    hole: (H, W) bool, True = hole; changed as by `fill_pieces`.
+    plan: pieces in pixels of the image.
+    detail: one of `DETAILS`.
+  """
+  return any(
+    _has_texture(piece, detail) and not texture.is_possible(crop_hole) for piece, crop_hole in _in_turn(plan, hole)
+  )
 
 
 def brightness_range(image: np.ndarray, hole: np.ndarray) -> tuple[int, int]:
@@ -84,6 +91,17 @@ def check_finite(filled: np.ndarray, hole: np.ndarray) -> None:
     raise InputError("the model returns values that are not finite: its weights are damaged, or too large; train again")
 
 
+def _in_turn(plan, hole):
+  """Yields each piece with the hole that is left in its crop; its core becomes known before the next."""
+  for piece in plan:
+    yield piece, hole[piece.crop]
+    hole[piece.core] = False
+
+
+def _has_texture(piece, detail):
+  return detail == "patches" or detail == "auto" and piece.thickness_px >= _MIN_TEXTURE_THICKNESS_PX
+
+
 def _fill_crop(predictor, image, hole, piece, detail, advance):
   """Returns the filled crop (H, W, 3) float32 for an image in [0, 1]."""
   is_gray = _is_gray(image[~hole])
@@ -93,7 +111,7 @@ def _fill_crop(predictor, image, hole, piece, detail, advance):
   if is_gray:
     smooth = np.where(hole[..., np.newaxis], smooth.mean(axis=-1, keepdims=True), image)
   advance()
-  filled = texture.add_texture(image, hole, smooth) if has_texture(piece, detail) else smooth
+  filled = texture.add_texture(image, hole, smooth) if _has_texture(piece, detail) else smooth
   blended = blending.blend(image, hole, filled, colours=smooth)
   advance()
   return blended

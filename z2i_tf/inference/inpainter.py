@@ -19,7 +19,6 @@ from z2i_tf.images.given_images import AnyImage
 from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.inference import bundled_models
 from z2i_tf.inference import crop_fill
-from z2i_tf.inference import detail as texture
 from z2i_tf.inference import model_store
 from z2i_tf.inference import pieces
 from z2i_tf.inference.generator import PRECISIONS
@@ -205,12 +204,8 @@ class Inpainter:
       plan: the result of `plan` for this mask.
       detail: as `__call__`.
     """
-    hole = np.array(mask) != 0
-    for piece in plan:
-      if crop_fill.has_texture(piece, detail) and not texture.is_possible(hole[piece.crop]):
-        return "too little is known around the hole: filled without texture"
-      hole[piece.core] = False
-    return ""
+    is_without = crop_fill.lacks_texture(np.array(mask) != 0, plan, detail)
+    return "too little is known around the hole: filled without texture" if is_without else ""
 
   def count_steps(self, plan: list[Piece] | None) -> int:
     """Returns how often `__call__` will call `advance`; `plan` is None for `native`."""

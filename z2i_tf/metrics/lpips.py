@@ -159,7 +159,10 @@ class Lpips(FeatureDistance):
     self._net = _NETS[net]
     features = weight_files.local_path(features, self._net.features, _FEATURES_ARGUMENT)
     linear = weight_files.local_path(linear, self._net.linear, _LINEAR_ARGUMENT)
-    arrays = weight_files.read_arrays(features, _feature_shapes(self._net), "features.", _FEATURES_ARGUMENT)
+    shapes = weight_files.convolution_shapes(
+      (f"features.{conv.number}", conv.channels, conv.side_px) for block in self._net.blocks for conv in block
+    )
+    arrays = weight_files.read_arrays(features, shapes, "features.", _FEATURES_ARGUMENT)
     # PyTorch's kernels are (out, in, height, width).
     self._weights = {
       conv.number: (
@@ -203,17 +206,6 @@ def layer_distance(first: tf.Tensor, second: tf.Tensor, weights: tf.Tensor) -> t
 
 def _unit_length(features):
   return features / (tf.norm(features, axis=-1, keepdims=True) + _EPSILON)
-
-
-def _feature_shapes(net: _Net) -> dict[str, tuple[int, ...]]:
-  shapes: dict[str, tuple[int, ...]] = {}
-  channels = 3
-  for block in net.blocks:
-    for conv in block:
-      shapes[f"features.{conv.number}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
-      shapes[f"features.{conv.number}.bias"] = (conv.channels,)
-      channels = conv.channels
-  return shapes
 
 
 def _read_linear(path, net) -> list[tf.Tensor]:

@@ -110,14 +110,11 @@ def file_name(net: str) -> str:
 
 def read_weights(path: str, net: str, argument: str) -> dict[str, np.ndarray]:
   """Reads a weight file of the package, or the same arrays as .npz; raises as `weight_files.read_arrays`."""
-  shapes: dict[str, tuple[int, ...]] = {}
-  channels = 3
-  for number, block in enumerate(NETS[net].blocks):
-    for conv in block:
-      shapes[f"{conv.name}.weight"] = (conv.channels, channels, conv.side_px, conv.side_px)
-      shapes[f"{conv.name}.bias"] = (conv.channels,)
-      channels = conv.channels
-    shapes[f"lin{number}.model.1.weight"] = (1, channels, 1, 1)
+  blocks = NETS[net].blocks
+  shapes = weight_files.convolution_shapes(
+    (conv.name, conv.channels, conv.side_px) for block in blocks for conv in block
+  )
+  shapes.update({f"lin{number}.model.1.weight": (1, block[-1].channels, 1, 1) for number, block in enumerate(blocks)})
   return weight_files.read_arrays(path, shapes, tuple(shapes), argument)
 
 

@@ -3,6 +3,7 @@
 Files of the same name may hold different networks, so every score is printed with the SHA-256 of its file.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 import os
@@ -107,6 +108,22 @@ def read_arrays(
   if unknown:
     raise InputError(f"{where} has an array {unknown[0]}, too: it is not the file of this network")
   return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def convolution_shapes(convolutions: Iterable[tuple[str, int, int]]) -> dict[str, tuple[int, ...]]:
+  """Returns the shapes of PyTorch's arrays of convolutions that follow one another, the first on RGB.
+
+  Args:
+    convolutions: name of the layer, number of its filters, side of its kernel in pixels.
+  Returns: names of kernels (filters, channels, side, side) and biases (filters,) -> shapes.
+  """
+  shapes: dict[str, tuple[int, ...]] = {}
+  channels = 3
+  for name, filters, side_px in convolutions:
+    shapes[f"{name}.weight"] = (filters, channels, side_px, side_px)
+    shapes[f"{name}.bias"] = (filters,)
+    channels = filters
+  return shapes
 
 
 def _read_npz(path, prefix, where):

@@ -150,7 +150,7 @@ def read_description(description: Mapping[str, Any]) -> tuple[ModelConfig, float
   """Returns the arguments of `describe`; raises KeyError, TypeError or ValueError if they cannot be used."""
   max_thickness_px = float(description.get("max_thickness_px", DEFAULT_MAX_THICKNESS_PX))
   if not 1.0 <= max_thickness_px < math.inf:
-    raise ValueError(f"max_thickness_px is {max_thickness_px}, not at least 1")
+    raise ValueError(f"max_thickness_px is {max_thickness_px}, not a finite number of at least 1")
   return ModelConfig(**description["model"]), max_thickness_px
 
 

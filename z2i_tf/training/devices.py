@@ -88,7 +88,7 @@ def needing_other_workers() -> Iterator[None]:
       raise
     lines = [line for line in error.message.splitlines() if "aborted by" in line] or error.message.splitlines()
     raise InputError(
-      f"another worker is gone ({lines[0][:200]}); start all of them again: they continue from the last checkpoint"
+      f"another worker ended ({lines[0][:200]}); start all of them again: they continue from the last checkpoint"
     ) from error
 
 

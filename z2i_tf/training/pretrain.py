@@ -81,7 +81,7 @@ class PretrainConfig(StageConfig):
         raise ValueError(f"The network 'sr' has a scale in {SCALES}. Received: `scale`={self.scale}")
       for name in ("mask_kind", "train_mask_dir", "mask_reference_size", "l1_normalization"):
         if getattr(self, name) != getattr(StageConfig, name):
-          raise ValueError(f"`{name}`={getattr(self, name)}: there are no masks here")
+          raise ValueError(f"`{name}`={getattr(self, name)}: the network 'sr' trains without masks")
     elif self.scale is not None:
       raise ValueError(f"`scale`={self.scale}: only `network`=sr zooms")
     for name in self.initial_weights:

@@ -159,7 +159,7 @@ def describe(stages: Sequence[RecipeStage]) -> str:
 
 
 def _join(stage, latest) -> None:
-  """Lets the stage start from the weights of earlier stages where there are any."""
+  """Sets the predecessors and the initial weights of a stage from the latest stages that trained its networks."""
   config = stage.config
   for name, folder in config.initial_weights.items():
     if name != conventions.ALL_NETWORKS and name not in config.networks:
@@ -186,7 +186,7 @@ def _check_sizes(former, network, size):
     if size[name] != expected[name]:
       raise InputError(
         f"the network {network!r} has {name} {size[name]} here, but {expected[name]} in {former.origin}, "
-        "which hands it over; they must be the same"
+        "from which it starts; they must be the same"
       )
 
 
@@ -194,8 +194,8 @@ def _check_folders(stages, work_dir) -> None:
   work_dirs.check_work_dir(work_dir)
   if checkpoints.has_checkpoint(work_dir):
     raise InputError(
-      f"`work_dir`={work_dir}: the folder of a single run; a recipe needs one of its own, in which its "
-      "stages get folders"
+      f"`work_dir`={work_dir}: the folder of a single run; a recipe needs a folder of its own, for "
+      "the folders of its stages"
     )
   for stage in stages if os.path.isdir(work_dir) else ():
     with stage.errors():

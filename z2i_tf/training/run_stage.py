@@ -27,7 +27,7 @@ from z2i_tf.training.trainer import RunResult
 from z2i_tf.training.trainer import StageData
 from z2i_tf.training.trainer import Trainer
 
-# Settings that change measurements.
+# Settings that change measurements; `data_dir` only without a `validation_dir`.
 _MEASURING = (
   "source",
   "data_dir",
@@ -115,4 +115,6 @@ def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None
 def _measured_on(settings, implied) -> str:
   """Returns the settings that change measurements as JSON; null is a default, written out or not."""
   measuring = {name: settings[name] for name in _MEASURING if name in settings}
+  if measuring["validation_dir"]:
+    del measuring["data_dir"]
   return json.dumps({name: None if value == implied.get(name) else value for name, value in measuring.items()})

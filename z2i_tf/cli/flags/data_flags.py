@@ -24,20 +24,20 @@ _DEFAULT_SPLIT = "train"
 def define_source_flags(values: flags.FlagValues, with_prepared: bool = True) -> None:
   """Defines the flags of the data set; `with_prepared`: whether it may be a folder of z2i prepare."""
   kinds = [kind for kind in kinds_of_sources.KINDS if with_prepared or kind != TILED_RECORDS]
-  prepared_help = f"{TILED_RECORDS}: a folder that z2i prepare filled; " if with_prepared else ""
+  prepared_help = f"{TILED_RECORDS}: a folder that z2i prepare wrote; " if with_prepared else ""
   flags.DEFINE_enum(
     "source",
     "folder",
     kinds,
-    "Kind of data set: a folder of images, searched recursively, or a "
-    f"list of files; {prepared_help}places365_small (Places2), div2k: TensorFlow Datasets.",
+    "Kind of data set. folder: a folder of images, searched recursively, or a list of files; "
+    f"{prepared_help}places365_small (Places2) and div2k: TensorFlow Datasets.",
     flag_values=values,
   )
   flags.DEFINE_string(
     "data_dir",
     None,
     "Folder of images, list of files (a text file, one path per line), "
-    "or the prepared folder. For a TensorFlow Dataset, where they are kept; default: "
+    "or the prepared folder. For a TensorFlow Dataset: the folder that holds it; default: "
     "$TFDS_DATA_DIR, or ~/tensorflow_datasets.",
     flag_values=values,
   )
@@ -116,9 +116,8 @@ def define_choice_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "crops_per_image",
     1,
-    "Examples cut from an image each time it is decoded, at most 32; N of "
-    "them are more than 128 // N examples apart. Needs memory for some 600 crops of crop_size * "
-    "scale pixels. 1 = paper.",
+    "Number N of crops cut from an image each time it is decoded, at most 32. Crops of one image are more than 128 // "
+    "N examples apart. Needs memory for about 600 crops of side crop_size * scale. 1 = paper.",
     flag_values=values,
   )
   flags.DEFINE_enum(
@@ -131,9 +130,8 @@ def define_choice_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "crop_scales",
     ["1"],
-    "Whole factors by which training crops are cut larger and reduced by "
-    "averaging, such as 1,2,3; for each crop one is drawn among those that its image is large enough "
-    "for. 1 = paper.",
+    "Whole factors, such as 1,2,3. A training crop is cut larger by one of them, drawn among those that fit its image, "
+    "and reduced by averaging. 1 = paper.",
     flag_values=values,
   )
   seed_and_size_flags.define_seed_flag(values)
@@ -161,8 +159,5 @@ def define_validation_flags(values: flags.FlagValues) -> None:
     flag_values=values,
   )
   flags.DEFINE_string(
-    "validation_split",
-    None,
-    "The same for a TensorFlow Dataset: its split to measure on, such as validation.",
-    flag_values=values,
+    "validation_split", None, "Split of a TensorFlow Dataset to measure on, such as validation.", flag_values=values
   )

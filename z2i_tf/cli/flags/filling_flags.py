@@ -18,7 +18,7 @@ def define_model_choice_flag(values: flags.FlagValues) -> None:
     "model",
     bundled_models.DEFAULT,
     "Name of a bundled model (compact, full); a folder with model.npz, "
-    "such as a training's --work_dir, or with a SavedModel of z2i export; or the model of another method, as "
+    "such as the --work_dir of z2i train, or with a SavedModel of z2i export; or the model of another method, as "
     "ADAPTER:PATH (lama:big-lama.onnx).",
     flag_values=values,
   )
@@ -53,9 +53,8 @@ def define_precision_flag(values: flags.FlagValues) -> None:
     "precision",
     None,
     ["float32", "bfloat16"],
-    "Arithmetic of the networks (default: float32, or that "
-    "of a SavedModel); bfloat16 is faster on processors that have it (z2i doctor says so), slower on "
-    "others.",
+    "Arithmetic of the networks. bfloat16 is faster on processors that support it (see z2i doctor), slower on others. "
+    "Default: float32, or a SavedModel's own.",
     flag_values=values,
   )
 

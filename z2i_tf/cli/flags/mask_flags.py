@@ -17,27 +17,27 @@ def define_mask_kind_flag(values: flags.FlagValues, name: str = "mask_kind", own
   flags.DEFINE_string(
     name,
     "small",
-    f"Kind of masks: small, large (the paper's), rect (a rectangle), object (blobs, a "
-    f"quarter of them cut by the border){own}, or shares such as small:0.7,large:0.3.",
+    f"Kind of masks: small or large (the paper's), rect (a rectangle), object (blobs; the border cuts a quarter of "
+    f"them){own}, or shares of several kinds, such as small:0.7,large:0.3.",
     flag_values=values,
   )
 
 
 def define_training_mask_flags(values: flags.FlagValues) -> None:
   """Defines the flags of the masks of training examples."""
-  define_mask_kind_flag(values, own=", folder (masks of your own: --train_mask_dir)")
+  define_mask_kind_flag(values, own=", folder (your own masks: --train_mask_dir)")
   flags.DEFINE_string(
     "train_mask_dir",
     None,
-    "Folder of masks of your own, white = hole, for the kind folder; each "
-    "is scaled to cover the crop and cropped at random.",
+    "Folder of your own masks for the kind folder, white = hole. Each is scaled to cover the crop, then cropped at "
+    "random.",
     flag_values=values,
   )
   flags.DEFINE_integer(
     "mask_reference_size",
     None,
-    "Side in pixels at which masks are drawn; a random crop of it is used. Strokes in small crops then have the "
-    "proportions that they have at test time. Default: the size of the crop.",
+    "Draw masks as squares of this side, pixels, and cut a random part of the crop's size. Strokes in small crops then "
+    "have the proportions that they have at test time. Default: the size of the crop.",
     lower_bound=1,
     flag_values=values,
   )
@@ -56,28 +56,28 @@ def mask_mixture(text: str, flag_name: str, reference_size: int | None = None) -
 def define_mask_reading_flags(values: flags.FlagValues) -> None:
   """Defines the flags of reading, growing and blending masks."""
   flags.DEFINE_bool(
-    "invert_mask", False, "Take black (or transparent) as the hole, in place of white (or opaque).", flag_values=values
+    "invert_mask", False, "Read black (or transparent) as the hole instead of white (or opaque).", flag_values=values
   )
   flags.DEFINE_enum(
     "mask_from",
     "auto",
     ["auto", "luma", "alpha"],
-    "Part of a mask file to read: luma (white = hole) or alpha (opaque = hole). auto takes the one that varies, or "
-    "both if they agree.",
+    "Channel of a mask file to read: luma (white = hole) or alpha (opaque = hole). auto reads the one that varies; if "
+    "both vary, they must show the same hole.",
     flag_values=values,
   )
   flags.DEFINE_integer(
     "mask_threshold",
     None,
-    "Lowest level, of 255, of a hole pixel. Default: 128, and the soft edges of strokes that reach it; a mask with "
-    "areas below that is an error.",
+    "Lowest level of a hole pixel, 1 to 255. Default: 128, together with the soft edges of strokes that reach it; a "
+    "mask with separate areas below 128 is an error.",
     lower_bound=1,
     upper_bound=255,
     flag_values=values,
   )
   define_max_pixels_flag(values)
   flags.DEFINE_integer(
-    "dilate", 0, "Number of pixels by which the hole grows before the fill.", lower_bound=0, flag_values=values
+    "dilate", 0, "Number of pixels by which to grow the hole before filling it.", lower_bound=0, flag_values=values
   )
   flags.DEFINE_integer(
     "feather",
@@ -93,8 +93,8 @@ def define_mask_suffix_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "mask_suffix",
     None,
-    "Suffix that a mask's name adds to its image's in a folder: --mask_suffix=_hole "
-    "pairs a.jpg with a_hole.png. Default: nothing, or _mask, or _mask with a number.",
+    "Suffix of a mask's name after its image's name: --mask_suffix=_hole pairs a.jpg with a_hole.png. Default: none, "
+    "_mask, or _mask and a number.",
     flag_values=values,
   )
 

@@ -78,9 +78,8 @@ def define_l1_normalization_flag(values: flags.FlagValues) -> None:
     "l1_normalization",
     "image",
     ["image", "hole"],
-    "Pixels over which the L1 losses of the coarse and "
-    "the refinement network are averaged: all of the image (paper), or each example's hole alone, so "
-    "that small and large holes count alike.",
+    "Pixels over which to average the L1 losses of the coarse and the refinement network: the image's (paper), or the "
+    "hole's alone, so that small and large holes count alike.",
     flag_values=values,
   )
 
@@ -99,10 +98,10 @@ def define_perceptual_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "perceptual_weights",
     IMAGENET,
-    f"Its weights: {IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
+    f"Weights of the perceptual network: {IMAGENET} (VGG19: downloaded by Keras; vgg16_antialiased: of "
     "the installed package, pip install --no-deps stlpips-pytorch==0.0.2), a file (a Keras weights file without top; "
     "vgg_shift_tolerant.pth of that package, or its arrays as .npz), or "
-    f"{NO_WEIGHTS} (perceptual terms are left out).",
+    f"{NO_WEIGHTS} (leaves out the perceptual terms).",
     flag_values=values,
   )
   for alias, name in conventions.FORMER_SETTINGS.items():
@@ -124,12 +123,10 @@ def define_initial_weights_flags(values: flags.FlagValues, names: Sequence[str] 
 def define_schedule_flags(values: flags.FlagValues) -> None:
   """Defines the flags of steps and learning rates; defaults are the paper's joint stage on small masks."""
   flags.DEFINE_integer(
-    "batch_size", 16, "Examples per step, over all devices together.", lower_bound=1, flag_values=values
+    "batch_size", 16, "Number of examples per step, over all devices.", lower_bound=1, flag_values=values
   )
-  flags.DEFINE_integer("iterations", 80_000, "Steps of the whole stage.", flag_values=values)
-  flags.DEFINE_list(
-    "learning_rates", ["1e-3", "1e-4", "1e-5"], "Adam's learning rates, one after the other.", flag_values=values
-  )
+  flags.DEFINE_integer("iterations", 80_000, "Number of steps of the stage.", flag_values=values)
+  flags.DEFINE_list("learning_rates", ["1e-3", "1e-4", "1e-5"], "Learning rates of Adam, in order.", flag_values=values)
   flags.DEFINE_list(
     "decay_fractions",
     ["0.8", "0.9"],
@@ -146,8 +143,7 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
     "ema_decay",
     0.0,
     "Decay of an exponential moving average of weights and batch norms' statistics, below 1, such as 0.999. "
-    "The averages are measured, and saved in model.npz, best/ and kept/; raw/ has the weights themselves. 0 = "
-    "none (paper).",
+    "Measurements, model.npz, best/ and kept/ use the averages; raw/ has the weights themselves. 0 = none (paper).",
     flag_values=values,
   )
 
@@ -174,7 +170,7 @@ def define_record_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "max_skipped_steps",
     20,
-    "Number of skipped steps in a row that ends the run; a step is skipped if its loss or gradient is not finite.",
+    "Number of consecutive skipped steps that ends the run; a step is skipped if its loss or gradient is not finite.",
     flag_values=values,
   )
   flags.DEFINE_integer(
