@@ -11,7 +11,7 @@ import z2i_tf
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def test_wheel_inpaints_without_the_repository(tmp_path):
+def test_wheel_inpaints_without_the_repository_and_first_use_prints_and_sets_nothing(tmp_path):
   sources = tmp_path / "sources"  # A copy: building leaves files in the tree.
   shutil.copytree(os.path.join(_ROOT, "z2i_tf"), sources / "z2i_tf")
   for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
@@ -46,20 +46,25 @@ def test_wheel_inpaints_without_the_repository(tmp_path):
     file.extractall(tmp_path / "site")
   data = os.path.join(_ROOT, "data")
   script = (
-    "import z2i_tf, sys\nfrom z2i_tf.cli.main import main\n"
+    "import os, sys, z2i_tf\n"
     f"assert z2i_tf.__file__.startswith({str(tmp_path)!r}), z2i_tf.__file__\n"
+    f"z2i_tf.Inpainter.load()('{data}/images/astronaut.jpg', '{data}/masks/astronaut.png')\n"
+    "assert not [name for name in os.environ if name.startswith(('TF_CPP', 'TF_USE_LEGACY_KERAS'))]\n"
+    "print('used')\n"
+    "from z2i_tf.cli.main import main\n"
     f"sys.exit(main(['inpaint', '--image={data}/images/astronaut.jpg',"
     f" '--mask={data}/masks/astronaut.png', '--output=result.png']))\n"
   )
+  environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
   done = subprocess.run(
     [sys.executable, "-c", script],
     cwd=tmp_path,
     capture_output=True,
     text=True,
-    env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+    env={**environment, "PYTHONPATH": str(tmp_path / "site")},
     check=False,
   )
-  assert done.returncode == 0, done.stderr
+  assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("used\n"), done
   assert (tmp_path / "result.png").is_file()
 
 

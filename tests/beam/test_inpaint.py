@@ -22,7 +22,8 @@ from z2i_tf.images import image_files
 
 pytestmark = pytest.mark.usefixtures("models_loaded_once")
 
-_PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+_ONE_PROCESS = ["--direct_running_mode=multi_processing", "--direct_num_workers=1"]
+_TWO_PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 
 
 @pytest.fixture(name="model", scope="module")
@@ -135,7 +136,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path, model, caps
     f"--model={model}",
     "--resume",
   ]
-  run = subprocess.Popen([sys.executable, "-m", "z2i_tf", *command, *_PROCESSES], stderr=subprocess.PIPE, text=True)
+  run = subprocess.Popen([sys.executable, "-m", "z2i_tf", *command, *_TWO_PROCESSES], stderr=subprocess.PIPE, text=True)
   deadline = time.monotonic() + 240
   while len(_contents(tmp_path / "out")) < 3:
     assert run.poll() is None and time.monotonic() < deadline, run.communicate()
@@ -260,7 +261,7 @@ def _raise(error):
   ],
 )
 def test_the_error_of_another_process_is_its_last_line(error, message):
-  options = pipelines.options_of(_PROCESSES[1:])
+  options = pipelines.options_of(_ONE_PROCESS)
 
   def build(pipeline):
     pipeline | apache_beam.Create([error]) | apache_beam.Map(_raise)

@@ -2,13 +2,11 @@
 
 import http.client
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
+import time
 
 import pytest
 
@@ -16,18 +14,14 @@ from tests.app import stand_ins
 from z2i_tf.cli.main import main
 
 
-def test_it_serves_until_a_signal_and_leaves_nothing(tmp_path):
+def test_it_serves_until_a_signal_and_leaves_nothing(forks, tmp_path):
   """Even in the middle of a fill. (tests/system/test_preemption.py has the other signals.)"""
-  process = subprocess.Popen(
-    [sys.executable, "-m", "z2i_tf", "app", "--port=0"],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-    env={**os.environ, "TMPDIR": str(tmp_path)},
-  )
-  line = process.stdout.readline()
+  process = forks.start(["app", "--port=0"], environment={"TMPDIR": str(tmp_path)})
+  while not (line := process.output.read_text()):
+    assert process.poll() is None, process.communicate()
+    time.sleep(0.02)
   found = re.fullmatch(r"z2i app: http://127\.0\.0\.1:([0-9]+)/ \(on this machine only; Ctrl-C ends\)\n", line)
-  assert found, (line, process.communicate())
+  assert found, line
   port = int(found[1])
   photo = stand_ins.open_photo(port, stand_ins.png(stand_ins.picture(1500, 1500)))
   connection = http.client.HTTPConnection(stand_ins.HOST, port, timeout=60)
@@ -41,7 +35,7 @@ def test_it_serves_until_a_signal_and_leaves_nothing(tmp_path):
   assert answer.readline()
   process.send_signal(signal.SIGTERM)
   output, errors = process.communicate(timeout=60)
-  assert (process.returncode, output, errors) == (0, "", "")
+  assert (process.returncode, output, errors) == (0, line, "")
   assert json.loads(answer.read().splitlines()[-1]) == {"cancelled": True}
   assert not list(tmp_path.iterdir()) and tempfile.gettempdir() != str(tmp_path)
 

@@ -1,11 +1,8 @@
 """Runs that are killed, told to stop, or spread over processes; in processes of their own."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -34,30 +31,20 @@ _COMMAND = [
 ]
 _ENDLESS = ["--iterations=1000000"]
 _AVERAGED = ["--ema_decay=0.9"]
-_AS_IT_IS = ["-m", "z2i_tf"]
-# Eager, for runs of a few steps: tracing takes longer than they do.
-_EAGER = [
-  "-W",
-  "ignore::UserWarning",
-  "-c",
-  "import runpy, tensorflow\ntensorflow.config.run_functions_eagerly(True)\n"
-  "runpy.run_module('z2i_tf', run_name='__main__', alter_sys=True)",
-]
 
 
-def _start(work_dir, *arguments, python=_EAGER, worker=None, ports=()):
-  environment = dict(os.environ)
-  if worker is not None:
-    environment["TF_CONFIG"] = json.dumps(
-      {"cluster": {"worker": [f"localhost:{port}" for port in ports]}, "task": {"type": "worker", "index": worker}}
-    )
-  return subprocess.Popen(
-    [sys.executable, *python, *_COMMAND, f"--work_dir={work_dir}", *arguments],
-    text=True,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    env=environment,
-  )
+@pytest.fixture(name="start")
+def _start(forks):
+  """Starts a run; eager, for runs of a few steps: tracing takes longer than they do."""
+
+  def start(work_dir, *arguments, eager=True, worker=None, ports=()):
+    environment = {}
+    if worker is not None:
+      cluster = {"worker": [f"localhost:{port}" for port in ports]}
+      environment["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": worker}})
+    return forks.start([*_COMMAND, f"--work_dir={work_dir}", *arguments], eager, environment)
+
+  return start
 
 
 def _last_step(work_dir):
@@ -103,14 +90,14 @@ def _free_ports(count):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eager_functions")
-def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_path):
+def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(start, tmp_path):
   run, whole = tmp_path / "run", tmp_path / "whole"
-  killed = _start(run, *_ENDLESS, *_AVERAGED)
+  killed = start(run, *_ENDLESS, *_AVERAGED)
   _wait_for_step(run, 2, killed)
   killed.kill()
   killed.communicate()
   at_kill = _last_step(run)
-  told = _start(run, *_ENDLESS, *_AVERAGED)
+  told = start(run, *_ENDLESS, *_AVERAGED)
   _wait_for_step(run, at_kill + 2, told)
   told.terminate()
   code, output, errors = _end(told)
@@ -134,15 +121,15 @@ def test_killed_and_told_to_stop_ends_bit_for_bit_like_an_uninterrupted_run(tmp_
 
 
 @pytest.mark.slow
-def test_three_workers_train_as_one_stop_together_and_two_continue(tmp_path):
+def test_three_workers_train_as_one_stop_together_and_two_continue(start, tmp_path):
   run, whole = tmp_path / "run", tmp_path / "whole"
   ports = _free_ports(8)
   shared = ["--batch_size=6"]
-  workers = [_start(run, *_ENDLESS, *shared, python=_AS_IT_IS, worker=worker, ports=ports[:3]) for worker in range(3)]
+  workers = [start(run, *_ENDLESS, *shared, eager=False, worker=worker, ports=ports[:3]) for worker in range(3)]
   _wait_for_step(run, 4, *workers)
   for worker in workers:  # They pause, so that they do not train while the others start.
     worker.send_signal(signal.SIGSTOP)
-  others = [_start(run, *_ENDLESS, worker=worker, ports=ports[6:]) for worker in range(2)]
+  others = [start(run, *_ENDLESS, worker=worker, ports=ports[6:]) for worker in range(2)]
   for (code, _, errors), message in zip(
     map(_end, others), ("another run is training here", "the first worker cannot train there")
   ):
@@ -156,7 +143,7 @@ def test_three_workers_train_as_one_stop_together_and_two_continue(tmp_path):
     assert len(errors) == 1 and "z2i pretrain: another worker ended (" in errors[0], errors
     assert "start all of them again: they continue from the last checkpoint" in errors[0]
   last = _last_step(run) + _STEPS_OF_REST
-  workers = [_start(run, f"--iterations={last}", *shared, worker=worker, ports=ports[3:5]) for worker in range(2)]
+  workers = [start(run, f"--iterations={last}", *shared, worker=worker, ports=ports[3:5]) for worker in range(2)]
   for code, output, errors in map(_end, workers):
     assert (code, errors) == (0, []) and "continuing from" in output
   with stand_ins.eagerly():
@@ -169,9 +156,9 @@ def test_three_workers_train_as_one_stop_together_and_two_continue(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_first_worker_notices_that_another_is_killed(tmp_path):
+def test_the_first_worker_notices_that_another_is_killed(start, tmp_path):
   run, ports = tmp_path / "run", _free_ports(2)
-  workers = [_start(run, *_ENDLESS, worker=worker, ports=ports) for worker in range(2)]
+  workers = [start(run, *_ENDLESS, worker=worker, ports=ports) for worker in range(2)]
   _wait_for_step(run, 2, *workers)
   workers[1].kill()
   workers[1].communicate()

@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 from absl import flags
 import numpy as np
@@ -59,16 +57,18 @@ def _weights(work_dir):
 
 
 @pytest.fixture(name="finished", scope="module")
-def _finished(tmp_path_factory):
+def _finished(built_once):
   """A run of 3 steps on the sample photographs, validated on them too; returns its folder.
 
   Eager, as all of this file is: `z2i train` with a traced step is `test_overfit`, the traced step with a discriminator
   `test_joint_step`.
   """
-  work_dir = tmp_path_factory.mktemp("runs") / "whole"
-  with stand_ins.eagerly():
-    assert main(_COMMAND + [f"--work_dir={work_dir}", "--iterations=3", "--keep_every=2"]) == 0
-  return work_dir
+
+  def build(work_dir):
+    with stand_ins.eagerly():
+      assert main(_COMMAND + [f"--work_dir={work_dir}", "--iterations=3", "--keep_every=2"]) == 0
+
+  return built_once("trained", build)
 
 
 def test_run_leaves_events_checkpoints_and_a_model_that_inpaints(finished, tmp_path):
@@ -166,12 +166,14 @@ _UNCHANGED = [
 
 
 @pytest.fixture(name="averaged", scope="module")
-def _averaged(tmp_path_factory):
+def _averaged(built_once):
   """As `finished`, with averages of the weights."""
-  work_dir = tmp_path_factory.mktemp("runs") / "averaged"
-  with stand_ins.eagerly():
-    assert main(_AVERAGED + [f"--work_dir={work_dir}"]) == 0
-  return work_dir
+
+  def build(work_dir):
+    with stand_ins.eagerly():
+      assert main(_AVERAGED + [f"--work_dir={work_dir}"]) == 0
+
+  return built_once("averaged", build)
 
 
 def test_averaged_weights_are_what_is_saved_and_raw_ones_lie_beside_them(averaged, finished):
@@ -211,8 +213,9 @@ def test_killed_while_saving_and_continued_ends_bit_for_bit_like_an_uninterrupte
   assert [row["step"] for row in _losses(run)] == ["1", "2", "3"] and _losses(run) == _losses(averaged)
   assert {path.name for path in folder.iterdir()} == {path.name for path in (averaged / "checkpoints").iterdir()}
   for part in (".", "raw"):
+    arrays = _weights(run / part)[0]
     for name, array in _weights(averaged / part)[0].items():
-      np.testing.assert_array_equal(_weights(run / part)[0][name], array, err_msg=name)
+      np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
 @pytest.mark.usefixtures("eager_functions")
@@ -422,8 +425,9 @@ def test_damaged_checkpoints(finished, tmp_path, capsys):
   assert "ckpt-3: neither this checkpoint nor one before" in error and error.count("\n") == 1
 
 
-def test_two_runs_in_one_folder_at_once_are_refused(finished, tmp_path, capsys):
+def test_two_runs_at_once_are_refused_and_a_finished_one_mends_its_model_file(finished, tmp_path, capsys):
   shutil.copytree(finished, tmp_path / "run")
+  (tmp_path / "run" / model_weights.MODEL_FILE).unlink()
   command = _COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]
   lock = tmp_path / "run" / LOCK_FILE
   with folder_lock.locked_folder(str(lock.parent), lock.name, ""):
@@ -431,14 +435,9 @@ def test_two_runs_in_one_folder_at_once_are_refused(finished, tmp_path, capsys):
     error = capsys.readouterr().err
     assert f"{lock.parent}: another run is training here" in error and str(lock) in error and error.count("\n") == 1
   assert main(command) == 0 and not lock.exists()
-
-
-def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, capsys):
-  shutil.copytree(finished, tmp_path / "run")
-  (tmp_path / "run" / model_weights.MODEL_FILE).unlink()
-  assert main(_COMMAND + [f"--work_dir={tmp_path / 'run'}", "--iterations=3"]) == 0
   said = capsys.readouterr().out
   assert "is finished (step 3 of 3)" in said and "z2i inpaint photo.png mask.png" in said.splitlines()[-1]
+  assert said.split()[-1] == f"--model={tmp_path / 'run' / 'best'}"  # It was measured on the present images.
   expected = _weights(finished)[0]
   for name, array in _weights(tmp_path / "run")[0].items():
     np.testing.assert_array_equal(array, expected[name])
@@ -447,7 +446,6 @@ def test_a_finished_run_says_so_and_mends_its_model_file(finished, tmp_path, cap
 @pytest.mark.parametrize(
   "images, validation, is_best",
   [
-    ("data/images", "data/images", True),
     ("{tmp_path}/others", "data/images", True),
     ("data/images", "{tmp_path}/others", False),
     ("data/images", None, False),
@@ -562,28 +560,16 @@ def test_unusable_settings_get_one_line(finished, tmp_path, capsys, arguments, m
   assert not os.path.exists(tmp_path / "run" / "config.json")
 
 
-def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(tmp_path):
+def test_an_image_that_breaks_while_training_ends_the_process_with_one_line(forks, tmp_path):
   noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
   (tmp_path / "images").mkdir()
-  image_files.write_rgb(str(tmp_path / "images" / "cut.png"), noise)
+  for name in ("cut.png", "sound.png"):
+    image_files.write_rgb(str(tmp_path / "images" / name), noise)
   data = (tmp_path / "images" / "cut.png").read_bytes()
   (tmp_path / "images" / "cut.png").write_bytes(data[:5000])
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-m",
-      "z2i_tf",
-      "train",
-      f"--data_dir={tmp_path / 'images'}",
-      "--iterations=9",
-      f"--work_dir={tmp_path / 'run'}",
-    ]
-    + _SMALL,
-    capture_output=True,
-    text=True,
-    timeout=240,
-    check=False,
-  )
-  assert done.returncode == 2
-  assert "cut.png: not an image that can be read" in done.stderr.splitlines()[-1]
-  assert "Traceback" not in done.stderr
+  command = ["train", f"--data_dir={tmp_path / 'images'}", "--on_bad_image=fail", "--iterations=9"]
+  process = forks.start([*command, f"--work_dir={tmp_path / 'run'}", *_SMALL], eager=True)
+  output, errors = process.communicate()
+  assert process.returncode == 2 and "2 images, 9 steps" in output
+  assert "cut.png: not an image that can be read" in errors.splitlines()[-1]
+  assert "Traceback" not in errors

@@ -2,8 +2,6 @@ import collections
 import dataclasses
 import os
 import shutil
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -515,7 +513,7 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
       _training(source, _config(), count=1)
 
 
-def test_a_process_ends_although_a_pipeline_is_running(data_dir):
+def test_a_process_ends_although_a_pipeline_is_running(forks, data_dir):
   script = (
     "import sys\n"
     "from z2i_tf.datasets import pipelines\n"
@@ -526,10 +524,9 @@ def test_a_process_ends_although_a_pipeline_is_running(data_dir):
     "batches = iter(pipelines.training_dataset(FolderSource(sys.argv[1]), config, 400))\n"
     "next(batches)\n"
   )
-  done = subprocess.run(
-    [sys.executable, "-c", script, str(data_dir / "images")], timeout=120, check=False, capture_output=True, text=True
-  )
-  assert done.returncode == 0, done.stderr
+  process = forks.start([str(data_dir / "images")], program=script)
+  _, errors = process.communicate()
+  assert process.returncode == 0, errors
 
 
 def test_many_bad_images_are_counted_but_not_all_named(capsys):

@@ -35,28 +35,31 @@ assert not [name for name in sys.modules if name.startswith(("z2i_tf", "tensorfl
 """
 
 
-@pytest.fixture(name="model_folder", scope="module")
+@pytest.fixture(name="model_folder", scope="session")
 def _model_folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp("saved") / "original"
   assert main(["convert-checkpoint", f"--original={recordings.ORIGINAL_CHECKPOINT}", f"--output={folder}"]) == 0
   return str(folder)
 
 
-@pytest.fixture(name="exported", scope="module")
-def _exported(model_folder, tmp_path_factory):
-  folder = tmp_path_factory.mktemp("saved") / "model"
+@pytest.fixture(name="exported", scope="session")
+def _exported(model_folder, built_once):
   warmup = ["--warmup"] if importlib.util.find_spec("tensorflow_serving") else []
-  assert main(["export", f"--model={model_folder}", f"--output={folder}"] + warmup) == 0
-  assert os.listdir(folder.parent) == ["model"]
-  return str(folder)
+
+  def build(folder):
+    folder.mkdir()
+    assert main(["export", f"--model={model_folder}", f"--output={folder / 'model'}"] + warmup) == 0
+    assert os.listdir(folder) == ["model"]
+
+  return str(built_once("exported", build) / "model")
 
 
-@pytest.fixture(name="predictor", scope="module")
+@pytest.fixture(name="predictor", scope="session")
 def _predictor(exported):
   return model_store.load_predictor(exported)
 
 
-@pytest.fixture(name="inpainter", scope="module")
+@pytest.fixture(name="inpainter", scope="session")
 def _inpainter(model_folder):
   return z2i_tf.Inpainter(model_store.load_predictor(model_folder))
 

@@ -1,9 +1,5 @@
 """Images and masks of every kind; test_photographs.py tests the fills."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 from PIL import Image
 import pytest
@@ -12,8 +8,6 @@ import z2i_tf
 from z2i_tf.errors import InputError
 from z2i_tf.inference import bundled_models
 from z2i_tf.inference import crop_fill
-
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class _Mean:
@@ -304,17 +298,3 @@ def test_bf16_fills_nearly_as_float32_does(case, load_once):
   results = [inpainter(image, mask, native=True).astype(int) for inpainter in inpainters]
   difference = np.abs(results[0] - results[1])
   assert 0 < difference.max() < 16
-
-
-def test_first_use_prints_nothing():
-  environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-  script = (
-    "import os, z2i_tf\n"
-    "inpainter = z2i_tf.Inpainter.load()\n"
-    "inpainter('data/images/astronaut.jpg', 'data/masks/astronaut.png')\n"
-    "assert not [name for name in os.environ if name.startswith('TF_CPP')]\n"
-  )
-  done = subprocess.run(
-    [sys.executable, "-c", script], cwd=_ROOT, env=environment, capture_output=True, text=True, check=False
-  )
-  assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,4 +1,4 @@
-"""A command keeps TensorFlow's lines off the terminal unless they are asked for; importing the package sets nothing."""
+"""A command keeps TensorFlow's lines off the terminal unless they are asked for."""
 
 import os
 import subprocess
@@ -47,11 +47,3 @@ def test_a_command_prints_nothing_of_tensorflow():
     "import tensorflow\ntensorflow.get_logger().warning('traced again')\nsys.exit(code)"
   )
   assert done.returncode == 0 and done.stderr == "", done.stderr
-
-
-def test_importing_the_package_sets_nothing():
-  done = _run(
-    f"import os, z2i_tf\nz2i_tf.Inpainter\nassert '{_LEVEL}' not in os.environ\n"
-    "assert 'TF_USE_LEGACY_KERAS' not in os.environ"
-  )
-  assert done.returncode == 0, done.stderr

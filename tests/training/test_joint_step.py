@@ -13,6 +13,7 @@ from z2i_tf.keras_api import optimizers
 from z2i_tf.losses.perceptual import vgg19_features
 from z2i_tf.losses.terms import LossWeights
 from z2i_tf.models import model_weights
+from z2i_tf.models.patch_discriminator import patch_discriminator
 from z2i_tf.training.skip_nonfinite import skip_nonfinite
 from z2i_tf.training.skip_nonfinite import SKIPPED
 
@@ -89,14 +90,13 @@ def test_eight_replicas_make_the_step_of_one(eight_devices):
   """Losses, gradients, batch norms' statistics and spectral norms' vectors."""
   batch = stand_ins.smooth_batch(8, 16)
   keras.utils.set_random_seed(0)
-  initial, _ = stand_ins.build_step(None, lambda: optimizers.SGD(0.0), _RECORDED_WEIGHTS, 8, width=4)
-  arrays = model_weights.read_arrays({**initial.inpainter.networks, "disc": initial.discriminator})
-  gradients = {}
+  arrays, gradients = None, {}
   for strategy in (tf.distribute.get_strategy(), eight_devices):
     with strategy.scope():
       step, networks = stand_ins.build_step(
         arrays, lambda: optimizers.SGD(1.0), _RECORDED_WEIGHTS, batch_size=8, width=4
       )
+    arrays = arrays or model_weights.read_arrays(networks)
     scalars, weights = stand_ins.run_step(strategy, step, batch), model_weights.read_arrays(networks)
     # With this rate the change of a weight is its gradient. That of a batch norm's statistic is the statistic.
     changes = {name: array - arrays[name] for name, array in weights.items()}
@@ -144,11 +144,9 @@ def test_discriminator_matches_the_recording():
     recordings.assert_matches(scores, recorded[name])
 
 
-def _vgg_by_hand(path, image):
+def _vgg_by_hand(weights, image):
   """block4_conv1 from bare convolutions; the weights in file order."""
-  from z2i_tf.keras_api import VGG19
-
-  weights = iter(VGG19(include_top=False, weights=path).get_weights())
+  weights = iter(weights)
   x = tf.image.resize(image, [224, 224], "bilinear", antialias=True)
   x = x[..., ::-1] * 255.0 - _IMAGENET_MEAN_BGR
   for block, convolutions in _VGG_BLOCKS:
@@ -160,23 +158,26 @@ def _vgg_by_hand(path, image):
 
 
 def test_step_with_vgg_matches_a_separate_computation(random_vgg_weights):
+  from z2i_tf.keras_api import VGG19
+
   recorded = recordings.load("joint_step")
   step, networks = stand_ins.build_step(
     recorded, lambda: optimizers.SGD(0.0), LossWeights(), 2, vgg19_features(random_vgg_weights)
   )
-  witness, _ = stand_ins.build_step(recorded, lambda: optimizers.SGD(0.0), LossWeights(), 2, step)
-  judge = witness.discriminator
+  judge = patch_discriminator(8)
+  model_weights.assign_arrays({conventions.DISCRIMINATOR: judge}, recorded, "recording")
+  vgg_weights = VGG19(include_top=False, weights=random_vgg_weights).get_weights()
   batch = {name: tf.constant(value) for name, value in _batch(recorded).items()}
   x, x_hr, mask = batch["image_lr"], batch["image_hr"], batch["mask_lr"]
   mask_hr = tf.repeat(tf.repeat(mask, 2, axis=1), 2, axis=2)
-  features = [_vgg_by_hand(random_vgg_weights, label) for label in (x, x_hr)]
+  features = [_vgg_by_hand(vgg_weights, label) for label in (x, x_hr)]
   with tf.GradientTape() as tape:
     coarse = networks["coarse"](tf.concat([x * (1 - mask), mask], -1), training=True)
     zoomed = networks["sr"](coarse)
     refined = networks["refine"](tf.concat([zoomed, mask_hr], -1), training=True)
     composed = refined * mask_hr + x_hr * (1 - mask_hr)
     vgg = [
-      tf.reduce_mean(tf.abs(_vgg_by_hand(random_vgg_weights, image) - label))
+      tf.reduce_mean(tf.abs(_vgg_by_hand(vgg_weights, image) - label))
       for image, label in zip((coarse, composed), features)
     ]
     judge(tf.concat([x_hr, mask_hr], -1), training=True)
