@@ -1,5 +1,6 @@
 # make demo          inpaint the sample photographs with the bundled model, into demo_output/
-# make test          run the tests
+# make test          run the tests, but those that take longer than 20 seconds each
+# make slow          run those: whole trainings, killed processes, the notebook
 # make quick         the fast tests of every package, in under a minute on two free cores
 # make fuzz          read N=100000 damaged files of every kind (SEED=0); faults are kept in fuzz_findings/
 # make smoke         the demo, and the tests of layers and networks
@@ -27,13 +28,16 @@ FOUND_VERSION = $(or $(shell $(FOUND) -c 'import sys; print(*sys.version_info[:3
 CONSTRAINTS := constraints/$(VERSION).txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: demo test quick fuzz smoke lint docs constraints clean ANEW
+.PHONY: demo test slow quick fuzz smoke lint docs constraints clean ANEW
 
 demo: $(VENV)/.installed
 	$(BIN)/z2i demo --output_dir=demo_output
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+
+slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
 
 QUICK := tests/test_import_direction.py tests/analyses/test_score_tables.py tests/app/test_shapes.py \
   tests/beam/test_prepare.py tests/cli/test_help.py tests/cli/test_messages.py tests/cli/test_progress.py tests/compat/test_named_weights.py \

@@ -26,11 +26,6 @@ def pytest_configure(config):
   )
 
 
-def pytest_collection_modifyitems(items):
-  """Slow tests start first, so that no process ends with one while the others have nothing to do."""
-  items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory):
   """Returns a function that makes a folder once for all processes that share the tests; each gets its own copy.

@@ -133,6 +133,13 @@ LOSS_TERMS = (
     feature_label=_HR,
   ),
   LossTerm(
+    "adversarial",
+    0.5,
+    "the generator's hinge loss; 0 trains without a discriminator",
+    _hinge,
+    network=conventions.DISCRIMINATOR,
+  ),
+  LossTerm(
     "perceptual_result",
     0.0,
     "the feature distance of the result in four layers, over the hole; not in the paper",
@@ -147,13 +154,6 @@ LOSS_TERMS = (
     _layers("style_loss"),
     feature_label=_LR,
     compares_layers=True,
-  ),
-  LossTerm(
-    "adversarial",
-    0.5,
-    "the generator's hinge loss; 0 trains without a discriminator",
-    _hinge,
-    network=conventions.DISCRIMINATOR,
   ),
 )
 
