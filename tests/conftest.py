@@ -41,9 +41,16 @@ def built_once(tmp_path_factory):
       made.add(name)
     return own / name
 
+  def build_own(name, build):
+    try:
+      build(own / name)
+    except BaseException:
+      shutil.rmtree(own / name, ignore_errors=True)
+      raise
+
   def make(name, build):
     if _SHARES == 1:
-      build(own / name)
+      build_own(name, build)
       return
     common = tmp_path_factory.getbasetemp().parent / "built"
     common.mkdir(exist_ok=True)
@@ -52,7 +59,7 @@ def built_once(tmp_path_factory):
       if (common / name).exists():
         shutil.copytree(common / name, own / name)
       else:
-        build(own / name)
+        build_own(name, build)
         shutil.copytree(own / name, common / f"{name}.unfinished", dirs_exist_ok=True)
         (common / f"{name}.unfinished").rename(common / name)
 

@@ -1,5 +1,6 @@
 """Runs programs in processes that share one loading of TensorFlow: they are forked from one that did it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,8 @@ for line in sys.stdin:
   if not process:
     break
   print(process, flush=True)
+  os.close(0)
+  os.close(1)
   status = os.waitpid(process, 0)[1]
   with open(job["ending"] + ".new", "w") as file:
     file.write(str(os.waitstatus_to_exitcode(status)))
@@ -29,6 +32,7 @@ for line in sys.stdin:
   os._exit(0)
 else:
   os._exit(0)
+os.chdir(job["folder"])
 os.environ.update(job["environment"])
 tempfile.tempdir = None
 for number, path in enumerate((os.devnull, job["output"], job["errors"])):
@@ -56,7 +60,8 @@ class ForkedProcess:
 
   def send_signal(self, number):
     if self.poll() is None:
-      os.kill(self.pid, number)
+      with contextlib.suppress(ProcessLookupError):  # It has ended; how is not noted yet.
+        os.kill(self.pid, number)
 
   def kill(self):
     self.send_signal(signal.SIGKILL)
@@ -95,7 +100,8 @@ class Forks:
     Args:
       arguments: of the program.
       eager: runs TensorFlow's functions without tracing, which takes longer than a few steps.
-      environment: variables beside those of this process.
+      environment: variables beside those that this process had when TensorFlow was loaded, and that TensorFlow does not
+        read while it is loaded.
       program: its code.
     """
     number = len(self._started)
@@ -104,6 +110,7 @@ class Forks:
     errors.touch()
     job = {
       "program": program,
+      "folder": os.getcwd(),
       "arguments": arguments,
       "eager": eager,
       "environment": environment or {},
@@ -112,7 +119,10 @@ class Forks:
       "ending": str(ending),
     }
     print(json.dumps(job), file=self._source.stdin, flush=True)
-    self._started.append(ForkedProcess(int(self._source.stdout.readline()), output, errors, ending))
+    pid = self._source.stdout.readline()
+    if not pid:
+      raise RuntimeError("the process that forks has ended")
+    self._started.append(ForkedProcess(int(pid), output, errors, ending))
     return self._started[-1]
 
   def close(self):
@@ -120,4 +130,8 @@ class Forks:
     for process in self._started:
       process.kill()
     self._source.stdin.close()
-    self._source.wait()
+    try:
+      self._source.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+      self._source.kill()
+      raise

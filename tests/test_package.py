@@ -43,6 +43,7 @@ def test_wheel_inpaints_without_the_repository_and_first_use_prints_and_sets_not
       pages = {path.relative_to(sources).as_posix() for path in (sources / folder).iterdir()}
       assert f"{folder}/index.html" in pages <= set(file.namelist())
     assert {"z2i_tf/app/openapi.json", "z2i_tf/report/page.html", "z2i_tf/report/page.css"} <= set(file.namelist())
+    assert "z2i_tf/web/static/refused.js" in file.namelist()  # Both pages import it.
     file.extractall(tmp_path / "site")
   data = os.path.join(_ROOT, "data")
   script = (

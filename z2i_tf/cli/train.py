@@ -23,7 +23,6 @@ def define_flags(values: flags.FlagValues) -> None:
   model_flags.define_model_flags(values)
   model_flags.define_discriminator_width_flag(values)
   training_flags.define_initial_weights_flags(values)
-  training_flags.define_freeze_networks_flag(values)
   training_flags.define_loss_flags(values)
 
 

@@ -60,13 +60,12 @@ def lacks_texture(hole: np.ndarray, plan: Sequence[Piece], detail: str) -> bool:
   """Returns whether a piece gets no texture because too little is known around it.
 
   Args:
-    hole: (H, W) bool, True = hole; changed as by `fill_pieces`.
+    hole: (H, W) bool, True = hole.
     plan: pieces in pixels of the image.
     detail: one of `DETAILS`.
   """
-  return any(
-    _has_texture(piece, detail) and not texture.is_possible(crop_hole) for piece, crop_hole in _in_turn(plan, hole)
-  )
+  in_turn = _in_turn(plan, hole.copy())
+  return any(_has_texture(piece, detail) and not texture.is_possible(crop_hole) for piece, crop_hole in in_turn)
 
 
 def brightness_range(image: np.ndarray, hole: np.ndarray) -> tuple[int, int]:

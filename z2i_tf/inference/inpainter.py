@@ -204,7 +204,7 @@ class Inpainter:
       plan: the result of `plan` for this mask.
       detail: as `__call__`.
     """
-    is_without = crop_fill.lacks_texture(np.array(mask) != 0, plan, detail)
+    is_without = crop_fill.lacks_texture(np.asarray(mask) != 0, plan, detail)
     return "too little is known around the hole: filled without texture" if is_without else ""
 
   def count_steps(self, plan: list[Piece] | None) -> int:

@@ -1,4 +1,4 @@
-"""Table of the loss terms of joint training: the paper's (equations 2 to 6), and two of ours with weight 0.
+"""Table of the loss terms of joint training (paper equations 2 to 6).
 
 To add a term, add a row to `LOSS_TERMS`: its weight becomes a field of `LossWeights` and a flag of `z2i train`, and the
 training step computes and logs it. Rows import TensorFlow only when they compute, so that `z2i --help` does not.
@@ -24,23 +24,17 @@ class LossInputs(Protocol):
   Attributes:
     outputs: images by name, (B, H, W, 3), as `ZoomInpainter` returns them, and `composed_hr`.
     batch: "image_lr" and "image_hr" in [0, 1].
-    mask: (B, H, W, 1) of the low-resolution image, 1 = hole.
     holes: label -> mask (B, H, W, 1) of its size, 1 = hole, that L1 is averaged over; None averages over the image.
     features: the perceptual network: (B, H, W, 3) in [0, 1] -> features.
-    layer_features: the same network: image -> list of the features of four layers.
     label_features: label -> its features.
-    label_layers: label -> list of its features of four layers.
     fake_scores: the discriminator's scores of the composed image, (B, N).
   """
 
   outputs: dict[str, "tf.Tensor"]
   batch: dict[str, "tf.Tensor"]
-  mask: "tf.Tensor"
   holes: dict[str, "tf.Tensor | None"]
   features: Callable[["tf.Tensor"], "tf.Tensor"]
-  layer_features: Callable[["tf.Tensor"], list["tf.Tensor"]]
   label_features: dict[str, "tf.Tensor"]
-  label_layers: dict[str, list["tf.Tensor"]]
   fake_scores: "tf.Tensor"
 
 
@@ -55,7 +49,6 @@ class LossTerm:
     function: computes the unweighted term, one value per example (B,).
     network: network without which there is no such term; None if it needs none.
     feature_label: label whose features it compares; None if it uses no perceptual network.
-    compares_layers: whether it compares the features of four layers instead of one.
   """
 
   name: str
@@ -64,7 +57,6 @@ class LossTerm:
   function: Callable[[LossInputs], "tf.Tensor"]
   network: str | None = None
   feature_label: str | None = None
-  compares_layers: bool = False
 
   @property
   def weight_name(self) -> str:
@@ -99,17 +91,6 @@ def _features(output, label):
   return term
 
 
-def _layers(function_name):
-  def term(inputs):
-    from z2i_tf.losses import perceptual
-
-    result, label = inputs.outputs[conventions.RESULT], conventions.IMAGE_LR
-    function = getattr(perceptual, function_name)
-    return function(inputs.layer_features(result), inputs.label_layers[label], inputs.mask)
-
-  return term
-
-
 def _hinge(inputs):
   from z2i_tf.losses.adversarial import hinge_generator_loss
 
@@ -138,22 +119,6 @@ LOSS_TERMS = (
     "the generator's hinge loss; 0 trains without a discriminator",
     _hinge,
     network=conventions.DISCRIMINATOR,
-  ),
-  LossTerm(
-    "perceptual_result",
-    0.0,
-    "the feature distance of the result in four layers, over the hole; not in the paper",
-    _layers("layer_loss"),
-    feature_label=_LR,
-    compares_layers=True,
-  ),
-  LossTerm(
-    "style_result",
-    0.0,
-    "the distance of Gram matrices of these features inside the hole; not in the paper",
-    _layers("style_loss"),
-    feature_label=_LR,
-    compares_layers=True,
   ),
 )
 
@@ -184,17 +149,7 @@ class _Weights:
   @property
   def use_perceptual(self) -> bool:
     """Whether a term compares features."""
-    return self.use_features or self.use_layers
-
-  @property
-  def use_features(self) -> bool:
-    """Whether a term compares the features of one layer."""
-    return any(term.feature_label and not term.compares_layers for term in self.terms)
-
-  @property
-  def use_layers(self) -> bool:
-    """Whether a term compares the features of four layers."""
-    return any(term.compares_layers for term in self.terms)
+    return any(term.feature_label for term in self.terms)
 
   @property
   def use_discriminator(self) -> bool:

@@ -18,7 +18,6 @@ from z2i_tf.models.zoom_inpainter import ZoomInpainter
 from z2i_tf.training.devices import networks_in
 from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.optimizers import build_adam
-from z2i_tf.training.perceptual_networks import perceptual_layers
 from z2i_tf.training.perceptual_networks import perceptual_network
 from z2i_tf.training.reporters import Reporter
 from z2i_tf.training.run_stage import run_stage
@@ -43,7 +42,6 @@ class JointConfig(StageConfig):
     discriminator_width: width of the discriminator; None is `width`.
     loss_weights: weights of the loss terms.
     discriminator_warmup_steps: number of first steps that train the discriminator alone.
-    freeze_networks: networks of the generator that keep their initial weights and statistics.
   Raises: ValueError for values out of range or that exclude each other.
   """
 
@@ -63,7 +61,6 @@ class JointConfig(StageConfig):
   discriminator_width: int | None = None
   loss_weights: LossWeights = LossWeights()
   discriminator_warmup_steps: int = 0
-  freeze_networks: tuple[str, ...] = ()
 
   def __post_init__(self):
     super().__post_init__()
@@ -83,19 +80,8 @@ class JointConfig(StageConfig):
         "The steps for the discriminator alone are fewer than those of the stage. Received: "
         f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
       )
-    self._check_frozen_networks()
     if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):
       raise ValueError(f"With `zoom`={self.zoom} all weights of the loss are 0: nothing would be trained")
-
-  def _check_frozen_networks(self):
-    received = f"Received: `freeze_networks`={','.join(self.freeze_networks)}"
-    for name in self.freeze_networks:
-      if name not in self.model.networks:
-        raise ValueError(f"The generator has the networks {', '.join(self.model.networks)}. {received}")
-      if self.initial_weights_of(name) is None:
-        raise ValueError(f"A frozen network needs initial weights: give `init_{name}`. {received}")
-    if self.freeze_networks and set(self.freeze_networks) == set(self.model.networks):
-      raise ValueError(f"All networks are frozen: nothing would be trained. {received}")
 
   def implied_settings(self) -> dict[str, Any]:
     widths = {"sr_width": self.width, "discriminator_width": self.width}
@@ -145,8 +131,6 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
       inpainter = ZoomInpainter(config.model)
     for name in config.freeze_batch_norm:
       freeze_batch_norms(inpainter.networks[name])
-    for name in config.freeze_networks:
-      inpainter.networks[name].trainable = False  # Keras' batch norms then keep their statistics, too.
     discriminator = None
     if weights.use_discriminator:
       discriminator = patch_discriminator(config._discriminator_width, config.architecture)
@@ -159,11 +143,9 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
     if discriminator is not None:
       networks[conventions.DISCRIMINATOR] = discriminator
       stage_optimizers[_DISCRIMINATOR] = build_adam(config.optimizer, discriminator.trainable_variables)
-    features = layers = None
+    features = None
     if config.used_perceptual_weights is not None:
-      network = config.perceptual_network, config.used_perceptual_weights, config.precision
-      features = perceptual_network(*network) if weights.use_features else None
-      layers = perceptual_layers(*network) if weights.use_layers else None
+      features = perceptual_network(config.perceptual_network, config.used_perceptual_weights, config.precision)
     step = JointStep(
       inpainter,
       discriminator,
@@ -174,7 +156,6 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
       config.batch_size,
       config.gradient_clip_norm,
       config.l1_normalization,
-      layers,
     )
   return Stage(
     step=step,

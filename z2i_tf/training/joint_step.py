@@ -45,15 +45,13 @@ class JointStep(tf.Module):
     global_batch_size: int,
     gradient_clip_norm: float = 0.0,
     l1_normalization: str = OVER_IMAGE,
-    perceptual_layers: Model | None = None,
   ):
     """Stores the parts.
 
     Args:
       inpainter: the generator.
       discriminator: required if the adversarial weight is positive, otherwise None.
-      perceptual_features: (B, H, W, 3) in [0, 1] -> features; required if the weight of a term that compares one
-        layer is positive.
+      perceptual_features: (B, H, W, 3) in [0, 1] -> features; required if a perceptual weight is positive.
       weights: of the loss terms.
       generator_optimizer: updates all networks of the generator.
       discriminator_optimizer: updates the discriminator.
@@ -61,18 +59,16 @@ class JointStep(tf.Module):
       gradient_clip_norm: largest global norm of the generator's gradient; 0 = no clipping.
       l1_normalization: "image" or "hole": pixels over which the L1 of the coarse and of the composed refined image is
         averaged; the L1 loss of the zoomed image always covers the image.
-      perceptual_layers: (B, H, W, 3) in [0, 1] -> features of four layers; required if the weight of a term that
-        compares them is positive.
     Raises: ValueError if a weight is positive and its model is missing.
     """
     super().__init__()
     if weights.use_discriminator != (discriminator is not None):
       raise ValueError("Give a discriminator if, and only if, the adversarial weight is positive.")
-    if (weights.use_features and perceptual_features is None) or (weights.use_layers and perceptual_layers is None):
+    if weights.use_perceptual and perceptual_features is None:
       raise ValueError("A positive perceptual weight requires a feature model.")
     self.inpainter = inpainter
     self.discriminator = discriminator
-    self._features, self._layers = perceptual_features, perceptual_layers
+    self._features = perceptual_features
     self._weights = weights
     self._generator_optimizer = generator_optimizer
     self._discriminator_optimizer = discriminator_optimizer
@@ -183,13 +179,8 @@ class JointStep(tf.Module):
     return image_ops.upscale_nearest(batch[conventions.MASK_LR], self.inpainter.model_config.scale)
 
   def _label_features(self, batch):
-    """Returns the features of the labels, of one layer and of four layers, by label."""
-
-    def features(model, compares_layers):
-      terms = [term for term in self._terms if term.compares_layers == compares_layers]
-      return {label: model(batch[label]) for label in dict.fromkeys(term.feature_label for term in terms) if label}
-
-    return {"label_features": features(self._features, False), "label_layers": features(self._layers, True)}
+    labels = dict.fromkeys(term.feature_label for term in self._terms if term.feature_label)
+    return {label: self._features(batch[label]) for label in labels}
 
   def _compute_terms(self, outputs, batch, label_features):
     """Returns each unweighted loss term, one value per example, and the discriminator's own loss."""
@@ -197,13 +188,7 @@ class JointStep(tf.Module):
     if self._is_over_hole:
       holes = {conventions.IMAGE_LR: batch[conventions.MASK_LR], conventions.IMAGE_HR: self._mask_hr(batch)}
     inputs = types.SimpleNamespace(
-      outputs=outputs,
-      batch=batch,
-      mask=batch[conventions.MASK_LR],
-      holes=holes,
-      features=self._features,
-      layer_features=self._layers,
-      **label_features,
+      outputs=outputs, batch=batch, holes=holes, features=self._features, label_features=label_features
     )
     discriminator_terms = {}
     if self.discriminator is not None:

@@ -117,7 +117,7 @@ def apply_update(
   Args:
     tape: recorded the loss.
     loss: the replica's share of the mean over the global batch, as `scaled_loss` returns it.
-    networks: by name; all their trainable variables are updated. Frozen networks have none.
+    networks: by name; all their trainable variables are updated.
     optimizer: updates them.
     clip_norm: largest global norm of the gradient of all networks; 0 = no clipping.
   Returns: "gradient_norm/NAME" -> norm of a network's gradient before clipping, divided by the number of replicas, so
@@ -134,8 +134,7 @@ def apply_update(
   norms, position = {}, 0
   for name, network in networks.items():
     count = len(network.trainable_variables)
-    if count:
-      norms["gradient_norm/" + name] = tf.linalg.global_norm(gradients[position : position + count])
+    norms["gradient_norm/" + name] = tf.linalg.global_norm(gradients[position : position + count])
     position += count
   if clip_norm:
     gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)

@@ -9,8 +9,6 @@ from z2i_tf.training.devices import networks_in
 VGG19, VGG16_ANTIALIASED = PERCEPTUAL_NETWORKS = ("vgg19", "vgg16_antialiased")
 # The first convolution of VGG16's fourth block, as `perceptual.vgg19_features` uses VGG19's.
 _VGG16_LAYER = "net.slice4.20"
-# The last convolutions of its first four blocks, as in `perceptual.vgg19_layers`.
-_VGG16_LAYERS = ("net.slice1.2", "net.slice2.8", "net.slice3.16", "net.slice4.24")
 _ARGUMENT = "`perceptual_weights`"
 
 
@@ -34,26 +32,7 @@ def perceptual_network(name: str, weights: str, precision: str) -> Model:
   with networks_in(precision):
     if name == VGG19:
       return perceptual.vgg19_features(weights)
-    features = _vgg16(weights, (_VGG16_LAYER,))
-    return perceptual.on_resized_image(features, _to_vgg16_range, "vgg16_antialiased_block4_conv1")
-
-
-def perceptual_layers(name: str, weights: str, precision: str) -> Model:
-  """Builds a frozen network: (B, H, W, 3) in [0, 1] -> list of the features of four layers, at the image's own size.
-
-  They are the last convolutions of VGG's first four blocks, after the ReLU.
-  Arguments and errors: as `perceptual_network`.
-  """
-  with networks_in(precision):
-    if name == VGG19:
-      return perceptual.vgg19_layers(weights)
-    return perceptual.on_image(_vgg16(weights, _VGG16_LAYERS), _to_vgg16_range, "vgg16_antialiased_layers")
-
-
-def _vgg16(weights, convolutions):
-  path = shift_tolerant.local_path(None if weights == IMAGENET else weights, "vgg", _ARGUMENT)
-  return shift_tolerant.feature_network("vgg", shift_tolerant.read_weights(path, "vgg", _ARGUMENT), convolutions)
-
-
-def _to_vgg16_range(image):
-  return 2.0 * image - 1.0
+    path = shift_tolerant.local_path(None if weights == IMAGENET else weights, "vgg", _ARGUMENT)
+    arrays = shift_tolerant.read_weights(path, "vgg", _ARGUMENT)
+    features = shift_tolerant.feature_network("vgg", arrays, [_VGG16_LAYER])
+    return perceptual.on_resized_image(features, lambda image: 2.0 * image - 1.0, "vgg16_antialiased_block4_conv1")

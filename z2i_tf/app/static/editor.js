@@ -71,7 +71,7 @@ export class Editor {
     this.lock?.release();
     let release;
     const end = new Promise((resolve) => { release = resolve; });
-    this.lock = {id, release, released: navigator.locks.request(lockName(id), {mode: "shared"}, () => end)};
+    this.lock = {id, release, released: navigator.locks.request(lockName(id), {mode: "shared"}, () => end).catch(() => {})};
   }
 
   // After a reload: goes on with the photograph that the server still has.
@@ -147,6 +147,7 @@ export class Editor {
         this.redrawPending();
       }
     }
+    if (!this.pending.length) this.isDue = false;
   }
 
   // Fills the first shapes that wait. Returns whether the fill was made; if not, they wait again.
@@ -257,27 +258,30 @@ export class Editor {
     this.ui.patched(await this.photograph.apply(answer.patches));
   }
 
-  // Runs one change at a time, then fills the strokes that are due. Shows an error last: messages of fills would replace it.
+  // Runs one change at a time, then fills the strokes that are due. Shows errors last, so that no message of a fill
+  // replaces them.
   change(work) {
     this.changes++;
     this.ui.changed();
     this.last = this.last.then(async () => {
-      try {
-        try {
-          await work();
-        } finally {
-          await this.fillDue();
-        }
-      } catch (refusal) {
-        if (!("status" in refusal)) console.error(refusal);
-        this.ui.failed(refusal);
-        if (refusal.status === 409) await this.reload();
-      } finally {
-        this.changes--;
-        this.ui.changed();
-      }
+      const errors = [await this.attempt(work), await this.attempt(() => this.fillDue())];
+      this.changes--;
+      this.ui.changed();
+      for (const error of errors.filter(Boolean)) this.ui.failed(error);
     });
     return this.last;
+  }
+
+  // Runs a part of a change and returns its error, or null. If another window changed the photograph, shows its state.
+  async attempt(part) {
+    try {
+      await part();
+      return null;
+    } catch (error) {
+      if (!("status" in error)) console.error(error);
+      if (error.status === 409) await this.reload();
+      return error;
+    }
   }
 
   // Shows the photograph as the server has it.

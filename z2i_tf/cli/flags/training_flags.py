@@ -148,16 +148,6 @@ def define_schedule_flags(values: flags.FlagValues) -> None:
   )
 
 
-def define_freeze_networks_flag(values: flags.FlagValues) -> None:
-  flags.DEFINE_list(
-    "freeze_networks",
-    [],
-    "Networks (coarse, sr, refine) that keep their initial weights; their batch norms keep their statistics, too. "
-    "Default: none (paper).",
-    flag_values=values,
-  )
-
-
 def define_batch_norm_flag(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     "freeze_batch_norm",
@@ -226,8 +216,7 @@ def joint_config(values: flags.FlagValues) -> "JointConfig":
 
   with flag_readers.usage_errors():
     weights = LossWeights(**{term.weight_name: getattr(values, term.weight_name) for term in LOSS_TERMS})
-    frozen = tuple(values.freeze_networks)
-    return JointConfig(**_flag_values(values, JointConfig), **arguments, loss_weights=weights, freeze_networks=frozen)
+    return JointConfig(**_flag_values(values, JointConfig), **arguments, loss_weights=weights)
 
 
 def pretrain_config(values: flags.FlagValues) -> "PretrainConfig":
