@@ -1,6 +1,6 @@
 # make demo          inpaint the sample photographs with the bundled model, into demo_output/
 # make test          run the tests, except those marked slow
-# make slow          run those: they take longer than 20 seconds each
+# make slow          run those: they take longer than 15 seconds each
 # make quick         the fast tests of every package, in under a minute on two free cores
 # make fuzz          read N=100000 damaged files of every kind (SEED=0); faults are kept in fuzz_findings/
 # make smoke         the demo, and the tests of layers and networks

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import zipfile
 
+import pytest
+
 import z2i_tf
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+@pytest.mark.slow
 def test_wheel_inpaints_without_the_repository_and_first_use_prints_and_sets_nothing(tmp_path):
   sources = tmp_path / "sources"  # A copy: building leaves files in the tree.
   shutil.copytree(os.path.join(_ROOT, "z2i_tf"), sources / "z2i_tf")

@@ -230,6 +230,7 @@ def test_averages_are_what_is_measured(averaged, finished, tmp_path):
   assert abs(measured - raw) > 1e-2  # `finished` has the same raw weights, and measures those.
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager_functions")
 def test_a_warm_up_is_continued_where_it_was(finished, tmp_path):
   """Of three steps two warm up: the generator and its averages change in the last one alone, at its rate."""

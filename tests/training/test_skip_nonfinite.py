@@ -72,6 +72,7 @@ def _is_compiled(train_step, batch):
 
 
 @pytest.mark.usefixtures("xla_allowed")
+@pytest.mark.slow
 def test_compiled_with_xla_the_step_is_the_same():
   """On one CPU, as the command line builds it."""
   batch = {name: tf.constant(value) for name, value in stand_ins.smooth_batch(2, 16).items()}
