@@ -68,7 +68,7 @@ def built_once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory):
-  """Starts processes that need not load TensorFlow."""
+  """Starts processes that have TensorFlow loaded already."""
   from tests.forked import Forks
 
   started = Forks(tmp_path_factory.mktemp("forked"))

@@ -26,7 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
     "model",
     [DEFAULT],
     "Models: bundled ones by name, folders with model.npz, SavedModels, or ADAPTER:PATH of other methods, each "
-    "named after its folder (or NAME=MODEL). The default is left out if a configuration is given.",
+    "named after its folder (or NAME=MODEL). A given configuration replaces the default.",
     flag_values=values,
   )
   model_flags.define_model_flags(values)

@@ -4,9 +4,9 @@ import * as api from "/api.js";
 import {Photograph} from "/photograph.js";
 
 const SESSION_KEY = "z2i-session";
-// Browsers copy a tab with its sessionStorage, so two tabs can show one photograph. Each holds a shared lock of this name;
-// the server forgets a photograph when no tab shows it. Browsers have no locks on pages from other machines without
-// encryption: there the server forgets a photograph when it needs the room.
+// Browsers copy a tab with its sessionStorage, so two tabs can show one photograph. Each holds a shared lock of this
+// name; the server forgets a photograph when no tab shows it. Browsers have no locks on pages from other machines
+// without encryption: there the server forgets a photograph when it needs the room.
 const lockName = (id) => `z2i-photograph-${id}`;
 
 export const isLost = (refusal) => refusal.status === 404 || refusal.status === 410;
@@ -71,7 +71,8 @@ export class Editor {
     this.lock?.release();
     let release;
     const end = new Promise((resolve) => { release = resolve; });
-    this.lock = {id, release, released: navigator.locks.request(lockName(id), {mode: "shared"}, () => end).catch(() => {})};
+    const released = navigator.locks.request(lockName(id), {mode: "shared"}, () => end).catch(() => {});
+    this.lock = {id, release, released};
   }
 
   // After a reload: goes on with the photograph that the server still has.
