@@ -753,6 +753,55 @@ def test_strokes_painted_during_undo_and_redo_are_filled(page, photo, change, ve
     assert not page.complaints()
 
 
+def test_a_stroke_painted_during_a_refused_undo_is_filled(page, photo):
+  """Another window changed the photograph: the page shows its state first and fills the stroke on it."""
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    page.drag((0.3, 0.2), (0.5, 0.2))
+    page.wait_for_version(1)
+    session = page.script("return sessionStorage.getItem('z2i-session')")
+    stand_ins.fill(server.port, session, 1, [{"kind": "rectangle", "points": [[300, 10], [340, 40]]}])
+    _hold(page, "/undo")
+    page.find("undo").click()
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.drag((0.3, 0.8), (0.5, 0.8))
+    _release(page)
+    page.wait_for_text("error-text", "Another window")
+    page.wait_for_version(3)
+    assert not page.find("fill").is_enabled()
+    hole = stand_ins.decode(page.photo_and_mask()[1])[..., 0] > 0
+    assert hole[48, 144] and hole[192, 144] and hole[20, 320]
+    assert ["409" in text for text in page.complaints()] == [True]
+
+
+def test_a_fill_that_has_nothing_left_to_fill_is_forgotten(page, photo, tmp_path):
+  """Fill is asked for during a redo, which takes the stroke. The mask that is loaded next waits for its own Fill."""
+  mask = np.zeros(_SIZE, np.uint8)
+  mask[20:60, 200:300] = 255
+  (tmp_path / "mask.png").write_bytes(stand_ins.png(mask))
+  with stand_ins.serving() as server:
+    page.window(1280, 800)
+    page.open(server.url, photo)
+    page.find("auto").click()
+    page.drag((0.3, 0.2), (0.5, 0.2))
+    page.find("fill").click()
+    page.wait_for_version(1)
+    page.find("undo").click()
+    page.wait_for_version(2)
+    _hold(page, "/redo")
+    page.find("redo").click()
+    page.wait_for(lambda: page.script("return window.held.length"))
+    page.find("stage").send_keys(Keys.ENTER)
+    _release(page)
+    page.wait_for_version(3)
+    page.find("mask-input").send_keys(str(tmp_path / "mask.png"))
+    page.wait_for_text("status", "Mask: hole")
+    _wait(page)
+    assert page.version == 3 and page.find("fill").is_enabled()
+    assert not page.complaints()
+
+
 def test_a_mask_is_saved_after_a_restore(page, photo):
   with stand_ins.serving() as server:
     port = server.port
