@@ -21,7 +21,7 @@ from z2i_tf.web.application import Refusal
 
 _ID_BYTES = 24
 _MAX_LOADED_MASKS = 8
-# Of the undo history of one photograph. The oldest fills are forgotten first.
+# Limit of one photograph's undo history. The oldest fills are forgotten first.
 _MAX_HISTORY_BYTES = 2**28
 _MAX_REMEMBERED_DROPS = 1000
 
@@ -67,7 +67,7 @@ class Session:
     self.version = 0
     self._done: list[Fill] = []
     self._undone: list[Fill] = []
-    self._forgotten: list[BoxMask] = []  # Of all fills that cannot be undone any more, one mask.
+    self._forgotten: list[BoxMask] = []  # At most one: the union of all fills that can no longer be undone.
     self._forgotten_fills = 0
     self._masks: "collections.OrderedDict[str, np.ndarray]" = collections.OrderedDict()
     self._job: Job | None = None

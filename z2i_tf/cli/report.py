@@ -2,7 +2,7 @@
 
 Finds the records of z2i evaluate (comparison, ablation, frequency, scale_study), mask-stats, complexity, intermediate,
 side-by-side, failures and study --summary. --output_dir gets report.html, which needs nothing else, and report.md
-with its pictures in report_files/. Each cell states its source. Unusable records are named; then the exit code is 1.
+with its pictures in report_files/. Each cell states its source. Names unusable records; the exit code is then 1.
 """
 
 import os

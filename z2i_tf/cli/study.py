@@ -104,7 +104,7 @@ def _check_question(question) -> None:
 
 
 def _check_unchanged(values, study_manifest) -> None:
-  """Raises InputError if a flag says something else than the study in that folder."""
+  """Raises InputError if a flag contradicts the study in that folder."""
   recorded = {
     "ours": study_manifest.ours,
     "pairs": study_manifest.asked_pairs,
