@@ -31,7 +31,7 @@ class GroupMemory:
 
 def machine_available_bytes() -> int:
   """Returns the memory that all programs together can still take without swapping, in bytes."""
-  import psutil  # Only here: the command line's help does without.
+  import psutil  # Imported late: the command line's help does not need it.
 
   return psutil.virtual_memory().available
 
