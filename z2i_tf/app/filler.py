@@ -79,6 +79,7 @@ class Job:
 
   @property
   def is_cancelled(self) -> bool:
+    """Whether `cancel` was called."""
     return self._is_cancelled
 
   @property

@@ -18,7 +18,7 @@ from z2i_tf.images import photo_files
 from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.system import input_files
 
-_LONGEST_NAME_BYTES = 100
+_MAX_NAME_BYTES = 100
 _DEFAULT_NAME = "photograph"
 
 
@@ -116,5 +116,5 @@ def _safe_name(name: str) -> str:
   """Returns a file name without folders, control characters and characters that file systems refuse."""
   name = re.sub(r"[^\w .()+,=@#&-]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
   stem, extension = os.path.splitext(name)
-  stem = stem.encode("utf-8", "ignore")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
+  stem = stem.encode("utf-8", "ignore")[:_MAX_NAME_BYTES].decode("utf-8", "ignore")
   return (stem or _DEFAULT_NAME) + extension[:8]

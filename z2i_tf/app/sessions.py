@@ -42,6 +42,7 @@ class Fill:
 
   @property
   def nbytes(self) -> int:
+    """Memory of the mask and the rectangles, bytes."""
     return self.mask.mask.nbytes + sum(patch.pixels.nbytes for patch in self.before + self.after)
 
 
@@ -81,6 +82,7 @@ class Session:
 
   @property
   def nbytes(self) -> int:
+    """Memory of the pixels, the preview, the masks and the history, bytes."""
     with self._lock:
       return (
         self._pixels.nbytes
@@ -230,6 +232,7 @@ class Sessions:
   """All photographs. The one that was used least recently makes room for a new one."""
 
   def __init__(self, max_sessions: int, max_bytes: int):
+    """Keeps at most `max_sessions` photographs, and at most `max_bytes` bytes of them if there are several."""
     self._max_sessions, self._max_bytes = max_sessions, max_bytes
     self._sessions: "collections.OrderedDict[str, Session]" = collections.OrderedDict()
     self._dropped: "collections.OrderedDict[str, None]" = collections.OrderedDict()

@@ -51,8 +51,8 @@ EXTENSIONS = tuple(codecs.WRITTEN)  # Of the files that `write_photo` can write.
 _LIBRARY_LINE = re.compile(
   rb"(libpng (error|warning)|tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): "
 )
-# Guards Pillow's limit, a variable of its module.
-_PILLOW_LIMIT = threading.Lock()
+# Guards Image.MAX_IMAGE_PIXELS, a variable of Pillow's module.
+_PILLOW_LIMIT_LOCK = threading.Lock()
 _MAX_16_BITS = 65535
 
 
@@ -184,7 +184,7 @@ def _opened(path: str, max_pixels: int | None) -> Iterator[codecs.Opened]:
   encoded = input_files.read_bytes(path)
   with contextlib.ExitStack() as stack:
     stack.enter_context(_SILENCE)  # Pillow warns about metadata that it can do without.
-    with _PILLOW_LIMIT:
+    with _PILLOW_LIMIT_LOCK:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:
         source = stack.enter_context(codecs.opened(path, encoded, check_size))

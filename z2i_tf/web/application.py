@@ -133,9 +133,9 @@ def add_files(application: flask.Flask, package: str, folder: str, files: Mappin
   """Serves the files of a page. Reads them once.
 
   Args:
-    application: application that serves them.
-    package: package that has the folder.
-    folder: folder of the files.
+    application: serves the files.
+    package: contains the folder.
+    folder: contains the files.
     files: address -> (file name, media type).
   """
   page = importlib.resources.files(package) / folder

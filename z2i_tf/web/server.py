@@ -77,6 +77,7 @@ class Server:
 
   @property
   def is_running(self) -> bool:
+    """Whether the thread that answers requests runs."""
     return self._thread is not None and self._thread.is_alive()
 
   def start(self, application: Callable, threads: int, max_body_bytes: int) -> None:

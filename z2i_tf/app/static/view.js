@@ -94,6 +94,7 @@ export class View {
     return [x * this.scale + this.x, y * this.scale + this.y];
   }
 
+  // Moves the view until the place (x, y) of the photograph is visible.
   bringIntoView(x, y) {
     const [left, top] = this.toStage(x, y), {clientWidth, clientHeight} = this.stage;
     const shift = (place, length) => Math.min(length - MARGIN, Math.max(MARGIN, place)) - place;
