@@ -4,7 +4,7 @@ Writes the same files as z2i inpaint. A photograph that cannot be filled does no
 failures-00000-of-00001.jsonl in the output folder lists it with the reason.
 
 Flags after -- are Beam's, such as --runner=FlinkRunner; without them the pipeline runs on this machine. Every worker
-needs z2i_tf, and the model under the same name.
+needs z2i_tf, and the model under the name that --model gives.
 """
 
 import time
