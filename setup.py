@@ -29,7 +29,7 @@ onnx = [
 serving = ["tensorflow-serving-api>=2.15,<2.16" + OLD, "tensorflow-serving-api>=2.21,<2.22" + NEW]
 beam = ["apache-beam>=2.77"]  # z2i beam-inpaint, beam-prepare and beam-evaluate.
 notebooks = ["ipykernel", "nbclient"]  # Execute docs/fine_tune.ipynb.
-witnesses = ["scikit-image"]  # What the metrics are compared with.
+witnesses = ["scikit-image"]  # Its metrics check ours in the tests.
 heif = ["pillow-heif"]  # Reads the HEIC files of telephones.
 documentation = ["mkdocs-material", "mkdocstrings-python"]  # make docs.
 evaluation = ["matplotlib"]  # Draws the charts of the analyses.

@@ -36,8 +36,8 @@ from z2i_tf.web.application import sentence
 ROOT = "/api/v1"
 _MAX_JSON_BYTES = 2**24
 _MAX_VIEW_PIXELS = 2**23
-# At most this many calls of scripts hold a thread of the server; further ones are refused. Fewer of them have a
-# photograph in memory; the others wait.
+# Maximum number of scripts' calls that hold a server thread; further calls are refused. At most `_MAX_CALLS_IN_MEMORY`
+# of them hold a photograph in memory; the others wait.
 MAX_CALLS = 12
 _MAX_CALLS_IN_MEMORY = 4
 _CALL_FIELDS = ("detail", "dilate", "feather", "invert_mask", "mask_from", "mask_threshold", "format")
@@ -58,7 +58,7 @@ class Api:
     self._calls_in_memory = threading.BoundedSemaphore(_MAX_CALLS_IN_MEMORY)
 
   def add_to(self, application: flask.Flask) -> None:
-    """Adds the addresses to an application."""
+    """Adds the API's addresses to an application."""
     document = (importlib.resources.files("z2i_tf.app") / "openapi.json").read_bytes()
     session = f"{ROOT}/sessions/<name>"
     for method, path, answer in (
@@ -145,7 +145,7 @@ class Api:
     return flask.Response(body, content_type=kind)
 
   def _view(self, name):
-    """Returns a part as sharply as `max_pixels` allows, for a page that is zoomed in beyond its preview's pixels."""
+    """Returns a part of the photograph, reduced to at most `max_pixels`; the page shows it when zoomed in far."""
     session = self._sessions.get(name)
     x, y, width, height = (_whole_number(key) for key in ("x", "y", "width", "height"))
     box = tuple(
@@ -238,7 +238,7 @@ class Api:
     return answer
 
   def _changed(self, session: Session, patches: list[Patch], remark: str = "") -> dict[str, Any]:
-    """Describes a change to the page: the history, and the changed pieces of its preview."""
+    """Returns a change for the page: the history, and the changed pieces of its preview."""
     pieces = []
     for patch in patches:
       rows, columns = box = previews.aligned(patch.box, session.factor, session.size)
@@ -275,7 +275,7 @@ def _check_names(fields: Mapping[str, Any], known: Sequence[str]) -> None:
 
 
 def _is_same(first: BinaryIO, second: BinaryIO) -> bool:
-  """Returns whether two streams have the same content. Both start and end at their beginning."""
+  """Returns whether two streams have the same content. Both must be at their beginning, and are rewound."""
   digests = [hashlib.sha256(), hashlib.sha256()]
   for digest, stream in zip(digests, (first, second)):
     for block in iter(functools.partial(stream.read, _BLOCK_BYTES), b""):

@@ -13,7 +13,7 @@ from z2i_tf.errors import InputError
 from z2i_tf.web.application import Refusal
 
 _HEARTBEAT_S = 5.0  # Longest time between updates; sending one shows whether the connection is still there.
-_STOPPING_S = 20.0
+_STOPPING_S = 20.0  # Time for which `close` waits for the running job.
 
 
 class Cancelled(Exception):
@@ -24,7 +24,7 @@ class Job:
   """One fill, from waiting to its end. Its owner reads `updates`; the filler's thread runs it."""
 
   def __init__(self, work: Callable[["Job"], Any], at_end: Callable[["Job"], None] = lambda job: None):
-    """Describes the work without starting it.
+    """Stores the work without starting it.
 
     Args:
       work: function that takes the job, calls its `begin` and `advance`, and returns the result.
@@ -58,7 +58,7 @@ class Job:
     self._change(is_cancelled=True)
 
   def updates(self) -> Iterator[dict[str, int]]:
-    """Yields {"place": 1} and up while the job waits, then {"step": 2, "steps": 4}, until it ends."""
+    """Yields {"place": n} while the job waits (1 = next), then {"step": i, "steps": n}, until it ends."""
     last = None
     while True:
       with self._changed:
@@ -79,6 +79,7 @@ class Job:
 
   @property
   def is_cancelled(self) -> bool:
+    """Whether `cancel` was called."""
     return self._is_cancelled
 
   @property

@@ -18,7 +18,7 @@ from z2i_tf.web.application import Refusal
 
 MAX_DILATE_PX = 1000
 _WHITE = 255
-_NUMBERS, _MANY_DIGITS = ("dilate", "feather", "mask_threshold"), 10
+_NUMBERS, _TOO_MANY_DIGITS = ("dilate", "feather", "mask_threshold"), 10
 _RING_PX = 2  # Known pixels around a hole, so that distances in its box equal those in the photograph.
 _WARM_SIDE_PX, _WARM_HOLES_PX = 400, (40, 120)  # The second hole is halved first and needs another graph.
 
@@ -52,7 +52,7 @@ class Options:
 
 
 def parse_mask_reading(fields: Mapping[str, Any]) -> MaskReading:
-  """Reads from a form's fields how to read a mask; raises Refusal if a value is not valid."""
+  """Reads the options of mask reading from a form's fields; raises Refusal if a value is not valid."""
   invert, mask_from = fields.get("invert_mask", "false"), fields.get("mask_from", "auto")
   if invert not in ("true", "false") or mask_from not in mask_files.MASK_CHANNELS:
     raise Refusal(400, '"invert_mask" must be true or false; "mask_from" must be auto, luma or alpha.')
@@ -102,7 +102,7 @@ def fill(
 
 
 def warm(inpainter: Inpainter) -> None:
-  """Fills two holes of a random picture. TensorFlow builds its graphs then, and not while the first user waits."""
+  """Fills two holes of a random picture, so that TensorFlow builds its graphs before the first user waits."""
   picture = np.random.default_rng(0).integers(0, 256, (_WARM_SIDE_PX, _WARM_SIDE_PX, 3), np.uint8)
   for side in _WARM_HOLES_PX:
     hole = np.zeros(picture.shape[:2], bool)
@@ -111,8 +111,8 @@ def warm(inpainter: Inpainter) -> None:
 
 
 def as_fields(form: Mapping[str, str]) -> dict[str, Any]:
-  """Converts a form's numbers from text, as `Options.parse` needs them."""
+  """Returns a form's fields with numbers converted from text, as `Options.parse` takes them."""
   return {
-    name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _MANY_DIGITS else value
+    name: int(value) if name in _NUMBERS and value.isdecimal() and len(value) < _TOO_MANY_DIGITS else value
     for name, value in form.items()
   }

@@ -18,7 +18,7 @@ from z2i_tf.images import photo_files
 from z2i_tf.images.mask_files import MaskReading
 from z2i_tf.system import input_files
 
-_LONGEST_NAME_BYTES = 100
+_MAX_NAME_BYTES = 100
 _DEFAULT_NAME = "photograph"
 
 
@@ -28,7 +28,7 @@ class PhotoFile:
 
   Attributes:
     name: file name without extension.
-    extension: extension of the format that the result is written in.
+    extension: extension of the result, with its dot.
     photo: content of the file.
   """
 
@@ -53,13 +53,13 @@ class PhotoFiles:
   """Reads and writes files one at a time, since decoding takes several times a picture's memory."""
 
   def __init__(self, max_pixels: int | None):
-    """Makes the folder. `max_pixels` is the largest size of a photograph or mask; None = Pillow's limit."""
+    """Creates a temporary folder. A photograph or mask has at most `max_pixels` pixels; None = Pillow's limit."""
     self._max_pixels = max_pixels
     self._folder = tempfile.mkdtemp(prefix="z2i_app_")
     self._turn = threading.Lock()
 
   def close(self) -> None:
-    """Removes the folder."""
+    """Removes the temporary folder."""
     shutil.rmtree(self._folder, ignore_errors=True)
 
   def read_photo(self, stream: BinaryIO, name: str) -> PhotoFile:
@@ -79,7 +79,7 @@ class PhotoFiles:
     """Reads a mask and turns it as the photograph is turned.
 
     Returns: (H, W) uint8, 1 = hole; and a text for the user that says how the mask was read.
-    Raises: InputError if it is not a mask, or its size is another.
+    Raises: InputError if it is not a mask, or its size differs from the photograph's.
     """
     with self._received(stream, name) as path:
       mask, text = mask_files.read_mask(path, reading.invert, reading.mask_from, self._max_pixels, reading.threshold)
@@ -116,5 +116,5 @@ def _safe_name(name: str) -> str:
   """Returns a file name without folders, control characters and characters that file systems refuse."""
   name = re.sub(r"[^\w .()+,=@#&-]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
   stem, extension = os.path.splitext(name)
-  stem = stem.encode("utf-8", "ignore")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore")
+  stem = stem.encode("utf-8", "ignore")[:_MAX_NAME_BYTES].decode("utf-8", "ignore")
   return (stem or _DEFAULT_NAME) + extension[:8]

@@ -1,7 +1,7 @@
 """Makes previews of photographs for the page: 8 bits, smaller by a whole factor.
 
 A pixel of a preview is the mean of a square of the photograph's pixels. Squares are counted from the top left corner. A
-part that is aligned to these squares can be sent alone and put into the preview.
+part that is aligned to these squares can be sent alone and pasted into the preview.
 """
 
 import io
@@ -20,7 +20,7 @@ _MAX_PROFILE_BYTES = 2**16
 
 
 def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
-  """Returns the whole factor that reduces a picture of (height, width) to at most `max_pixels` pixels."""
+  """Returns the whole factor that reduces (height, width) to `max_pixels` pixels or fewer, before sides round up."""
   return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)))
 
 

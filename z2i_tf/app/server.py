@@ -17,7 +17,7 @@ PAGE_FILES = {
   "/app.css": ("app.css", "text/css"),
   **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS},
 }
-# Size of a photograph and its mask. An answer may take as much on the disk.
+# Maximum size of a request: a photograph and its mask. An answer may take as much on the disk.
 _MAX_BODY_BYTES = 2**28
 _SPARE_THREADS = 8  # For the page and the rest of the API, while every photograph and call waits for its fill.
 
@@ -26,14 +26,14 @@ class AppServer:
   """Answers the requests of the page and of scripts with one model."""
 
   def __init__(self, inpainter: Inpainter, model: str, max_pixels: int | None, max_sessions: int, max_bytes: int):
-    """Warms the model.
+    """Warms the model up; `serve` starts to answer.
 
     Args:
       inpainter: the model.
       model: the model's name.
-      max_pixels: largest size of a photograph or mask; None = Pillow's limit.
-      max_sessions: largest number of photographs that are kept.
-      max_bytes: memory that they may take together, bytes.
+      max_pixels: maximum number of pixels of a photograph or mask; None = Pillow's limit.
+      max_sessions: maximum number of photographs to keep.
+      max_bytes: maximum memory of all photographs together, bytes.
     """
     filling.warm(inpainter)
     self._threads = max_sessions + MAX_CALLS + _SPARE_THREADS

@@ -21,7 +21,7 @@ from z2i_tf.web.application import Refusal
 
 _ID_BYTES = 24
 _MAX_LOADED_MASKS = 8
-# Of the undo history of one photograph. The oldest fills are forgotten first.
+# Limit of one photograph's undo history. The oldest fills are forgotten first.
 _MAX_HISTORY_BYTES = 2**28
 _MAX_REMEMBERED_DROPS = 1000
 
@@ -42,6 +42,7 @@ class Fill:
 
   @property
   def nbytes(self) -> int:
+    """Memory of the mask and the rectangles, bytes."""
     return self.mask.mask.nbytes + sum(patch.pixels.nbytes for patch in self.before + self.after)
 
 
@@ -67,7 +68,7 @@ class Session:
     self.version = 0
     self._done: list[Fill] = []
     self._undone: list[Fill] = []
-    self._forgotten: list[BoxMask] = []  # Of all fills that cannot be undone any more, one mask.
+    self._forgotten: list[BoxMask] = []  # At most one: the union of all fills that can no longer be undone.
     self._forgotten_fills = 0
     self._masks: "collections.OrderedDict[str, np.ndarray]" = collections.OrderedDict()
     self._job: Job | None = None
@@ -81,6 +82,7 @@ class Session:
 
   @property
   def nbytes(self) -> int:
+    """Memory of the pixels, the preview, the masks and the history, bytes."""
     with self._lock:
       return (
         self._pixels.nbytes
@@ -230,6 +232,7 @@ class Sessions:
   """All photographs. The one that was used least recently makes room for a new one."""
 
   def __init__(self, max_sessions: int, max_bytes: int):
+    """Keeps at most `max_sessions` photographs, and at most `max_bytes` bytes of them if there are several."""
     self._max_sessions, self._max_bytes = max_sessions, max_bytes
     self._sessions: "collections.OrderedDict[str, Session]" = collections.OrderedDict()
     self._dropped: "collections.OrderedDict[str, None]" = collections.OrderedDict()

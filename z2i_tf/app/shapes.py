@@ -16,7 +16,7 @@ from z2i_tf.web.application import Refusal
 MAX_SHAPES, MAX_POINTS = 2000, 200_000
 _KINDS = ("brush", "rectangle", "lasso", "mask")
 _SUBPIXEL_BITS = 4  # OpenCV draws in sixteenths of a pixel.
-_FARTHEST_PX = 1e6  # No photograph is that large.
+_MAX_COORDINATE_PX = 1e6  # No photograph is that large.
 _MIN_RADIUS_PX = 0.5
 
 Box = tuple[slice, slice]
@@ -145,7 +145,7 @@ def _parse_one(fields: dict[str, Any]) -> Shape:
   if kind == "rectangle" and len(points) != 2:
     raise Refusal(400, "A rectangle has two points.")
   points = np.array([point + [0] * (3 - width) for point in points], np.float64)
-  return Shape(kind, erase, np.clip(points, -_FARTHEST_PX, _FARTHEST_PX))
+  return Shape(kind, erase, np.clip(points, -_MAX_COORDINATE_PX, _MAX_COORDINATE_PX))
 
 
 def _is_number(value):

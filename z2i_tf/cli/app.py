@@ -1,6 +1,6 @@
-"""Serves a web page for painting unwanted things out of photographs, and the HTTP API under it.
+"""Serves a web page for painting unwanted things out of photographs, and the HTTP API behind it.
 
-The page is for this machine alone, unless --host and --token are given. Photographs stay in memory at full size until
+Only this machine can open the page, unless you give --host and --token. Photographs stay in memory at full size until
 newer ones need the room. A temporary folder holds a file only while it is received, read or written.
 /api/v1/openapi.json describes the API.
 """
@@ -16,7 +16,7 @@ from z2i_tf.cli.flags import mask_flags
 _HOST = "127.0.0.1"
 # Memory for all photographs and their undo histories.
 _MAX_BYTES = 4 * 2**30
-_MOST_SESSIONS = 256  # Each has a thread of the server.
+_MAX_SESSIONS = 256  # Each takes a server thread.
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -39,7 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
     20,
     "Maximum number of photographs to keep; a new one replaces the least recently used.",
     lower_bound=1,
-    upper_bound=_MOST_SESSIONS,
+    upper_bound=_MAX_SESSIONS,
     flag_values=values,
   )
   filling_flags.define_model_choice_flag(values)
@@ -52,7 +52,7 @@ def run(values: flags.FlagValues) -> None:
   application.check_access(values.host, values.token)
   from z2i_tf.web.server import Server
 
-  with Server(values.host, values.port) as server:  # Says at once if the port is taken.
+  with Server(values.host, values.port) as server:  # Fails at once if the port is taken.
     from z2i_tf.app.server import AppServer
     from z2i_tf.inference.inpainter import Inpainter
     from z2i_tf.system import memory

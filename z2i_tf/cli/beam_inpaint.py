@@ -1,10 +1,10 @@
-"""Fills the holes of photographs by a pipeline of Apache Beam: on many machines, on any file system that Beam knows.
+"""Fills the holes of photographs with an Apache Beam pipeline, on many machines and any file system that Beam supports.
 
-It writes the files that z2i inpaint writes. A photograph that cannot be filled does not stop the pipeline: the file
+Writes the same files as z2i inpaint. A photograph that cannot be filled does not stop the pipeline: the file
 failures-00000-of-00001.jsonl in the output folder lists it with the reason.
 
 Flags after -- are Beam's, such as --runner=FlinkRunner; without them the pipeline runs on this machine. Every worker
-needs z2i_tf, and the model under the name given here.
+needs z2i_tf, and the model under the name that --model gives.
 """
 
 import time
@@ -24,18 +24,18 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     "images",
     None,
-    "Pattern of the images, such as 'gs://bucket/photos/*.jpg', or their folder. ** also matches folders, which the "
-    "results keep.",
+    "Pattern of the images, such as 'gs://bucket/photos/*.jpg', or their folder. ** also matches folders; the "
+    "results keep them.",
     flag_values=values,
   )
   flags.DEFINE_string(
     "masks",
     None,
-    "Pattern of their masks, or their folder, white = hole; or one file, the mask of all.",
+    "Pattern of their masks, or their folder, white = hole; or one file: the mask of all images.",
     flag_values=values,
   )
   flags.DEFINE_string(
-    "output", None, "Folder for the results, which keep name and format of their images.", flag_values=values
+    "output", None, "Folder for the results, which keep the names and formats of their images.", flag_values=values
   )
   mask_flags.define_mask_suffix_flag(values)
   flags.DEFINE_bool("resume", False, "Skip images whose result exists.", flag_values=values)

@@ -15,8 +15,8 @@ from z2i_tf import conventions
 from z2i_tf.cli.flags import data_flags
 from z2i_tf.errors import InputError
 
-# Names printed for each kind of fault.
-_MOST_NAMES = 3
+# Maximum number of names printed for each kind of fault.
+_MAX_NAMES = 3
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -52,7 +52,7 @@ def run(values: flags.FlagValues) -> bool:
     print(left_out)
   if found.sizes:
     heights, widths = (sorted(size[axis] for size in found.sizes.elements()) for axis in (0, 1))
-    print(f"heights {_range(heights)}, widths {_range(widths)} pixels (least, median, largest)")
+    print(f"heights {_range(heights)}, widths {_range(widths)} pixels (smallest, median, largest)")
     print(
       "pixel formats: "
       + ", ".join(f"{mode} {count}" for mode, count in found.modes.most_common())
@@ -110,8 +110,8 @@ def _images(names: Sequence[str]) -> str:
   """Returns the one name, or the number of names and the first few."""
   if len(names) == 1:
     return names[0]
-  more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-  return f"{len(names)} images ({', '.join(names[:_MOST_NAMES])}{more})"
+  more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+  return f"{len(names)} images ({', '.join(names[:_MAX_NAMES])}{more})"
 
 
 def _range(numbers):

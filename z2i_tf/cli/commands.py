@@ -12,8 +12,8 @@ class Command(NamedTuple):
 
   Attributes:
     module: in z2i_tf.cli, with `define_flags` and `run`. Its `ARGUMENTS` and `OPTIONAL_ARGUMENTS` name positional
-      arguments, which `run` receives after the flags. If it has `PASSED_ON`, which names them, `run` receives last a
-      list of the arguments after "--".
+      arguments, which `run` receives after the flags. If it has `PASSED_ON`, their name in the usage line, `run`
+      receives a list of the arguments after "--" as its last argument.
     text: one line of help.
     required: names of the required flags.
     examples: command lines.

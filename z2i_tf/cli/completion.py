@@ -13,7 +13,7 @@ ARGUMENTS = ("SHELL",)
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  del values  # It has none.
+  del values  # The command has no flags.
 
 
 def run(values: flags.FlagValues, shell: str) -> None:
@@ -26,7 +26,7 @@ def run(values: flags.FlagValues, shell: str) -> None:
 
 def _flags_of(command) -> list[flags.Flag]:
   _, values = COMMANDS[command].load()
-  return [values[name] for name in values if values[name].name == name]  # Not once more by its letter.
+  return [values[name] for name in values if values[name].name == name]  # Skips one-letter names.
 
 
 def _words(defined) -> str:
@@ -63,7 +63,7 @@ def _bash(commands) -> str:
 {flag_cases}
     esac
   fi
-  [ -z "$words" ] && return  # Then files.
+  [ -z "$words" ] && return  # Completes files instead.
   COMPREPLY=($(compgen -W "$words" -- "$current"))
   [[ "${{COMPREPLY[0]}}" == *= ]] && compopt -o nospace
 }}

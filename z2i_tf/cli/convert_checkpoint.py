@@ -14,7 +14,9 @@ _ZOOM_INPAINT, _DEEPFILL_V2 = "zoom_inpaint", "deepfill_v2"
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  flags.DEFINE_string("original", None, "Prefix of the original checkpoint, as folder/ckpt-1500.", flag_values=values)
+  flags.DEFINE_string(
+    "original", None, "Prefix of the original checkpoint, such as folder/ckpt-1500.", flag_values=values
+  )
   flags.DEFINE_enum(
     "from",
     _ZOOM_INPAINT,

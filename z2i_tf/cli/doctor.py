@@ -3,7 +3,7 @@
 Prints versions, devices with one timed convolution each, free memory and disk, the bundled models' hashes, and a
 verdict in the last line.
 
-Exit code 0 when ready, 2 when not. Without a GPU, z2i computes on the CPU and is ready, unless --require_gpu.
+Exit code 0 when ready, 2 when not. Without a GPU, z2i computes on the CPU and is ready, unless you give --require_gpu.
 """
 
 import importlib
@@ -47,7 +47,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-  """Prints what there is; raises InputError, the verdict, if images cannot be inpainted."""
+  """Prints the report; raises InputError with the verdict if z2i is not ready."""
   free, free_text = _look_at_memory()  # Before TensorFlow takes its share.
   tensorflow, problems = _report_versions()
   _report_processor()
@@ -83,7 +83,7 @@ def _look_at_memory():
 
 
 def _report_versions():
-  """Returns the module tensorflow, None if it cannot be imported, and the fault."""
+  """Prints the versions; returns the tensorflow module (None if it cannot be imported) and a line for each fault."""
   versions, modules = [f"python {platform.python_version()}", f"z2i_tf {__version__}"], {}
   failed = {}  # Reason -> modules: modules that need a missing package fail with its reason.
   for name, (title, _) in _PACKAGES.items():
@@ -106,7 +106,7 @@ def _import_problem(reason, names):
   remedy = (
     main.LIBGL_REMEDY
     if "libGL" in reason
-    else (f"install {_PACKAGES[names[0]][1]} again, of a version that z2i_tf takes")
+    else (f"install {_PACKAGES[names[0]][1]} again, of a version that z2i_tf supports")
   )
   return f"{', '.join(_PACKAGES[name][0] for name in names)} cannot be imported ({reason}): {remedy}"
 
@@ -121,7 +121,7 @@ def _report_processor():
 
 
 def _report_devices(tensorflow, require_gpu):
-  """Returns the names of the devices that compute, the CPU first, and the fault."""
+  """Prints the devices; returns the names of those that compute, the CPU first, and a line for each fault."""
   try:
     cuda = tensorflow.sysconfig.get_build_info()
     _print(
@@ -175,7 +175,7 @@ def _why_no_gpu(tensorflow):
     return f"{_HIDING_VARIABLE}={os.environ[_HIDING_VARIABLE]} may hide it; unset it"
   if os.path.exists(_NVIDIA_DRIVER):
     return f"there is an NVIDIA driver, so CUDA's libraries may be missing; {_cuda_install(tensorflow)}"
-  return "no NVIDIA driver is loaded; install one for the GPU, if there is one"
+  return "no NVIDIA driver is loaded; install it if this machine has an NVIDIA GPU"
 
 
 def _cuda_install(tensorflow):

@@ -1,8 +1,8 @@
 """Writes a model for other programs: a SavedModel (which needs TensorFlow alone), a TFLite or an ONNX file.
 
-A SavedModel takes batches of any number and images of any size, as arrays (serving_default), as PNG or JPEG files
-(encoded), or returns every output of the networks (outputs). A TFLite or ONNX file has the size of --height and
---width.
+A SavedModel takes images and batches of any size. Its signature serving_default takes arrays, encoded takes PNG or JPEG
+files, and outputs takes arrays and returns every output of the networks. A TFLite or ONNX file takes images of --height
+x --width.
 """
 
 import os
@@ -156,7 +156,7 @@ def _compared(values, fill, examples):
 
 
 def _examples(sizes):
-  """Returns smooth seeded pictures of the sizes (height, width) with masks; InputError for a size without any."""
+  """Returns smooth seeded pictures of the sizes (height, width), with masks; raises InputError if no mask fits."""
   import cv2
   import numpy as np
 

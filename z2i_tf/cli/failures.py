@@ -1,7 +1,7 @@
 """Draws the images with the largest holes, where methods fail (the paper's Figure 12).
 
 Reads only a folder of z2i evaluate --save_results. Each test set gets a sheet (input, the methods with their PSNR,
-original) and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test set. Writes also
+original) and a table of hole ratio, PSNR and PSNR over the hole, beside the means of the whole test set. Also writes
 tables.md and failures.json.
 """
 

@@ -1,4 +1,4 @@
-"""Help as text, wrapped to the terminal."""
+"""Formats help as text, wrapped to the terminal's width."""
 
 from collections.abc import Iterable
 import decimal
@@ -16,13 +16,13 @@ from z2i_tf.cli.commands import GROUPS
 from z2i_tf.cli.messages import BOLD
 from z2i_tf.cli.messages import colour
 
-# Of the text beside names; wider names have a line of their own.
+# Column of the text beside names; a wider name gets a line of its own.
 _INDENT = 26
 _MIN_WIDTH, _MAX_WIDTH = 50, 120
 _REQUIRED = "Required"
 # Headings in their order, after those of a command's own `HEADINGS`; those left out here come last.
 _ORDER = ("Options", "Data", "Masks", "Model", "Initial weights", "Training", "Losses", "Saving and logging", "Output")
-# Module of z2i_tf.cli that defines a flag -> heading; the others' are the command's own.
+# Module that defines a flag -> heading; flags of other modules are under "Options".
 _HEADINGS = {
   "data_flags": "Data",
   "training_flags": "Training",

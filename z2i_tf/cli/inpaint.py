@@ -56,11 +56,7 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   flags.DEFINE_bool("resume", False, "Skip images of a folder whose result exists.", flag_values=values)
   flags.DEFINE_integer(
-    "workers",
-    2,
-    "Number of threads that read images, and of threads that write results.",
-    lower_bound=1,
-    flag_values=values,
+    "workers", 2, "Number of threads that read images; as many others write results.", lower_bound=1, flag_values=values
   )
   flags.DEFINE_string(
     "dump_dir",

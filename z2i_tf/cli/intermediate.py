@@ -2,8 +2,8 @@
 
 Each photograph has a row: input with its hole, coarse fill, zoomed in, refined, zoomed out (the result), original. A
 second row shows crops around the largest hole; there, outputs at high resolution keep their own, smaller pixels. The
-refined picture is the network's own; outside the hole it is neither trained nor used. Takes photographs in the order of
-their names, whole. Writes also tables.md and intermediate.json.
+refined picture is the network's own; outside the hole it is neither trained nor used. Takes whole photographs, in the
+order of their names. Also writes tables.md and intermediate.json.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Runs `z2i COMMAND [--flag=value ...]`; prints a user's error as one line.
 
-It imports nothing heavy, so that help and wrong flags answer at once.
+Imports nothing heavy, so help and wrong flags answer at once.
 """
 
 import contextlib

@@ -30,8 +30,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     "shrink",
     1,
-    "Factor by which to cut centre crops larger before shrinking them to --crop_size (bicubic, antialiased). 1 = "
-    "paper.",
+    "Side of the centre crop divided by --crop_size; the crop is then shrunk (bicubic, antialiased). 1 = paper.",
     lower_bound=1,
     flag_values=values,
   )

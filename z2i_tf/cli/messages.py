@@ -1,4 +1,4 @@
-"""Messages for people: the names of flags, and colours on a terminal."""
+"""Prints messages for the user, with names of flags, and colours on a terminal."""
 
 from collections.abc import Sequence
 import os
@@ -12,7 +12,7 @@ _PLAIN = "\033[0m"
 
 
 def with_flags(text: str) -> str:
-  """Returns a message of the library with the flags of the arguments it names: `scale` becomes --scale."""
+  """Replaces the arguments that a message of the library names by their flags: `scale` becomes --scale."""
   return ARGUMENT.sub(r"--\1", text)
 
 

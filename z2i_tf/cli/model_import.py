@@ -44,7 +44,7 @@ def write_model(
   Args:
     output: the folder.
     source: where the weights come from, for the error message.
-    arrays: by name; each must have its place in the networks, or nothing is written.
+    arrays: weights by name; nothing is written if one does not belong to the networks.
     config: of the generator.
     disc_width: of the discriminator, None if there is none.
     origin: source of the weights, for the model file.

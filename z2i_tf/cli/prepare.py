@@ -1,7 +1,6 @@
 """Converts a data set to tiles, so that training decodes only the tiles of a crop (--source=tfrecord).
 
-Large images become lossless tiles, so a crop decodes only the tiles that it touches. Small images stay as they are. The
-same command continues an interrupted run.
+Large images become lossless tiles. Small images stay as they are. The same command continues an interrupted run.
 """
 
 from collections.abc import Mapping

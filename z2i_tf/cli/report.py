@@ -2,7 +2,7 @@
 
 Finds the records of z2i evaluate (comparison, ablation, frequency, scale_study), mask-stats, complexity, intermediate,
 side-by-side, failures and study --summary. --output_dir gets report.html, which needs nothing else, and report.md
-with its pictures in report_files/. Each cell states its source. Unusable records are named; then the exit code is 1.
+with its pictures in report_files/. Each cell states its source. Names unusable records; the exit code is then 1.
 """
 
 import os
@@ -15,7 +15,7 @@ from z2i_tf.errors import InputError
 
 _HTML, _MARKDOWN, _FILES = "report.html", "report.md", "report_files"
 # A report has its title within this number of characters.
-_HEAD = 1000
+_TITLE_WITHIN = 1000
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -65,7 +65,7 @@ def _check_files_are_a_reports(folder) -> None:
   for name in (_HTML, _MARKDOWN):
     try:
       with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-        if pages.TITLE in file.read(_HEAD):
+        if pages.TITLE in file.read(_TITLE_WITHIN):
           return
     except OSError:  # The other file may have the title.
       pass

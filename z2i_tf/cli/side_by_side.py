@@ -1,7 +1,7 @@
 """Draws the results of several methods beside each other (the paper's Figures 4, 14 and 15).
 
 Reads only a folder of z2i evaluate --save_results. Each test set gets a sheet: input, the methods with their PSNR,
-original. --names chooses the images, or --seed draws them at random; scores play no part. Writes also tables.md and
+original. --names chooses the images, or --seed draws them at random; scores play no part. Also writes tables.md and
 side_by_side.json.
 """
 

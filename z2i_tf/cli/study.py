@@ -15,7 +15,7 @@ from z2i_tf.cli.flags import seed_and_size_flags
 from z2i_tf.errors import InputError
 
 _QUESTION = "Which of these images looks better?"
-_LONGEST_QUESTION = 200
+_MAX_QUESTION_LENGTH = 200
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -99,12 +99,12 @@ def _prepare(values) -> None:
 
 
 def _check_question(question) -> None:
-  if not question.strip() or len(question) > _LONGEST_QUESTION:
-    raise InputError(f"--question: give one of 1 to {_LONGEST_QUESTION} characters")
+  if not question.strip() or len(question) > _MAX_QUESTION_LENGTH:
+    raise InputError(f"--question: give one of 1 to {_MAX_QUESTION_LENGTH} characters")
 
 
 def _check_unchanged(values, study_manifest) -> None:
-  """Raises InputError if a flag says something else than the study in that folder."""
+  """Raises InputError if a flag contradicts the study in that folder."""
   recorded = {
     "ours": study_manifest.ours,
     "pairs": study_manifest.asked_pairs,

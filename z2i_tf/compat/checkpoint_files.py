@@ -20,7 +20,7 @@ def read_tensors(prefix: str, is_wanted: Callable[[str], bool]) -> dict[str, np.
   if not os.path.isfile(prefix + ".index"):
     raise InputError(
       f"`original`={prefix}: no checkpoint there ({os.path.basename(prefix)}.index is missing; "
-      "give the path without an extension, as folder/ckpt-1500)"
+      "give the path without an extension, such as folder/ckpt-1500)"
     )
   try:
     reader = tf.train.load_checkpoint(prefix)

@@ -31,7 +31,7 @@ _TABLES = {
 
 
 def variable_names() -> dict[str, str]:
-  """Returns the name of each array in model.npz -> its variable's name in a published checkpoint."""
+  """Returns name of an array in model.npz -> name of its variable in a published checkpoint."""
   names = {}
   for network, (tables, rgb) in _TABLES.items():
     layers = [row.name for table in tables for row in table] + [rgb]

@@ -19,7 +19,7 @@ _SPECTRAL_NORM_V = "v"
 
 
 def read_named_weights(path: str) -> dict[str, np.ndarray]:
-  """Returns the arrays of an .npz file, by name.
+  """Returns the arrays of an .npz file by name, without the discriminator's vectors `v`.
 
   Raises: InputError if the file cannot be read, or contains an array of an unknown network, or values that are not
     finite.

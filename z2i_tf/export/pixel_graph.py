@@ -1,7 +1,7 @@
 """Fills holes from pixels to pixels inside one TensorFlow graph, for programs that run without this package.
 
-It takes the steps of `Inpainter` with `native`. All operations also exist in TFLite and ONNX. TFLite cannot choose
-between uint8 tensors, hence the int32 arithmetic.
+Takes the steps of `Inpainter` with `native`. All operations also exist in TFLite and ONNX. The arithmetic is int32,
+because TFLite cannot choose between uint8 tensors.
 """
 
 from collections.abc import Callable

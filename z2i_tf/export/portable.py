@@ -29,8 +29,8 @@ def export_tflite(
   Args:
     model: the generator with its weights.
     path: of the file.
-    height: of the images in pixels, any number. None: any size; the interpreter then needs `resize_tensor_input` (a
-      signature runner calls it).
+    height: of the images, pixels. None: any height; the interpreter then needs `resize_tensor_input` (a signature
+      runner calls it).
     width: as `height`.
     batch: images per call; None: any number.
   Raises: InputError if a size is not positive, or the file cannot be written.

@@ -111,7 +111,7 @@ def warmup_requests(image: np.ndarray, mask: np.ndarray) -> list[tuple[str, dict
 
 
 def _checked(image, mask):
-  """Returns both after checking that every image has a mask of its size with a hole and a known pixel."""
+  """Returns image and mask; the graph fails unless every image has a mask of its size with a hole and a known pixel."""
   with tf.control_dependencies(
     [
       tf.debugging.assert_positive(tf.shape(image)[:3], "the batch has no image, or one without pixels"),

@@ -18,13 +18,13 @@ from z2i_tf.inference.predictors import EXTRA_FOLDER
 from z2i_tf.inference.predictors import SAVED_MODEL_FILE
 from z2i_tf.system.atomic_files import atomic_write
 
-DEFAULT_MODEL_NAME = "z2i"
+_DEFAULT_MODEL_NAME = "z2i"
 _FILE = "tf_serving_warmup_requests"
 _MAX_REQUESTS = 1000  # The server's limit.
 
 
 def write_warmup_requests(
-  saved_model_dir: str, requests: Iterable[tuple[str, dict[str, Any]]], model_name: str = DEFAULT_MODEL_NAME
+  saved_model_dir: str, requests: Iterable[tuple[str, dict[str, Any]]], model_name: str = _DEFAULT_MODEL_NAME
 ) -> None:
   """Writes warm-up requests into the folder of a SavedModel, replacing those it has.
 

@@ -44,7 +44,7 @@ class InputImage:
 
 
 def read_image(image: AnyImage, name: str, max_pixels: int | None = None) -> InputImage:
-  """Reads an image of any type; clips floats to [0, 1] and takes NaN as 0, because callers may mark holes by them.
+  """Reads an image of any type; clips floats to [0, 1] and reads NaN as 0, because callers may mark holes with them.
 
   Args:
     image: a path, a PIL image or an array.
@@ -70,8 +70,8 @@ def read_hole(
   """Reads a mask of any type.
 
   Args:
-    mask: a path, a PIL image or an array. An array (H, W) or (H, W, 1) of bool, or of 0 and one other value, is taken
-      exactly. Everything else is read like a mask file.
+    mask: a path, a PIL image or an array. In an array (H, W) or (H, W, 1) of bool, or of 0 and one other value,
+      everything but 0 counts as white. Everything else is read like a mask file.
     image: the image that the mask belongs to. A mask that fits only the stored picture is turned like the picture.
     reading: options for reading the mask.
     name: the mask's name in errors.

@@ -18,7 +18,7 @@ from z2i_tf.system import input_files
 # Extensions of the files that are read in folders.
 IMAGE_EXTENSIONS = codecs.extensions()
 
-# Most file names in the line about files that are not read.
+# Maximum number of names in the line about files that are not read.
 _MAX_NAMED = 5
 
 
@@ -138,7 +138,7 @@ def read_rgb(path: str, encoded: bytes | None = None) -> np.ndarray:
     (H, W, 3) uint8.
 
   Raises:
-    InputError: the file is missing, damaged, or has another pixel format (floats).
+    InputError: the file is missing, damaged, or has an unsupported pixel format, such as floats.
   """
   with codecs.opened(path, input_files.read_bytes(path) if encoded is None else encoded) as source:
     image: Image.Image = source.image

@@ -32,7 +32,7 @@ _MOSTLY = 0.5
 MASK_CHANNELS = ("auto", "luma", "alpha")
 NOW_OPAQUE = "what was transparent in the hole is opaque now"
 _MAKE_IT_CLEAR = "make the hole white and all else black"
-_OR_CHOOSE_A_THRESHOLD = f"{_MAKE_IT_CLEAR}, or say with `mask_threshold` from which level of 255 on a pixel is hole"
+_OR_CHOOSE_A_THRESHOLD = f"{_MAKE_IT_CLEAR}, or set with `mask_threshold` from which level, of 255, pixels are hole"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class _Ambiguous(Exception):
 
 
 def read_binary_mask(path: str) -> np.ndarray:
-  """Reads a mask file as `read_mask` without options; a message does not name these.
+  """Reads a mask file as `read_mask` without options; errors as there, without advice on options.
 
   Returns:
     (H, W) uint8, 1 = hole.
@@ -109,11 +109,11 @@ def read_mask(
   Args:
     path: the file.
     invert: whether black, or transparent, is the hole.
-    mask_from: the channel: "luma", "alpha" or "auto". The latter takes alpha if it varies while the colours do not,
+    mask_from: the channel: "luma", "alpha" or "auto". "auto" takes alpha if it varies while the colours do not,
       and luma if alpha is constant or shows the same mask except for edges.
     max_pixels: as for `photo_files.read_photo`.
-    threshold: the level of 255 (after inversion) from which on a pixel is hole; makes every mask unambiguous. None for
-      the rule above.
+    threshold: lowest level, of 255 and after inversion, of a hole pixel; makes every mask unambiguous. None for the
+      rule above.
 
   Returns:
     The mask, (H, W) uint8, 1 = hole, turned upright by the file's own EXIF orientation, and a description such as

@@ -46,13 +46,13 @@ class Photo:
   format: str = ""
 
 
-EXTENSIONS = tuple(codecs.WRITTEN)  # Of the files that `write_photo` writes.
+EXTENSIONS = tuple(codecs.WRITTEN)  # Of the files that `write_photo` can write.
 # A line of libpng, or of libtiff: it begins with a function, such as TIFFFillTile, or with Pillow's name for the file.
 _LIBRARY_LINE = re.compile(
   rb"(libpng (error|warning)|tempfile\.tif|(?![A-Z]+:|\w+(Error|Exception|Warning):)\w*[A-Z]\w*): "
 )
-# Guards Pillow's limit, a variable of its module.
-_PILLOW_LIMIT = threading.Lock()
+# Guards Image.MAX_IMAGE_PIXELS, a variable of Pillow's module.
+_PILLOW_LIMIT_LOCK = threading.Lock()
 _MAX_16_BITS = 65535
 
 
@@ -132,8 +132,7 @@ def write_photo(path: str, photo: Photo) -> str:
   """Writes an image file atomically, in the format of its extension.
 
   PNG, TIFF, BMP and WebP are lossless. A JPEG that was read from a JPEG gets its quantization tables and subsampling;
-  any other one gets quality 95 without subsampling. It leaves out and
-  names data that the format cannot hold.
+  any other one gets quality 95 without subsampling. Leaves out data that the format cannot hold, and names it.
 
   Args:
     path: the file, with one of `EXTENSIONS`.
@@ -185,7 +184,7 @@ def _opened(path: str, max_pixels: int | None) -> Iterator[codecs.Opened]:
   encoded = input_files.read_bytes(path)
   with contextlib.ExitStack() as stack:
     stack.enter_context(_SILENCE)  # Pillow warns about metadata that it can do without.
-    with _PILLOW_LIMIT:
+    with _PILLOW_LIMIT_LOCK:
       limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
       try:
         source = stack.enter_context(codecs.opened(path, encoded, check_size))

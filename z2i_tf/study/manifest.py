@@ -1,7 +1,7 @@
 """Describes a prepared study and copies its pictures.
 
 The pictures are decoded and written again as PNG files, so that participants receive nothing but pixels: neither
-format, metadata nor name tells the method. A study therefore goes on after the result folders are gone.
+format, metadata nor name tells the method. So a study continues without the result folders.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _PICTURES = "pictures"
 
 @dataclasses.dataclass(frozen=True)
 class StudyManifest:
-  """Describes a prepared study; nothing of it changes while people take part.
+  """Describes a prepared study; it does not change while people take part.
 
   Attributes:
     question: question that participants answer.
@@ -96,7 +96,7 @@ def plan_study(results: Results, ours: str, count: int, seed: int, question: str
     seed: seed of the pairs and of their orders.
     question: question that participants answer.
   Raises:
-    InputError: if our method has no results, there are fewer pairs, or a file cannot be read.
+    InputError: if our method has no results, there are fewer than `count` pairs, or a file cannot be read.
   """
   if ours not in results.methods:
     raise InputError(f"`ours`={ours}: none of the methods in `result_dir` ({', '.join(results.methods)})")

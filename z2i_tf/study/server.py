@@ -39,7 +39,7 @@ class StudyServer(Server):
   """Serves one study from its creation until `close`."""
 
   def __init__(self, study_dir: str, store: stores.Store, port: int):
-    """Starts to answer.
+    """Checks the pictures and starts to answer.
 
     Args:
       study_dir: the study's folder, with its pictures.

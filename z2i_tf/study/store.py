@@ -19,8 +19,8 @@ from z2i_tf.study.pairs import order_for
 from z2i_tf.study.pairs import Showing
 
 FILE_NAME = "study.sqlite"
-# Largest length of participants' names, characters.
-LONGEST_NAME = 100
+# Maximum length of participants' names, characters.
+_MAX_NAME_LENGTH = 100
 
 # Orders are stored, so that choices keep their meaning if Python's random numbers change.
 _TABLES = (
@@ -87,16 +87,17 @@ class Store:
       self._connection.close()
 
   def join(self, name: str) -> Progress:
-    """Returns the progress of the participant with this name or code. Enters a new one, with an order of the pairs.
+    """Returns the progress of the participant with this name or code; adds a new one, with an order of the pairs.
 
-    Capitals and spaces make no difference.
+    Capitals, repeated spaces and spaces at the ends make no difference.
+
     Raises: InputError if the name is empty, too long or not printable.
     """
     name = " ".join(unicodedata.normalize("NFKC", name).split())
     if not name:
       raise InputError("Please give a name or a code.")
-    if len(name) > LONGEST_NAME or not name.isprintable():
-      raise InputError(f"Please give a name of at most {LONGEST_NAME} ordinary characters.")
+    if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+      raise InputError(f"Please give a name of at most {_MAX_NAME_LENGTH} ordinary characters.")
     key = name.casefold()
     with self._changing() as connection:
       if not connection.execute("SELECT 1 FROM participants WHERE key = ?", (key,)).fetchone():

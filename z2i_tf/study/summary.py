@@ -90,8 +90,8 @@ def tables(summary: Summary) -> list[Table]:
       (
         *empty,
         people,
-        "In brackets Wilson's 95% interval, with every choice counted as independent of the others; "
-        "choices of one person, or about one pair, are less so, and the true interval is wider.",
+        "In brackets: Wilson's 95% interval. It takes all choices as independent. Choices of one person, or about one "
+        "pair, are not, so the true interval is wider.",
       ),
     ),
     Table(

@@ -1,6 +1,6 @@
 """Reads .npz files of unknown origin: checks the sizes that they declare before unpacking.
 
-Apart from `input_files`, because it needs NumPy, which the command line's help does without.
+Separate from `input_files`, because it imports NumPy and the command line's help must not.
 """
 
 from collections.abc import Callable

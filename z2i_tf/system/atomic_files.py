@@ -19,7 +19,7 @@ TEMPORARY_SUFFIX = ".tmp"
 # Temporary names must not exceed the file system's limit, even if the final name just meets it.
 _PREFIX_LENGTH = 40
 _RANDOM_PART = r"\.[a-z0-9_]{8}"
-_ONE_AT_A_TIME = threading.Lock()  # The umask belongs to the process.
+_UMASK_LOCK = threading.Lock()  # The umask belongs to the process.
 
 
 @contextlib.contextmanager
@@ -130,7 +130,7 @@ def _temporary_folder(path: str) -> str:
 
 def _umask() -> int:
   """Returns the permissions that new files do not get; reading the mask requires setting it."""
-  with _ONE_AT_A_TIME:
+  with _UMASK_LOCK:
     mask = os.umask(0o077)
     os.umask(mask)
   return mask

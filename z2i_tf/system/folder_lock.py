@@ -21,7 +21,7 @@ _TRIES = 10
 def locked_folder(folder: str, lock_file: str, refusal: str) -> Iterator[None]:
   """Holds the folder's lock during the block; removes the lock file at the end.
 
-  The operating system drops the lock with the process: the file that a killed process leaves locks nothing. Does
+  The operating system drops the lock when the process ends, so the file of a killed process locks nothing. Does
   nothing if the system or the file system has no locks.
 
   Args:
@@ -72,7 +72,7 @@ def _lock(file: BinaryIO) -> None:
 
 
 def _is_at(file: BinaryIO, path: str) -> bool:
-  """Whether an open file is still the one at `path`; its former owner, or somebody else, may have removed it."""
+  """Returns whether an open file is still the one at `path`; another process may have removed it."""
   try:
     return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
   except FileNotFoundError:

@@ -26,12 +26,13 @@ class GroupMemory:
 
   @property
   def free(self) -> int:
+    """Memory that its processes may still take, bytes."""
     return max(0, self.limit - self.used)
 
 
 def machine_available_bytes() -> int:
   """Returns the memory that all programs together can still take without swapping, in bytes."""
-  import psutil  # Only here: the command line's help does without.
+  import psutil  # Imported late: the command line's help does not need it.
 
   return psutil.virtual_memory().available
 
@@ -53,7 +54,7 @@ def peak_resident_bytes(root: str = "/") -> int | None:
 
   psutil reports no peak on Linux. /proc comes first: Linux' `getrusage` includes the peak of the parent process.
   """
-  peak = _kilobytes(os.path.join(root, "proc", "self", "status"), "VmHWM")
+  peak = _stated_bytes(os.path.join(root, "proc", "self", "status"), "VmHWM")
   if peak is not None:
     return peak
   try:
@@ -109,7 +110,7 @@ def _upwards(path: str) -> Iterator[str]:
     yield "/".join(parts[:count])
 
 
-def _kilobytes(path: str, name: str) -> int | None:
+def _stated_bytes(path: str, name: str) -> int | None:
   """Returns the bytes that the line "name:  123 kB" of a file states, or None without such a line."""
   match = re.search(rf"^{name}:\s+(\d+) kB$", _read(path) or "", re.MULTILINE)
   return int(match[1]) * 1024 if match else None

@@ -18,7 +18,7 @@ class StopRequest:
   """
 
   def __init__(self, announcement: str = ""):
-    """Stores the text that is printed to stderr as soon as the signal comes; nothing is printed if it is empty."""
+    """Stores a text to print to stderr when the signal comes; "" prints nothing."""
     self.signal: int | None = None
     self._announcement = announcement
 

@@ -1,4 +1,4 @@
-"""Describes the processor: cores, name, bfloat16 instructions."""
+"""Reports the processor's usable cores, name and bfloat16 instructions."""
 
 import os
 import platform

@@ -58,7 +58,7 @@ def load() -> None:
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):
-  """Import hook: finds TensorFlow once, as the other finders do, and makes it load without its log lines."""
+  """Import hook that makes TensorFlow load without its log lines. Works once; other finders find the module."""
 
   def find_spec(self, fullname, path=None, target=None):
     if fullname != "tensorflow":

@@ -9,20 +9,20 @@ import tempfile
 import threading
 
 _DESCRIPTOR = 2
-_ONE_AT_A_TIME = threading.RLock()  # The descriptor belongs to the process.
+_DESCRIPTOR_LOCK = threading.RLock()  # The descriptor belongs to the process.
 
 
 @contextlib.contextmanager
 def filtered(is_shown: Callable[[bytes], bool], shows_all_on_error: bool = False) -> Iterator[None]:
-  """Holds back the standard error of this process in the block; prints the wanted lines at its end.
+  """Holds back the standard error of this process during the block; prints the wanted lines at the end.
 
-  Only one thread at a time runs such a block. Without a standard error, nothing is held back.
+  Only one thread at a time runs such a block. Does nothing if the process has no standard error.
 
   Args:
     is_shown: takes a line (with its line end) and returns whether to print it.
     shows_all_on_error: whether to print every line if the block raises.
   """
-  with _ONE_AT_A_TIME, contextlib.ExitStack() as stack:
+  with _DESCRIPTOR_LOCK, contextlib.ExitStack() as stack:
     try:
       terminal = os.dup(_DESCRIPTOR)
     except OSError:

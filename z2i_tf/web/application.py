@@ -1,4 +1,4 @@
-"""Creates Flask applications that refuse other sites, check a token and answer errors as JSON."""
+"""Creates Flask applications that refuse requests from other sites, check a token and answer errors as JSON."""
 
 from collections.abc import Mapping
 import hmac
@@ -37,7 +37,7 @@ class Refusal(Exception):
   """An error answer.
 
   Attributes:
-    status: status code of HTTP.
+    status: HTTP status code.
     headers: headers of the answer.
   """
 
@@ -64,11 +64,12 @@ def check_access(host: str, token: str | None) -> None:
 
 
 def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
-  """Creates an application that serves SHARED_FILES alone.
+  """Creates an application that serves only SHARED_FILES.
 
   Every answer has the security headers. Every error is JSON: {"error": a sentence}. The application refuses requests
   from other sites. A foreign page can make its own host name point here (DNS rebinding); then Host is that name. It can
   also send requests without reading the answers; then Origin is that page's.
+
   Args:
     name: name of the application's package.
     host: address that the server is bound to.
@@ -120,7 +121,7 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
       return {"error": sentence(error)}, 400
     if isinstance(error, HTTPException):
       headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}
-      return {"error": _sentence(error)}, error.code, headers
+      return {"error": _http_sentence(error)}, error.code, headers
     traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
     return {"error": "The server failed; its terminal says why."}, 500
 
@@ -132,9 +133,9 @@ def add_files(application: flask.Flask, package: str, folder: str, files: Mappin
   """Serves the files of a page. Reads them once.
 
   Args:
-    application: application that serves them.
-    package: package that has the folder.
-    folder: folder of the files.
+    application: serves the files.
+    package: contains the folder.
+    folder: contains the files.
     files: address -> (file name, media type).
   """
   page = importlib.resources.files(package) / folder
@@ -166,11 +167,11 @@ def json_object(max_bytes: int) -> dict[str, Any]:
 
 
 def _is_same(given: str, expected: str) -> bool:
-  """Compares in constant time."""
+  """Returns whether two texts are equal; compares in constant time."""
   return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
-def _sentence(error: HTTPException) -> str:
+def _http_sentence(error: HTTPException) -> str:
   if error.code == 404:
     return "There is nothing here."
   if error.code == 405:

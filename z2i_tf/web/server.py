@@ -15,7 +15,7 @@ from waitress import wasyncore
 from z2i_tf.errors import InputError
 
 _SILENT_CONNECTION_S = 60  # A connection without requests is closed after this time.
-_PATIENCE_S = 0.1  # Interval at which `wait_until` looks.
+_POLL_INTERVAL_S = 0.1  # Interval at which `wait_until` asks.
 _STOPPING_S = 5.0  # Time for which `close` waits for unfinished answers.
 
 
@@ -61,7 +61,7 @@ class Server:
     try:
       self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
       self._socket.bind(address)
-      self._socket.listen()  # Only then is the port this server's: `bind` lets others in.
+      self._socket.listen()  # This claims the port; after `bind` alone, another process can still take it.
     except OSError as error:
       self._socket.close()
       raise InputError(
@@ -77,6 +77,7 @@ class Server:
 
   @property
   def is_running(self) -> bool:
+    """Whether the thread that answers requests runs."""
     return self._thread is not None and self._thread.is_alive()
 
   def start(self, application: Callable, threads: int, max_body_bytes: int) -> None:
@@ -107,7 +108,7 @@ class Server:
   def wait_until(self, is_stop_requested: Callable[[], bool]) -> None:
     """Returns once a stop is requested; raises RuntimeError if the server ends before."""
     while not is_stop_requested():
-      time.sleep(_PATIENCE_S)
+      time.sleep(_POLL_INTERVAL_S)
       if not self.is_running:
         raise RuntimeError("The server ended by itself.")
 

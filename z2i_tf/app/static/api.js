@@ -26,7 +26,7 @@ async function file(path, content, fields) {
   try {
     return await request("POST", `${path}?${new URLSearchParams(fields)}`, content, "application/octet-stream");
   } catch (refusal) {
-    // It may have refused without listening to the end.
+    // The server may refuse a file without reading all of it.
     if (refusal.status === 0 && content.size > LARGE_BYTES) {
       throw refused(0, "The server did not take the file. It may be too large, or the server may have ended.");
     }

@@ -1,5 +1,4 @@
-// What was done to the photograph: strokes that wait, fills, undo and redo. The server has the pixels, this keeps the
-// order.
+// Keeps the edit history: strokes that wait, fills, undo and redo. The server holds the pixels.
 import * as api from "/api.js";
 import {Photograph} from "/photograph.js";
 
@@ -19,7 +18,7 @@ export class Editor {
     this.ui = ui;
     this.options = {detail: "auto", dilate: 0, feather: 0};
     this.isAutomatic = true;
-    this.changes = 0;  // That run or wait.
+    this.changes = 0;  // Number of changes that run or wait.
     this.last = Promise.resolve();
     this.opening = null;  // The file that was chosen last, until it is shown or refused.
     this.isDue = false;  // Strokes wait, and are filled after the change that runs.

@@ -1,9 +1,9 @@
-// Keys, for the whole page.
+// Handles the keys of the whole page.
 const STEP = 4;  // CSS pixels of an arrow key.
 const TOOLS = {b: "brush", r: "rectangle", l: "lasso", e: "eraser", v: "move"};
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
-// `actions`: what main.js can do, by name.
+// `actions`: functions of main.js, by name.
 export function listen(actions) {
   addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]")) return;

@@ -6,7 +6,6 @@ import {Painter} from "/painter.js";
 import {View} from "/view.js";
 
 const SMALLEST_BRUSH = 3;  // Diameter, pixels of the photograph; the largest is the photograph's short side.
-const LARGEST_STEP_SHARE = 1;  // Of the brush's diameter, for Shift and an arrow key.
 const STATUS_MS = 6000;
 
 const element = (id) => document.getElementById(id);
@@ -269,7 +268,7 @@ listen({
   holdMove: (isHeld) => { painter.isSpaceDown = isHeld; painter.showCursor(); },
   moveBrush: (dx, dy) => painter.moveByKeys(dx, dy),
   toggleBrush: () => say(painter.toggleByKeys() ? "The brush is down." : ""),
-  largeStep: () => Math.max(16, diameter() * view.scale * LARGEST_STEP_SHARE),
+  largeStep: () => Math.max(16, diameter() * view.scale),
 });
 update();
 editor.resume();

@@ -1,4 +1,4 @@
-// Mouse, pen, fingers and arrow keys on the stage: paints shapes, moves and zooms the view.
+// Handles mouse, pen, fingers and arrow keys on the stage: paints shapes, moves and zooms the view.
 const TAP_MS = 250, DOUBLE_TAP_MS = 300, TAP_MOVE = 10;  // CSS pixels.
 const LIGHTEST_PRESSURE = 0.3;  // Share of the radius that a pen paints without pressing.
 

@@ -1,5 +1,5 @@
-// The photograph as this page has it: a preview, smaller by a whole number, and what is painted over it. Shapes are in
-// pixels of the photograph, as the server takes them: {kind, erase, points: [[x, y, radius], ...], mask}.
+// Holds the preview of the photograph, smaller by a whole factor, and the shapes painted over it. Shapes are in pixels
+// of the photograph, as the server takes them: {kind, erase, points: [[x, y, radius], ...], mask}.
 import {pngBitmap} from "/api.js";
 
 const MASK_COLOUR = "#ff00b8";
@@ -17,8 +17,8 @@ export class Photograph {
     };
     this.picture = copy(preview);
     this.original = copy(preview);
-    this.painted = copy();  // What waits for being filled.
-    this.filling = copy();  // What is being filled.
+    this.painted = copy();  // Shapes that wait to be filled.
+    this.filling = copy();  // Shapes that are being filled.
     this.masks = masks;
   }
 

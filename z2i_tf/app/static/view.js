@@ -1,5 +1,5 @@
-// The window onto the photograph: where it lies, how large it is, and what is drawn. Lengths are CSS pixels unless a
-// name says otherwise; `scale` is CSS pixels for a pixel of the photograph.
+// Shows the photograph on the stage: its position, its scale, and what is drawn over it. Lengths are CSS pixels unless
+// a name says otherwise; `scale` is the number of CSS pixels per pixel of the photograph.
 import {part} from "/api.js";
 import {trace} from "/photograph.js";
 
@@ -61,7 +61,7 @@ export class View {
     this.moved();
   }
 
-  // A double tap: in where the finger is, or out again.
+  // Zooms in on (x, y), or out again if it is zoomed in.
   toggleZoom(x, y) {
     const actual = this.actualScale(), fitting = this.fittingScale();
     if (this.scale > fitting * 1.05) this.fit();
@@ -94,6 +94,7 @@ export class View {
     return [x * this.scale + this.x, y * this.scale + this.y];
   }
 
+  // Moves the view until the place (x, y) of the photograph is visible.
   bringIntoView(x, y) {
     const [left, top] = this.toStage(x, y), {clientWidth, clientHeight} = this.stage;
     const shift = (place, length) => Math.min(length - MARGIN, Math.max(MARGIN, place)) - place;
@@ -101,7 +102,7 @@ export class View {
     if (dx || dy) this.pan(dx, dy);
   }
 
-  // Rectangles of the photograph whose preview changed.
+  // Redraws after changes; `boxes` are rectangles of the photograph whose preview changed.
   changed(boxes) {
     if (this.sharp) {
       const {canvas, x, y, width, height} = this.sharp;
@@ -116,17 +117,12 @@ export class View {
     this.sharpenSoon();
   }
 
-  forgetSharp() {
-    this.sharp = null;
-    this.sharpenSoon();
-  }
-
   sharpenSoon() {
     clearTimeout(this.sharpening);
     this.sharpening = setTimeout(() => this.sharpen(), SHARP_AFTER_MS);
   }
 
-  // Asks for what is in sight at full size, if the preview is not sharp enough.
+  // Loads the visible part at full size, if the preview is not sharp enough.
   async sharpen() {
     const photograph = this.photograph;
     if (!photograph || photograph.factor === 1
@@ -208,7 +204,7 @@ export class View {
     if (this.cursor && !this.comparing) this.drawCursor(context);
   }
 
-  // Under what is transparent.
+  // Draws a checkerboard behind transparent pixels.
   drawChecks(context) {
     if (!this.checks) {
       const tile = document.createElement("canvas");
@@ -242,7 +238,7 @@ export class View {
     }, isDown && byKeys ? [3, 3] : []);
   }
 
-  // White over black: seen on every photograph.
+  // Draws white over black, which is visible on every photograph.
   drawLines(context, addPath, dashes) {
     context.beginPath();
     addPath();

@@ -56,7 +56,7 @@ def open_source(values: flags.FlagValues, scale: int) -> "ImageSource":
 
 
 def open_sources(values: flags.FlagValues, scale: int) -> list["ImageSource"]:
-  """As `open_source`, for --split with several splits between commas: one source for each."""
+  """Opens one ImageSource for each comma-separated split in --split; raises as `open_source`."""
   kinds_of_sources.check_settings(values.source, values.data_dir, values.split)
   names = split(values)
   splits = [part.strip() for part in names.split(",")] if names else [None]
@@ -64,7 +64,7 @@ def open_sources(values: flags.FlagValues, scale: int) -> list["ImageSource"]:
 
 
 def split(values: flags.FlagValues) -> str | None:
-  """Returns the split to read, None where there are none."""
+  """Returns the split to read, or None if the kind of data set has no splits."""
   return (values.split or _DEFAULT_SPLIT) if values.source in TENSORFLOW_DATASETS else None
 
 

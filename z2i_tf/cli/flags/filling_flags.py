@@ -1,4 +1,4 @@
-"""Defines the flags of filling with a model, and reads the record from them."""
+"""Defines the flags of filling with a model, and builds the settings from them."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Defines the flags of masks: kinds that are drawn, and how files are read; reads records from them."""
+"""Defines the flags for drawing masks and for reading mask files, and builds the settings from them."""
 
 from typing import TYPE_CHECKING
 

@@ -43,7 +43,7 @@ _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _EXIF_ORIENTATION = 0x0112
 _TURNED_BY_90_DEGREES = (5, 6, 7, 8)
 _START_BYTES = 256
-# Pillow would print its findings about damaged files besides our one line.
+# Keeps Pillow from printing log lines about damaged files.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
@@ -142,7 +142,7 @@ def orientation(image: Image.Image) -> int | None:
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-  """Returns height and width of the upright image, by the header of one that is not decoded yet."""
+  """Returns height and width of the upright image; `image` must not be decoded yet."""
   # For TIFF, Pillow reports the upright size already.
   is_turned = is_swapped(orientation(image)) and image.format != "TIFF"
   return (image.width, image.height) if is_turned else (image.height, image.width)

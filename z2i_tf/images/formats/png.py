@@ -61,7 +61,7 @@ def _prepare(encoded: bytes) -> tuple[bytes, list[str]]:
 
 
 def _examine(kind: bytes, content: bytes, checksum: bytes) -> tuple[str, int]:
-  """Returns what makes a chunk unusable, or "", and the length of its text, decompressed, in bytes."""
+  """Returns the fault of a chunk, or "", and the length of its decompressed content, in bytes."""
   size = len(content)
   if not kind.isalpha() or struct.pack(">L", zlib.crc32(kind + content)) != checksum:
     return "damaged", 0

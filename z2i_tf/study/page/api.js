@@ -1,4 +1,4 @@
-// What this page asks the server, and what it remembers over a reload.
+// Calls the study's server, and keeps the participant's token over a reload.
 import {refused} from "/refused.js";
 
 const SERVER_PATIENCE_MS = 20000;

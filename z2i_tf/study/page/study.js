@@ -1,4 +1,4 @@
-// One participant's way through a study: name, pairs, thanks. The server knows what is answered; the page asks it.
+// Leads a participant through a study: name, pairs, thanks. The server stores the progress; the page asks for it.
 import {ask, remember, remembered} from "/api.js";
 import {Zoom} from "/zoom.js";
 
@@ -8,7 +8,7 @@ const ARROWS = {arrowleft: [1, 0], arrowright: [-1, 0], arrowup: [0, 1], arrowdo
 const element = (id) => document.getElementById(id);
 const zoom = new Zoom({room: element("room"), stage: element("stage"), label: element("side"), frame: element("frame"),
                        pictures: element("pictures"), onChange: update});
-let participant = null;  // The server's last word: token, name, question, answered, total.
+let participant = null;  // The server's last answer: token, name, question, answered, total.
 let current = null;      // The pair on the page, see loadPair.
 let upcoming = null;     // The pair after it, being loaded meanwhile.
 let visible = "a";
@@ -82,7 +82,7 @@ function loadPair(position) {
 }
 
 async function showPair(position) {
-  // What could not be loaded in advance is asked for once more, now that it is needed.
+  // Loads a pair again if it could not be loaded in advance.
   const loaded = upcoming && upcoming.position === position && !upcoming.failed;
   const pair = loaded ? upcoming : loadPair(position);
   current = pair;
