@@ -153,7 +153,7 @@ def _high_frequencies(image):
 
 
 def _crop(image, mask):
-  """What ST-LPIPS sees and the pictures show: the hole and what is around it, reduced."""
+  """Returns the crop that ST-LPIPS scores and the pictures show: the hole with its surroundings, reduced."""
   left, top, width, height = cv2.boundingRect(mask)
   reach = max(width, height) // 4 + 8
   crop = image[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]

@@ -128,6 +128,7 @@ def write(
     settings: everything that decides the result.
     measured_on: conditions of the times, by name.
   Returns: the table of sizes and the table of times.
+  Raises: as `charts.dot_chart`.
   """
   milliseconds = {name: 1000 * np.asarray(values, float) for name, values in seconds.items()}
   spread = {name: np.percentile(values, [50, 10, 90]).tolist() for name, values in milliseconds.items()}

@@ -30,7 +30,7 @@ _NOT_IN_PAPER = "not in the paper"
 
 
 def paper_name(method: str) -> str:
-  """Returns the paper's name of a method, unless that could be mistaken for a run's."""
+  """Returns the paper's name of a method, but `THIS_WORK` for "Ours", which readers could take for a run."""
   return THIS_WORK if method == _OURS else method
 
 
