@@ -5,8 +5,8 @@
 Examples are the paper's joint stage's: 512x512 crops of 2040x1356 PNGs, their 256x256 bicubic halves, fresh small
 masks. The PNGs are made from the sample photographs (a mosaic of parts of them), or from the photographs of a folder
 (scaled and cropped). "Plain" decodes a PNG for every crop, as the paper's pipeline does. Rates are medians over
-rounds that take turns, each over at least one block of crops, the pipeline running, in a process of its own; so is
-memory. --thorough: 3 rounds of twice the crops, 5,000 examples. Linux only.
+rounds that take turns. A round warms up the pipeline, then times at least one block of crops. Each round and each
+measurement of memory has a process of its own. --thorough: 3 rounds of twice the crops, 5,000 examples. Linux only.
 """
 
 import argparse

@@ -64,7 +64,7 @@ def paper_masks(kind: str, count: int) -> np.ndarray:
 
 
 def blob(rng: np.random.Generator) -> np.ndarray:
-  """Returns a smooth closed curve around (0, 0): (n, 2) points x, y, the longer side of their box being 1."""
+  """Returns a smooth closed curve around (0, 0): (n, 2) points x, y; the longer side of their bounding box is 1."""
   angles, orders = np.linspace(0.0, 2.0 * np.pi, 256, endpoint=False), np.arange(2, 7)[:, np.newaxis]
   phases, heights = rng.uniform(0.0, 2.0 * np.pi, orders.shape), rng.normal(0.0, 0.5, orders.shape) / orders
   radius = np.exp((heights * np.cos(orders * angles + phases)).sum(axis=0))

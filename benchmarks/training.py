@@ -11,7 +11,7 @@ from the same weights. For every size, with VGG19 (random weights: time does not
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
   2048x2048 float32 product in the same process. The profiler does not know einsum (the resizes), and counts nothing
   where it cannot infer a shape;
-- where the time goes, by kind of operation, where our step with VGG19 is slower than the plain one.
+- the time by kind of operation, if our step with VGG19 is slower than the plain one.
 --thorough: sizes 64 and 128, 5 rounds, and also
 - the same without VGG19;
 - peak resident memory of either kind, each in a process of its own;

@@ -292,7 +292,7 @@ def _write(path: str, title: str, height_inches: float, draw: Callable[[Any], No
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
 
-  # A "$" in a name begins no formula.
+  # A "$" in a name must not begin a formula.
   with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False, "axes.axisbelow": True}):
     figure = Figure(figsize=(_WIDTH_INCHES, height_inches), dpi=_DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)

@@ -21,7 +21,7 @@ class Cell:
   Attributes:
     text: value as shown.
     source: images, masks and software of the measurement.
-    detail: measured quantity, where the row's name does not tell it.
+    detail: description of the method, or remark on the value; "" for none.
   """
 
   text: str
