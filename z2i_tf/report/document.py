@@ -30,6 +30,7 @@ class Cell:
 
   @property
   def provenance(self) -> str:
+    """Detail and source as one text."""
     return "; ".join(filter(None, (self.detail, self.source)))
 
 
@@ -42,6 +43,7 @@ class Row:
 
   @property
   def has_values(self) -> bool:
+    """Whether any cell has a value."""
     return any(cell.text != NONE for cell in self.cells)
 
 
@@ -244,6 +246,7 @@ class Section:
 
   @property
   def open_tables(self) -> list[CitedTable]:
+    """Tables shown at once."""
     return [table for table in self.tables if table.has_run and not table.is_folded]
 
   @property
@@ -272,6 +275,7 @@ class Report:
 
   @property
   def measured(self) -> list[Section]:
+    """Sections with runs."""
     return [section for section in self.sections if section.runs]
 
   @property

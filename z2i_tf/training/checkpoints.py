@@ -191,7 +191,7 @@ def saved_steps(work_dir: str) -> int:
 
 
 def _none_usable(paths):
-  return InputError(f"{paths[0]}: neither this checkpoint nor an earlier one can be restored; give another `work_dir`")
+  return InputError(f"{paths[0]}: neither this checkpoint nor one before it can be restored; give another `work_dir`")
 
 
 def _paths(work_dir) -> list[str]:

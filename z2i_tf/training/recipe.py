@@ -57,6 +57,7 @@ class RecipeStage:
 
   @property
   def folder(self) -> str:
+    """Its work folder."""
     return self.config.work_dir
 
   @contextlib.contextmanager

@@ -155,12 +155,14 @@ class StageConfig(abc.ABC):
 
   @property
   def optimizer(self) -> OptimizerConfig:
+    """The settings of the optimizers."""
     return OptimizerConfig(
       self.iterations, self.learning_rates, self.decay_fractions, self.gradient_clip_norm, self.ema_decay
     )
 
   @property
   def loop(self) -> LoopConfig:
+    """The settings of the training loop."""
     return LoopConfig(
       iterations=self.iterations,
       batch_size=self.batch_size,
