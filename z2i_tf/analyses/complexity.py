@@ -1,4 +1,4 @@
-"""Measures the size of models and their time per image, beside OpenCV's methods (paper appendix C, Table 5)."""
+"""Measures the size of models and their time per image, next to OpenCV's methods (paper appendix C, Table 5)."""
 
 from collections.abc import Callable
 from collections.abc import Mapping

@@ -232,9 +232,9 @@ class Section:
     key: anchor.
     title: heading.
     of_paper: tables and figures of the paper that it repeats.
-    tables: with the runs' numbers, beside the paper's where it has such.
+    tables: the runs' numbers, next to the paper's where the paper has any.
     runs: of this analysis; may be empty.
-    command: makes such a run.
+    command: command that makes such a run.
   """
 
   key: str

@@ -40,7 +40,7 @@ _UNUSABLE = (tf.errors.OpError, AssertionError, IndexError, KeyError, TypeError,
 
 @dataclasses.dataclass
 class RunState:
-  """State of a run beside its variables.
+  """State of a run besides its variables.
 
   Attributes:
     step: number of finished steps.

@@ -70,7 +70,7 @@ def run_loop(
     config: number of steps, and intervals.
     batches: endless; begins with batch number `start_step`.
     train_step: as `skip_nonfinite` returns it.
-    callbacks: called beside the steps.
+    callbacks: called between the steps.
     writer: writes metrics and messages.
     start_step: number of finished steps.
     stop_request: remembers signals; after a signal to any worker the loop finishes and saves the step.

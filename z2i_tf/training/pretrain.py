@@ -57,7 +57,7 @@ class PretrainConfig(StageConfig):
     network: "coarse", "sr" or "refine".
     width: channels of its first convolution, even.
     scale: zoom factor of "sr", 2, 3 or 4; None is 2. The others are trained at low resolution and have none.
-    weight_vgg: weight of the perceptual loss beside L1; None is 0 for "sr" and otherwise 0.01 (paper).
+    weight_vgg: weight of the perceptual loss relative to L1; None is 0 for "sr" and otherwise 0.01 (paper).
   Raises: ValueError for values that are out of range or exclude each other.
   """
 
@@ -153,7 +153,7 @@ class PretrainStep(tf.Module):
       name: "coarse", "sr" or "refine".
       network: to train.
       perceptual_features: (B, H, W, 3) in [0, 1] -> features; required if its weight is positive.
-      weight_vgg: weight of the perceptual loss beside L1.
+      weight_vgg: weight of the perceptual loss relative to L1.
       optimizer: updates the network.
       global_batch_size: examples of one step over all replicas.
       gradient_clip_norm: largest global norm of the gradient; 0 = no clipping.
