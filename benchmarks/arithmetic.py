@@ -35,7 +35,7 @@ def count_flops(function) -> int:
   profiler = tf.compat.v1.profiler
   options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output()
   traced = function.graph
-  # Gradients nobody asked for (of VGG19's kernels) are in the traced graph, but never run.
+  # The traced graph also contains gradients that are never run (of VGG19's kernels).
   run = [output.op.name for output in traced.outputs] + [operation.name for operation in traced.control_outputs]
   definition = tf.compat.v1.graph_util.extract_sub_graph(traced.as_graph_def(add_shapes=True), run)
   with tf.Graph().as_default() as graph:
@@ -44,7 +44,7 @@ def count_flops(function) -> int:
 
 
 def seconds_by_kind(run: Callable[[], object]) -> Counter[str]:
-  """Returns operation kind -> seconds in one call; operations running side by side are both counted."""
+  """Returns operation kind -> seconds in one call; concurrent operations are both counted in full."""
   from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
   space = xplane_pb2.XSpace()

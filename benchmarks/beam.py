@@ -4,8 +4,8 @@
 
 The sample photographs, 768x512 with one small hole each, are filled by commands that take turns. The time of a
 photograph is the difference between many and few of them, so the start of the processes does not count. On 2 cores
-Beam runs two threads in one process, or two processes. Processor time counts that of all processes, so other programs
-disturb it less than the time on the clock. Linux only.
+Beam runs two threads in one process, or two processes. Processor time is summed over all processes; other programs
+disturb it less than wall time. Linux only.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def _write(folder, count):
 
 
 def _times(arguments, folder, cores):
-  """Runs a command; returns its seconds on the clock and of the processor."""
+  """Runs a command; returns its seconds of wall time and of processor time."""
   before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
   subprocess.run(
     [sys.executable, "-m", "z2i_tf", *(argument.format(folder) for argument in arguments)],
@@ -87,10 +87,10 @@ def main():
           found[name].append(difference / (options.many - options.few))
       base = None
       for name, rounds in found.items():
-        clock, processor = (statistics.median(column) for column in np.transpose(rounds))
-        base = base or (clock, processor)
+        wall, processor = (statistics.median(column) for column in np.transpose(rounds))
+        base = base or (wall, processor)
         print(
-          f"{cores} core{'s' * (cores > 1)}, {name}: {clock:.2f} s per photograph ({clock / base[0]:.2f}), "
+          f"{cores} core{'s' * (cores > 1)}, {name}: {wall:.2f} s per photograph ({wall / base[0]:.2f}), "
           f"processor {processor:.2f} s ({processor / base[1]:.2f})",
           flush=True,
         )

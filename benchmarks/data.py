@@ -5,8 +5,8 @@
 Examples are the paper's joint stage's: 512x512 crops of 2040x1356 PNGs, their 256x256 bicubic halves, fresh small
 masks. The PNGs are made from the sample photographs (a mosaic of parts of them), or from the photographs of a folder
 (scaled and cropped). "Plain" decodes a PNG for every crop, as the paper's pipeline does. Rates are medians over
-rounds that take turns, each over at least one block of crops, the pipeline running, in a process of its own; so is
-memory. --thorough: 3 rounds of twice the crops, 5,000 examples. Linux only.
+rounds that take turns. A round warms up the pipeline, then times at least one block of crops. Each round and each
+measurement of memory has a process of its own. --thorough: 3 rounds of twice the crops, 5,000 examples. Linux only.
 """
 
 import argparse
@@ -85,10 +85,10 @@ def _dataset(kind, folder, records):
 
 
 def _measure_rate(kind, folder, records, cores, count, queue):
-  """Puts crops per second, measured in this process on so many cores."""
+  """Puts crops per second into the queue, measured in this process on the first `cores` cores."""
   os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])  # Before TensorFlow starts its threads.
   batches = iter(_dataset(kind, folder, records))
-  for _ in range(count // _BATCH_SIZE):  # Until the pipeline runs evenly.
+  for _ in range(count // _BATCH_SIZE):  # Warms up the pipeline.
     next(batches)
   start = time.perf_counter()
   for _ in range(count // _BATCH_SIZE):
@@ -99,7 +99,7 @@ def _measure_rate(kind, folder, records, cores, count, queue):
 
 
 def _measure_memory(kind, folder, records, examples, queue):
-  """Puts the peak resident memory, MiB, after each tenth of the examples."""
+  """Puts the peak resident memory, MiB, after each tenth of the examples into the queue."""
   process, peak, peaks = psutil.Process(), 0, []
   steps = examples // _BATCH_SIZE
   for step, _ in enumerate(_dataset(kind, folder, records).take(steps), start=1):

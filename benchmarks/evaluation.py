@@ -4,13 +4,13 @@
 
 metrics: images per second of the scores alone; nothing is read or filled meanwhile. The images are crops of the sample
   photographs with noise in holes of the paper's small masks. Ours are all of `image_scores.IMAGE_METRICS`. "PSNR and
-  SSIM" are two calls of scikit-image; "all but MS-SSIM", which scikit-image has not, gives the same numbers as ours:
+  SSIM" are two calls of scikit-image; "all but MS-SSIM", which scikit-image lacks, gives the same numbers as ours:
   SSIM with its map, PSNR and L1 of image and hole, and SSIM of the levels of a Laplacian pyramid (OpenCV's). The paths
-  take turns, image by image, so that whatever else the machine does hits all of them; how far their scores are apart is
-  printed, too.
+  take turns, image by image, so that other load on the machine affects all of them. The last column is the largest
+  difference between their scores and ours.
 memory: peak memory of processes that run `z2i evaluate` (the bundled model and Telea, all results kept) on 25 images,
-  and on these again and again up to 200 (other images have larger holes, which take more), so that what grows is what
-  piles up.
+  and on copies of these up to 200, so that growing memory means data that accumulates. Other images could have larger
+  holes, which take more memory.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _MARGIN = image_scores.SSIM_WINDOW // 2
 
 
 def _examples(count, side):
-  """Results, originals and masks: crops of the sample photographs, scaled to `side` where they are smaller."""
+  """Returns (result, original, mask) of crops of the sample photographs; enlarges photographs smaller than `side`."""
   rng, mixture = np.random.default_rng(0), MaskMixture.parse("small")
   photos = [image_files.read_rgb(path) for path in image_files.list_images(_SAMPLES)]
   examples = []
@@ -133,7 +133,7 @@ def _measure_metrics(arguments):
 
 
 def _largest_difference(scores, others):
-  """Of any score of any image; both lists of name -> score. What only one of them has does not count."""
+  """Returns the largest difference of any score in `scores` from `others`; both are lists of name -> score."""
   return max(
     abs(each[name] - other[name]) for each, other in zip(scores, others) for name in each if np.isfinite(each[name])
   )

@@ -1,4 +1,4 @@
-"""Images large and small, their holes, and what fills them: for `photographs.py`, `inference.py` and `versions.py`."""
+"""Images, holes and filling methods for `photographs.py`, `inference.py` and `versions.py`."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ def sample(shape: tuple[int, int]) -> np.ndarray:
 
 
 def centre(photo: np.ndarray) -> np.ndarray:
-  """Returns the middle, `SIDE` pixels in square, of (H, W, 3)."""
+  """Returns the central `SIDE` x `SIDE` crop of an (H, W, 3) image."""
   top, left = ((length - SIDE) // 2 for length in photo.shape[:2])
   return np.ascontiguousarray(photo[top : top + SIDE, left : left + SIDE])
 
 
 def small_samples() -> np.ndarray:
-  """Returns (4, SIDE, SIDE, 3) uint8: the middles of the sample photographs."""
+  """Returns (4, SIDE, SIDE, 3) uint8: the central crops of the sample photographs."""
   return np.stack([centre(image_files.read_rgb(path)) for path in image_files.list_images(_SAMPLES)])
 
 
@@ -64,7 +64,7 @@ def paper_masks(kind: str, count: int) -> np.ndarray:
 
 
 def blob(rng: np.random.Generator) -> np.ndarray:
-  """Returns a smooth closed curve around (0, 0): (n, 2) points x, y, the longer side of their box being 1."""
+  """Returns a smooth closed curve around (0, 0): (n, 2) points x, y; the longer side of their bounding box is 1."""
   angles, orders = np.linspace(0.0, 2.0 * np.pi, 256, endpoint=False), np.arange(2, 7)[:, np.newaxis]
   phases, heights = rng.uniform(0.0, 2.0 * np.pi, orders.shape), rng.normal(0.0, 0.5, orders.shape) / orders
   radius = np.exp((heights * np.cos(orders * angles + phases)).sum(axis=0))
@@ -86,7 +86,7 @@ def middle_blob(shape: tuple[int, int]) -> np.ndarray:
 
 
 def disc(thickness: int, shape: tuple[int, int]) -> np.ndarray:
-  """Returns a disc of that diameter in the middle: (height, width) uint8, 1 = hole."""
+  """Returns a disc of diameter `thickness` (pixels) in the middle: (height, width) uint8, 1 = hole."""
   return cv2.circle(np.zeros(shape, np.uint8), (shape[1] // 2, shape[0] // 2), thickness // 2, 1, cv2.FILLED)
 
 
@@ -94,7 +94,7 @@ def methods(inpainter: Inpainter, max_pixels: float = float("inf")) -> dict[str,
   """Returns name -> (image (H, W, 3) uint8, mask (H, W) uint8, 1 = hole) -> filled image.
 
   Args:
-    inpainter: of all but OpenCV's.
+    inpainter: fills for all methods but OpenCV's.
     max_pixels: larger images are reduced for the networks alone, and their fill is enlarged bicubically.
   """
 

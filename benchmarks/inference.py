@@ -53,7 +53,7 @@ _KERAS, _FLOAT32, _BFLOAT16 = "Keras", "ours, float32", "ours, bfloat16"
 
 
 def _photographs():
-  """(4, 256, 256, 3) float32 in [0, 1]."""
+  """Returns the sample photographs, (4, 256, 256, 3) float32 in [0, 1]."""
   return examples.small_samples() / np.float32(255)
 
 

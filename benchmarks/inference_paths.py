@@ -13,12 +13,12 @@ from z2i_tf.models import model_weights
 from z2i_tf.models.architecture import ModelConfig
 from z2i_tf.models.zoom_inpainter import ZoomInpainter
 
-# Deviation, over all pixels and channels, of what the networks' last convolutions give; about that of trained ones.
+# Standard deviation of the outputs of each network's last convolution, about that of trained networks.
 _FILL_DEVIATION, _SR_DEVIATION, _RESIDUAL_DEVIATION = 0.2, 0.02, 0.05
 
 
 def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
-  """Returns seeded random weights with which activations and images are in the range of a trained model's.
+  """Returns seeded random weights whose activations and images have about the range of a trained model's.
 
   The moving statistics of the batch norms are those of one pass over the photographs; the last convolution of each
   network is scaled and shifted so that fills spread around mid-gray, and residuals around 0.
@@ -50,7 +50,7 @@ def random_weights(config: ModelConfig, images: np.ndarray, holes: np.ndarray) -
 
 
 def _set_range(network, values, deviation, mean):
-  """Makes the last convolution, which gives the values (n, 3), give some of that deviation and mean."""
+  """Rescales the last convolution, whose outputs are `values` (n, 3), to this standard deviation and mean."""
   *_, kernel, bias = [
     variable for name, variable in model_weights.network_variables(network).items() if name.startswith("conv")
   ]

@@ -3,7 +3,7 @@
   python benchmarks/photographs.py [--parts=speed,sizes,memory] [--rounds=3] [--model=compact] [--precision=float32]
   python benchmarks/photographs.py --parts=quality,thickness --photos=FOLDER [--count=40] [--output_dir=DIR] [--store]
 
-Every hole but the paper's is one object, seeded. "Default" is what `z2i inpaint` does, "detail none" the same without
+Every hole but the paper's is one seeded shape. "Default" is what `z2i inpaint` does, "detail none" the same without
 texture, "networks alone" their own result at the image's resolution (--native).
 speed: seconds on large photographs with a hole of 5%, beside Telea; and on 256x256 with the paper's masks, beside the
   networks alone. The methods take turns, after one warm-up; medians over --rounds.
@@ -12,9 +12,9 @@ memory: peak of a process that fills a hole of 5% in a large photograph.
 quality: smooth blobs, 14 to 34% of the short side, anywhere inside --count photographs of the folder (those above 3 MP
   are reduced to 2.8 MP). PSNR is the hole's. ST-LPIPS (Ghildyal and Liu 2022) sees the hole's box, grown by a quarter
   and 8 pixels, its longer side reduced to 512 pixels; it needs a package that the part names if it is missing.
-  High frequencies: mean |gray - blurred gray| (sigma 2) inside the hole, as a share of the original's. "Better" is the
-  mean beside the better mean of OpenCV's two. --output_dir gets a picture of each photograph's fills, and scores.txt,
-  those photographs first where the default's ST-LPIPS (alex) is worst beside the better of OpenCV's.
+  High frequencies: mean |gray - blurred gray| (sigma 2) inside the hole, as a share of the original's. "Better by"
+  compares the mean with the better mean of OpenCV's two. --output_dir gets a picture of each photograph's fills, and
+  scores.txt, sorted by the default's ST-LPIPS (alex) relative to the better of OpenCV's, worst first.
 thickness: hole PSNR of the default on the same photographs, over the thickness up to which the networks fill a hole
   (larger ones are halved first). Best is the largest limit within 0.05 dB of the highest PSNR. --store writes it into
   the model folder (--model=FOLDER).
@@ -153,7 +153,7 @@ def _high_frequencies(image):
 
 
 def _crop(image, mask):
-  """What ST-LPIPS sees and the pictures show: the hole and what is around it, reduced."""
+  """Returns the crop that ST-LPIPS scores and the pictures show: the hole with its surroundings, reduced."""
   left, top, width, height = cv2.boundingRect(mask)
   reach = max(width, height) // 4 + 8
   crop = image[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach]

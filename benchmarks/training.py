@@ -5,13 +5,13 @@
 The plain step is the paper's description in ordinary TensorFlow: one forward pass of the package's networks, four
 passes of VGG19 (those of the labels outside the tape), one persistent tape, automatic gradients, two Adams. Both start
 from the same weights. For every size, with VGG19 (random weights: time does not depend on them):
-- seconds per step in float32 and mixed_bfloat16 (ours as `z2i train` runs it, guard against steps that are not finite
-  included), medians of steps of either kind in turn, in one process;
+- seconds per step in float32 and mixed_bfloat16 (ours as `z2i train` runs it, with the check for non-finite steps):
+  medians over steps of both kinds in turn, in one process;
 - the largest relative difference of their losses in the first step;
 - FLOPs of our step as TensorFlow's profiler counts them on the traced graph, per second, as a share of the rate of a
   2048x2048 float32 product in the same process. The profiler does not know einsum (the resizes), and counts nothing
   where it cannot infer a shape;
-- where the time goes, by kind of operation, where our step with VGG19 is slower than the plain one.
+- the time by kind of operation, if our step with VGG19 is slower than the plain one.
 --thorough: sizes 64 and 128, 5 rounds, and also
 - the same without VGG19;
 - peak resident memory of either kind, each in a process of its own;

@@ -4,7 +4,7 @@
                                 [--precision=float32]
 
 Each Python named has a process with the model loaded. All fill the same photographs with the paper's masks, one image
-at a time and in turn, so that whatever else the machine does hits all of them. Seconds are means, of wall time and of
+at a time and in turn, so that other load on the machine affects all of them. Seconds are means, of wall time and of
 processor time: "networks" is their own result (--native), "photograph" with texture and blend. The last column is the
 largest difference from the first Python, in gray levels.
 """

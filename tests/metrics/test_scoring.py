@@ -62,10 +62,12 @@ def test_evaluate_hides_the_original_and_scores_every_example_of_every_set():
     seen.append(example.masked)
     return example.masked
 
-  scores = scoring.score_methods(
-    {"hole": keep_holes, "original": lambda example: example.original},
-    examples,
-    keep=lambda example, name, result: kept.append((example.name, name, result)),
+  methods = {"hole": keep_holes, "original": lambda example: example.original}
+  scores = scoring.collect(
+    scoring.score_example(
+      methods, example, keep=lambda example, name, result: kept.append((example.name, name, result))
+    )
+    for example in examples
   )
   for masked, example in zip(seen, examples):
     assert not masked[example.mask == 1].any()
@@ -80,12 +82,9 @@ def test_evaluate_hides_the_original_and_scores_every_example_of_every_set():
 def test_evaluate_with_distance_and_features():
   examples = _examples(3) + _examples(1, "single")
   mean = lambda image: image.mean(axis=(0, 1)) / 255  # Three features.
-  scores = scoring.score_methods(
-    {"hole": lambda example: example.masked, "original": lambda example: example.original},
-    examples,
-    {"LPIPS": lambda result, original: np.abs(result.astype(float) - original).mean(axis=(1, 2, 3))},
-    mean,
-  )
+  methods = {"hole": lambda example: example.masked, "original": lambda example: example.original}
+  distances = {"LPIPS": lambda result, original: np.abs(result.astype(float) - original).mean(axis=(1, 2, 3))}
+  scores = scoring.collect(scoring.score_example(methods, example, distances, mean) for example in examples)
   assert scores.per_image["set"]["original"]["LPIPS"] == [0.0] * 3
   np.testing.assert_allclose(
     scores.per_image["set"]["hole"]["LPIPS"],

@@ -23,15 +23,15 @@ from z2i_tf.system.atomic_files import atomic_write
 
 _WIDTH_INCHES, _DPI = 8.0, 110
 _HISTOGRAM_HEIGHT_INCHES, _LINES_HEIGHT_INCHES = 4.5, 3.6
-# Of a row of dots, and of a panel's title, axis and their labels.
+# Heights of a row of dots, and of a panel's title, axis and labels together.
 _ROW_INCHES, _FRAME_INCHES = 0.34, 1.15
-_MOST_PANELS_ABREAST = 3
+_MAX_COLUMNS = 3
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
 # In letters: the width of a legend, and of a key in it.
 _LEGEND_WIDTH, _KEY_WIDTH = 95, 8
 _MARGIN_SHARE = 0.12
-_MOST_TICKS = 3
+_MAX_TICKS = 3
 _CONFIDENCE = 0.95
 _INTERVAL_NOTE = "line: 95% bootstrap interval"
 _PSNR = {"PSNR": "psnr", "hole PSNR": "hole_psnr"}
@@ -80,7 +80,7 @@ def dot_chart(
   Raises: InputError if matplotlib is missing; OSError if the file cannot be written.
   """
   names = list(next(iter(panels.values())))
-  columns = min(len(panels), _MOST_PANELS_ABREAST)
+  columns = min(len(panels), _MAX_COLUMNS)
   lines = math.ceil(len(panels) / columns)
 
   def draw(figure):
@@ -93,7 +93,7 @@ def dot_chart(
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # The default writes formulas.
       else:
-        axes.locator_params(axis="x", nbins=_MOST_TICKS)
+        axes.locator_params(axis="x", nbins=_MAX_TICKS)
       for place, (colour, estimate) in enumerate(zip(_colours(), estimates.values())):
         if not np.isfinite(estimate.value):
           continue
@@ -146,7 +146,7 @@ def line_chart(
 def histogram(
   path: str, title: str, edges: np.ndarray, series: Mapping[str, np.ndarray], xlabel: str, ylabel: str
 ) -> None:
-  """Draws a transparent area per series over intervals of values.
+  """Draws a filled, transparent histogram per series over common intervals.
 
   Args:
     path: PNG file to write.
@@ -193,7 +193,7 @@ def score_charts(analysis: str, record: Mapping[str, Any], folder: str) -> list[
 
 
 def _psnr(analysis: str, record: Mapping[str, Any], folder: str) -> list[str]:
-  """Mean PSNR, a panel per test set."""
+  """Draws the mean PSNR, a panel per test set."""
   made = []
   for metric, stem in _PSNR.items():
     panels = {
@@ -210,7 +210,7 @@ def _psnr(analysis: str, record: Mapping[str, Any], folder: str) -> list[str]:
 
 
 def _improvement(analysis: str, record: Mapping[str, Any], folder: str) -> list[str]:
-  """Figure 6: SSIM of each frequency band minus the first method's."""
+  """Draws Figure 6: SSIM of each frequency band minus the first method's."""
   first, *others = record["methods"]
   made = []
   for test_set in record["test_sets"] if others else ():
@@ -236,7 +236,7 @@ def _improvement(analysis: str, record: Mapping[str, Any], folder: str) -> list[
 
 
 def _over_scale(analysis: str, record: Mapping[str, Any], folder: str) -> list[str]:
-  """Figure 13: SSIM and MS-SSIM over the scale."""
+  """Draws Figure 13: SSIM and MS-SSIM over the scale."""
   scaled = sorted(
     (method for method, entry in record["methods"].items() if "scale" in entry),
     key=lambda method: record["methods"][method]["scale"],
@@ -264,7 +264,7 @@ def _scores(record: Mapping[str, Any], test_set: str, method: str, metric: str) 
 
 
 def _estimate(values: np.ndarray) -> Estimate:
-  """The mean of the finite values, with its bootstrap interval."""
+  """Returns the mean of the finite values with its bootstrap interval."""
   finite = values[np.isfinite(values)]
   if len(finite) < 2:
     mean = float(finite.mean()) if len(finite) else float("nan")
@@ -292,7 +292,7 @@ def _write(path: str, title: str, height_inches: float, draw: Callable[[Any], No
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
 
-  # A "$" in a name begins no formula.
+  # A "$" in a name must not begin a formula.
   with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False, "axes.axisbelow": True}):
     figure = Figure(figsize=(_WIDTH_INCHES, height_inches), dpi=_DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""Measures the size of models and their time per image, beside OpenCV's methods (paper appendix C, Table 5)."""
+"""Measures the size of models and their time per image, next to OpenCV's methods (paper appendix C, Table 5)."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -128,6 +128,7 @@ def write(
     settings: everything that decides the result.
     measured_on: conditions of the times, by name.
   Returns: the table of sizes and the table of times.
+  Raises: as `charts.dot_chart`.
   """
   milliseconds = {name: 1000 * np.asarray(values, float) for name, values in seconds.items()}
   spread = {name: np.percentile(values, [50, 10, 90]).tolist() for name, values in milliseconds.items()}

@@ -1,4 +1,4 @@
-"""Draws the outputs of a model's networks for photographs (the paper's Figures 2 and 16), and dumps them as files."""
+"""Draws the outputs of a model's networks for photographs (the paper's Figures 2 and 16), and writes them as files."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence

@@ -130,6 +130,7 @@ def write(folder: str, drawn: Mapping[str, Drawn], height: int, width: int, seed
     height: of the masks, pixels.
     width: of the masks, pixels.
     seed: with which the masks were drawn.
+  Raises: as `charts.histogram`.
   """
   count = len(next(iter(drawn.values())).ratios)
   image_files.write_rgb(os.path.join(folder, _EXAMPLES_PICTURE), _example_sheet(drawn))

@@ -39,7 +39,7 @@ def add_trained(
   Args:
     name: of the model in the tables.
     model: see `model_store.load_predictor`.
-    precision: measured beside float32; SavedModels and models of other methods are measured in their own only.
+    precision: measured besides float32; SavedModels and models of other methods are measured in their own only.
     size: height and width of the images, pixels.
     models: name -> description, extended.
     methods: name with precision -> function that fills a hole, extended.

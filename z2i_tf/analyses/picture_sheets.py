@@ -34,7 +34,7 @@ def draw_sheet(
     titles: one above each column; all "" for none.
     rows: (H, W, 3) uint8 images.
     captions: for each row, a text under each of its images, or an empty sequence.
-    labels: for each row, a text above it; "" takes no space and keeps the row with the one before.
+    labels: for each row, a text above it; "" for none, which takes no space.
   Returns: (H', W', 3) uint8.
   """
   captions, labels = captions or [()] * len(rows), labels or [""] * len(rows)

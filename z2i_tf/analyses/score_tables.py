@@ -38,8 +38,6 @@ PAPER_METRICS = ("PSNR", "SSIM", "MS-SSIM", "L1")
 _PERCEPTUAL_METRICS = ("LPIPS", "ST-LPIPS alex", "ST-LPIPS vgg")
 BANDS = (("SSIM low", "Low frequency"), ("SSIM mid", "Mid frequency"), ("SSIM high", "High frequency"))
 _BUCKET_METRICS = ("PSNR", "hole PSNR")
-
-
 # Layouts of the tables of z2i evaluate.
 ANALYSES = ("comparison", "ablation", "frequency", "scale_study")
 
@@ -135,7 +133,7 @@ def _scale_study(record: Mapping[str, Any]) -> list[Table]:
 
 
 def _wide(record: Mapping[str, Any], title: str, heading: str, key: str, with_parameters: bool) -> Table:
-  """A row per method, the paper's and the measured perceptual metrics of every test set side by side."""
+  """Returns a row per method, with the paper's and the perceptual metrics of every test set side by side."""
   metrics = {
     test_set: [*PAPER_METRICS, *(name for name in measured_metrics(record, test_set) if name in _PERCEPTUAL_METRICS)]
     for test_set in record["test_sets"]
@@ -195,7 +193,7 @@ def bucket_tables(record: Mapping[str, Any], test_sets: Iterable[str] | None = N
 
 
 def hole_size_buckets(record: Mapping[str, Any], test_set: str) -> dict[str, np.ndarray]:
-  """Returns which images of a test set have holes of a size: name of the size -> (N,) bool."""
+  """Groups the images of a test set by hole size: name of the bucket -> (N,) bool, its members."""
   images = record["test_sets"][test_set]["images"]
   return statistics.buckets(np.array([image["hole_ratio"] for image in images]))
 
@@ -206,7 +204,7 @@ def _notes(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> 
 
 
 def missing_values(record: Mapping[str, Any], test_set: str, metrics: Sequence[str]) -> list[str]:
-  """Returns a line for each metric whose mean leaves out infinite or undefined values."""
+  """Returns a line for each mean that leaves out infinite or undefined values."""
   notes = []
   for metric in metrics:
     for method in record["methods"]:

@@ -1,4 +1,4 @@
-"""Examples: configuration, crops, masks, and the tensors made of them."""
+"""Makes examples: crops images, draws masks, and turns both into tensors."""
 
 import dataclasses
 from typing import Any
@@ -39,7 +39,7 @@ class ExampleConfig:
     flips: directions in which a crop is mirrored, each with probability 1/2: a name in `FLIPS` (paper: "none").
     crop_scales: factors s; a training crop is cut s times as large and averaged over s x s pixels. Each crop draws s
       from the factors that its image is large enough for; a repeated factor is drawn more often (paper: 1 alone).
-  Raises: ValueError for a crop size that does not suit the networks or the masks, or a value out of range.
+  Raises: ValueError for a crop size that does not fit the networks or the masks, or a value out of range.
   """
 
   crop_size: int
@@ -132,8 +132,8 @@ def centre_crop(source: ImageSource, index: int, side: int) -> np.ndarray:
   return picture.crop(top, left, side, side)
 
 
-def validation_mask(masks: MaskMixture, side: int, seed: int, index: int) -> np.ndarray:
-  """Returns the fixed mask of image `index`, (side, side) uint8, 1 = hole; raises InputError if none can be drawn."""
+def validation_mask(masks: MaskMixture | None, side: int, seed: int, index: int) -> np.ndarray:
+  """Returns the fixed mask of image `index`; `masks`, result and errors as of `draw_mask`."""
   return draw_mask(masks, side, np.random.default_rng([seed, VALIDATION_STREAM, index]))
 
 

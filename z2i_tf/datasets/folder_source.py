@@ -68,6 +68,6 @@ def _read_list(path):
 
 
 def _in_either_spelling(path):
-  """Returns the spelling of a path that exists: as given, or with composed or decomposed letters (as on macOS)."""
+  """Returns the path, or its NFC or NFD form if only that exists: macOS may have decomposed the letters."""
   others = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
   return path if os.path.exists(path) else next(filter(os.path.exists, others), path)

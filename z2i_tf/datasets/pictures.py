@@ -1,4 +1,4 @@
-"""Pictures that give crops: whole in memory, or as tiles that a crop decodes on demand.
+"""Pictures to cut crops from: whole in memory, or in tiles that a crop decodes on demand.
 
 Tiles, our own addition, make crops of large images cheap: a 512x512 crop of a 2040x1356 image touches at most 25 of
 its 176 tiles. They are lossless WebP files, which are smaller than PNG and decode faster.

@@ -1,4 +1,4 @@
-"""Datasets of examples: crops, flips, degrades and masks images, and batches them.
+"""Builds datasets of examples: crops, flips, shrinks and masks images, and batches them.
 
 All randomness of an example (image, crop, flip, mask) is a function of the seed and of the example's number in the run.
 A run can therefore start at any step and sees the examples of an uninterrupted run, for any number of parallel

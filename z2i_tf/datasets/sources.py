@@ -15,7 +15,7 @@ from z2i_tf.datasets.pictures import Picture
 from z2i_tf.errors import InputError
 from z2i_tf.images import image_files
 
-# Of 255: a 16-bit image whose brightest level is lower holds 12-bit data, which look black to the networks.
+# Of 255: a 16-bit image whose brightest level is lower holds data of at most 14 bits, which look dark to the networks.
 _MIN_BRIGHTEST_LEVEL = 64
 # Maximum number of images probed before giving up.
 _MAX_PROBED = 1000

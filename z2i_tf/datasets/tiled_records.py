@@ -141,7 +141,7 @@ def write_tiled_records(
 
 
 def locked(folder: str) -> contextlib.AbstractContextManager[None]:
-  """Holds the lock of a folder that is filled; raises InputError if another process holds it."""
+  """Locks a folder while it is being filled; raises InputError if another process holds it."""
   return locked_folder(folder, _LOCK_FILE, "another z2i prepare is writing here; wait for it")
 
 
@@ -163,7 +163,7 @@ def _fill(source, folder, origin, tile_size, shard_count, bad_images, advance):
 
 
 class Records:
-  """The folder of `write_tiled_records` while it is filled.
+  """The folder of `write_tiled_records` while it is being filled.
 
   Attributes:
     manifest: content of `dataset.json`, with the shards written so far.
@@ -193,7 +193,14 @@ class Records:
     return f"images-{number:05d}-of-{len(self.shards):05d}.tfrecord"
 
   def add(self, number: int, records: int, skipped: Sequence[str], size_bytes: int) -> None:
-    """Adds the next shard, which was written, to the manifest; arguments as of `write_shard`'s result."""
+    """Adds the next shard to the manifest after it was written.
+
+    Args:
+      number: of the shard.
+      records: number of its records.
+      skipped: error of each skipped image.
+      size_bytes: of its file.
+    """
     self.manifest["shards"].append({"file": self.shard_name(number), "records": records, "bytes": size_bytes})
     self.manifest["skipped"] += skipped
     self.manifest["complete"] = number + 1 == len(self.shards)
@@ -204,7 +211,7 @@ class Records:
       file.write((json.dumps(self.manifest, indent=2) + "\n").encode())
 
   def entry_path(self, number: int) -> str:
-    """Returns the path for the manifest's entry of a shard that another process writes."""
+    """Returns the path where another process that writes a shard leaves its manifest entry."""
     return os.path.join(self._folder, self.shard_name(number) + _ENTRY)
 
   def remove_leftovers(self, count: int) -> None:

@@ -11,7 +11,7 @@ from z2i_tf.images import mask_files
 from z2i_tf.masks.drawing import cover
 from z2i_tf.system.parallel import map_in_order
 
-# Of a mask; most of a longer one, scaled to cover a square crop, would lie outside of it.
+# Longer masks, scaled to cover a square crop, would lie mostly outside of it.
 _MAX_ASPECT_RATIO = 16
 
 
@@ -24,8 +24,8 @@ class TrainingMasks(collections.abc.Sequence[np.ndarray]):
     Args:
       folder: of images of any format, white = hole.
       side: of the square that each mask must cover, pixels.
-    Raises: InputError if there is no mask, or one is damaged, extremely long, or at this size has no hole or no known
-      pixel.
+    Raises: InputError if there is no mask, or if one is damaged, too elongated, or at this size has no hole or no
+      known pixel.
     """
     paths = image_files.list_images(folder, recursive=True)
     self._packed = list(map_in_order(lambda path: _read_packed(path, side), paths))

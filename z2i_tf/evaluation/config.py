@@ -44,7 +44,7 @@ class EvaluationConfig:
     inception_graph: frozen Inception for FID, as of `fid.InceptionFeatures`; None omits FID.
     save_results: whether to keep results, originals and masks as pictures.
     filling: "networks" evaluates the networks' own result, "photograph" evaluates the result of `z2i inpaint`.
-    detail: texture of "photograph", as of `Inpainter`; None for the default.
+    detail: texture for `filling` "photograph", as of `Inpainter`; None for the default.
     precision: of the networks; None for the model's default.
   """
 

@@ -85,7 +85,7 @@ def _run(config, sets, entries, manifest, methods, progress, say, score_all) -> 
     scorer = make_scorer(config, folder, sets, methods, metrics)
     tasks = [Task(each.name, path) for each in sets for path in each.paths]
     with progress(count, "image") as advance:
-      scores = scoring.collect(_seen(score_all(scorer, tasks, folder), methods, advance))
+      scores = scoring.collect(_noting_changes(score_all(scorer, tasks, folder), methods, advance))
     for method in methods.values():
       notes.extend(method.remarks())
     for each in sets:
@@ -147,7 +147,7 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
     )
 
 
-def _seen(scored, methods, advance):
+def _noting_changes(scored, methods, advance):
   """Yields the scores; records in each method which results changed known pixels."""
   for each in scored:
     for name in each.changed:

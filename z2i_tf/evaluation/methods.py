@@ -38,7 +38,7 @@ class EvaluatedMethod:
 
 
 def model_method(model: str, precision: str | None, is_photograph: bool, detail: str) -> EvaluatedMethod:
-  """Loads a model.
+  """Loads a model as a method.
 
   Args:
     model: as of `model_store.load_predictor`.
@@ -92,11 +92,11 @@ def result_method(
   Raises: InputError if a result is missing, has no image, or differs in size from its image.
   """
   paths = {}
-  for each in sets:
-    subfolder = os.path.join(folder, each.name)
-    paths[each.name] = _results_of(each, subfolder if len(sets) > 1 or os.path.isdir(subfolder) else folder)
+  for paired in sets:
+    subfolder = os.path.join(folder, paired.name)
+    paths[paired.name] = _results_of(paired, subfolder if len(sets) > 1 or os.path.isdir(subfolder) else folder)
     if not is_checked:
-      _check_sizes(each, paths[each.name])
+      _check_sizes(paired, paths[paired.name])
   changed: set[tuple[str, str]] = set()
 
   def fill(example):
@@ -122,16 +122,16 @@ def result_method(
   return EvaluatedMethod(fill, {"kind": "results", "hash": found}, changed, remarks)
 
 
-def _results_of(each, folder) -> dict[str, str]:
+def _results_of(paired, folder) -> dict[str, str]:
   """Returns name -> path of the results of a set; raises InputError unless all are there."""
   found = pairs.by_name(image_files.list_images(folder), image_files.stem)
-  missing = [name for name in each.images if name not in found]
-  extra = [name for name in found if name not in each.images]
+  missing = [name for name in paired.images if name not in found]
+  extra = [name for name in found if name not in paired.images]
   twice = [name for name, files in found.items() if len(files) > 1]
   problems = [
     text
     for names, text in (
-      (missing, f"{len(missing)} of {len(each.images)} images have no result ({some(missing)})"),
+      (missing, f"{len(missing)} of {len(paired.images)} images have no result ({some(missing)})"),
       (extra, f"{len(extra)} results belong to no image ({some(extra)})"),
       (twice, f"{len(twice)} images have several results ({some(twice)})"),
     )
@@ -139,12 +139,12 @@ def _results_of(each, folder) -> dict[str, str]:
   ]
   if problems:
     raise InputError(f"{folder}: {', '.join(problems)}; a result has the name of its image")
-  return {name: found[name][0] for name in each.images}
+  return {name: found[name][0] for name in paired.images}
 
 
-def _check_sizes(each, results):
+def _check_sizes(paired, results):
   """Raises InputError unless the results of a set can be read and have the sizes of the images."""
-  for name, image in each.images.items():
+  for name, image in paired.images.items():
     expected = image_files.read_header(image)
     height, width = _read(results[name]).shape[:2]  # Decodes now, so that a damaged result fails at the beginning.
     if (height, width) != (expected.height, expected.width):

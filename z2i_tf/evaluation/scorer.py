@@ -66,7 +66,7 @@ class Scorer:
   keep: Callable[[scoring.Example, str, np.ndarray], None]
 
   def score(self, task: "Task") -> "Scored":
-    """Scores every method on an example."""
+    """Scores every method on an example; raises InputError if the image, the mask or a result cannot be read."""
     example = self.sets[task.test_set].example(task.path)
     fills = {name: method.fill for name, method in self.methods.items()}
     scores = scoring.score_example(fills, example, self.metrics.distances, self.metrics.inception, self.keep)
@@ -93,8 +93,8 @@ class Scored(NamedTuple):
   """A scored example.
 
   Attributes:
-    scores: of all methods.
-    name: of the image.
+    scores: scores of all methods.
+    name: name of the image.
     changed: names of the methods whose result differs from the original where pixels are known.
   """
 
@@ -124,7 +124,7 @@ def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, An
   for name in (*expected, *found):
     if found.get(name) != expected.get(name):
       missing = "".join(f" ({line})" for line in metrics.left_out if line.startswith(f"{name}: "))
-      raise InputError(f"a worker finds {name} otherwise than the process that began{missing}")
+      raise InputError(f"a worker finds {name} otherwise than the main process{missing}")
   return scorer
 
 
@@ -174,7 +174,7 @@ def make_scorer(
 
 
 def load_metrics(config: EvaluationConfig) -> Metrics:
-  """Loads the weights of metrics that need some."""
+  """Loads the metrics that need weights; leaves out, with a note, those whose weights cannot be loaded."""
   wanted: dict[str, Callable[[], Any]] = {}
   if config.lpips_net != NO_LPIPS:
     wanted[scoring.LPIPS] = lambda: lpips.Lpips(config.lpips_net, config.lpips_features, config.lpips_linear)

@@ -151,6 +151,6 @@ def remark_on_count(images: int, dimensions: int) -> str | None:
   if images > dimensions:
     return None
   return (
-    f"FID of {images} images: biased upwards, as {dimensions} features need at least {dimensions + 1} (usual are "
-    "10,000 and more); comparable only with an FID of as many images"
+    f"FID of {images} images: biased upwards, as {dimensions} features need at least {dimensions + 1} (10,000 and "
+    "more are usual); comparable only with an FID of as many images"
   )

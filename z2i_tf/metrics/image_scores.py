@@ -40,24 +40,26 @@ _Pair = tuple[np.ndarray, np.ndarray]
 
 
 def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-  """Returns each of `IMAGE_METRICS` for one image; NaN for metrics that its size or its mask does not define.
+  """Returns each of `IMAGE_METRICS` for one image; NaN for metrics that are undefined for its size or mask.
 
-  PSNR is in dB, infinite where no level differs; L1 is the mean absolute difference of values in [0, 1]; SSIM is that
-  of Wang et al. 2004 (Gaussian window, valid positions only, population covariance, mean over RGB) and needs sides of
-  `SSIM_WINDOW` pixels; MS-SSIM is that of `tf.image.ssim_multiscale` and needs `MS_SSIM_SIDE`. Nothing is resized.
-  "hole PSNR" and "hole L1" are of the hole's pixels, "hole SSIM" is the mean of SSIM's map over the windows whose
-  centre is in the hole.
+  * PSNR: in dB, infinite for equal images. L1: mean absolute difference of values in [0, 1].
+  * SSIM: that of Wang et al. 2004 (Gaussian window, valid positions only, population covariance, mean over RGB); needs
+    sides of at least `SSIM_WINDOW` pixels.
+  * MS-SSIM: that of `tf.image.ssim_multiscale`; needs sides of at least `MS_SSIM_SIDE` pixels.
+  * "hole PSNR" and "hole L1": over the hole's pixels. "hole SSIM": mean of SSIM's map over the windows whose centre is
+    in the hole.
+  * "SSIM high", "mid" and "low": SSIM of the levels of a Laplacian pyramid (Burt and Adelson 1983; kernel
+    [1 4 6 4 1] / 16), which are two bands and the rest at a quarter of the size. The bands are signed, in [-1, 1] for
+    images in [0, 1]. They are neither shifted nor rescaled, and SSIM's constants are the image's (k1 0.01, k2 0.03,
+    range 1), so that equal differences count equally in every level.
 
-  "SSIM high", "mid" and "low" are of the levels of a Laplacian pyramid (Burt and Adelson 1983; kernel
-  [1 4 6 4 1] / 16): two bands and the rest, a quarter as wide and high. The bands have signs, values in [-1, 1] where
-  the image's are in [0, 1]. They are compared as they are, neither shifted nor stretched, with the image's constants
-  (k1 0.01, k2 0.03, range 1), so that a difference counts alike in every level.
+  Nothing is resized.
 
   Args:
     result: (H, W, 3) uint8.
     original: (H, W, 3) uint8.
     mask: (H, W) uint8, 1 = hole.
-  Raises: ValueError if a shape or a type is another.
+  Raises: ValueError for other shapes or types.
   """
   _check(result, original, mask)
   scores = dict.fromkeys(IMAGE_METRICS, float("nan"))
@@ -79,7 +81,7 @@ def score_image(result: np.ndarray, original: np.ndarray, mask: np.ndarray) -> d
 
 
 def psnr(result: np.ndarray, original: np.ndarray) -> float:
-  """Returns the PSNR alone, as `score_image`; no other score is computed."""
+  """Returns only the PSNR of `score_image`, in dB, of two (H, W, 3) uint8 images; raises as `score_image`."""
   _check(result, original, np.empty(original.shape[:2], np.uint8))
   return _pixel_scores(result, original, None)[0]
 
@@ -153,7 +155,7 @@ def _ssim_means(pair: _Pair, offset: float, mask: np.ndarray | None = None) -> t
 
 
 def _valid(values):
-  """Leaves out the positions whose window does not lie within the image."""
+  """Returns the positions whose window lies within the image."""
   return values[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
@@ -162,7 +164,7 @@ def _ssim_maps(total: np.ndarray, difference: np.ndarray, offset: float) -> tupl
 
   Args:
     total: sum of two images less `offset`, (H, W, 3) float32 of at most a tile.
-    difference: theirs, of the same shape.
+    difference: of the two images, of the same shape.
   """
   mean_total, variance_total, mean_difference, variance_difference, spare = _workspace.arrays(total.shape)
   for image, mean, variance in (
@@ -204,13 +206,13 @@ def _ms_ssim(structure: np.ndarray, pair: _Pair) -> float:
     pair = _halved(pair[0]), _halved(pair[1])
     structure, ssim, _ = _ssim_means(pair, _LEVELS)
     terms.append(structure)
-  terms[-1] = ssim  # The coarsest scale has the luminance, too.
-  # Negative terms have no such power: they are 0, as TensorFlow has them.
+  terms[-1] = ssim  # The coarsest scale includes the luminance.
+  # Negative terms have no real power; they count as 0, as in TensorFlow.
   return float(np.mean(np.prod(np.maximum(terms, 0.0) ** np.array(_SCALE_WEIGHTS)[:, np.newaxis], axis=0)))
 
 
 def _halved(image):
-  """Averages blocks of 2x2; a missing last row or column is the one beside it, as in `tf.image.ssim_multiscale`."""
+  """Averages blocks of 2x2; repeats the last row or column of an odd side, as `tf.image.ssim_multiscale` does."""
   height, width = image.shape[:2]
   if height % 2 or width % 2:
     image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -218,7 +220,7 @@ def _halved(image):
 
 
 def _laplacian_levels(pair: _Pair) -> Iterator[tuple[_Pair, float]]:
-  """Yields the pyramid's two bands and its rest, each with the offset that its sum's values lack."""
+  """Yields the pyramid's two bands and its rest, each with the `offset` that `_ssim_means` takes."""
   for _ in range(2):
     lower = cv2.pyrDown(pair[0]), cv2.pyrDown(pair[1])
     yield (_without(pair[0], lower[0]), _without(pair[1], lower[1])), 0.0

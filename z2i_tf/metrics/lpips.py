@@ -187,8 +187,8 @@ class Lpips(FeatureDistance):
         images = tf.nn.max_pool2d(images, self._net.pool_side_px, strides=2, padding="VALID")
       for conv in block:
         kernel, bias = self._weights[conv.number]
-        around = [conv.padding, conv.padding]
-        images = tf.nn.conv2d(images, kernel, conv.stride, [[0, 0], around, around, [0, 0]])
+        padding = [conv.padding, conv.padding]
+        images = tf.nn.conv2d(images, kernel, conv.stride, [[0, 0], padding, padding, [0, 0]])
         images = tf.nn.relu(tf.nn.bias_add(images, bias))
       features.append(images)
     return features

@@ -86,7 +86,15 @@ def score_example(
   inception: Features | None = None,
   keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None,
 ) -> ExampleScores:
-  """Runs every method on an example and scores its 8-bit result; arguments as of `score_methods`."""
+  """Runs every method on an example and scores its 8-bit result.
+
+  Args:
+    methods: by name.
+    example: image and mask.
+    distances: metric name (LPIPS, ST-LPIPS) -> distance of a result and its original.
+    inception: features of an image for FID; None omits FID.
+    keep: called with the example, each method name and its result.
+  """
   values: dict[str, dict[str, float]] = {}
   features: dict[str | None, np.ndarray] = {None: inception(example.original)} if inception else {}
   for name, method in methods.items():
@@ -101,7 +109,11 @@ def score_example(
 
 
 def collect(examples: Iterable[ExampleScores]) -> Scores:
-  """Joins the scores of examples, which are ordered by test set."""
+  """Joins the scores of examples, and computes the FID of each test set with features of at least two images.
+
+  Args:
+    examples: scored with the same methods; a test set's scores keep their order.
+  """
   per_image: dict[str, Any] = {}
   features: dict[str, Any] = {}
   for example in examples:
@@ -119,23 +131,3 @@ def collect(examples: Iterable[ExampleScores]) -> Scores:
       if len(vectors[None]) > 1
     },
   )
-
-
-def score_methods(
-  methods: Mapping[str, Method],
-  examples: Iterable[Example],
-  distances: Mapping[str, Distance] = types.MappingProxyType({}),
-  inception: Features | None = None,
-  keep: Callable[[Example, str, np.ndarray], None] = lambda *_: None,
-) -> Scores:
-  """Runs every method on every example and scores its 8-bit result.
-
-  Args:
-    methods: by name.
-    examples: ordered by test set.
-    distances: metric name (LPIPS, ST-LPIPS) -> distance of a result and its original.
-    inception: features of an image for FID, which compares the results of a set with its originals. None omits FID;
-      sets of fewer than two images have none.
-    keep: called with each example, method name and result.
-  """
-  return collect(score_example(methods, example, distances, inception, keep) for example in examples)

@@ -163,6 +163,6 @@ def feature_network(net: str, arrays: dict[str, np.ndarray], convolutions: Seque
 
 def _halve(x):
   """Blurs by [1 2 1] / 4 along both axes, which is two means of neighbours in turn, and keeps every other position."""
-  around = [_BLUR_PADDING, _BLUR_PADDING]
-  x = tf.pad(x, [[0, 0], around, around, [0, 0]], "REFLECT")
+  padding = [_BLUR_PADDING, _BLUR_PADDING]
+  x = tf.pad(x, [[0, 0], padding, padding, [0, 0]], "REFLECT")
   return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, 2, 1, "VALID"), 2, 2, "VALID")

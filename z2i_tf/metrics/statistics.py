@@ -9,7 +9,7 @@ import numpy as np
 BUCKET_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 # Quantile of the normal distribution for intervals of 95%.
 _Z_95 = 1.959963984540054
-# Numbers drawn at once; bounds the memory of the bootstrap to about 10 MB.
+# Numbers drawn at once; bounds the memory of the bootstrap to about 16 MiB (indices and values).
 _DRAWS_AT_ONCE = 2**20
 
 

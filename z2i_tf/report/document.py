@@ -21,7 +21,7 @@ class Cell:
   Attributes:
     text: value as shown.
     source: images, masks and software of the measurement.
-    detail: measured quantity, where the row's name does not tell it.
+    detail: description of the method, or remark on the value; "" for none.
   """
 
   text: str
@@ -30,6 +30,7 @@ class Cell:
 
   @property
   def provenance(self) -> str:
+    """Detail and source as one text."""
     return "; ".join(filter(None, (self.detail, self.source)))
 
 
@@ -42,6 +43,7 @@ class Row:
 
   @property
   def has_values(self) -> bool:
+    """Whether any cell has a value."""
     return any(cell.text != NONE for cell in self.cells)
 
 
@@ -230,9 +232,9 @@ class Section:
     key: anchor.
     title: heading.
     of_paper: tables and figures of the paper that it repeats.
-    tables: with the runs' numbers, beside the paper's where it has such.
+    tables: the runs' numbers, next to the paper's where the paper has any.
     runs: of this analysis; may be empty.
-    command: makes such a run.
+    command: command that makes such a run.
   """
 
   key: str
@@ -244,6 +246,7 @@ class Section:
 
   @property
   def open_tables(self) -> list[CitedTable]:
+    """Tables shown at once."""
     return [table for table in self.tables if table.has_run and not table.is_folded]
 
   @property
@@ -272,6 +275,7 @@ class Report:
 
   @property
   def measured(self) -> list[Section]:
+    """Sections with runs."""
     return [section for section in self.sections if section.runs]
 
   @property

@@ -25,7 +25,7 @@ from z2i_tf.report.document import Section
 TITLE = "Zoom-to-Inpaint: report of analyses"
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _PAGE, _STYLE = "page.html", "page.css"
-# Makes the browser block everything from outside the file, should a text escape its escaping.
+# Makes the browser block everything from outside the file, in case a text was not escaped.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _GROUPS_NOTE = (
   "The paper measured other images and masks, unless both sources say the same. Compare the rows of one group; "
@@ -44,7 +44,7 @@ def render_html(report: Report) -> str:
     undefined=jinja2.StrictUndefined,
   )
   with open(os.path.join(_FOLDER, _STYLE), encoding="utf-8") as file:
-    style = markupsafe.Markup(file.read())  # Ours, and CSS has no escapes of HTML.
+    style = markupsafe.Markup(file.read())  # Our own file; CSS needs no HTML escapes.
   return environment.get_template(_PAGE).render(
     report=report,
     title=TITLE,

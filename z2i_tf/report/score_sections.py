@@ -30,7 +30,7 @@ _NOT_IN_PAPER = "not in the paper"
 
 
 def paper_name(method: str) -> str:
-  """Returns the paper's name of a method, unless that could be mistaken for a run's."""
+  """Returns the paper's name of a method, but `THIS_WORK` for "Ours", which readers could take for a run."""
   return THIS_WORK if method == _OURS else method
 
 
@@ -167,7 +167,7 @@ def _directions(metrics: Sequence[str]) -> list[str]:
 def _run_group(
   run: Run, sets: Sequence[str], metrics: Sequence[str], key: str | None = None, with_parameters: bool = False
 ) -> RowGroup:
-  """Returns the means of a run's methods, after a column with their entry `key` and before their parameters."""
+  """Returns a row per method of a run: its entry `key` if one is given, its means, its parameters if wanted."""
   rows = []
   for method, entry in run.record["methods"].items():
     texts, sources = [], []

@@ -1,4 +1,4 @@
-"""Actions that the loop calls beside training steps."""
+"""Actions that the training loop calls between steps."""
 
 from collections.abc import Mapping
 
@@ -22,8 +22,8 @@ class Callbacks:
     """Saves a checkpoint.
 
     Args:
-      step: finished steps.
-      skipped: steps of the whole run that changed nothing.
+      step: number of finished steps.
+      skipped: number of skipped steps in the whole run.
     """
 
   def keep_batch(self, step: int, batch: Mapping[str, np.ndarray]) -> str:

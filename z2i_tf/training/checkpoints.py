@@ -1,8 +1,8 @@
 """Saves and restores the checkpoints of a run, so that it continues as if it had never stopped.
 
 A checkpoint holds the variables (weights, optimizers) and the run's state: step, position in the data, best
-measurement, settings. A checkpoint exists once its index file does: this appears last and whole, so a process may be
-killed at any time.
+measurement, settings. A checkpoint is complete once its index file exists. The index is renamed into place last, so a
+process may be killed at any time.
 """
 
 from collections.abc import Callable
@@ -40,14 +40,14 @@ _UNUSABLE = (tf.errors.OpError, AssertionError, IndexError, KeyError, TypeError,
 
 @dataclasses.dataclass
 class RunState:
-  """State of a run beside its variables.
+  """State of a run besides its variables.
 
   Attributes:
-    step: finished steps.
+    step: number of finished steps.
     examples: number of examples used so far; the position in the data.
-    skipped: steps that were not finite and changed nothing.
+    skipped: number of steps skipped because a loss or gradient was not finite.
     best: the best measurement so far, None before the first.
-    measured_on: settings that identify the images it was measured on, as JSON.
+    measured_on: settings that identify the images `best` was measured on, as JSON.
     settings: settings that must not change when the run continues, JSON-compatible.
   """
 
@@ -60,7 +60,7 @@ class RunState:
 
 
 class _TrackedState(tf.train.experimental.PythonState):
-  """Makes the state a part of a checkpoint."""
+  """Stores the state in a checkpoint."""
 
   def __init__(self, state: RunState):
     self.state = state
@@ -84,8 +84,9 @@ class Checkpoints:
     Args:
       work_dir: folder of the run; all workers see the same one.
       tracked: networks and optimizers with all their variables, by name.
-      state: saved with them, and overwritten when restored.
-      is_chief: whether this process writes. All workers take part in saving: some variables are means over all.
+      state: saved with the variables; restoring overwrites it.
+      is_chief: whether this process keeps the files. All workers take part in saving: some variables are means over
+        all workers.
       say: prints which checkpoint is restored, or skipped because it is damaged.
     """
     self._folder = os.path.join(work_dir, CHECKPOINT_FOLDER)
@@ -103,7 +104,7 @@ class Checkpoints:
       try:
         self._checkpoint.read(path).assert_consumed()
       except _UNUSABLE as error:
-        self._say(f"{path} is damaged or of other networks ({type(error).__name__}); trying the one before")
+        self._say(f"{path} is damaged or of other networks ({type(error).__name__}); trying an earlier one")
         self._unusable.add(path)
         continue
       self._say(f"continuing from {path}")
@@ -160,7 +161,9 @@ def has_checkpoint(work_dir: str) -> bool:
 def read_state(work_dir: str) -> dict[str, Any]:
   """Reads the `RunState` of the newest usable checkpoint as a dict, without any network.
 
-  Raises: InputError if no checkpoint can be read.
+  Call it only if `has_checkpoint`.
+
+  Raises: InputError if none of the checkpoints can be read.
   """
   paths = _paths(work_dir)
   for path in paths:
@@ -172,9 +175,9 @@ def read_state(work_dir: str) -> dict[str, Any]:
 
 
 def saved_steps(work_dir: str) -> int:
-  """Returns the steps of the newest checkpoint; 0 if there is none, or if `model.npz` does not hold its weights.
+  """Returns the step of the newest checkpoint; 0 if there is none, or if `model.npz` does not hold its weights.
 
-  It is quick: it reads neither networks nor weights.
+  Builds no network and reads no weights, so it is quick.
 
   Raises: InputError if there are checkpoints and none can be read.
   """

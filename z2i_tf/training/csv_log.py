@@ -15,7 +15,7 @@ _STEP = "step"
 class CsvLog:
   """Writes scalars to a CSV file: one row per logged step, one column per scalar.
 
-  A cell is empty if the step has no such scalar: measurements are rarer than losses.
+  A cell is empty if its step has no such scalar: evaluations are rarer than logged losses.
   """
 
   def __init__(self, path: str, start_step: int):
@@ -46,7 +46,7 @@ class CsvLog:
   def _read(self):
     try:
       with open(self._path, newline="", encoding="utf-8") as file:
-        # A kill or a full disk may have cut the last line: it then has no line end.
+        # A last line without a line end was cut by a kill or a full disk.
         reader = csv.DictReader(line for line in file if line.endswith("\n"))
         rows = [row for row in reader if re.fullmatch("[0-9]+", row.get(_STEP) or "") and None not in row.values()]
         self._columns = list(reader.fieldnames or [_STEP])

@@ -28,7 +28,7 @@ def make_strategy() -> tf.distribute.Strategy:
   If the environment sets TF_CONFIG (TensorFlow's JSON description of a cluster and of this worker), it is a
   MultiWorkerMirroredStrategy over the GPUs, or else CPUs, of all workers, and this function waits for them. Otherwise
   it is a MirroredStrategy over all visible GPUs, or over the CPU.
-  All stages of a process share it: the collective operations of two strategies have the same numbers and would mix.
+  All stages of a process share one strategy: collective operations of two would have the same keys and collide.
 
   Raises: InputError if TF_CONFIG is unusable or another worker does not start.
   """
@@ -80,7 +80,7 @@ def mean_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
 
 @contextlib.contextmanager
 def needing_other_workers() -> Iterator[None]:
-  """Turns the error that this worker gets when another one ends into an InputError."""
+  """Turns TensorFlow's error about a lost worker into an InputError."""
   try:
     yield
   except tf.errors.OpError as error:

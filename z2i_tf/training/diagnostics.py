@@ -10,6 +10,7 @@ DATA_WAIT = "data/wait_share"
 _SATURATED_LOSS, _SATURATED_WINDOWS = 0.02, 3
 # A gradient explodes at this multiple of the median over the last windows, once there are enough of them.
 _EXPLODING_FACTOR, _FORMER_WINDOWS, _MIN_FORMER_WINDOWS = 20.0, 20, 4
+# Share of the time spent waiting for data, and number of consecutive windows, from which data starvation is reported.
 _STARVING_SHARE, _STARVING_WINDOWS = 0.3, 2
 
 

@@ -41,8 +41,8 @@ class JointConfig(StageConfig):
     sr_width: width of the super-resolution network; None is `width`.
     discriminator_width: width of the discriminator; None is `width`.
     loss_weights: weights of the loss terms.
-    discriminator_warmup_steps: number of first steps that train the discriminator alone.
-  Raises: ValueError for values out of range or that exclude each other.
+    discriminator_warmup_steps: number of steps, at the beginning, that train only the discriminator.
+  Raises: ValueError for values that are out of range or exclude each other.
   """
 
   command: ClassVar[str] = "z2i train"
@@ -77,7 +77,7 @@ class JointConfig(StageConfig):
         )
     if not 0 <= self.discriminator_warmup_steps < self.iterations:
       raise ValueError(
-        "The steps for the discriminator alone are fewer than those of the stage. Received: "
+        "The discriminator's warm-up must be shorter than the stage. Received: "
         f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
       )
     if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):

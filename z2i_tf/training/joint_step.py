@@ -59,7 +59,7 @@ class JointStep(tf.Module):
       gradient_clip_norm: largest global norm of the generator's gradient; 0 = no clipping.
       l1_normalization: "image" or "hole": pixels over which the L1 of the coarse and of the composed refined image is
         averaged; the L1 loss of the zoomed image always covers the image.
-    Raises: ValueError if a weight is positive and its model is missing.
+    Raises: ValueError if a weight is positive and its model is missing, or a discriminator has no weight.
     """
     super().__init__()
     if weights.use_discriminator != (discriminator is not None):

@@ -26,7 +26,7 @@ from z2i_tf.training.skip_nonfinite import STOP
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-  """Length and rhythm of training.
+  """Number of training steps, and intervals between saving, logging and evaluating.
 
   Attributes:
     iterations: steps of the whole stage, including those of earlier runs.
@@ -34,8 +34,8 @@ class LoopConfig:
     save_every: steps between checkpoints; the last step is always saved.
     log_every: steps between progress lines and scalars; scalars are means over these steps.
     evaluate_every: steps between evaluations; the last step is always evaluated.
-    keep_every: steps between weights that are never deleted; None keeps none.
-    max_skipped_steps: consecutive steps without a finite loss and gradient that stop the run.
+    keep_every: steps between copies of the weights that are never deleted; None keeps none.
+    max_skipped_steps: the run stops after this many consecutive steps without a finite loss and gradient.
   Raises: ValueError for a number below 1.
   """
 
@@ -67,14 +67,14 @@ def run_loop(
   """Trains from `start_step` to the end of the stage.
 
   Args:
-    config: length and rhythm.
-    batches: endless, beginning with batch number `start_step`.
+    config: number of steps, and intervals.
+    batches: endless; begins with batch number `start_step`.
     train_step: as `skip_nonfinite` returns it.
-    callbacks: called beside the steps.
+    callbacks: called between the steps.
     writer: writes metrics and messages.
     start_step: number of finished steps.
     stop_request: remembers signals; after a signal to any worker the loop finishes and saves the step.
-    skipped: number of finished steps that changed nothing.
+    skipped: number of finished steps that were skipped.
   Raises: Stopped after a signal; InputError after too many consecutive steps without a finite loss and gradient.
   """
   diagnostics, window = Diagnostics(), _Window()
@@ -149,7 +149,7 @@ class _Window:
 
   @contextlib.contextmanager
   def elsewhere(self):
-    """Measures the time spent on other work than training."""
+    """Excludes the block from the measured speed of training."""
     started = time.monotonic()
     yield
     self._elsewhere += time.monotonic() - started
@@ -161,7 +161,7 @@ class _Window:
 
   def means(self, batch_size) -> dict[str, float]:
     """Returns means of the steps that were not skipped, the speed and the share of waiting."""
-    names = dict.fromkeys(name for scalars in self._scalars for name in scalars)  # A warm-up has fewer of them.
+    names = dict.fromkeys(name for scalars in self._scalars for name in scalars)  # A warm-up lacks some.
     means = {name: float(np.mean([scalars[name] for scalars in self._scalars if name in scalars])) for name in names}
     seconds = time.monotonic() - self._started - self._elsewhere
     means["speed/examples_per_second"] = batch_size * self._steps / seconds

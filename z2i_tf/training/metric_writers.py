@@ -62,7 +62,7 @@ class MetricWriter:
     self._table.write(step, scalars)
 
   def write_examples(self, step: int, columns: Mapping[str, np.ndarray]) -> None:
-    """Writes one picture of some examples to TensorBoard, with the arguments of `example_grid`."""
+    """Writes the `example_grid` of the columns to TensorBoard."""
     description = f"Columns: {', '.join(columns)}. Rows: examples."
     self._events.write_picture(step, EXAMPLES_TAG, example_grid(columns), description)
 
@@ -81,7 +81,7 @@ class MetricWriter:
 
 
 class NoMetricWriter:
-  """Takes the place of `MetricWriter` in workers that do not report."""
+  """Replaces `MetricWriter` in workers that do not report; its methods do nothing."""
 
   def advance(self) -> None:
     pass
@@ -139,7 +139,7 @@ class _EventWriter:
 def example_grid(columns: Mapping[str, np.ndarray]) -> np.ndarray:
   """Draws a grid of images: one titled column per entry, one row per example.
 
-  Images narrower than 128 pixels are enlarged by a whole factor (nearest), so that they and the titles can be seen.
+  Enlarges images narrower than 128 pixels by a whole factor (nearest), so that they and the titles are legible.
 
   Args:
     columns: title -> images (B, H, W, 3), clipped to [0, 1]; all of the same shape.

@@ -57,14 +57,15 @@ class OptimizerConfig:
 def piecewise_learning_rate(
   config: OptimizerConfig, first_step: int = 0
 ) -> optimizers.schedules.PiecewiseConstantDecay:
-  """Returns the learning rate as a Keras schedule: a rate begins with the step that its fraction names.
+  """Returns the learning rate as a Keras schedule.
 
-  A constant rate is a schedule too. As a number it would be a variable of the optimizer, and a run could not change
-  between constant and falling rates.
+  Rate i + 1 applies from step round(decay_fractions[i] * iterations) on, counted from 0. A constant rate is a schedule
+  too: Keras makes a plain number a variable of the optimizer, and checkpoints of constant and falling rates would not
+  match.
 
   Args:
     config: settings of the optimizer.
-    first_step: steps of the stage before the optimizer's first one; the schedule counts the stage's steps.
+    first_step: number of the stage's steps before the optimizer's first update; the schedule counts the stage's steps.
   """
   fractions, rates = config.decay_fractions, config.learning_rates
   if not fractions:
@@ -77,14 +78,14 @@ def piecewise_learning_rate(
 def build_adam(
   config: OptimizerConfig, variables: Sequence[tf.Variable], precision: str = "float32", first_step: int = 0
 ) -> optimizers.Optimizer:
-  """Builds Adam(0.9, 0.999, 1e-7) with the piecewise learning rate and all its variables.
+  """Builds Adam(0.9, 0.999, 1e-7) with the piecewise learning rate, and creates its variables.
 
   In float16 small gradients vanish, so Keras' dynamic loss scale is used: it halves when the gradient overflows and
   doubles after 2,000 steps without overflow.
 
   Args:
     config: settings of the optimizer.
-    variables: it updates.
+    variables: to update.
     precision: of the networks, one of `devices.PRECISIONS`.
     first_step: as in `piecewise_learning_rate`.
   """
@@ -125,7 +126,7 @@ def apply_update(
   """
   replica_context = tf.distribute.get_replica_context()
   variables = [variable for network in networks.values() for variable in network.trainable_variables]
-  # Weights of 0 may leave a whole network without gradient.
+  # Loss weights of 0 may leave a whole network without gradient.
   gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
   if _has_scale(optimizer):
     gradients = optimizer.get_unscaled_gradients(gradients)

@@ -13,7 +13,7 @@ _ARGUMENT = "`perceptual_weights`"
 
 
 def check_perceptual_network(name: str) -> None:
-  """Raises ValueError unless it is one of `PERCEPTUAL_NETWORKS`."""
+  """Raises ValueError unless `name` is one of `PERCEPTUAL_NETWORKS`."""
   if name not in PERCEPTUAL_NETWORKS:
     raise ValueError(
       f"The perceptual network is one of {', '.join(PERCEPTUAL_NETWORKS)}. Received: `perceptual_network`={name!r}"

@@ -51,14 +51,14 @@ DEFAULT_WEIGHT_VGG = 0.01
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PretrainConfig(StageConfig):
-  """Settings of the training of one network alone.
+  """Settings of pretraining.
 
   Attributes:
     network: "coarse", "sr" or "refine".
     width: channels of its first convolution, even.
     scale: zoom factor of "sr", 2, 3 or 4; None is 2. The others are trained at low resolution and have none.
-    weight_vgg: weight of the perceptual loss beside L1; None is 0 for "sr" and otherwise 0.01 (paper).
-  Raises: ValueError for values out of range or that exclude each other.
+    weight_vgg: weight of the perceptual loss relative to L1; None is 0 for "sr" and otherwise 0.01 (paper).
+  Raises: ValueError for values that are out of range or exclude each other.
   """
 
   command: ClassVar[str] = "z2i pretrain"
@@ -132,8 +132,8 @@ class PretrainStep(tf.Module):
   """Updates a network that is trained alone; call it in a replica context with that replica's share of the batch.
 
   The coarse and the refinement network fill the hole of the low-resolution image; for the latter, the masked image
-  takes the place of the zoomed one. The super-resolution network enlarges the whole low-resolution image. The
-  network's own output is compared with the full image: the refinement network's is not pasted into the known pixels.
+  takes the place of the zoomed one. The super-resolution network enlarges the whole low-resolution image. The losses
+  compare the network's raw output with the full image, known pixels included.
   """
 
   def __init__(
@@ -153,7 +153,7 @@ class PretrainStep(tf.Module):
       name: "coarse", "sr" or "refine".
       network: to train.
       perceptual_features: (B, H, W, 3) in [0, 1] -> features; required if its weight is positive.
-      weight_vgg: weight of the perceptual loss beside L1.
+      weight_vgg: weight of the perceptual loss relative to L1.
       optimizer: updates the network.
       global_batch_size: examples of one step over all replicas.
       gradient_clip_norm: largest global norm of the gradient; 0 = no clipping.

@@ -1,4 +1,4 @@
-"""Runs several stages of training one after the other: joins, checks and trains them.
+"""Runs several stages of training one after the other: links, checks and trains them.
 
 Every network starts from the latest stage of the recipe that trained it (weights only). Networks that no earlier stage
 trained start from their own `initial_weights`.
@@ -40,7 +40,7 @@ class RecipeStage:
     predecessors: network -> earlier stage of the recipe whose weights it starts from.
     is_finished: whether its last checkpoint has all its steps.
     has_begun: whether it has a checkpoint.
-    epochs: number of times that its steps visit each image, None before its images were opened.
+    epochs: number of times that its steps visit each image, None until `check` opens its images.
   """
 
   origin: str
@@ -57,11 +57,12 @@ class RecipeStage:
 
   @property
   def folder(self) -> str:
+    """Its work folder."""
     return self.config.work_dir
 
   @contextlib.contextmanager
   def errors(self) -> Iterator[None]:
-    """Names the origin in errors of the block that the user can correct."""
+    """Puts the origin in front of the message of every InputError of the block."""
     try:
       yield
     except InputError as error:
@@ -69,7 +70,7 @@ class RecipeStage:
 
 
 def plan(stages: Sequence[RecipeStage]) -> None:
-  """Joins the stages: sets `predecessors` and the initial weights that follow from them. Opens no file.
+  """Links the stages: sets `predecessors` and the initial weights that follow from them. Opens no file.
 
   Raises: InputError naming the origin of a stage that does not fit the ones before it.
   """
@@ -80,7 +81,7 @@ def plan(stages: Sequence[RecipeStage]) -> None:
     if former is not stage:
       raise InputError(f"{former.origin} and {stage.origin} would both train in {stage.folder}; rename one of them")
     with stage.errors():
-      _join(stage, latest)
+      _link(stage, latest)
       check_frozen_batch_norm(stage.config)
     latest.update(dict.fromkeys(stage.config.networks, stage))
 
@@ -158,7 +159,7 @@ def describe(stages: Sequence[RecipeStage]) -> str:
   return "\n".join(lines)
 
 
-def _join(stage, latest) -> None:
+def _link(stage, latest) -> None:
   """Sets the predecessors and the initial weights of a stage from the latest stages that trained its networks."""
   config = stage.config
   for name, folder in config.initial_weights.items():
@@ -170,13 +171,13 @@ def _join(stage, latest) -> None:
     if name in latest:
       _check_sizes(latest[name], name, size)
       stage.predecessors[name], folders[name] = latest[name], latest[name].folder
-  # The same folders leave the settings as they are, so that a recipe continues a stage that was begun by hand.
-  if _real(folders) != _real(own):
+  # Equal folders leave the settings unchanged, so that a recipe continues a stage that was begun by hand.
+  if _real_paths(folders) != _real_paths(own):
     initial_weights = {name: folder for name, folder in folders.items() if folder}
     stage.config = dataclasses.replace(config, initial_weights=initial_weights)
 
 
-def _real(folders: dict[str, str | None]) -> dict[str, str]:
+def _real_paths(folders: dict[str, str | None]) -> dict[str, str]:
   return {name: os.path.realpath(folder) for name, folder in folders.items() if folder}
 
 

@@ -113,7 +113,7 @@ def check_former_run(config: StageConfig, fingerprints: Mapping[str, Any] | None
 
 
 def _measured_on(settings, implied) -> str:
-  """Returns the settings that change measurements as JSON; null is a default, written out or not."""
+  """Returns the settings that change measurements as JSON; null where None would mean the same value."""
   measuring = {name: settings[name] for name in _MEASURING if name in settings}
   if measuring["validation_dir"]:
     del measuring["data_dir"]

@@ -35,8 +35,8 @@ class Stage:
     jit_compile: whether XLA compiles the step.
     averages: moving averages of the networks' weights, None if there are none. They leave out the discriminator, which
       serves training alone.
-    warmup_steps: number of first steps that call `step.warm_up` instead of `step`: it takes the same arguments and does
-      not change the networks with averages.
+    warmup_steps: number of steps, at the beginning, that call `step.warm_up` instead of `step`. It takes the same
+      arguments, and must not change networks with averages.
   """
 
   step: Step

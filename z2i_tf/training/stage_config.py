@@ -70,19 +70,19 @@ class StageConfig(abc.ABC):
     seed: of the data and of the initial weights.
     batch_size: examples per step over all replicas.
     iterations, learning_rates, decay_fractions, gradient_clip_norm, ema_decay: see `OptimizerConfig`.
-    freeze_batch_norm: networks whose batch norms keep, and normalise by, the statistics of their initial weights.
+    freeze_batch_norm: networks whose batch norms normalise by the fixed statistics of their initial weights.
     l1_normalization: one of `L1_NORMALIZATIONS`; the L1 of the super-resolution network is always over the image.
     perceptual_network: one of `perceptual_networks.PERCEPTUAL_NETWORKS`.
     perceptual_weights: "imagenet", a file, or "none" to leave the perceptual terms out.
     save_every, keep_every, log_every, evaluate_every: steps, see `LoopConfig`.
-    max_skipped_steps: consecutive steps without a finite loss and gradient that stop the run.
+    max_skipped_steps: see `LoopConfig`.
     precision: of the generator's networks and the perceptual one, one of `devices.PRECISIONS`.
     jit_compile: whether XLA compiles the step; for one device.
     deterministic: whether results repeat bit for bit; None: on a CPU without `jit_compile`.
     allow_config_change: whether a run may continue with other settings.
     initial_weights: network, or "all" for every network -> model folder whose weights a new run starts from; weights
       only, no optimizer state.
-  Raises: ValueError for values out of range or that exclude each other; InputError is one.
+  Raises: ValueError for values that are out of range or exclude each other.
   """
 
   # Networks, and "all", that `initial_weights` may name.
@@ -150,17 +150,19 @@ class StageConfig(abc.ABC):
     others = [name for name in self.initial_weights if name != conventions.ALL_NETWORKS]
     if conventions.ALL_NETWORKS in self.initial_weights and others:
       raise ValueError(
-        f"`init_all` already says where every network's weights come from; leave out `init_{others[0]}` or `init_all`"
+        f"`init_all` already gives the initial weights of every network; leave out `init_{others[0]}` or `init_all`"
       )
 
   @property
   def optimizer(self) -> OptimizerConfig:
+    """The settings of the optimizers."""
     return OptimizerConfig(
       self.iterations, self.learning_rates, self.decay_fractions, self.gradient_clip_norm, self.ema_decay
     )
 
   @property
   def loop(self) -> LoopConfig:
+    """The settings of the training loop."""
     return LoopConfig(
       iterations=self.iterations,
       batch_size=self.batch_size,
@@ -189,25 +191,25 @@ class StageConfig(abc.ABC):
   @property
   @abc.abstractmethod
   def networks(self) -> dict[str, dict[str, int]]:
-    """Returns network -> "width" and, for "sr", "scale", on which the shapes of its weights depend."""
+    """Network -> the sizes that decide the shapes of its weights: "width" and, for "sr", "scale"."""
 
   @property
   @abc.abstractmethod
   def used_perceptual_weights(self) -> str | None:
-    """Returns `perceptual_weights`, or None if no term uses them."""
+    """`perceptual_weights`, or None if no loss term uses them."""
 
   def initial_weights_of(self, network: str) -> str | None:
     """Returns the model folder that a network starts from, None if it starts from random weights."""
     return self.initial_weights.get(network, self.initial_weights.get(conventions.ALL_NETWORKS))
 
   def default_settings(self) -> dict[str, Any]:
-    """Returns the default of every setting that may not change, for runs that were recorded before it existed."""
+    """Returns the default of every setting that may not change, for runs recorded before the setting existed."""
     required = [field for field in dataclasses.fields(self) if field.default is field.default_factory]
     defaults = type(self)(**{field.name: getattr(self, field.name) for field in required})
     return defaults.settings(without=FREE_SETTINGS)
 
   def implied_settings(self) -> dict[str, Any]:
-    """Returns the values that None implies, by setting."""
+    """Returns setting -> the value that None stands for."""
     return {
       "split": "train",
       "mask_reference_size": self.crop_size if self.with_masks else None,
@@ -215,7 +217,7 @@ class StageConfig(abc.ABC):
     }
 
   def resolved(self, name: str) -> Any:
-    """Returns a setting; replaces None by the value that it implies."""
+    """Returns the value of a setting; if that is None, the value that None stands for."""
     value = getattr(self, name)
     return self.implied_settings()[name] if value is None else value
 

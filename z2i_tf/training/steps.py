@@ -18,7 +18,7 @@ class Step(Protocol):
   """One update of some networks.
 
   Attributes:
-    main_output: output, of `conventions`, whose PSNR decides which weights are the best.
+    main_output: name in `conventions` of the output whose PSNR decides which weights are best.
     shown: outputs that TensorBoard shows between the masked image and the original.
   """
 

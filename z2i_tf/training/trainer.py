@@ -119,8 +119,8 @@ class Trainer(Callbacks):
     """Trains to the end of the stage, from the last checkpoint if there is one.
 
     Returns: the folders with the trained weights.
-    Raises: InputError if the last checkpoint cannot be restored, initial weights are missing, the folder cannot be
-      written, or another worker has ended; Stopped after a signal.
+    Raises: InputError if no checkpoint can be restored, initial weights are missing, the folder cannot be written, or
+      another worker has ended; Stopped after a signal.
     """
     stage, state = self._stage, self._state
     with devices.needing_other_workers(), asked_to_stop(_STOPPING) as stop_request:

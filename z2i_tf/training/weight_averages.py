@@ -30,15 +30,15 @@ class WeightAverages:
       strategy: devices.
     """
     self._variables, self._decay, self._strategy = list(variables), decay, strategy
-    own = {
+    per_replica = {
       "trainable": False,
       "synchronization": tf.VariableSynchronization.ON_READ,
       "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA,
     }
     # This module is separate, so that checkpoints find the averaged variables in their networks.
     self.tracked = tf.Module()
-    self.tracked.averages = [tf.Variable(tf.zeros(variable.shape), **own) for variable in self._variables]
-    self.tracked.updates = tf.Variable(tf.constant(0, tf.int64), **own)
+    self.tracked.averages = [tf.Variable(tf.zeros(variable.shape), **per_replica) for variable in self._variables]
+    self.tracked.updates = tf.Variable(tf.constant(0, tf.int64), **per_replica)
 
   @property
   def variables(self) -> list[tf.Variable]:

@@ -77,7 +77,7 @@ def alone_in(work_dir: str, strategy: tf.distribute.Strategy) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _existing(folder):
-  """Creates the folder and its missing parents; finally removes those that are empty."""
+  """Creates the folder and its missing parents; after the block, removes those that are still empty."""
   missing = []
   path = os.path.abspath(folder)
   while not os.path.isdir(path):
@@ -121,8 +121,8 @@ def compare_settings(
       f"`work_dir`={work_dir}: holds a run of {former.get(COMMAND)}, not of {settings[COMMAND]}; "
       "give another `work_dir`"
     )
-  for name, shape in _SHAPING.items():
-    if shape(former.get(name)) != shape(settings.get(name)):
+  for name, property_of in _SHAPING.items():
+    if property_of(former.get(name)) != property_of(settings.get(name)):
       raise InputError(
         f"{work_dir} holds a run with other variables: `{name}` was {former.get(name)!r}, is "
         f"{settings.get(name)!r}; give another `work_dir`, perhaps with `init_all`={work_dir}"
