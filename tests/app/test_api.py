@@ -198,6 +198,12 @@ def test_a_faint_mask_is_read_by_its_threshold(quick):
     assert (status, status == 200 or text in json.loads(body)["error"]) == (expected, True), body
 
 
+def test_a_panorama_fits_the_canvas_of_a_browser(quick):
+  photo = stand_ins.open_photo(quick, stand_ins.png(np.full((20, 40000, 3), 90, np.uint8)))
+  preview = stand_ins.decode(request(quick, "GET", f"/api/v1/sessions/{photo['id']}/preview")[2])
+  assert photo["factor"] == 3 and preview.shape == (7, 13334, 3)
+
+
 def test_the_page_gets_pieces_of_its_preview(quick, monkeypatch):
   """Whatever a fill, an undo and a redo send, put into the former preview makes the present one."""
   monkeypatch.setattr(previews, "MAX_PIXELS", 2000)

@@ -113,6 +113,7 @@ def test_testset_shrinks_the_centre(testset, tmp_path):
     (["--kinds=folder"], "--kinds=folder: unknown kind"),
     (["--kinds=small:0.5"], "--kinds=small:0.5: unknown kind"),
     (["--split=test"], "only TensorFlow Datasets have splits"),
+    (["--kinds="], "--kinds is missing"),
     (["--kinds=rect,rect"], "rect is given twice"),
     (["--crop_size=200"], "0 of the 5 images are usable"),
   ],
@@ -349,6 +350,11 @@ def test_only_a_former_run_of_the_analysis_is_replaced(testset, evaluation, tmp_
   before = _files(run)
   assert _evaluate(testset, run, "--analysis=frequency") == 2
   assert "no evaluation with --analysis=frequency wrote" in capsys.readouterr().err
+  _edit(run / "comparison.json", lambda record: record.update(pictures=5))
+  assert _evaluate(testset, run) == 2
+  assert "which no evaluation with --analysis=comparison wrote" in capsys.readouterr().err
+  shutil.rmtree(run)
+  shutil.copytree(evaluation, run)
   (run / "notes.txt").touch()
   assert _evaluate(testset, run) == 2
   assert "holds notes.txt" in capsys.readouterr().err
@@ -422,6 +428,10 @@ def test_results_of_16_bits_equal_the_image_they_are(testset, tmp_path):
     (lambda folder: shutil.rmtree(folder / "masks"), "rect: no such folder"),
     (lambda folder: _edit(folder / "testset.json", lambda record: record.pop("images")), "its testset.json is damaged"),
     (lambda folder: _edit(folder / "testset.json", lambda record: record["manifest"].clear()), "is damaged"),
+    (
+      lambda folder: _edit(folder / "testset.json", lambda record: record["manifest"]["settings"].update(kinds=[5])),
+      "is damaged",
+    ),
     (lambda folder: (folder / "testset.json").unlink(), "testset.json: cannot be read"),
   ],
 )

@@ -61,11 +61,26 @@ def _misshapen(name):
     (lambda weights: {**weights, "sr/conv11/kernel": np.zeros(3, np.float32)}, "no place in the model, sr/conv11"),
     (lambda weights: {name: weights[name] for name in weights if name != "refine/bn03/var"}, "no array refine/bn03"),
     (lambda weights: {name: weights[name] for name in weights if not name.startswith("coarse/")}, "no coarse network"),
+    (lambda weights: {**weights, "coarse/conv00/kernel": np.float32(1)}, "coarse/conv00/kernel has the shape ()"),
+    (
+      lambda weights: {**weights, "sr/conv09/kernel": np.zeros((3, 3, 0, 32), np.float32)},
+      "sr/conv09/kernel has the shape (3, 3, 0, 32)",
+    ),
     (_misshapen("coarse/conv05/bias"), "coarse/conv05/bias has shape (15,)"),
     (lambda weights: {**weights, "coarse/conv05/bias": np.full(8, np.nan, np.float32)}, "not finite"),
     (lambda weights: {**weights, "coarse/conv05/bias": np.zeros(8, np.int64)}, "not finite"),
   ],
-  ids=["unknown", "left over", "missing", "no network", "misshapen", "not finite", "integers"],
+  ids=[
+    "unknown",
+    "left over",
+    "missing",
+    "no network",
+    "no kernel",
+    "empty kernel",
+    "misshapen",
+    "not finite",
+    "integers",
+  ],
 )
 def test_every_array_is_accounted_for(weights, tmp_path, capsys, change, message):
   assert _import(tmp_path, change(weights)) == 2

@@ -14,14 +14,18 @@ from PIL import Image
 from z2i_tf.images import photo_files
 
 MAX_PIXELS = 2**22
+_MAX_SIDE = 2**14  # Safari's canvases end there.
 _JPEG_QUALITY = 92
 _FASTEST_COMPRESSION = 1  # Of PNG.
 _MAX_PROFILE_BYTES = 2**16
 
 
 def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
-  """Returns the whole factor that reduces (height, width) to `max_pixels` pixels or fewer, before sides round up."""
-  return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)))
+  """Returns the whole factor that reduces (height, width) to `max_pixels` and both sides to 16,384 pixels or fewer.
+
+  Sides round up afterwards.
+  """
+  return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)), math.ceil(max(size) / _MAX_SIDE))
 
 
 def aligned(box: tuple[slice, slice], step: int, size: tuple[int, int]) -> tuple[slice, slice]:

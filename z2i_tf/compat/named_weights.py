@@ -69,9 +69,8 @@ def infer_config(
 
 
 def _generator(arrays, source, zoom, scale):
-  kernel = arrays[f"{conventions.COARSE_NET}/conv00/kernel"]
-  width = kernel.shape[-1]
-  is_deepfill = kernel.shape[-2:-1] == (deepfill_table.CHANNELS_IN,)
+  channels_in, width = _channels(arrays, f"{conventions.COARSE_NET}/conv00/kernel")
+  is_deepfill = channels_in == deepfill_table.CHANNELS_IN
   of = {"width": width, "architecture": architecture.DEEPFILL_V2 if is_deepfill else architecture.ZOOM_INPAINT}
   if f"{conventions.SR_NET}/conv00/kernel" not in arrays:
     if zoom is None:
@@ -87,15 +86,24 @@ def _generator(arrays, source, zoom, scale):
     raise InputError(f"{source} has an SR network, which determines zoom and scale; leave out `zoom` and `scale`")
   if architecture.SHUFFLE_KERNEL not in arrays:
     raise ValueError("the SR network has fewer convolutions")
-  sr_width, shuffled = arrays[architecture.SHUFFLE_KERNEL].shape[-2:]
+  sr_width, shuffled = _channels(arrays, architecture.SHUFFLE_KERNEL)
   return ModelConfig(zoom="sr", scale=math.isqrt(shuffled // sr_width), sr_width=sr_width, **of)
 
 
 def _discriminator_width(arrays):
   if not any(name.startswith(conventions.DISCRIMINATOR + "/") for name in arrays):
     return None
-  kernel = arrays.get(f"{conventions.DISCRIMINATOR}/conv00/kernel")
-  if kernel is None:
+  name = f"{conventions.DISCRIMINATOR}/conv00/kernel"
+  if name not in arrays:
     raise ValueError("the discriminator has no convolution")
-  check_width(kernel.shape[-1])
-  return kernel.shape[-1]
+  _, width = _channels(arrays, name)
+  check_width(width)
+  return width
+
+
+def _channels(arrays, name):
+  """Returns a kernel's numbers of input and output channels."""
+  shape = np.shape(arrays[name])
+  if len(shape) != 4 or 0 in shape:
+    raise ValueError(f"{name} has the shape {shape}, which is no kernel's")
+  return shape[-2:]

@@ -56,7 +56,8 @@ class TfdsSource(sources.EncodedSource):
       builder = tfds.builder_from_directory(folders[0])
     except Exception as error:  # Errors of JSON, of protocol buffers, and TFDS' own.
       raise InputError(
-        f"{folders[0]}: damaged ({one_line(error)}); remove it and prepare it again: {_build_command(name, data_dir)}"
+        f"{folders[0]}: damaged ({one_line(error)}); remove it and prepare it again: "
+        f"{_build_command(names[0], data_dir)}"
       ) from error
     self._name = f"{builder.info.full_name} {split}"
     features = builder.info.features

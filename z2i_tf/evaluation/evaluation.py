@@ -138,7 +138,7 @@ def _check_output(folder: str, analysis: str, inputs: Iterable[str]) -> None:
   try:
     record = records.read_record(os.path.join(real, f"{analysis}.json")) if found else {}
     ours = {f"{analysis}.json", RESULTS, _SCORES, TABLES_FILE, *record.get("pictures", ())}
-  except InputError:
+  except (InputError, TypeError):  # A damaged record has no files.
     ours = set()
   if found - ours:
     raise InputError(

@@ -96,10 +96,10 @@ class PairedSet:
 def open_test_set(folder: str) -> list[PairedSet]:
   """Opens a folder of `write_test_set`; returns one set for each kind of mask; raises InputError if it is damaged."""
   try:
-    kinds = list(_record(folder)["manifest"]["settings"]["kinds"])
+    kinds = {kind: os.path.join(folder, _MASKS, kind) for kind in _record(folder)["manifest"]["settings"]["kinds"]}
   except (KeyError, TypeError) as error:
     raise _damaged(folder) from error
-  return [PairedSet(kind, os.path.join(folder, _IMAGES), os.path.join(folder, _MASKS, kind)) for kind in kinds]
+  return [PairedSet(kind, os.path.join(folder, _IMAGES), masks) for kind, masks in kinds.items()]
 
 
 def check_is_unchanged(folder: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class Checkpoints:
     kept = {os.path.basename(path) for path in paths}
     paths = [
       os.path.join(self._folder, name)
-      for name in os.listdir(self._folder)
+      for name in (os.listdir(self._folder) if os.path.isdir(self._folder) else [])
       if name.startswith((_UNFINISHED, _PREFIX + "-")) and name.partition(".")[0] not in kept
     ]
     for path in sorted(paths, key=lambda path: not path.endswith(_INDEX_SUFFIX)):  # The index first.

@@ -168,6 +168,7 @@ def build(config: JointConfig, strategy: tf.distribute.Strategy) -> Stage:
     jit_compile=config.jit_compile,
     averages=averages,
     warmup_steps=warmup_steps,
+    warm_up=step.warm_up,
   )
 
 

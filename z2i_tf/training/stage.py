@@ -1,5 +1,6 @@
 """Holds the networks, optimizers and step of a training stage; loads initial weights."""
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 import dataclasses
@@ -35,8 +36,8 @@ class Stage:
     jit_compile: whether XLA compiles the step.
     averages: moving averages of the networks' weights, None if there are none. They leave out the discriminator, which
       serves training alone.
-    warmup_steps: number of steps, at the beginning, that call `step.warm_up` instead of `step`. It takes the same
-      arguments, and must not change networks with averages.
+    warmup_steps: number of steps, at the beginning, that call `warm_up` instead of `step`.
+    warm_up: takes the arguments of `step`; must not change networks with averages. Needed if `warmup_steps` is above 0.
   """
 
   step: Step
@@ -49,6 +50,7 @@ class Stage:
   jit_compile: bool = False
   averages: WeightAverages | None = None
   warmup_steps: int = 0
+  warm_up: Callable[[Tensors], Tensors] | None = None
 
   @property
   def variables(self) -> list[tf.Variable]:

@@ -150,7 +150,7 @@ class Trainer(Callbacks):
     stage = self._stage
     steps = [
       skip_nonfinite(step, stage.strategy, stage.variables, stage.jit_compile)
-      for step in ([stage.step.warm_up] if stage.warmup_steps else []) + [stage.train]
+      for step in ([stage.warm_up] if stage.warmup_steps else []) + [stage.train]
     ]
     remaining = itertools.chain(
       itertools.repeat(steps[0], max(0, stage.warmup_steps - self._state.step)), itertools.repeat(steps[-1])

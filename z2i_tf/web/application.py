@@ -78,7 +78,8 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
       None = no secret.
   """
   application = flask.Flask(name, static_folder=None)
-  hosts = {f"{each}:{port}" for each in (host if ":" not in host else f"[{host}]", "localhost")}
+  url_host = f"[{host}]" if ":" in host else host
+  hosts = {f"{each}:{port}" for each in (url_host, "localhost")}
   if port == 80:  # Browsers leave it out.
     hosts |= {each.rpartition(":")[0] for each in hosts}
   is_local = host in LOOPBACK
@@ -87,7 +88,7 @@ def create(name: str, host: str, port: int, token: str | None) -> flask.Flask:
   def check_request():
     request = flask.request
     if is_local and request.headers.get("Host") not in hosts:
-      raise Refusal(421, f"This server answers at http://{host}:{port}/ only.")
+      raise Refusal(421, f"This server answers at http://{url_host}:{port}/ only.")
     origin = request.headers.get("Origin")
     if (
       origin not in (None, f"{request.scheme}://{request.headers.get('Host')}")

@@ -104,6 +104,7 @@ export class View {
 
   // Redraws after changes; `boxes` are rectangles of the photograph whose preview changed.
   changed(boxes) {
+    this.turn = null;  // A part that is still loading shows the former pixels.
     if (this.sharp) {
       const {canvas, x, y, width, height} = this.sharp;
       const context = canvas.getContext("2d");

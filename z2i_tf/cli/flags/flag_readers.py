@@ -32,7 +32,7 @@ def numbers(values: flags.FlagValues, name: str, kind: type[int] | type[float]) 
 def require(values: flags.FlagValues, *names: str) -> None:
   """Raises InputError naming the first of the flags that was not given."""
   for name in names:
-    if values[name].value in (None, ""):
+    if values[name].value in (None, "", []):
       raise InputError(f"--{name} is missing: {values[name].help}")
 
 

@@ -10,6 +10,7 @@ from z2i_tf.images.formats import codec
 
 REMEDY = "HEIC needs pillow-heif: pip install 'z2i_tf[heif]'"
 _MAX_HEADER_BYTES = 256
+_HEIF_BRANDS = {f"he{code}".encode() for code in ("ic", "ix", "im", "is", "vc", "vx", "vm", "vs")} | {b"mif1", b"msf1"}
 _AV1_CONFIGURATION, _AV1_DEPTH_OFFSET, _HIGH_DEPTH, _TWELVE_BITS = b"av1C", 6, 0x40, 0x20
 
 
@@ -28,6 +29,10 @@ def _brands(encoded: bytes) -> set[bytes]:
 
 def _is_avif(start: bytes) -> bool:
   return bool(_brands(start) & {b"avif", b"avis"})
+
+
+def _is_heif(start: bytes) -> bool:
+  return bool(_brands(start) & _HEIF_BRANDS) and not _is_avif(start)
 
 
 def _register_opener(encoded: bytes) -> tuple[bytes, list[str]]:
@@ -70,7 +75,7 @@ HEIC = codec.Codec(
   name="HEIF",
   pillow_names=("HEIF",),
   extensions=(".heic", ".heif", ".hif"),
-  is_start=lambda start: start[4:8] == b"ftyp" and not _is_avif(start),
+  is_start=_is_heif,
   is_available=is_installed,
   prepare=_register_opener,
   bits_per_sample=_heic_bits,
