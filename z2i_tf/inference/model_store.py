@@ -90,7 +90,10 @@ def content_hash(model: str) -> str:
 
 
 def has_own_precision(model: str) -> bool:
-  """Returns whether a model computes in one precision: a SavedModel, or one of another method; as `load_predictor`."""
+  """Returns whether a model has a fixed precision, as SavedModels and models of other methods do.
+
+  Args, Raises: as `load_predictor`.
+  """
   return bool(adapters.find(model)) or os.path.isfile(os.path.join(model_folder(model), SAVED_MODEL_FILE))
 
 

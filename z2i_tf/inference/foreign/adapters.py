@@ -26,11 +26,11 @@ _PREFIX = re.compile(r"([A-Za-z0-9_-]{2,}):(.+)", re.DOTALL)  # One letter would
 
 @dataclasses.dataclass(frozen=True)
 class Adapter:
-  """An adapter; its networks have the entries of the JSON file.
+  """The content of an adapter.
 
   Attributes:
     name: of the adapter.
-    networks: in order of application; each is fed by its `inputs`.
+    networks: entries of the JSON file, in order of application.
     multiple: sides of the networks' images are multiples of it, pixels.
     fixed: height and width of the networks' images, pixels; None: any multiple.
     max_thickness_px: thickness of the holes that the networks fill (twice the largest distance to a known pixel).
