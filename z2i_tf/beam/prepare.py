@@ -4,7 +4,7 @@ Records name their images by absolute paths; those of `z2i prepare` by the paths
 
 Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
 shard beside it; when all shards are written, this process joins the entries and removes them. An interrupted run
-continues with the shards that have none.
+continues with the shards that have no entry.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class PrepareConfig:
     data_dir: as of `open_source`.
     split: as of `open_source`.
     scale: as of `open_source`.
-    folder: exists; for the shards.
+    folder: existing folder for the shards.
     tile_size: side of the tiles, pixels.
     shard_count: number of files, at most the number of images.
     fail: whether an unusable image ends the run.

@@ -6,7 +6,7 @@ its `rate` x `rate` block has a hole position. Its propagated scores need those 
 rows of up to nine queries, most of which nearby queries share.
 
 Measured on 2 CPU cores, features of 128x128 with 128 channels (a 256x256 image at scale 2), minima of 4 runs in turn:
-`ContextualAttention` takes 29 times as long for a hole of 5% and 2.0 times as long for 25%; the textbook's form with
+`ContextualAttention` takes 29 times as long for a hole of 5% and 2.0 times as long for 25%; the textbook form with
 patches as tensors takes 34 and 4.1 times as long.
 """
 
@@ -32,7 +32,7 @@ def attend_hole(
     max_scores: int32 scalar; maximum number of elements of the score matrix in memory at once, but at least the rows
       of one query.
     rate: side of the copied blocks, and the factor that shrinks the features for the scores.
-    softmax_scale: sharpness.
+    softmax_scale: sharpness of the softmax.
   Returns:
     (B, H, W, C), the features;
     (B, H / rate, W / rate) int32, the sources: for each needed query the key with the largest weight, counted row by
