@@ -223,7 +223,7 @@ def _batch(data):
   inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
   if not isinstance(inputs, Mapping) or targets is not None or weights is not None:
     raise ValueError(
-      "Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset, without "
+      "Batches are dicts of image_lr, image_hr and mask_lr, as z2i_tf.training_dataset makes them, without "
       f"targets and weights. Received: {type(data).__name__} with {type(inputs).__name__}"
     )
   return inputs

@@ -52,7 +52,7 @@ def has_wildcards(path: str) -> bool:
 def listing(text: str) -> Listing:
   """Returns the listing of a file, of all files of a folder, or of a pattern.
 
-  The part of a local path that exists is no pattern, whatever its characters.
+  The part of a local path that exists is no pattern, even if it contains wildcards.
   """
   if not is_local(text):
     if has_wildcards(text):

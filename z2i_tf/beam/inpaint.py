@@ -52,7 +52,7 @@ class InpaintConfig:
     masks: pattern of their masks, their folder, or one mask for all.
     output: folder for the results.
     fill: how to fill; the model is found under the same name by every worker.
-    mask_suffix: as of `pairs.Pairs`.
+    mask_suffix: as in `pairs.Pairs`.
     resume: whether to skip photographs whose result exists.
   """
 

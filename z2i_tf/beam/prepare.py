@@ -34,10 +34,10 @@ class PrepareConfig:
   """Settings of a pipeline.
 
   Attributes:
-    source: kind of data set, as of `open_source`.
-    data_dir: as of `open_source`.
-    split: as of `open_source`.
-    scale: as of `open_source`.
+    source: kind of data set, as in `open_source`.
+    data_dir: as in `open_source`.
+    split: as in `open_source`.
+    scale: as in `open_source`.
     folder: existing folder for the shards.
     tile_size: side of the tiles, pixels.
     shard_count: number of files, at most the number of images.
@@ -61,7 +61,7 @@ def prepare(
 
   Args:
     config: settings.
-    origin: as of `write_tiled_records`.
+    origin: as in `write_tiled_records`.
     options: of Beam.
     say: receives one line for each skipped image, up to a limit.
   Returns: the content of `dataset.json`.

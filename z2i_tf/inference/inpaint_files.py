@@ -37,10 +37,10 @@ class FillConfig:
   """How to fill holes.
 
   Attributes:
-    model: as of `Inpainter.load`.
+    model: as in `Inpainter.load`.
     precision: of the networks; None for the model's default.
     native: whether to return the networks' own result at full resolution, without pyramid, texture and blending.
-    detail: texture, as of `Inpainter`.
+    detail: texture, as in `Inpainter`.
     mask_options: how to read and use masks.
     verbose: whether to describe how each mask was read and each hole is filled.
   """

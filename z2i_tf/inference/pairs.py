@@ -181,7 +181,7 @@ class FolderPairs(Pairs):
     Args:
       image_dir: folder of the images.
       mask_dir: folder of their masks; None with `mask`.
-      output_dir, result_extension, mask_suffix: as of `Pairs`.
+      output_dir, result_extension, mask_suffix: as in `Pairs`.
       mask: file of one mask for all images; it is no image, even in `image_dir`.
       are_own_masks: whether images contain their own masks (transparency) if both folders are the same.
     Raises: InputError if a folder has no images, the one mask is missing, results would overwrite images or masks, or

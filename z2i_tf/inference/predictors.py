@@ -87,7 +87,7 @@ class _OwnPredictor:
 
   @property
   def scale(self) -> int:
-    """As of `Predictor`."""
+    """As `Predictor.scale`."""
     return self.model_config.scale
 
   @property

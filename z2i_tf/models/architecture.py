@@ -109,7 +109,7 @@ class ModelConfig:
       raise ValueError(f"Unknown zoom. Expected one of {ZOOMS}. Received: {self.zoom!r}")
     scales = (1,) if self.zoom == "none" else SCALES
     if self.scale not in scales:
-      raise ValueError(f"zoom={self.zoom!r} goes with a scale in {scales}. Received: scale={self.scale}")
+      raise ValueError(f"zoom={self.zoom!r} needs a scale in {scales}. Received: scale={self.scale}")
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the arguments of the constructor, JSON-compatible; without the architecture if it is the paper's.

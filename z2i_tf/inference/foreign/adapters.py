@@ -54,7 +54,7 @@ def find(model: str) -> tuple[str, str] | None:
   Args:
     model: `ADAPTER:PATH` with the name of a bundled adapter, or a path whose adapter lies beside it.
   Returns: paths of the adapter and of the model; None if there is no adapter, and for models of this package (a bundled
-    model's name, a folder with `model.npz`, a SavedModel of `z2i export`), whatever lies beside them.
+    model's name, a folder with `model.npz`, a SavedModel of `z2i export`), even if an adapter lies beside them.
   Raises: InputError for an unknown adapter, an ONNX or TFLite file without one, or a URL.
   """
   if "://" in model and not os.path.exists(model):

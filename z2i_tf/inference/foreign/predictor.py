@@ -28,8 +28,8 @@ class ForeignPredictor:
   Attributes:
     scale: 1: the networks return the image's own resolution.
     precision: type of the first network's input.
-    max_thickness_px: as of `Predictor`.
-    settings: as of `Predictor`.
+    max_thickness_px: as in `Predictor`.
+    settings: as in `Predictor`.
   """
 
   scale = 1
@@ -141,8 +141,8 @@ def load(model: str, precision: str | None = None) -> ForeignPredictor | None:
   """Loads the model of another method.
 
   Args:
-    model: as of `adapters.find`.
-    precision: as of `ForeignPredictor`.
+    model: as in `adapters.find`.
+    precision: as in `ForeignPredictor`.
   Returns: None if the model is one of this package.
   Raises: InputError if the adapter or the model cannot be used.
   """
