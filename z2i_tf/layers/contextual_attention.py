@@ -42,6 +42,12 @@ class ContextualAttention(layers.Layer):
   """
 
   def __init__(self, rate: int = 2, softmax_scale: float = 10.0, **kwargs):
+    """Creates the layer.
+
+    Args:
+      rate: factor that shrinks features and mask for the scores; also the side of the copied blocks.
+      softmax_scale: sharpness of the softmax.
+    """
     super().__init__(**kwargs)
     self.rate = rate
     self.softmax_scale = softmax_scale

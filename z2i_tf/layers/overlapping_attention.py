@@ -34,6 +34,7 @@ class OverlappingAttention(layers.Layer):
   RATE = 2
 
   def __init__(self, softmax_scale: float = 10.0, **kwargs):
+    """Creates the layer; `softmax_scale` is the sharpness of the softmax."""
     super().__init__(**kwargs)
     self.softmax_scale = softmax_scale
 
