@@ -8,7 +8,7 @@
 # Sides (pixels) inside the networks are multiples of this: two max-pools, then attention at half size.
 SIZE_MULTIPLE = 8
 
-# Lowest level, of 255, of a mask file's hole.
+# Lowest value, 0 to 255, of a mask file's pixels that counts as hole.
 HOLE_LEVEL = 128
 
 # Zoom factor of the paper: `hr` is twice `lr`.

@@ -8,7 +8,7 @@ _MAX_QUOTED = 300  # Characters.
 
 
 def one_line(error: object) -> str:
-  """Returns the message of another library's exception as one short line, or the exception's type if it has none."""
+  """Returns the message of another library's exception as one line, cut to 300 characters; its type if it is empty."""
   return " ".join(str(error).split())[:_MAX_QUOTED] or type(error).__name__
 
 
@@ -24,7 +24,7 @@ class InputError(ValueError):
 class Stopped(BaseException):
   """A run ended early on request, after it saved its progress.
 
-  Like KeyboardInterrupt it is no `Exception`, so that code that catches every `Exception` does not swallow it.
+  Like KeyboardInterrupt it is no `Exception`, so code that catches every `Exception` lets it pass.
 
   Attributes:
     signal: number of the signal that requested the stop.

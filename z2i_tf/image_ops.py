@@ -29,6 +29,7 @@ def downscale_nearest(image: tf.Tensor, factor: int) -> tf.Tensor:
 
   Args:
     image: (B, H, W, C), H and W divisible by `factor`. Halving keeps positions 1, 3, 5, ...
+  Returns: (B, H / factor, W / factor, C).
   """
   start = factor // 2
   return image[:, start::factor, start::factor]
@@ -41,6 +42,7 @@ def downscale_nearest_aligned(image: tf.Tensor, factor: int) -> tf.Tensor:
 
   Args:
     image: (B, H, W, C), H and W divisible by `factor`.
+  Returns: (B, H / factor, W / factor, C).
   """
   for axis in (1, 2):
     side = tf.shape(image)[axis]
@@ -67,12 +69,18 @@ def upscale_nearest(image: tf.Tensor, factor: int) -> tf.Tensor:
 
 
 def upscale_bicubic(image: tf.Tensor, factor: int) -> tf.Tensor:
-  """Enlarges by bicubic interpolation (Keys, a = -0.5) without antialias; values may overshoot [0, 1]."""
+  """Enlarges by bicubic interpolation (Keys, a = -0.5) without antialias: (B, H, W, C) -> (B, H*factor, W*factor, C).
+
+  Values may overshoot [0, 1].
+  """
   return _resize_by_factor(image, factor, 1, _bicubic_matrix)
 
 
 def downscale_bicubic(image: tf.Tensor, factor: int) -> tf.Tensor:
-  """Shrinks by antialiased bicubic interpolation; H and W divisible by `factor`."""
+  """Shrinks by antialiased bicubic interpolation: (B, H, W, C) -> (B, H / factor, W / factor, C).
+
+  H and W are divisible by `factor`; values may overshoot [0, 1].
+  """
   return _resize_by_factor(image, 1, factor, _antialiased_cubic_matrix)
 
 
@@ -88,7 +96,7 @@ def dilate(mask: tf.Tensor, radius: int) -> tf.Tensor:
 
 
 def resize_bilinear_antialiased(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-  """Resizes to (B, height, width, C), bilinear with antialias, as tf.image.resize(..., antialias=True)."""
+  """Resizes (B, H, W, C) to (B, height, width, C), bilinear, as tf.image.resize(..., antialias=True)."""
   return _resize(image, height, width, _antialiased_triangle_matrix)
 
 
@@ -112,7 +120,7 @@ def _resize(image, out_height, out_width, matrix_of):
 
 
 def _sample_centres(in_size, out_size):
-  """Returns for each output pixel its centre in input coordinates (float32, (out,)) and input per output."""
+  """Returns each output pixel's centre in input coordinates, float32 (out,), and the input pixels per output pixel."""
   scale = tf.cast(in_size, tf.float32) / tf.cast(out_size, tf.float32)
   return (tf.range(out_size, dtype=tf.float32) + 0.5) * scale, scale
 
@@ -161,7 +169,7 @@ def _antialiased_triangle_matrix(in_size, out_size):
 
 
 def to_levels(image: np.ndarray, dtype: type[np.unsignedinteger] = np.uint8) -> np.ndarray:
-  """NumPy floats in [0, 1] (clipped) to uint8 or uint16, rounded to the nearest, not truncated."""
+  """Converts NumPy floats in [0, 1], clipped, to uint8 or uint16, rounding to the nearest level."""
   return np.rint(np.clip(image, 0.0, 1.0) * np.float32(np.iinfo(dtype).max)).astype(dtype)
 
 
@@ -177,14 +185,14 @@ def fill_hole(image: np.ndarray, hole: np.ndarray, filling: np.ndarray) -> np.nd
 
 
 def pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
-  """Pads images or masks at the bottom and right by reflection, again and again where they are small.
+  """Pads images or masks at the bottom and right by reflection, repeated if they are small.
 
-  Image and mask padded alike stay in register: a mirrored hole pixel is a hole again.
+  Image and mask stay aligned: a mirrored hole pixel is a hole again.
 
   Args:
     images: (B, H, W, C), any values.
     multiple: both sides become divisible by it, pixels.
-  Returns: (B, H', W', C); the originals are its top left corners.
+  Returns: (B, H', W', C); its top left corner is the input.
   """
   for axis in (1, 2):
     if images.shape[axis] is not None and images.shape[axis] % multiple == 0:

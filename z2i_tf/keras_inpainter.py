@@ -1,7 +1,7 @@
-"""The generator for people who live in Keras: compile, fit, evaluate, predict, save, and back to a model folder.
+"""The generator as a Keras model: compile, fit, evaluate, predict, save, and write a model folder.
 
-It trains with the steps and the losses of `z2i train`, without discriminator and perceptual network; `z2i train` has
-these, continued runs, averages of weights and several machines.
+It trains with the steps and the pixel losses of `z2i train`. Only `z2i train` has the discriminator, the perceptual
+network, resumed runs, averages of weights and several machines.
 """
 
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ from z2i_tf.training.joint_step import JointStep
 from z2i_tf.training.stage_config import check_l1_normalization
 from z2i_tf.training.stage_config import OVER_IMAGE
 
-# Weights of the terms that need another network than the generator's.
+# Weights of the terms that need a network outside the generator.
 _OTHER_WEIGHTS = tuple(
   term.weight_name for term in LOSS_TERMS if term.feature_label or term.network == conventions.DISCRIMINATOR
 )
 # The paper's weights of the terms on pixels.
 PIXEL_LOSSES = LossWeights(**dict.fromkeys(_OTHER_WEIGHTS, 0.0))
 _TOTAL = "loss/generator"
-# What is reported, as Keras calls it.
+# Names of the metrics that Keras reports.
 _REPORTED = (
   "loss",
   *(term.name for term in LOSS_TERMS if term.weight_name not in _OTHER_WEIGHTS),
@@ -61,7 +61,7 @@ def load_model(model: str | os.PathLike = bundled_models.DEFAULT) -> "ZoomInpain
     model: name of a bundled model, or a folder with `model.npz`.
   Raises: InputError if there is no such model, or its file is damaged.
   """
-  return model_store.load_model(os.fspath(model), lambda config, thickness: ZoomInpainter(config, thickness))
+  return model_store.load_model(os.fspath(model), ZoomInpainter)
 
 
 @register_serializable(package="z2i_tf")
@@ -69,23 +69,23 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
   """The whole generator as a Keras model; see `models.zoom_inpainter.ZoomInpainter` for inputs and outputs.
 
   `z2i_tf.training_dataset` makes the batches for `fit` and `evaluate`: dicts of "image_lr" and "image_hr" in [0, 1]
-  and "mask_lr", 1 = hole. What Keras reports:
+  and "mask_lr", 1 = hole. Keras reports:
     loss: weighted sum of the terms.
     l1_coarse, l1_sr, l1_refine, gradient: the terms, unweighted.
     psnr_result, psnr_composed_hr: dB; with `evaluate` also ssim_*, l1_*, and hole_psnr_result, hole_l1_result.
-    gradient_norm_*: of each network while training, before clipping.
+    gradient_norm_*: norm of each network's gradient before clipping, in training only.
   """
 
   def __init__(self, config: ModelConfig = ModelConfig(), max_thickness_px: float = DEFAULT_MAX_THICKNESS_PX, **kwargs):
-    """Builds networks with random weights.
+    """Builds the networks with random weights.
 
     Args:
       config: configuration of the networks.
-      max_thickness_px: up to which thickness they fill holes; kept with the weights.
+      max_thickness_px: maximum thickness of the holes that they fill; saved with the weights.
     """
     super().__init__(config, **kwargs)
     self.max_thickness_px = max_thickness_px
-    # Neither is a part of the model: Keras would count and save the variables of metrics that it finds in a dict.
+    # Hidden from Keras, which would count and save the variables of metrics that it finds in a dict.
     self._run = types.SimpleNamespace(means={}, settings={})
 
   def get_config(self) -> dict[str, Any]:
@@ -100,17 +100,18 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     freeze_batch_norm: bool = False,
     **kwargs,
   ) -> None:
-    """Says how `fit` trains.
+    """Configures how `fit` trains.
 
     Args:
-      optimizer: of Keras 2, or its name.
-      loss_weights: of the terms on pixels; those of the VGG and the adversarial terms are 0.
+      optimizer: a Keras 2 optimizer, or its name.
+      loss_weights: of the pixel terms; those of the VGG and the adversarial terms must be 0.
       l1_normalization: whether the L1 of the fills is a mean over the "image" or over the "hole".
-      gradient_clip_norm: global norm that the gradient is scaled down to; 0 = never.
-      freeze_batch_norm: whether batch norms keep the statistics that they have, and normalise by them: for few
-        examples per batch.
-      **kwargs: Keras' own that say how to run: `run_eagerly`, `jit_compile`, `steps_per_execution`.
-    Raises: ValueError for a weight of another term, or an argument that has no meaning here.
+      gradient_clip_norm: maximum global norm of the gradient, which is scaled down to it; 0 = no clipping.
+      freeze_batch_norm: whether batch norms normalise by their moving statistics and keep them unchanged; helps with
+        small batches.
+      **kwargs: Keras' execution options `run_eagerly`, `jit_compile`, `steps_per_execution`.
+    Raises: ValueError for a positive weight of another term, an argument that has no effect here, or networks without
+      batch norms to freeze.
     """
     unknown = set(kwargs) - {"run_eagerly", "jit_compile", "steps_per_execution"}
     if unknown:
@@ -137,12 +138,12 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     super().compile(optimizer=optimizer, **kwargs)
 
   def get_compile_config(self) -> dict[str, Any] | None:
-    """Returns the arguments of `compile`, JSON-compatible; None before it was called."""
+    """Returns the arguments of `compile`, JSON-compatible; None if it was never called."""
     settings = self._run.settings
     return {**settings, "optimizer": optimizers.serialize(self.optimizer)} if settings else None
 
   def compile_from_config(self, config: Mapping[str, Any]) -> None:
-    """Calls `compile` with the result of `get_compile_config`, and makes the optimizer's variables."""
+    """Calls `compile` with the result of `get_compile_config`, and creates the optimizer's variables."""
     self.compile(
       **{
         **config,
@@ -154,16 +155,16 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
 
   @property
   def metrics(self) -> list[Mean]:
-    """What Keras sets back at the beginning of an epoch."""
+    """The means that Keras resets at the start of each epoch."""
     return list(self._run.means.values())
 
   def train_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Updates all networks once, as `z2i train` does; returns means since the epoch's beginning."""
+    """Updates all networks once, as `z2i train` does; returns the means over the epoch so far."""
     data = _batch(data)
     return self._reported(self._step(data)(data), data)
 
   def test_step(self, data: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Returns losses and quality, means since the beginning, without training."""
+    """Returns the mean losses and image quality of the evaluation so far, without training."""
     data = _batch(data)
     step = self._step(data)
     outputs, quality = step.evaluate(data)
@@ -171,10 +172,10 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     return self._reported({**step.losses(outputs, data), **means}, data)
 
   def save_model_folder(self, folder: str | os.PathLike) -> str:
-    """Writes the weights as `folder/model.npz`, which the `z2i` command and `Inpainter.load` take as a model.
+    """Writes the weights as `folder/model.npz`, which the `z2i` command and `Inpainter.load` accept as a model.
 
     Args:
-      folder: made if it is missing; a model that is there is replaced.
+      folder: created if missing; an existing model in it is replaced.
     Returns: the path of the file.
     Raises: InputError if it cannot be written.
     """
@@ -207,7 +208,7 @@ class ZoomInpainter(zoom_inpainter.ZoomInpainter):
     )
 
   def _reported(self, scalars, data):
-    """Adds scalars, whose sum over the replicas is the global value, to their means; returns these by Keras' names."""
+    """Updates the means with scalars whose sum over the replicas is the global value; returns them by Keras' names."""
     reported = {}
     for name, value in scalars.items():
       key = "loss" if name == _TOTAL else name.removeprefix("loss/").replace("/", "_")
@@ -222,12 +223,12 @@ def _batch(data):
   inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
   if not isinstance(inputs, Mapping) or targets is not None or weights is not None:
     raise ValueError(
-      "Batches are dicts of image_lr, image_hr and mask_lr, as of z2i_tf.training_dataset, without "
+      "Batches are dicts of image_lr, image_hr and mask_lr, as z2i_tf.training_dataset makes them, without "
       f"targets and weights. Received: {type(data).__name__} with {type(inputs).__name__}"
     )
   return inputs
 
 
 def _count(data):
-  """Number of examples of a replica's share."""
+  """Returns the number of examples in the replica's share, float32."""
   return tf.cast(tf.shape(data[conventions.MASK_LR])[0], tf.float32)

@@ -42,7 +42,7 @@ def evaluate(config: EvaluationConfig, options: PipelineOptions, say: Callable[[
   Args:
     config: settings.
     options: of Beam.
-    say: as of `evaluation.evaluate`.
+    say: as in `evaluation.evaluate`.
   Raises: InputError as `evaluation.evaluate`, and if the pipeline fails.
   """
 

@@ -18,7 +18,7 @@ from z2i_tf.images.formats import codecs
 _BLOCK_BYTES = 2**20
 _MIME_TYPE = "application/octet-stream"
 _WILDCARDS = "*?["
-# Where a file appears when it is closed, whole.
+# File systems where a file appears only when it is closed, complete.
 _OBJECT_STORES = ("gs://", "s3://", "azfs://")
 
 
@@ -52,7 +52,7 @@ def has_wildcards(path: str) -> bool:
 def listing(text: str) -> Listing:
   """Returns the listing of a file, of all files of a folder, or of a pattern.
 
-  The part of a local path that exists is no pattern, whatever its characters.
+  The part of a local path that exists is no pattern, even if it contains wildcards.
   """
   if not is_local(text):
     if has_wildcards(text):
@@ -91,7 +91,7 @@ def is_file(path: str) -> bool:
   """Returns whether a path is a local file, or a remote image file."""
   if is_local(path):
     return os.path.isfile(path)
-  is_image = codecs.extension_of(path) in image_files.IMAGE_EXTENSIONS  # Folders exist, too, on some file systems.
+  is_image = codecs.extension_of(path) in image_files.IMAGE_EXTENSIONS  # On some file systems folders exist too.
   return is_image and not has_wildcards(path) and FileSystems.exists(path)
 
 
@@ -150,9 +150,9 @@ def local_copies(*paths: str) -> Iterator[list[str]]:
 def local_output(path: str) -> Iterator[str]:
   """Yields a local path to write atomically: `path`, or a temporary one that the end of the block copies to `path`.
 
-  Creates the folder of a local path. A killed process leaves no part of a file at `path`. On remote file systems that
-  are no object stores (hdfs://) it may leave a hidden temporary file and no former file, and of two processes that
-  write `path` at once one may fail.
+  Creates the folder of a local path. A killed process leaves no part of a file at `path`. Remote file systems other
+  than object stores (hdfs://) are weaker: a killed process may leave a hidden temporary file and remove the former
+  file, and if two processes write `path` at once, one may fail.
   """
   if is_local(path):
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)

@@ -47,11 +47,12 @@ class InpaintConfig:
   """Settings of a pipeline.
 
   Attributes:
-    images: pattern of the photographs, their folder, or one. "**" also matches folders, which the results keep.
-    masks: pattern of their masks, or their folder, or the one mask of all.
+    images: pattern of the photographs, their folder, or one photograph. "**" also matches folders, which the results
+      keep.
+    masks: pattern of their masks, their folder, or one mask for all.
     output: folder for the results.
     fill: how to fill; the model is found under the same name by every worker.
-    mask_suffix: as of `pairs.Pairs`.
+    mask_suffix: as in `pairs.Pairs`.
     resume: whether to skip photographs whose result exists.
   """
 
@@ -65,7 +66,7 @@ class InpaintConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Reported:
-  """Counters of the runner, too high if it counts what it repeats.
+  """Counters of the runner, too high if it counts repeated elements.
 
   Attributes:
     filled: number of filled photographs.
@@ -105,7 +106,7 @@ def inpaint(config: InpaintConfig, options: PipelineOptions, shown: Callable[[st
   Args:
     config: settings.
     options: of Beam.
-    shown: message of the library -> message for the user.
+    shown: converts a message of the library to one for the user.
   Raises: InputError for unusable settings, if no file matches, or if the pipeline fails.
   """
   _check(config)

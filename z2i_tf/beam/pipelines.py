@@ -25,9 +25,9 @@ from z2i_tf.errors import one_line
 
 _THIS_MACHINE = "DirectRunner"
 _COUNTERS = "z2i"
-# Of the reason of a failed pipeline, characters.
+# Maximum length of a failed pipeline's reason, characters.
 _MAX_REASON = 300
-# What Beam appends to an error.
+# Suffix that Beam appends to an error.
 _STEP = re.compile(r"\s*\[while running .*\]$")
 
 

@@ -4,7 +4,7 @@ Records name their images by absolute paths; those of `z2i prepare` by the paths
 
 Every worker must reach the images and the output folder under the same path. A worker leaves the manifest's entry of a
 shard beside it; when all shards are written, this process joins the entries and removes them. An interrupted run
-continues with the shards that have none.
+continues with the shards that have no entry.
 """
 
 from collections.abc import Callable
@@ -34,11 +34,11 @@ class PrepareConfig:
   """Settings of a pipeline.
 
   Attributes:
-    source: kind of data set, as of `open_source`.
-    data_dir: as of `open_source`.
-    split: as of `open_source`.
-    scale: as of `open_source`.
-    folder: exists; for the shards.
+    source: kind of data set, as in `open_source`.
+    data_dir: as in `open_source`.
+    split: as in `open_source`.
+    scale: as in `open_source`.
+    folder: existing folder for the shards.
     tile_size: side of the tiles, pixels.
     shard_count: number of files, at most the number of images.
     fail: whether an unusable image ends the run.
@@ -61,7 +61,7 @@ def prepare(
 
   Args:
     config: settings.
-    origin: as of `write_tiled_records`.
+    origin: as in `write_tiled_records`.
     options: of Beam.
     say: receives one line for each skipped image, up to a limit.
   Returns: the content of `dataset.json`.

@@ -13,7 +13,7 @@ from scipy.sparse import linalg
 
 # Weight of the colours, relative to the gradients; this one halves the border's influence every 10 pixels.
 ANCHOR_WEIGHT = 0.005
-# Root mean square of the equations' residual, in the image's range; a level of 8 bits is 4e-3.
+# Maximum root mean square of the equations' residual, in the image's range; a level of 8 bits is 4e-3.
 _TOLERANCE = 2e-5
 # The anchor's weight bounds the iterations of conjugate gradients, independent of the size.
 _MAX_ITERATIONS = 1000

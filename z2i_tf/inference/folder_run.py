@@ -1,4 +1,4 @@
-"""Processes folders of images: reading, filling and writing overlap, and memory does not grow with their number."""
+"""Processes folders of images: reading, filling and writing overlap, and memory is bounded."""
 
 import collections
 from collections.abc import Callable
@@ -126,7 +126,7 @@ class _Run:
 
 
 def naming(item: Item, failure: str) -> str:
-  """Returns the line of a failure with the name of the image, if it does not name a file of the item already."""
+  """Returns a failure's line, preceded by the image's path unless it names one of the item's files already."""
   return failure if item.image in failure or item.output in failure else f"{item.image}: {failure}"
 
 

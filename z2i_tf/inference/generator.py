@@ -80,11 +80,11 @@ class Generator(tf.Module):
     Args:
       image: (B, H, W, 3) in [0, 1], of any size; pixels under the hole are ignored.
       mask: (B, H, W, 1), 1 = hole.
-      limits: bounds of the memory; `KerasGenerator` has none.
+      limits: bounds of the memory; ignored by `KerasGenerator`.
       whole: whether to compute `refined` and `zoomed_out` everywhere; otherwise near the hole, which is faster.
         `KerasGenerator` always does.
     Returns: the outputs of `ZoomInpainter`, and "attention_sources": (B, H'*scale/8, W'*scale/8) int32, the sources of
-      `attend_hole`. H' and W' are the sides rounded up to multiples of 8.
+      `attend_hole`; `KerasGenerator` has none. H' and W' are the sides rounded up to multiples of 8.
     """
     height, width = tf.unstack(tf.shape(image)[1:3])
     padded_image, padded_mask = (image_ops.pad_to_multiple(part, conventions.SIZE_MULTIPLE) for part in (image, mask))

@@ -27,6 +27,7 @@ Progress = Callable[[int, str], contextlib.AbstractContextManager[Callable[[], N
 
 
 def no_progress(total: int, unit: str) -> contextlib.AbstractContextManager[Callable[[], None]]:
+  """Shows no progress; see `Progress`."""
   del total, unit
   return contextlib.nullcontext(lambda: None)
 
@@ -36,10 +37,10 @@ class FillConfig:
   """How to fill holes.
 
   Attributes:
-    model: as of `Inpainter.load`.
+    model: as in `Inpainter.load`.
     precision: of the networks; None for the model's default.
     native: whether to return the networks' own result at full resolution, without pyramid, texture and blending.
-    detail: texture, as of `Inpainter`.
+    detail: texture, as in `Inpainter`.
     mask_options: how to read and use masks.
     verbose: whether to describe how each mask was read and each hole is filled.
   """
@@ -64,7 +65,7 @@ class InpaintedFolder(NamedTuple):
   """A written folder.
 
   Attributes:
-    folder: its path; says if it is new.
+    folder: its path, followed by "(new folder)" if it was created.
     images: number of images.
     already_there: number of images whose result existed before.
     outcome: of the other images.
@@ -182,16 +183,12 @@ def fill_task(
       task.photo.rgb, task.hole, native=config.native, detail=config.detail, plan=plan, advance=advance
     )
   assert isinstance(filled, np.ndarray)  # As `task.photo.rgb` is.
-  return filled, _texture_remark(inpainter, task, plan, config)
+  return filled, (inpainter.remark(task.hole, plan, config.detail) if plan else "")
 
 
 def joined(*texts: str) -> str:
   """Joins the texts that are not empty by colons."""
   return ": ".join(filter(None, texts))
-
-
-def _texture_remark(inpainter, task, plan, config):
-  return inpainter.remark(task.hole, plan, config.detail) if plan else ""
 
 
 def _description(task, plan):

@@ -152,7 +152,7 @@ class Inpainter:
     Args:
       images: as `__call__`, or an array (B, H, W, C).
       masks: one for each image, or one for all: a path, a PIL image, or an array (H, W).
-      advance: called after each image.
+      advance: called after each filled image.
       native, detail, mask_from, invert_mask, mask_threshold, max_pixels: as `__call__`.
     Returns: a result for each image, of its kind.
     Raises: as `__call__`, naming the image or mask by its number from 0.
@@ -189,7 +189,7 @@ class Inpainter:
     mask_threshold: int | None = None,
     max_pixels: int | None = None,
   ) -> list[Piece]:
-    """Returns the pieces that an image will be filled in; arguments and errors as `__call__`."""
+    """Returns the pieces in which the hole will be filled; arguments and errors as `__call__`."""
     reading = MaskReading(invert_mask, mask_from, mask_threshold)
     given, hole = _given(image, mask, reading, max_pixels, "image", "mask")
     rgb = given.photo.rgb
@@ -241,8 +241,8 @@ class Inpainter:
     """Returns every output of the networks at the image's own resolution.
 
     Args, Raises: as `__call__`.
-    Returns: float32 arrays by name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and "attention_sources"
-      as `Generator` returns them.
+    Returns: float32 arrays by name, (H, W, 3) or, at high resolution, (H*scale, W*scale, 3); and, from the
+      generator of the paper's networks, "attention_sources".
     """
     rgb, hole = _pixels(image, mask)
     with _out_of_memory_reported(rgb):
@@ -315,7 +315,7 @@ def _as_float(image):
 
 @contextlib.contextmanager
 def _out_of_memory_reported(image):
-  """Turns the errors of NumPy, TensorFlow and OpenCV without memory into one line for the user."""
+  """Turns the out-of-memory errors of NumPy, TensorFlow and OpenCV into an InputError."""
   try:
     yield
   except (MemoryError, tf.errors.ResourceExhaustedError, cv2.error) as error:

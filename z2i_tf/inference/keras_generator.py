@@ -1,4 +1,4 @@
-"""Runs the Keras networks for inference: of architectures that `fast` does not have."""
+"""Runs the Keras networks for inference, for architectures that `fast` lacks."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ class KerasGenerator(Generator):
     source: str = "the model",
     max_thickness_px: float = architecture.DEFAULT_MAX_THICKNESS_PX,
   ):
-    """Takes a model's weights; as `Generator`, and InputError for another precision than float32."""
+    """Takes a model's weights, as `Generator`; raises InputError also for another precision than float32."""
     tf.Module.__init__(self)
     if precision != _FLOAT32:
       raise InputError(f"`precision`={precision}: networks of {config.architecture} compute in {_FLOAT32} only")

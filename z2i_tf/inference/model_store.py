@@ -56,7 +56,7 @@ def load_predictor(model: str, precision: str | None = None) -> Predictor:
 
   Args:
     model: name of a bundled model; a folder with `model.npz` or a SavedModel of `z2i export`; or the model of another
-      method, as of `adapters.find`.
+      method, as in `adapters.find`.
     precision: "float32" or "bfloat16"; None: float32, or a SavedModel's or another method's model's own precision.
   Raises: InputError as `load_model`, and if a model that has its own precision has another.
   """
@@ -90,7 +90,10 @@ def content_hash(model: str) -> str:
 
 
 def has_own_precision(model: str) -> bool:
-  """Returns whether a model computes in one precision: a SavedModel, or one of another method; as `load_predictor`."""
+  """Returns whether a model has a fixed precision, as SavedModels and models of other methods do.
+
+  Args, Raises: as `load_predictor`.
+  """
   return bool(adapters.find(model)) or os.path.isfile(os.path.join(model_folder(model), SAVED_MODEL_FILE))
 
 

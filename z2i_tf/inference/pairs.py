@@ -21,6 +21,7 @@ from z2i_tf.inference.pieces import check_hole
 _Name = TypeVar("_Name")
 # Names of masks: NAME_mask, NAME_mask001, NAME-mask.
 _MASK_SUFFIX = re.compile(r"[-_ .]mask[-_ ]?[0-9]*$", re.IGNORECASE)
+_EXTENSION_OF_READ_ONLY_FORMATS = ".png"  # Of their results.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +74,10 @@ def read_pair(
 
 
 def check_is_apart(output_dir: str, *folders: str | None) -> None:
-  """Raises InputError if `output_dir` is one of the input folders; ignores None."""
+  """Raises InputError if `output_dir` is one of the input folders; a folder may be None."""
   for folder in filter(None, folders):
     if os.path.realpath(folder) == os.path.realpath(output_dir):
       raise InputError(f"`output_dir`={output_dir}: the results would overwrite the input; give another folder")
-
-
-_EXTENSION_OF_READ_ONLY_FORMATS = ".png"
 
 
 class Pairs:
@@ -183,7 +181,7 @@ class FolderPairs(Pairs):
     Args:
       image_dir: folder of the images.
       mask_dir: folder of their masks; None with `mask`.
-      output_dir, result_extension, mask_suffix: as of `Pairs`.
+      output_dir, result_extension, mask_suffix: as in `Pairs`.
       mask: file of one mask for all images; it is no image, even in `image_dir`.
       are_own_masks: whether images contain their own masks (transparency) if both folders are the same.
     Raises: InputError if a folder has no images, the one mask is missing, results would overwrite images or masks, or

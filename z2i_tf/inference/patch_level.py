@@ -8,7 +8,7 @@ import numpy as np
 
 RADIUS_PX = 3  # Patches are 7x7.
 PATCH = np.ones((2 * RADIUS_PX + 1, 2 * RADIUS_PX + 1), np.uint8)
-# A source that continues a neighbour's may be farther by this share.
+# The distance of a source that continues a neighbour's may be larger by this share.
 _COHERENCE, _COHERENCE_ROUNDS = 1.0, 4
 # The search compares a patch's 147 values along this many directions, computed from at most this many patches.
 _PRINCIPAL_DIRECTIONS, _MAX_PRINCIPAL_PATCHES = 32, 4096
@@ -46,8 +46,8 @@ class PatchLevel:
   """One scale: patches that touch the hole, and known ones, as flat indices of a padded image of four channels.
 
   Attributes:
-    is_key: (P,) bool: is this the centre of a known patch?
-    queries: (n,) int32: centres of the patches that touch the hole.
+    is_key: (P,) bool, True at the centres of known patches.
+    queries: (n,) int32, centres of the patches that touch the hole.
   """
 
   def __init__(self, picture: np.ndarray, hole: np.ndarray, run: Callable):
@@ -85,7 +85,7 @@ class PatchLevel:
     """
     pixels = _pixels(cv2.GaussianBlur(self._image, (0, 0), blur) if blur else self._image)
     keys, window = np.flatnonzero(self.is_key).astype(np.int32), self._window(RADIUS_PX)
-    keys = keys[:: -(-len(keys) * len(self.queries) // max_pairs)]  # A hole that vanishes cannot be halved.
+    keys = keys[:: -(-len(keys) * len(self.queries) // max_pairs)]  # Halving stops before a hole vanishes.
     patches = _patches(pixels, keys, window)
     basis = _principal(patches)
     patches = patches @ basis
@@ -120,7 +120,10 @@ class PatchLevel:
     return place
 
   def doubled(self, below: "PatchLevel", sources: Sources) -> Sources:
-    """Doubles the sources of the level below. Fills gaps with random known patches, by a fixed seed."""
+    """Doubles the sources of the level below. Fills gaps with random known patches, by a fixed seed.
+
+    Their distances are 0, so that all votes weigh the same.
+    """
     offsets = np.zeros((2, below._height * below._width), np.int32)
     is_known = np.zeros(below._height * below._width, bool)
     offsets[:, below.queries] = np.subtract(

@@ -21,7 +21,7 @@ class PhotoTask:
     name: path of the image.
     photo: as read.
     hole: (H, W) uint8, 1 = hole: the dilated mask.
-    weights: (H, W) float32 in [0, 1], weight of the fill; None for the weights of `hole`.
+    weights: (H, W) float32 in [0, 1], weight of the fill; None: `hole` itself.
     mask_text: description of how the mask was read.
     becomes_opaque: whether the hole was transparent, so that its fill becomes opaque.
   """

@@ -14,12 +14,12 @@ import numpy as np
 from z2i_tf.errors import InputError
 
 # Sides and reaches below are pixels of the halved crop.
-_MAX_CORE_PX = 256  # Longest side of a piece. A thin hole is cut at the larger of these pixels and thicknesses:
-_MIN_SPLIT_PX, _SPLIT_THICKNESSES = 96, 8
+# A hole is cut where it is longer than this number of thicknesses, bounded by the minimum and the maximum.
+_SPLIT_THICKNESSES, _MIN_SPLIT_PX, _MAX_CORE_PX = 8, 96, 256
 _MIN_CROP_PX = 128  # The networks were trained on crops of this size.
 _MAX_CONTEXT_PX = 96
 _MIN_CONTEXT_PX = 32
-# Context on each side, as a share of the hole's extent. The extent counts up to this many thicknesses.
+# Context on each side, as a share of the hole's extent, which counts up to this many thicknesses.
 _CONTEXT_SHARE, _CONTEXT_THICKNESSES = 0.8, 4
 # Holes closer than two cells form one group.
 _CELL_PX = 16
@@ -123,7 +123,7 @@ def bounds(hole: np.ndarray) -> tuple[slice, slice]:
 
 def thickness_px(hole: np.ndarray) -> float:
   """Returns twice the largest distance of an (H, W) bool hole's pixels to a known pixel."""
-  return 2.0 * float(_transform(hole).max())
+  return 2.0 * float(_distance_transform(hole).max())
 
 
 def describe(plan: list[Piece]) -> str:
@@ -194,24 +194,24 @@ def _join(parts, start, shape):
 
 
 def _distances(hole, box):
-  """Distances of a box's pixels to the nearest known one; the row or column around the box counts."""
+  """Returns the distances of a box's pixels to the nearest known pixel in it, or one pixel around it."""
   larger = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-  return _transform(hole[larger])[
+  return _distance_transform(hole[larger])[
     tuple(slice(part.start - large.start, part.stop - large.start) for part, large in zip(box, larger))
   ]
 
 
-def _transform(hole):
+def _distance_transform(hole):
   return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
 
 
 def _moved(box, region):
-  """A box's slices relative to the start of a region."""
+  """Returns a box's slices relative to the start of a region."""
   return tuple(slice(part.start - whole.start, part.stop - whole.start) for part, whole in zip(box, region))
 
 
 def _groups(hole):
-  """Boxes (top, bottom, left, right) around groups of holes."""
+  """Yields boxes (top, bottom, left, right) around groups of holes."""
   height, width = hole.shape
   cells = np.logical_or.reduceat(
     np.logical_or.reduceat(hole, range(0, height, _CELL_PX), axis=0), range(0, width, _CELL_PX), axis=1

@@ -45,7 +45,7 @@ class Predictor(Protocol):
 
   @property
   def scale(self) -> int:
-    """Side of the image that `refine` returns divided by the side of its input."""
+    """Side of the image that `refine` returns, divided by the side of its input."""
 
   @property
   def settings(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Predictor(Protocol):
   def outputs(self, images: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
     """Returns every output of the networks, everywhere, by name.
 
-    Args, Raises: as `fill`; InputError if the model does not show them.
+    Args, Raises: as `fill`; InputError if the model has no such outputs.
     """
 
   def count_parameters(self) -> dict[str, int]:
@@ -87,7 +87,7 @@ class _OwnPredictor:
 
   @property
   def scale(self) -> int:
-    """As of `Predictor`."""
+    """As `Predictor.scale`."""
     return self.model_config.scale
 
   @property
@@ -146,7 +146,7 @@ class GeneratorPredictor(_OwnPredictor):
 
 
 class SavedModelPredictor(_OwnPredictor):
-  """A `Predictor` that runs a SavedModel of `export.saved_model`, on 8-bit images, and so its fills have 8 bits too.
+  """A `Predictor` that runs a SavedModel of `export.saved_model`. Its inputs and fills are rounded to 8 bits.
 
   Attributes:
     signatures: the SavedModel's functions by name (see `export.saved_model`).
@@ -179,7 +179,7 @@ class SavedModelPredictor(_OwnPredictor):
 
   def fill(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """As `Predictor.fill`."""
-    return self.signatures[FILL](**_levels(images, holes))["image"].numpy().astype(np.float32) / 255.0
+    return self.signatures[FILL](**_signature_inputs(images, holes))["image"].numpy().astype(np.float32) / 255.0
 
   def refine(self, images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """As `Predictor.refine`."""
@@ -187,15 +187,16 @@ class SavedModelPredictor(_OwnPredictor):
 
   def outputs(self, images: np.ndarray, holes: np.ndarray) -> dict[str, np.ndarray]:
     """As `Predictor.outputs`, without attention's sources."""
-    return {name: output.numpy() for name, output in self.signatures[OUTPUTS](**_levels(images, holes)).items()}
+    outputs = self.signatures[OUTPUTS](**_signature_inputs(images, holes))
+    return {name: output.numpy() for name, output in outputs.items()}
 
 
 def _as_mask(holes):
   return holes.astype(np.float32)[..., np.newaxis]
 
 
-def _levels(images, holes):
-  """Returns the inputs of a SavedModel's signatures."""
+def _signature_inputs(images, holes):
+  """Returns the inputs of a SavedModel's signatures, uint8."""
   return {
     "image": tf.constant(image_ops.to_levels(images)),
     "mask": tf.constant(holes[..., np.newaxis].astype(np.uint8) * np.uint8(255)),

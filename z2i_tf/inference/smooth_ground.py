@@ -1,23 +1,22 @@
 """Fills holes in smooth ground, such as skies and walls, with a polynomial.
 
-Its degree is 2. It is 1 if the hole reaches the border of the crop, where degree 2 would overshoot.
+The networks' fill is often a little too bright or too dark. In smooth ground this shows as a blotch. A polynomial is
+fitted to the known pixels around the hole; where it explains them up to their noise, it replaces the fill.
 
-The networks' fill is often a little too bright or too dark, which shows there as a blotch. A polynomial is fitted to
-the known pixels around the hole; where it explains them up to their noise, it replaces the fill.
+Its degree is 2. It is 1 if the hole reaches the border of the crop, where degree 2 would overshoot.
 """
 
 import cv2
 import numpy as np
 
-# Width of the ring of known pixels around a hole.
-_RING_PX = 12
+# Width of the ring of known pixels around a hole, and minimum number of its pixels.
+_RING_PX, _MIN_PIXELS = 12, 50
 # Largest distance of the ring from the polynomial: root mean square of means over windows, in a range of 0 to 1.
 _WINDOW_PX, _MAX_DEVIATION = 7, 1.0 / 255
 # Maximum excess of the polynomial in the hole over the ring's levels, as a share of their range.
 _MAX_BEYOND = 0.25
 # Images with more holes stay as they are. The fit uses at most this many pixels of a ring.
 _MAX_HOLES, _MAX_PIXELS = 64, 20_000
-_MIN_PIXELS = 50
 
 
 def fill(image: np.ndarray, hole: np.ndarray, filled: np.ndarray) -> np.ndarray:

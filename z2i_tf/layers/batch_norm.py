@@ -8,10 +8,10 @@ from z2i_tf.keras_api import layers
 class SynchronizedBatchNorm(layers.BatchNormalization):
   """Keras' BatchNormalization(synchronized=True) with a switch that freezes its statistics.
 
-  It is not the fused layer: that one cannot be synchronised, keeps another (unbiased) moving variance and rounds
-  otherwise, which changes outputs by 1e-3 where a channel's mean is large beside its deviation. A closed-form gradient
-  in place of automatic differentiation made a joint step 1% to 3% faster (processor time, width 32, four crops of 64
-  and 128 pixels), too little to keep it.
+  It does not use the fused kernel, which cannot be synchronised, keeps an unbiased moving variance and rounds
+  differently. The rounding changes outputs by 1e-3 where a channel's mean is large compared with its deviation. A
+  closed-form gradient instead of automatic differentiation made a joint step 1% to 3% faster (processor time, width 32,
+  four crops of 64 and 128 pixels), too little to keep it.
 
   Attributes:
     statistics_are_frozen: if true, training normalises by the moving statistics and does not change them, while gamma
@@ -19,7 +19,7 @@ class SynchronizedBatchNorm(layers.BatchNormalization):
 
   Call arguments:
     inputs: (B, H, W, C); B is the replica's share.
-    training: True normalises by the statistics of the global batch and moves the moving ones towards them.
+    training: True normalises by the statistics of the global batch, and updates the moving statistics by them.
   Returns: (B, H, W, C).
   """
 

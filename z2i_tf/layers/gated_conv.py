@@ -14,8 +14,8 @@ _ACTIVATIONS = {"elu": tf.nn.elu, "relu": tf.nn.relu}
 class GatedConv2D(layers.Layer):
   """A 'same' convolution whose output channels are half features, half gates.
 
-  The convolution returns `filters` channels, split in halves a and g. The result is elu(a) * sigmoid(g), computed in
-  float32 (our own decision) and returned in the layer's type.
+  The convolution returns `filters` channels, split in halves a and g. The result is activation(a) * sigmoid(g). It is
+  computed in float32 (our own decision) and returned in the layer's type.
 
   Call arguments:
     inputs: (B, H, W, C).
@@ -41,8 +41,8 @@ class GatedConv2D(layers.Layer):
       kernel_size: side of the kernel, pixels.
       strides: of the convolution, pixels.
       activation: of the features, "elu" or "relu".
-    Raises: ValueError if `filters` is odd, the activation is another one, or a convolution is to be upscaled that is
-      dilated, has strides or is not 3x3.
+    Raises: ValueError if `filters` is odd, `activation` is unknown, or `upscaled` is combined with dilation, strides or
+      a kernel other than 3x3.
     """
     super().__init__(**kwargs)
     if filters % 2:

@@ -26,7 +26,7 @@ class OverlappingAttention(layers.Layer):
   Call arguments:
     inputs: a pair of
       features: (B, H, W, C); H and W even.
-      mask: (B, H, W, 1), 1 = hole, 0 = known. Each example's own; the published graph takes the first one's for all.
+      mask: (B, H, W, 1), 1 = hole, 0 = known. The published graph uses the first example's mask for the whole batch.
   Returns: (B, H, W, C).
   Cost: a (B, N, N) matrix, N = H*W / 4.
   """
@@ -34,6 +34,7 @@ class OverlappingAttention(layers.Layer):
   RATE = 2
 
   def __init__(self, softmax_scale: float = 10.0, **kwargs):
+    """Creates the layer; `softmax_scale` is the sharpness of the softmax."""
     super().__init__(**kwargs)
     self.softmax_scale = softmax_scale
 
@@ -60,7 +61,7 @@ class OverlappingAttention(layers.Layer):
 def _mixed(attention, features):
   """Mixes overlapping 4x4 blocks by their weights: (B, N, N), (B, H, W, C) -> (B, H, W, C).
 
-  A block is four squares of 2x2 pixels, which begin at odd rows and columns: so the image grows by one pixel.
+  A block is four squares of 2x2 pixels that start at odd rows and columns, so the image is padded by one pixel.
   """
   padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]])
   squares = tf.nn.space_to_depth(padded, 2)

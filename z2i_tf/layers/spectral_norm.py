@@ -1,7 +1,7 @@
 """Spectral normalisation of a layer's kernel (Miyato et al. 2018, arXiv:1802.05957).
 
-tensorflow_addons' wrapper reproduces the recorded outputs and gradients of the original networks. It serves where it
-is installed (TensorFlow 2.15); elsewhere the class below does, with the same interface, variables and values.
+tensorflow_addons' wrapper reproduces the recorded outputs and gradients of the original networks. It is used with
+TensorFlow 2.15. With later versions the class below is used, with the same interface, variables and values.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _DEVIATION = 0.02  # Of the initial vector.
 class SpectralNormalization(layers.Wrapper):
   """Divides a layer's kernel by an estimate of its largest singular value, in training only.
 
-  1. The kernel W is seen as a matrix, its last axis (C channels) being the columns.
+  1. The kernel is reshaped to a matrix W whose columns are the kernel's last axis (C channels).
   2. Power iteration: v = unit vector along W u, then u = unit vector along W^T v.
   3. The estimate is v^T W u. The kernel is divided by it *in place*, and u is kept for the next call.
 
@@ -28,7 +28,7 @@ class SpectralNormalization(layers.Wrapper):
 
   Call arguments:
     inputs: of the wrapped layer.
-    training: whether to update kernel and vector first.
+    training: whether to update the kernel and u first.
   Returns: the wrapped layer's output.
   """
 
@@ -38,7 +38,7 @@ class SpectralNormalization(layers.Wrapper):
     Args:
       layer: has a `kernel` once it is built.
       power_iterations: per call in training.
-    Raises: ValueError if there is no iteration.
+    Raises: ValueError if `power_iterations` is below 1.
     """
     super().__init__(layer, **kwargs)
     if power_iterations < 1:
@@ -62,7 +62,7 @@ class SpectralNormalization(layers.Wrapper):
     return self.layer(inputs)
 
   def normalize_weights(self) -> None:
-    """Updates kernel and vector."""
+    """Runs the power iteration: divides the kernel in place and updates `u`."""
     matrix = tf.reshape(self.w, [-1, self.w.shape[-1]])
     u = tf.convert_to_tensor(self.u)
     for _ in range(self.power_iterations):
@@ -89,5 +89,5 @@ def _wrapper_class():
 
 
 def spectral_norm(layer: layers.Layer) -> layers.Layer:
-  """Wraps a layer that has a `kernel`; the wrapper's `u` has shape (1, channels), truncated normal 0.02."""
+  """Wraps a layer that has a `kernel`; adds the variable `u`, (1, channels), drawn from a truncated normal of 0.02."""
   return _wrapper_class()(layer, name=layer.name)

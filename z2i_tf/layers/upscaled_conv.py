@@ -6,8 +6,8 @@ import tensorflow as tf
 def conv_of_upscaled(image: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   """Applies nearest upscaling by 2 and a 'same' 3x3 convolution in one transposed convolution.
 
-  Nearest upscaling is a transposed convolution of stride 2 with a 2x2 kernel of ones. Two convolutions in a row are
-  one, with the convolution of their kernels: 4x4 here. This takes 4 multiplications where the convolution of the
+  Nearest upscaling is a transposed convolution of stride 2 with a 2x2 kernel of ones. Two convolutions in a row equal
+  one by the convolution of their kernels, 4x4 here. This takes 4 multiplications where the convolution of the
   upscaled image takes 9, and the upscaled image is never in memory. Values differ by rounding only.
 
   The gain of a whole network is small. With the plain layers in its place, a joint training step takes 1.05 times as

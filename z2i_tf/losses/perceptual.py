@@ -20,8 +20,8 @@ _INPUT_SIDE = 224
 def vgg19_features(weights: str) -> Model:
   """Builds the frozen feature model: (B, H, W, 3) in [0, 1] -> VGG19 block4_conv1, (B, 28, 28, 512).
 
-  The image is resized to 224x224 (bilinear, antialias), as in the release: published weights were trained
-  so. Preprocessing is Keras' own (BGR, ImageNet mean).
+  The image is resized to 224x224 (bilinear, antialias), as for the release's published weights. Preprocessing is
+  Keras' own (BGR, ImageNet mean).
 
   Args:
     weights: "imagenet" (downloaded by Keras on first use), or a Keras weights file of VGG19 without top.
@@ -61,6 +61,6 @@ def _vgg19(weights):
 
 
 def feature_loss(predicted_features: tf.Tensor, target_features: tf.Tensor) -> tf.Tensor:
-  """Mean absolute difference of features, in float32 whatever their type: two (B, h, w, C) -> (B,)."""
+  """Returns the mean absolute difference of features, computed in float32: two (B, h, w, C) -> (B,)."""
   differences = tf.cast(predicted_features, tf.float32) - tf.cast(target_features, tf.float32)
   return tf.reduce_mean(tf.abs(differences), axis=[1, 2, 3])

@@ -6,9 +6,9 @@ _ALL_BUT_BATCH = [1, 2, 3]
 
 
 def l1_loss(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-  """Mean absolute difference: two (B, H, W, C) -> (B,).
+  """Returns the mean absolute difference: two (B, H, W, C) -> (B,).
 
-  With a mask (B, H, W, 1), 1 = hole, the mean over each example's hole, and 0 where there is none.
+  A mask (B, H, W, 1), 1 = hole, restricts the mean to each example's hole; an example without a hole has loss 0.
   """
   differences = tf.abs(predicted - target)
   if mask is None:
@@ -20,7 +20,7 @@ def l1_loss(predicted: tf.Tensor, target: tf.Tensor, mask: tf.Tensor | None = No
 
 
 def gradient_loss(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-  """Mean of the squared gradient of the difference (paper equation 5): two (B, H, W, C) -> (B,).
+  """Returns the mean squared gradient of the difference (paper equation 5): two (B, H, W, C) -> (B,).
 
   Forward differences; the last row and column count as zero, so the divisor is H * W * C for both axes.
   """

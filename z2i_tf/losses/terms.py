@@ -13,20 +13,20 @@ from z2i_tf import conventions
 if TYPE_CHECKING:
   import tensorflow as tf
 
-# `perceptual_weights` that leave the perceptual terms out, and that name the published weights.
+# Values of `perceptual_weights`: without the perceptual terms; with VGG19's published weights.
 NO_WEIGHTS, IMAGENET = "none", "imagenet"
 _PREFIX = "weight_"
 
 
 class LossInputs(Protocol):
-  """What a term is computed from.
+  """Inputs of a term.
 
   Attributes:
     outputs: images by name, (B, H, W, 3), as `ZoomInpainter` returns them, and `composed_hr`.
     batch: "image_lr" and "image_hr" in [0, 1].
-    holes: label -> mask (B, H, W, 1) of its size, 1 = hole, that L1 is averaged over; None averages over the image.
+    holes: label -> mask (B, H, W, 1) of the label's size, 1 = hole, over which L1 is averaged; None: over the image.
     features: the perceptual network: (B, H, W, 3) in [0, 1] -> features.
-    label_features: label -> its features.
+    label_features: label -> features of that label.
     fake_scores: the discriminator's scores of the composed image, (B, N).
   """
 
@@ -47,7 +47,7 @@ class LossTerm:
     default_weight: the paper's.
     help: quantity that the weight multiplies, for the flag's help.
     function: computes the unweighted term, one value per example (B,).
-    network: network without which there is no such term; None if it needs none.
+    network: name of the network that the term needs; the term is left out if the model lacks it. None: none.
     feature_label: label whose features it compares; None if it uses no perceptual network.
   """
 

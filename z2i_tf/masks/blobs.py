@@ -5,18 +5,20 @@ import numpy as np
 
 from z2i_tf.masks.specs import BlobSpec
 
-# Corners of a contour; its waves have 2 to 6 periods.
+# Number of corners of a contour, and periods of its waves.
 _CORNERS = 96
 _PERIODS = np.arange(2, 7)
-# A blob that exceeds this share of a side is made smaller.
+# A larger blob is shrunk to this share of the image's side.
 _LARGEST_SHARE = 0.9
 
 
 def draw_blobs(spec: BlobSpec, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-  """Draws blobs onto an empty mask: closed contours around an ellipse, whose distance from it varies in waves.
+  """Draws blobs onto an empty mask: ellipses whose radius varies in random waves.
 
-  Each lies inside the image, but for the first one, which is centred on one of the four borders in `border_share` of
-  the masks.
+  Every blob lies inside the image, except that in `border_share` of the masks the first one is centred on one of the
+  four borders.
+
+  Args: as `draw_mask`.
   Returns: (height, width) uint8, 1 = hole, 0 = known.
   """
   mask = np.zeros((height, width), np.uint8)
@@ -39,8 +41,8 @@ def _contour(spec, sides, rng):
   diameter = sides.min() * _log_uniform(rng, spec.diameter_fractions)
   stretch = np.sqrt(_log_uniform(rng, spec.elongations))
   angles = np.linspace(0.0, 2.0 * np.pi, _CORNERS, endpoint=False)
-  heights = rng.normal(0.0, spec.waviness, len(_PERIODS)) / _PERIODS
-  waves = heights @ np.cos(_PERIODS[:, np.newaxis] * angles + rng.uniform(0.0, 2.0 * np.pi, (len(_PERIODS), 1)))
+  amplitudes = rng.normal(0.0, spec.waviness, len(_PERIODS)) / _PERIODS
+  waves = amplitudes @ np.cos(_PERIODS[:, np.newaxis] * angles + rng.uniform(0.0, 2.0 * np.pi, (len(_PERIODS), 1)))
   points = (
     diameter
     / 2.0

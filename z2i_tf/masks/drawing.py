@@ -11,14 +11,14 @@ from z2i_tf.masks.specs import RectangleSpec
 from z2i_tf.masks.specs import StrokeSpec
 from z2i_tf.masks.strokes import draw_strokes
 
-# Maximum number of draws of a mask without a known pixel, or of a crop without a hole.
+# Maximum number of draws until a mask has both a hole and a known pixel.
 _MAX_DRAWS = 1000
 
 
 def draw_mask(
   spec: MaskSpec, height: int, width: int, rng: np.random.Generator, reference_size: int | None = None
 ) -> np.ndarray:
-  """Draws one mask; one that leaves no known pixel is drawn again.
+  """Draws one mask; a mask without a known pixel is drawn again.
 
   A rectangle has uniform sides and a uniform place. One of the user's own masks is taken at random, scaled as by
   `cover`, and cropped at random; a crop without a hole is drawn again.
@@ -28,11 +28,11 @@ def draw_mask(
     height: of the mask, pixels.
     width: of the mask, pixels.
     rng: the only source of randomness.
-    reference_size: if given, a square mask of this side is drawn and a random crop of it returned, so that
-      small crops see strokes as thick, relative to the network's view, as at test time. A crop without
-      any hole is drawn again as well: there is nothing to learn from it. (Our own option.)
+    reference_size: if given, draws a square mask of this side, pixels, and returns a random crop of it, so that
+      a small crop shows part of a mask as at test time. A crop without a hole is drawn again too: there is
+      nothing to learn from it. (Our own option.)
   Returns: (height, width) uint8, 1 = hole, 0 = known.
-  Raises: ValueError if a side exceeds `reference_size`, or no usable mask came in 1,000 draws (images of a
+  Raises: ValueError if a side exceeds `reference_size`, or 1,000 draws gave no usable mask (images of a
     few pixels; masks that are all hole).
   """
   if reference_size is not None and max(height, width) > reference_size:
@@ -49,7 +49,7 @@ def draw_mask(
 
 
 def cover(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-  """Scales a mask until it just covers `height` x `width` pixels; nearest, so that it stays binary.
+  """Scales a mask until it just covers `height` x `width` pixels, by nearest neighbour, so that it stays binary.
 
   Args:
     mask: (H, W) uint8, 1 = hole.

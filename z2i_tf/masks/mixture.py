@@ -1,4 +1,4 @@
-"""Draws masks of one kind, or of several kinds in shares."""
+"""Draws masks of one kind, or of several kinds with given probabilities."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ class MaskMixture:
     shares: probability of each, summing to 1.
     reference_size: see `draw_mask`.
     own_masks: masks of the kind "folder".
-  Raises: ValueError if there is "folder" without `own_masks`, or the other way round.
+  Raises: ValueError if the kind "folder" comes without `own_masks`, or `own_masks` without it.
   """
 
   kinds: tuple[str, ...]
@@ -54,7 +54,7 @@ class MaskMixture:
 
   def draw(self, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """Draws the kind, then the mask: (height, width) uint8, 1 = hole; raises as `draw_mask`."""
-    # One kind alone takes no number from the generator.
+    # A single kind draws no random number.
     kind = self.kinds[0 if len(self.kinds) == 1 else rng.choice(len(self.kinds), p=self.shares)]
     spec = SPECS.get(kind, self.own_masks)
     assert spec is not None  # `__post_init__` checks it.

@@ -26,11 +26,11 @@ class StrokeSpec:
     strokes: least and most strokes per mask.
     vertices: least and most vertices per stroke, after its starting point.
     thickness_px: least and most thickness, one per stroke; does not scale with the image.
-    sample_lengths: draws the segments' lengths, which scale with the image's diagonal.
-    sample_angles: draws the segments' directions.
-    length_text: distribution of `sample_lengths`, for tables; d is the diagonal.
-    angle_text: distribution of `sample_angles`, for tables.
-    other_angle_text: how every other angle differs from that, for tables; "" if it does not.
+    sample_lengths: draws the segments' lengths, pixels; they scale with the image's diagonal.
+    sample_angles: draws the segments' directions, radians.
+    length_text: distribution of the lengths, for tables; d is the diagonal.
+    angle_text: distribution of the directions, for tables.
+    other_angle_text: replaces every second direction, from the first on, for tables; "" if none is replaced.
   """
 
   strokes: tuple[int, int]
@@ -48,7 +48,7 @@ class RectangleSpec:
   """One rectangle anywhere in the image.
 
   Attributes:
-    side_fractions: least and largest height and width, drawn one by one, as fractions of the image's.
+    side_fractions: least and largest height and width, drawn independently, as fractions of the image's.
   """
 
   side_fractions: tuple[float, float]
@@ -59,13 +59,14 @@ class BlobSpec:
   """Describes random blobs, see `draw_blobs`.
 
   Attributes:
-    blobs: least and most blobs per mask, all numbers between equally likely.
+    blobs: least and most blobs per mask; all counts are equally likely.
     diameter_fractions: least and largest diameter of a circle with the area of the contour's ellipse, as fractions of
       the image's shorter side; its logarithm is uniform.
-    elongations: least and largest ratio of the ellipse's axes; its logarithm is uniform. Its direction is uniform.
-    waviness: the logarithm of the contour's distance from the centre has a wave of k periods for k = 2 to 6, of height
-      N(0, waviness / k) and uniform phase.
-    border_share: of the masks, in which the first blob's centre is at a uniform place on one of the four borders. Every
+    elongations: least and largest ratio of the ellipse's axes; its logarithm is uniform. The ellipse's direction is
+      uniform, too.
+    waviness: the logarithm of the contour's distance from the centre has a wave of k periods for k = 2 to 6, with
+      amplitude N(0, waviness / k) and uniform phase.
+    border_share: share of the masks whose first blob is centred on one of the four borders, at a uniform place. Every
       other blob lies inside the image, at a uniform place.
   """
 
@@ -95,7 +96,7 @@ def _short_lengths(rng, count, diagonal_px):
 
 
 def _folding_angles(rng, count):
-  """Each segment turns back: the former direction + pi, up to pi/8 beside it."""
+  """Turns each segment back: the previous direction + pi, with a deviation of at most pi/8."""
   first = rng.uniform(0.0, 2.0 * math.pi)
   turns = math.pi + rng.uniform(-math.pi / 8.0, math.pi / 8.0, count - 1)
   return first + np.concatenate([[0.0], np.cumsum(turns)])
@@ -107,7 +108,7 @@ def _long_lengths(rng, count, diagonal_px):
 
 
 def _zigzag_angles(rng, count):
-  """Around 2 pi / 5, within bounds drawn per stroke; every other one mirrored."""
+  """Draws directions around 2 pi / 5, within bounds drawn per stroke; mirrors every second one, from the first on."""
   middle, reach = 2.0 * math.pi / 5.0, 2.0 * math.pi / 15.0
   low, high = middle - rng.uniform(0.0, reach), middle + rng.uniform(0.0, reach)
   angles = rng.uniform(low, high, count)

@@ -9,8 +9,10 @@ from z2i_tf.masks.specs import StrokeSpec
 def draw_strokes(spec: StrokeSpec, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
   """Draws strokes onto an empty mask; they may cover all of it.
 
-  A stroke starts at a uniform point; each segment is a line of the stroke's thickness, each vertex a
-  filled disc of radius thickness // 2, end points clipped to the image.
+  A stroke starts at a uniform point. Each segment is a line of the stroke's thickness, its end clipped to the image.
+  Each vertex is a filled disc of radius thickness // 2.
+
+  Args: as `draw_mask`.
   Returns: (height, width) uint8, 1 = hole, 0 = known.
   """
   mask = np.zeros((height, width), np.uint8)

@@ -61,7 +61,7 @@ class Level:
 # Of the coarse and the refinement network.
 ENCODER = (Level(1, (1, 1, 1), Resize.HALVE), Level(2, (1, 1, 1), Resize.HALVE), Level(4, (2, 4, 8)))
 DECODER = (Level(2, (1, 1, 1, 1), Resize.DOUBLE), Level(1, (1, 1, 1, 1), Resize.DOUBLE))
-BOTTLENECK_SHRINK = 4  # Sides of the image by sides of the bottleneck's features.
+BOTTLENECK_SHRINK = 4  # Side of the image divided by the side of the bottleneck's features.
 
 # The refinement network's attention: a gated convolution before it, one after it, and one that merges its output with
 # the bottleneck's.
@@ -109,7 +109,7 @@ class ModelConfig:
       raise ValueError(f"Unknown zoom. Expected one of {ZOOMS}. Received: {self.zoom!r}")
     scales = (1,) if self.zoom == "none" else SCALES
     if self.scale not in scales:
-      raise ValueError(f"zoom={self.zoom!r} goes with a scale in {scales}. Received: scale={self.scale}")
+      raise ValueError(f"zoom={self.zoom!r} needs a scale in {scales}. Received: scale={self.scale}")
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the arguments of the constructor, JSON-compatible; without the architecture if it is the paper's.
@@ -128,11 +128,11 @@ class ModelConfig:
 
 
 def default_scale(zoom: str) -> int:
-  """Returns the zoom factor for which none is given."""
+  """Returns the default zoom factor of a zoom in `ZOOMS`."""
   return 1 if zoom == "none" else conventions.DEFAULT_SCALE
 
 
-# Thickness of the holes that a model's networks fill where its description has none.
+# Thickness of the holes, pixels, that networks fill if their model's description states none.
 DEFAULT_MAX_THICKNESS_PX = 56.0
 
 
@@ -163,7 +163,7 @@ def check_width(width: int, architecture: str = ZOOM_INPAINT) -> None:
 
 
 def check_architecture(architecture: str) -> None:
-  """Raises ValueError unless it is one of `ARCHITECTURES`."""
+  """Raises ValueError unless `architecture` is one of `ARCHITECTURES`."""
   if architecture not in ARCHITECTURES:
     raise ValueError(f"Unknown architecture. Expected one of {ARCHITECTURES}. Received: {architecture!r}")
 
@@ -178,7 +178,7 @@ class Conv:
     kernel_px: side of its kernel.
     has_batch_norm: whether a gate and a batch norm follow; a gate without a norm has no weights.
     has_spectral_norm: whether its kernel is spectrally normalised.
-    output_scale: side of its output by side of the network's input.
+    output_scale: side of its output divided by the side of the network's input.
   """
 
   channels: int
@@ -223,7 +223,7 @@ def array_shapes(network: str, convs: Sequence[Conv]) -> dict[str, tuple[int, ..
   The names are `<network>/convNN/{kernel,bias,u}` and `<network>/bnNN/{gamma,beta,mean,var}`.
   """
   shapes: dict[str, tuple[int, ...]] = {}
-  for number, conv in enumerate(convs):  # All gated convolutions come first: their batch norms have the same numbers.
+  for number, conv in enumerate(convs):  # Gated convolutions come first, so their batch norms have the same numbers.
     name = f"{network}/conv{number:02d}"
     shapes[kernel_name(network, number)] = (conv.kernel_px, conv.kernel_px, conv.channels, conv.filters)
     shapes[f"{name}/bias"] = (conv.filters,)

@@ -3,8 +3,8 @@
 The operations are those that the paper defines, at every pixel: two per multiply-add of each convolution ("same"
 padding counts the zeros beyond the border; after nearest upscaling, the upscaled image counts), and of attention's two
 products: all 3x3 patches with one another, and the weights with the blocks that they mix. Biases, activations, norms,
-softmax and resizes do not count. The Keras layers need fewer operations; inference needs fewer still. Needs no
-TensorFlow.
+softmax and resizes do not count. The Keras layers need fewer operations; inference needs fewer still. This
+module needs no TensorFlow.
 """
 
 import math

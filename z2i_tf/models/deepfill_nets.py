@@ -1,7 +1,7 @@
 """The coarse and the refinement network of DeepFill-v2 (Yu et al. 2019), from `deepfill_table`.
 
-Inside, images have values from -1 to 1; inputs and outputs are in [0, 1], as those of this package's other networks, so
-that the zoom and every stage of training serve both.
+The networks compute on images in [-1, 1]. Their inputs and outputs are in [0, 1], as for this package's other networks,
+so the zoom and every training stage serve both.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from z2i_tf.models.deepfill_table import GatedRow
 def deepfill_coarse_net(width: int) -> Model:
   """Builds the coarse network.
 
-  Input: (B, H, W, 4): RGB in [0, 1] and the mask (1 = hole). H and W multiples of 4. The hole is gray inside.
+  Input: (B, H, W, 4): RGB in [0, 1] and the mask (1 = hole). H and W multiples of 4. Pixels under the hole are ignored.
   Output: (B, H, W, 3): the fill in [0, 1], pasted into the known pixels.
 
   Args:

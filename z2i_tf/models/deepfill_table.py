@@ -8,11 +8,10 @@ before its gate, 48 in the publication. As everywhere, the order is part of the 
 import dataclasses
 from fractions import Fraction
 
-WIDTH = 48  # Of the publication.
 CHANNELS_IN = 5  # Image, ones, mask.
 REFINEMENT_CHANNELS_IN = 3
 WIDTH_MULTIPLE = 4  # The last gated convolution has half of the width, and its gate takes half of that.
-ATTENTION_BLOCK_RATIO = 2  # Side of the overlapping blocks that attention copies, by its rate.
+ATTENTION_BLOCK_RATIO = 2  # Side of the overlapping blocks that attention copies, divided by its rate.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,9 +28,9 @@ _NUMBERED = re.compile(r"conv(\d\d)")
 
 
 def network_variables(network: Model) -> dict[str, Any]:
-  """Returns a network's variables by their names in model.npz, without the network's, in order of application.
+  """Returns a network's variables by their names in model.npz without the network's prefix, in order of application.
 
-  Layers called convNN come in the order of their numbers: Keras lists the layers of parallel branches in turn.
+  Layers called convNN are sorted by their numbers, because Keras interleaves the layers of parallel branches.
 
   Raises: ValueError if a layer has variables that model files do not store.
   """
@@ -53,7 +53,7 @@ def network_variables(network: Model) -> dict[str, Any]:
 
 def _place(layer) -> int:
   match = _NUMBERED.fullmatch(layer.name)
-  return int(match[1]) if match else -1  # All stay in their order: sorting is stable.
+  return int(match[1]) if match else -1  # Sorting is stable, so these keep their order.
 
 
 def _layer_variables(layer) -> tuple[str, dict[str, Any]]:

@@ -15,8 +15,8 @@ def patch_discriminator(width: int, architecture: str = table.ZOOM_INPAINT) -> M
   A call with training=True runs one power iteration and rewrites the kernels.
 
   Input: (B, H, W, 4): RGB and mask (1 = hole), at high resolution.
-  Output: (B, ceil(H/32) * ceil(W/32) * 4 * width), one score per patch and channel, float32; with six convolutions 64
-    in place of 32.
+  Output: (B, ceil(H/32) * ceil(W/32) * 4 * width), one score per patch and channel, float32; 64 in place of
+    32 for "deepfill_v2".
 
   Args:
     width: channels of the first convolution, even; 64 in the paper (4,308,160 trainable parameters).

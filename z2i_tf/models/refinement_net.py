@@ -10,7 +10,7 @@ from z2i_tf.models import blocks
 
 
 def refinement_net(width: int) -> Model:
-  """Builds the refinement network: the coarse network with contextual attention beside the bottleneck.
+  """Builds the refinement network: the coarse network with a branch of contextual attention at the bottleneck.
 
   The output is added to the input's RGB (a global residual) and not pasted: known pixels may change, so the caller
   composes the result.

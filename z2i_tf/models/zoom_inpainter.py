@@ -35,6 +35,7 @@ class ZoomInpainter(Model):
   """
 
   def __init__(self, config: ModelConfig, **kwargs: Any):
+    """Builds the networks of a configuration with random weights."""
     # Each network casts its own input; images between them stay float32.
     super().__init__(dtype="float32", **kwargs)
     self.model_config = config

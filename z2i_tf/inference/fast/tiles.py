@@ -64,7 +64,7 @@ def evaluate(piece: Piece, features: tf.Tensor, max_pixels: tf.Tensor | None) ->
 
 
 def _evaluate_tiles(piece, features, batch, limits, max_cells):
-  # The widest square that fits with its halo; as high where the image is narrower.
+  # The widest square that fits with its halo; higher where the image is narrower than the square.
   side = tf.cast(tf.sqrt(tf.cast(max_cells, tf.float32)), tf.int32)
   core_width = tf.maximum(_MIN_CORE_SIDE, tf.minimum(side, limits[1]) - 2 * piece.halo)
   core_width = tf.where(side >= limits[1], limits[1], core_width)

@@ -26,11 +26,11 @@ _PREFIX = re.compile(r"([A-Za-z0-9_-]{2,}):(.+)", re.DOTALL)  # One letter would
 
 @dataclasses.dataclass(frozen=True)
 class Adapter:
-  """An adapter; its networks have the entries of the JSON file.
+  """The content of an adapter.
 
   Attributes:
     name: of the adapter.
-    networks: in order of application; each is fed by its `inputs`.
+    networks: entries of the JSON file, in order of application.
     multiple: sides of the networks' images are multiples of it, pixels.
     fixed: height and width of the networks' images, pixels; None: any multiple.
     max_thickness_px: thickness of the holes that the networks fill (twice the largest distance to a known pixel).
@@ -54,7 +54,7 @@ def find(model: str) -> tuple[str, str] | None:
   Args:
     model: `ADAPTER:PATH` with the name of a bundled adapter, or a path whose adapter lies beside it.
   Returns: paths of the adapter and of the model; None if there is no adapter, and for models of this package (a bundled
-    model's name, a folder with `model.npz`, a SavedModel of `z2i export`), whatever lies beside them.
+    model's name, a folder with `model.npz`, a SavedModel of `z2i export`), even if an adapter lies beside them.
   Raises: InputError for an unknown adapter, an ONNX or TFLite file without one, or a URL.
   """
   if "://" in model and not os.path.exists(model):

@@ -14,7 +14,7 @@ _MARGIN_PX = 1  # Pixels this near to the hole have no edges.
 
 
 def known_edges(gray: np.ndarray, hole: np.ndarray) -> np.ndarray:
-  """Returns (H, W) float32, 1 = edge, 0 in and beside the hole.
+  """Returns (H, W) float32, 1 = edge, 0 in the hole and within 1 pixel of it.
 
   Args:
     gray: (H, W) float32 in [0, 1]; pixels under the hole are ignored.

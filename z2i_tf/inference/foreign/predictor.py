@@ -23,13 +23,13 @@ class ForeignPredictor:
   The hole's pixels always get the value that the adapter names, so no network sees the pixels under it. Networks of
   any size see the image padded by reflection at the bottom and right. Networks of one size see it padded likewise; a
   larger image is shrunk first, keeping its proportions, by means over known pixels, and its fill is enlarged again
-  (bicubic). No image is enlarged for a network.
+  (bicubic). Images are never enlarged for a network.
 
   Attributes:
     scale: 1: the networks return the image's own resolution.
     precision: type of the first network's input.
-    max_thickness_px: as of `Predictor`.
-    settings: as of `Predictor`.
+    max_thickness_px: as in `Predictor`.
+    settings: as in `Predictor`.
   """
 
   scale = 1
@@ -74,12 +74,12 @@ class ForeignPredictor:
     raise InputError(f"{self._path}: a model of another method shows only its result, no intermediate ones")
 
   def count_parameters(self) -> dict[str, int]:
-    """As `Predictor.count_parameters`: values of the constant tensors, by the networks' names."""
+    """As `Predictor.count_parameters`: number of values of the constant tensors, by the networks' names."""
     names = [network.get("name", self._adapter.name) for network in self._adapter.networks]
     return {name: runtime.parameters for name, runtime in zip(names, self._runtimes)}
 
   def count_flops(self, height: int, width: int) -> dict[str, int]:
-    """Returns nothing: the three runtimes do not tell how many operations a network takes."""
+    """Returns an empty dict: the runtimes do not count operations."""
     del height, width
     return {}
 
@@ -141,8 +141,8 @@ def load(model: str, precision: str | None = None) -> ForeignPredictor | None:
   """Loads the model of another method.
 
   Args:
-    model: as of `adapters.find`.
-    precision: as of `ForeignPredictor`.
+    model: as in `adapters.find`.
+    precision: as in `ForeignPredictor`.
   Returns: None if the model is one of this package.
   Raises: InputError if the adapter or the model cannot be used.
   """
@@ -164,7 +164,7 @@ def _check_network(network: Mapping[str, Any], runtime: runtimes.Runtime, path: 
       raise InputError(f"{path}: input {each['name']} has {len(shape)} dimensions; images and masks have 4")
     order = [each["layout"].index(letter) for letter in "NHWC"]
     batch, height, width, depth = (shape[axis] for axis in order)
-    # The channels of a previous network's output are known when it has run.
+    # The channels of a previous network's output are known only after it has run.
     depths = [part.get("channels", _CHANNELS.get(part["kind"])) for part in each["parts"]]
     is_wide = each.get("join") == "width"
     if is_wide and len(set(depths)) > 1:

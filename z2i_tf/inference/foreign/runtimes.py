@@ -23,7 +23,7 @@ from z2i_tf.keras_api import is_bundled_with_tensorflow
 _SIGNATURE = "serving_default"
 # ONNX's names of types -> NumPy's.
 _ONNX_TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
-_FATAL = 4  # The highest of onnxruntime's levels of messages: errors are raised too.
+_FATAL = 4  # onnxruntime's highest log level; errors are raised anyway.
 _INPUT_TYPES = ("float32", "float16", "uint8")
 
 
@@ -43,7 +43,7 @@ class Runtime(Protocol):
   Attributes:
     inputs: by the adapter's names.
     outputs: names.
-    parameters: number of values of its constant tensors; scalars and whole numbers are left out.
+    parameters: number of values of its constant tensors, without scalars and integers.
   """
 
   inputs: dict[str, Input]
@@ -233,7 +233,7 @@ def onnx_runtime(purpose: str) -> Any:
 
 
 def external_files(path: str) -> list[str]:
-  """Returns the sorted paths of the files that hold weights of an ONNX file outside of it.
+  """Returns the sorted paths of an ONNX file's external weight files.
 
   Raises: InputError if the extra `onnx` is missing or the file cannot be read.
   """
@@ -292,7 +292,7 @@ def _input_of(spec: tf.TensorSpec) -> Input:
 
 
 def _constant_floats(graph: Any) -> int:
-  """Counts the values of a graph's constants that are not whole numbers; scalars are none of a network's weights."""
+  """Counts the values of a graph's floating-point constants, without scalars."""
   nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
   tensors = [node.attr["value"].tensor for node in nodes if node.op == "Const"]
   return sum(
@@ -303,7 +303,7 @@ def _constant_floats(graph: Any) -> int:
 
 
 def _tflite_parameters(path: str) -> int:
-  """Counts the values of a TFLite file's stored tensors that are neither 32- nor 64-bit whole numbers."""
+  """Counts the values of a TFLite file's stored tensors, without scalars, booleans and 32- and 64-bit integers."""
   if is_bundled_with_tensorflow:
     from tensorflow.lite.python import schema_py_generated as schema
   else:
