@@ -124,6 +124,11 @@ def test_even_tiny_small_masks_can_be_drawn():
   assert 0 < draw_mask(SPECS["small"], 6, 7, _rng(7)).mean() < 1
 
 
+def test_blobs_fit_into_tiny_images():
+  masks = [draw_mask(SPECS["object"], 8, 8, _rng(8, i)) for i in range(300)]
+  assert all(0 < mask.mean() < 1 for mask in masks)
+
+
 def test_a_mask_without_known_pixel_is_drawn_again():
   masks = [draw_mask(SPECS["large"], 24, 24, _rng(4, i)) for i in range(300)]
   assert all(0 < mask.mean() < 1 for mask in masks)
@@ -169,5 +174,5 @@ def test_mixture_draws_its_kinds_by_share():
 
 @pytest.mark.parametrize("text", ["round", "small:0", "small:x", "small:0.5,huge:0.5", "", "small:-1"])
 def test_unusable_mixtures_are_refused(text):
-  with pytest.raises(ValueError):
+  with pytest.raises(ValueError, match="unknown kind of mask|must be a positive number"):
     MaskMixture.parse(text)

@@ -105,8 +105,12 @@ def _file_hash(path):
 
 
 def _folder_hash(folder):
+  def raise_error(error):
+    raise error
+
   try:
-    paths = sorted(os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    walk = os.walk(folder, onerror=raise_error)
+    paths = sorted(os.path.join(parent, name) for parent, _, names in walk for name in names)
     lines = [f"{os.path.relpath(path, folder)} {input_files.sha256(path)}" for path in paths]
   except OSError as error:
     raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error

@@ -31,7 +31,8 @@ def draw_blobs(spec: BlobSpec, height: int, width: int, rng: np.random.Generator
       axis = rng.integers(2)
       centre[axis] = rng.integers(2) * (sides[axis] - 1)
     else:
-      centre = rng.uniform(1 - contour.min(axis=0), sides - 2 - contour.max(axis=0))
+      first = 1 - contour.min(axis=0)
+      centre = rng.uniform(first, np.maximum(first, sides - 2 - contour.max(axis=0)))
     cv2.fillPoly(mask, [np.rint(contour + centre).astype(np.int32)], (1,))
   return mask
 

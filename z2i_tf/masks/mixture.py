@@ -1,6 +1,7 @@
 """Draws masks of one kind, or of several kinds with given probabilities."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -47,8 +48,11 @@ class MaskMixture:
     for kind in kinds:
       if kind not in KINDS:
         raise ValueError(f"unknown kind of mask {kind!r}; known are {', '.join(KINDS)}")
-    shares = [float(share) if colon else 1.0 for _, colon, share in pairs]
-    if not all(0.0 < share < float("inf") for share in shares):
+    try:
+      shares = [float(share) if colon else 1.0 for _, colon, share in pairs]
+    except ValueError:
+      shares = [math.nan]
+    if not all(0.0 < share < math.inf for share in shares):
       raise ValueError(f"the share of a kind of mask must be a positive number, not {text!r}")
     return cls(kinds, tuple(share / sum(shares) for share in shares), reference_size, own_masks)
 

@@ -175,6 +175,10 @@ def _check_network(network: Mapping[str, Any], runtime: runtimes.Runtime, path: 
         f"{path}: input {each['name']} has shape {_sides(shape)}; the adapter ({each['layout']}) needs batch 1 and "
         f"{expected} channels"
       )
+    if (height is None) != (width is None):
+      raise InputError(
+        f"{path}: input {each['name']} has shape {_sides(shape)}; height and width must both be fixed or both free"
+      )
     if height is not None and width is not None:
       size = (height, width // len(depths) if is_wide else width)
       if found and size != found:
