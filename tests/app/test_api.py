@@ -278,7 +278,7 @@ def test_every_extension_comes_back(quick, name, kind, extension, media_type):
   pictures[0].save(buffer, kind, **({"save_all": True, "append_images": pictures[1:]} if kind == "MPO" else {}))
   photo = stand_ins.open_photo(quick, buffer.getvalue(), name)
   assert photo["extension"] == extension
-  assert any("GIF is read, not written" in remark for remark in photo["remarks"]) == (kind == "GIF")
+  assert any("GIF cannot be written" in remark for remark in photo["remarks"]) == (kind == "GIF")
   status, headers, body = request(quick, "GET", f"/api/v1/sessions/{photo['id']}/photo")
   assert (status, headers["content-type"]) == (200, media_type)
   assert headers["content-disposition"] == f"attachment; filename=a_filled{extension}"

@@ -78,7 +78,7 @@ def test_the_shards_are_those_of_prepare(tmp_path, capsys):
   error = capsys.readouterr().err
   assert error.startswith(f"z2i beam-prepare: {photos}/4.png: not an image") and error.count("\n") == 1
   other = ["beam-prepare", *settings[:2], "--shards=3", f"--output_dir={found}"]
-  assert main(other) == 2 and "prepared otherwise (shards differ)" in capsys.readouterr().err
+  assert main(other) == 2 and "other images or settings (shards differ)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("data_dir", ["photos", "~/photos"])

@@ -95,7 +95,7 @@ def test_devices_that_cannot_be_listed_and_packages_that_cannot_be_imported(caps
 
   monkeypatch.setattr(devices, "list_devices", fail)
   output, verdict = _not_ready(capsys)
-  assert "devices    unknown: driver" in output and "cannot list its devices (driver): mend" in verdict
+  assert "devices    unknown: driver" in output and "cannot list its devices (driver): repair" in verdict
   monkeypatch.setitem(sys.modules, "tensorflow", None)
   output, verdict = _not_ready(capsys)
   assert "tensorflow unknown" in output and "numpy " in output and "model " in output and "GFLOP" not in output

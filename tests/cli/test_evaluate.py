@@ -197,7 +197,7 @@ def test_known_pixels_of_results_are_the_originals_unless_told(testset, evaluati
   for path in results.rglob("*.png"):
     image_files.write_rgb(str(path), image_files.read_rgb(str(path)) // 2)
   psnr = {}
-  for blend, text in ((True, "the originals' were taken"), (False, "scored as they are")):
+  for blend, text in ((True, "replaced by those of the originals"), (False, "scored as they are")):
     assert (
       _evaluate(testset, tmp_path / "run", f"--result_dir=halved={results}", f"--blend_results={blend}", "--baseline=")
       == 0

@@ -513,6 +513,12 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
       _training(source, _config(), count=1)
 
 
+def test_no_thread_tunes_a_pipeline(source):
+  """The thread sleeps for up to a minute, and the end of a training would wait for it."""
+  for batches in (pipelines.training_dataset(source, _config(), 4), pipelines.validation_dataset(source, _config(), 4)):
+    assert batches.options().autotune.enabled is False
+
+
 def test_a_process_ends_although_a_pipeline_is_running(forks, data_dir):
   script = (
     "import sys\n"

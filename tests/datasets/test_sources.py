@@ -158,9 +158,9 @@ def test_preparing_continues_where_it_was_interrupted(images, tmp_path):
   times = [(tmp_path / name).stat().st_mtime_ns for name in done]
   with pytest.raises(InputError, match="was interrupted here"):
     open_source("tfrecord", str(tmp_path), "", 2)
-  with pytest.raises(InputError, match="prepared otherwise .tile_size differ"):
+  with pytest.raises(InputError, match="other images or settings .tile_size differ"):
     prepare(tile_size=16)
-  with pytest.raises(InputError, match="prepared otherwise .content"):
+  with pytest.raises(InputError, match="other images or settings .content"):
     prepare(source=FolderSource(str(images / "more")))
   with folder_lock.locked_folder(str(tmp_path), "prepare.lock", ""):
     with pytest.raises(InputError, match="another z2i prepare is writing here"):

@@ -28,7 +28,7 @@ def test_images_may_lie_directly_and_in_other_formats(tmp_path):
   assert list(results.read_results(folders, ["large"]).paths) == ["large"]
   path = tmp_path / "hifillus" / "tinyholes" / "photograph0.png"
   image_files.write_rgb(str(path.with_suffix(".webp")), image_files.read_rgb(str(path)))
-  with pytest.raises(InputError, match="photograph0.webp: .*photograph0.png is called the same"):
+  with pytest.raises(InputError, match="photograph0.webp: .*photograph0.png has the same name"):
     results.read_results(folders)
   path.unlink()
   assert results.read_results(folders).paths["all"]["photograph0"]["hifillus"].endswith("photograph0.webp")

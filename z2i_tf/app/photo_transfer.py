@@ -69,7 +69,7 @@ class PhotoFiles:
     stem, own = os.path.splitext(os.path.basename(path))[0], photo_files.own_extension(path, photo)
     if own == ".png" and photo.format != "PNG":
       photo = dataclasses.replace(
-        photo, remarks=(*photo.remarks, f"{photo.format} is read, not written: comes back as PNG")
+        photo, remarks=(*photo.remarks, f"{photo.format} cannot be written: comes back as PNG")
       )
     return PhotoFile(stem, own, photo)
 

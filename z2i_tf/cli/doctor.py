@@ -136,7 +136,7 @@ def _report_devices(tensorflow, require_gpu):
   except Exception as error:  # Drivers fail in any way.
     _print("devices", f"unknown: {one_line(error)}")
     return [], [
-      f"TensorFlow cannot list its devices ({one_line(error)}): mend the GPU's driver, or hide it with "
+      f"TensorFlow cannot list its devices ({one_line(error)}): repair the GPU's driver, or hide it with "
       f"{_HIDING_VARIABLE}=-1"
     ]
   computing, problems = [], []

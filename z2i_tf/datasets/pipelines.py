@@ -82,7 +82,7 @@ def training_dataset(
         .map(lambda _, example: example)
       )
   batches = crops.map(lambda crop, mask: examples.to_tensors(crop, mask, config), num_parallel_calls=parallel_calls)
-  return batches.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+  return _ending_at_once(batches.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE))
 
 
 def validation_dataset(
@@ -117,7 +117,14 @@ def validation_dataset(
   usable = usable.filter(lambda crop, mask, is_usable: is_usable).map(
     lambda crop, mask, is_usable: examples.to_tensors(crop, mask, config), num_parallel_calls=tf.data.AUTOTUNE
   )
-  return usable.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+  return _ending_at_once(usable.batch(batch_size).prefetch(tf.data.AUTOTUNE))
+
+
+def _ending_at_once(batches):
+  """Turns off tf.data's tuning thread: after minutes of training, the end would wait for it for a minute or more."""
+  options = tf.data.Options()
+  options.autotune.enabled = False
+  return batches.with_options(options)
 
 
 class _Visits:

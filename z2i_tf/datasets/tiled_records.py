@@ -186,7 +186,9 @@ class Records:
     former = self.manifest["settings"]
     changed = sorted(key for key in settings if former.get(key) != settings[key])
     if changed:
-      raise InputError(f"{folder}: holds images prepared otherwise ({', '.join(changed)} differ); give another folder")
+      raise InputError(
+        f"{folder}: was prepared from other images or settings ({', '.join(changed)} differ); give another folder"
+      )
 
   def shard_name(self, number: int) -> str:
     """Returns the name of a shard's file."""

@@ -113,7 +113,7 @@ def result_method(
       return []
     return [
       f"{name}: known pixels of {len(changed)} results differ from the originals; "
-      + ("the originals' were taken" if blend else "scored as they are")
+      + ("replaced by those of the originals" if blend else "scored as they are")
     ]
 
   found = digest(

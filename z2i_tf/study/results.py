@@ -123,7 +123,7 @@ def _by_name(folder) -> dict[str, str]:
   for path in image_files.list_images(folder):
     name = image_files.stem(path)
     if name in found:
-      raise InputError(f"{path}: {found[name]} is called the same; remove one of them")
+      raise InputError(f"{path}: {found[name]} has the same name; remove one of them")
     found[name] = path
   return found
 

@@ -77,7 +77,7 @@ def _read_directory(blob: bytes, order: str, offset: int, depth: int | None = 0)
       continue  # One unusable field does not spoil the others.
     total += size
     if total > len(blob):
-      raise ValueError("damaged: fields lie upon each other")
+      raise ValueError("damaged: fields overlap")
     if tag in _DIRECTORIES and size == 4 and depth is not None:
       directory[tag] = _read_directory(blob, order, struct.unpack_from(order + "L", blob, position)[0], depth + 1)[0]
     else:
