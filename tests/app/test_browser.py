@@ -873,3 +873,6 @@ def test_a_reload_says_that_the_photograph_is_gone(page, photo):
     page.wait_for_text("error-text", "The server does not know this photograph")
     assert page.find("welcome").is_displayed() and not page.find("restore").is_displayed()
     page.complaints()
+    page.browser.refresh()  # Said once.
+    _wait(page)
+    assert page.find("welcome").is_displayed() and not page.find("error").is_displayed() and not page.complaints()

@@ -82,7 +82,10 @@ export class Editor {
     } catch (error) { /* As above. */ }
     if (id) this.change(async () => {
       this.hold(id);
-      const description = await api.describe(id);
+      const description = await api.describe(id).catch((refusal) => {
+        if (isLost(refusal)) sessionStorage.removeItem(SESSION_KEY);  // The next reload begins anew.
+        throw refusal;
+      });
       const [preview, original] = await Promise.all([api.preview(id), api.preview(id, true)]);
       this.begin(description, preview);
       this.photograph.replace("original", original);
