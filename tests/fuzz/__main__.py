@@ -79,7 +79,7 @@ def _read_image(name, content, folder, rng) -> int:
   if how == 1:
     return image_files.read_rgb(path).nbytes
   if how == 2:
-    mask, _ = mask_files.read_mask(path, bool(rng.integers(2)))
+    mask, _ = mask_files.read_mask(path, mask_files.MaskReading(bool(rng.integers(2))))
     return mask.nbytes * 3
   photo = photo_files.read_photo(path)
   if photo.rgb[..., 0].size <= _MAX_WRITTEN_PIXELS:

@@ -8,6 +8,7 @@ import pytest
 from z2i_tf.errors import InputError
 from z2i_tf.images import mask_files
 from z2i_tf.images import photo_files
+from z2i_tf.images.mask_files import MaskReading
 
 # 40x60; two holes, which touch in a corner, and a third.
 _HOLE = np.zeros((40, 60), np.uint8)
@@ -59,7 +60,7 @@ def test_one_mask_in_every_encoding(tmp_path, encoding):
   np.testing.assert_array_equal(mask, expected)
   assert mask.dtype == np.uint8
   assert text == (mask_files.describe(mask) if encoding == "soft" else _TEXT) + channel
-  inverted, text = mask_files.read_mask(str(tmp_path / name), invert=True)
+  inverted, text = mask_files.read_mask(str(tmp_path / name), MaskReading(invert=True))
   if encoding == "soft":  # The edges belong to what is black now.
     expected = cv2.erode(_HOLE, np.ones((3, 3), np.uint8), borderValue=0)
   np.testing.assert_array_equal(inverted, 1 - expected)
@@ -81,7 +82,7 @@ def test_soft_brushes_are_masks(tmp_path):
   Image.fromarray(mask).save(tmp_path / "a.png")
   read, _ = mask_files.read_mask(str(tmp_path / "a.png"))
   assert read[mask >= 26].all() and not read[mask < 13].any()
-  assert mask_files.read_mask(str(tmp_path / "a.png"), threshold=128)[0].tolist() == (mask >= 128).tolist()
+  assert mask_files.read_mask(str(tmp_path / "a.png"), MaskReading(threshold=128))[0].tolist() == (mask >= 128).tolist()
 
 
 def test_thin_letters_are_taken_in_whole(tmp_path):
@@ -105,11 +106,11 @@ def test_areas_painted_below_half_are_not_left_silently(tmp_path, invert):
     match="a.png: ambiguous as a mask: 5.3% of the image is painted below half of white, "
     "at 110 to 110 of 255; `mask_threshold`=110 fills it too, `mask_threshold`=128 leaves it",
   ):
-    mask_files.read_mask(path, invert)
-  assert mask_files.read_mask(path, invert, threshold=110)[0].tolist() == (strengths > 0).tolist()
-  assert mask_files.read_mask(path, invert, threshold=128)[0].tolist() == (strengths > 110).tolist()
+    mask_files.read_mask(path, MaskReading(invert))
+  assert mask_files.read_mask(path, MaskReading(invert, threshold=110))[0].tolist() == (strengths > 0).tolist()
+  assert mask_files.read_mask(path, MaskReading(invert, threshold=128))[0].tolist() == (strengths > 110).tolist()
   Image.fromarray(_HOLE * np.uint8(100)).save(path)  # Ambiguous no more, with a threshold.
-  assert mask_files.read_mask(path, threshold=100)[0].tolist() == _HOLE.tolist()
+  assert mask_files.read_mask(path, MaskReading(threshold=100))[0].tolist() == _HOLE.tolist()
 
 
 def test_the_channel_can_be_chosen(tmp_path):
@@ -118,17 +119,17 @@ def test_the_channel_can_be_chosen(tmp_path):
   path = str(tmp_path / "erased.png")
   with pytest.raises(InputError, match="erased.png: ambiguous as a mask: .* `mask_from`=luma .* `mask_from`=alpha"):
     mask_files.read_mask(path)
-  mask, text = mask_files.read_mask(path, invert=True, mask_from="alpha")
+  mask, text = mask_files.read_mask(path, MaskReading(invert=True, mask_from="alpha"))
   np.testing.assert_array_equal(mask, _HOLE)
   assert text == _TEXT + ", from alpha, inverted"
   with pytest.raises(InputError, match="as in a photograph"):
-    mask_files.read_mask(path, mask_from="luma")
+    mask_files.read_mask(path, MaskReading(mask_from="luma"))
   _rgba(_WHITE, _WHITE[::-1]).save(path)
-  np.testing.assert_array_equal(mask_files.read_mask(path, mask_from="luma")[0], _HOLE)
-  np.testing.assert_array_equal(mask_files.read_mask(path, mask_from="alpha")[0], _HOLE[::-1])
+  np.testing.assert_array_equal(mask_files.read_mask(path, MaskReading(mask_from="luma"))[0], _HOLE)
+  np.testing.assert_array_equal(mask_files.read_mask(path, MaskReading(mask_from="alpha"))[0], _HOLE[::-1])
   Image.fromarray(_WHITE).save(path)
   with pytest.raises(InputError, match="no alpha channel"):
-    mask_files.read_mask(path, mask_from="alpha")
+    mask_files.read_mask(path, MaskReading(mask_from="alpha"))
 
 
 def test_edges_may_differ_between_colours_and_alpha(tmp_path):

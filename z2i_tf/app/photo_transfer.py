@@ -82,7 +82,7 @@ class PhotoFiles:
     Raises: InputError if it is not a mask, or its size differs from the photograph's.
     """
     with self._received(stream, name) as path:
-      mask, text = mask_files.read_mask(path, reading.invert, reading.mask_from, self._max_pixels, reading.threshold)
+      mask, text = mask_files.read_mask(path, reading, self._max_pixels)
       return mask_files.match_to_photo(mask, photo), text
 
   def write_photo(self, photo: photo_files.Photo, extension: str) -> tuple[bytes, str]:

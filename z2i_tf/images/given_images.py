@@ -100,7 +100,7 @@ def read_hole(
     elif levels.dtype.kind == "f":
       _check_floats(levels, name)
     photo = _photo(levels, name)
-  hole = mask_files.mask_of(photo, name, reading.invert, reading.mask_from, reading.threshold).hole
+  hole = mask_files.mask_of(photo, name, reading).hole
   return mask_files.match_to_photo(hole, image.photo) != 0
 
 

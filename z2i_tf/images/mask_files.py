@@ -41,8 +41,10 @@ class MaskReading:
 
   Attributes:
     invert: whether black, or transparent, is the hole.
-    mask_from: the channel: "auto", "luma" or "alpha".
-    threshold: lowest level, of 255, of a hole pixel; None: 128, and the soft edges of strokes that reach it.
+    mask_from: the channel: "luma", "alpha" or "auto". "auto" takes alpha if it varies while the colours do not,
+      and luma if alpha is constant or shows the same mask except for edges.
+    threshold: lowest level, of 255 and after inversion, of a hole pixel; makes every mask unambiguous. None: 128, and
+      the soft edges of strokes that reach it.
   Raises: InputError, when built, for an unknown channel, or a threshold that is no whole number from 1 to 255.
   """
 
@@ -99,21 +101,15 @@ def read_binary_mask(path: str) -> np.ndarray:
     raise InputError(f"{path}: ambiguous as a mask: {error.problem}; {_MAKE_IT_CLEAR}") from error
 
 
-def read_mask(
-  path: str, invert: bool = False, mask_from: str = "auto", max_pixels: int | None = None, threshold: int | None = None
-) -> tuple[np.ndarray, str]:
+def read_mask(path: str, reading: MaskReading = MaskReading(), max_pixels: int | None = None) -> tuple[np.ndarray, str]:
   """Reads a mask file of any kind: 1-bit, gray, colour, palette, with alpha, 8 or 16 bits, 0/1 or full range, JPEG.
 
   A pixel is hole from half of full brightness on, together with the rest of its soft or JPEG-compressed stroke.
 
   Args:
     path: the file.
-    invert: whether black, or transparent, is the hole.
-    mask_from: the channel: "luma", "alpha" or "auto". "auto" takes alpha if it varies while the colours do not,
-      and luma if alpha is constant or shows the same mask except for edges.
+    reading: channel, polarity and threshold.
     max_pixels: as for `photo_files.read_photo`.
-    threshold: lowest level, of 255 and after inversion, of a hole pixel; makes every mask unambiguous. None for the
-      rule above.
 
   Returns:
     The mask, (H, W) uint8, 1 = hole, turned upright by the file's own EXIF orientation, and a description such as
@@ -123,19 +119,16 @@ def read_mask(
     InputError: as `photo_files.read_photo`; or the mask is ambiguous, or lacks the alpha asked for, or, without a
       threshold, has separate areas painted below half of full brightness.
   """
-  mask = mask_of(photo_files.read_photo(path, max_pixels), path, invert, mask_from, threshold)
-  is_from_alpha = mask.is_from_alpha
-  return mask.hole, describe(mask.hole) + ", from alpha" * is_from_alpha + ", inverted" * invert
+  mask = mask_of(photo_files.read_photo(path, max_pixels), path, reading)
+  return mask.hole, describe(mask.hole) + ", from alpha" * mask.is_from_alpha + ", inverted" * reading.invert
 
 
-def mask_of(
-  photo: photo_files.Photo, name: str, invert: bool = False, mask_from: str = "auto", threshold: int | None = None
-) -> Mask:
+def mask_of(photo: photo_files.Photo, name: str, reading: MaskReading = MaskReading()) -> Mask:
   """Returns the mask that an image shows; arguments and errors as `read_mask`, with `name` for the path in errors."""
-  if mask_from == "alpha" and photo.alpha is None:
+  if reading.mask_from == "alpha" and photo.alpha is None:
     raise InputError(f"{name}: `mask_from`=alpha, but there is no alpha channel; leave it out")
   try:
-    return _mask(photo, MaskReading(invert, mask_from, threshold))
+    return _mask(photo, reading)
   except _Ambiguous as error:
     raise InputError(f"{name}: ambiguous as a mask: {error.problem}; {error.remedy}") from error
 

@@ -133,8 +133,7 @@ def inpaint_folder(
   folder = image_files.create_folder(output_dir)
   options = config.mask_options
   if pairs.mask:
-    reading = options.reading
-    mask_files.read_mask(pairs.mask, reading.invert, reading.mask_from, options.max_pixels, reading.threshold)
+    mask_files.read_mask(pairs.mask, options.reading, options.max_pixels)
   items = [folder_run.Item(path, pairs.result_path(path)) for path in pairs.images]
   atomic_files.remove_leftovers(output_dir, [os.path.basename(item.output) for item in items])
   to_do = folder_run.left_to_do(items) if resume else items

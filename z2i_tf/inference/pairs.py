@@ -61,10 +61,7 @@ def read_pair(
   if sizes[1] not in (sizes[0], sizes[0][::-1]):
     raise InputError(f"{image_path} with {mask_path}: {mask_files.different_sizes(*sizes)}")
   photo = photo_files.read_photo(image_path, mask_options.max_pixels)
-  reading = mask_options.reading
-  mask, text = mask_files.read_mask(
-    mask_path, reading.invert, reading.mask_from, mask_options.max_pixels, reading.threshold
-  )
+  mask, text = mask_files.read_mask(mask_path, mask_options.reading, mask_options.max_pixels)
   try:
     mask = mask_files.match_to_photo(mask, photo)
     check_hole(mask)
