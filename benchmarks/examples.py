@@ -120,10 +120,10 @@ def fill_in_child(model: str, precision: str, shape: tuple[int, int], native: bo
   """Fills the middle blob of a sample in a process of its own.
 
   Args:
-    model: as of `Inpainter.load`.
-    precision: as of `Inpainter.load`.
+    model: as in `Inpainter.load`.
+    precision: as in `Inpainter.load`.
     shape: height and width of the image.
-    native: as of `Inpainter`.
+    native: as in `Inpainter`.
   Returns: peak memory of the process before the fill and after it, bytes; seconds of the fill, its first.
   """
   with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

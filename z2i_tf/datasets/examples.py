@@ -133,7 +133,7 @@ def centre_crop(source: ImageSource, index: int, side: int) -> np.ndarray:
 
 
 def validation_mask(masks: MaskMixture | None, side: int, seed: int, index: int) -> np.ndarray:
-  """Returns the fixed mask of image `index`; `masks`, result and errors as of `draw_mask`."""
+  """Returns the fixed mask of image `index`; `masks`, result and errors as in `draw_mask`."""
   return draw_mask(masks, side, np.random.default_rng([seed, VALIDATION_STREAM, index]))
 
 

@@ -96,7 +96,7 @@ def validation_dataset(
     source: of the images.
     config: of the examples.
     batch_size: of all batches but the last.
-    bad_images: as of `training_dataset`.
+    bad_images: as in `training_dataset`.
   Returns: as `training_dataset`.
   """
   bad_images = bad_images or BadImages(fail=True)

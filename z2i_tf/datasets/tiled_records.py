@@ -248,7 +248,7 @@ def write_shard(
     source: of the images.
     indices: of the images of the shard.
     path: of the shard.
-    tile_size, bad_images, advance: as of `write_tiled_records`.
+    tile_size, bad_images, advance: as in `write_tiled_records`.
   Returns: its number of records, and the error of each skipped image.
   """
 

@@ -31,20 +31,20 @@ class EvaluationConfig:
     testset: folder of `test_sets.write_test_set`; None to use `image_dir` and `mask_dir`.
     image_dir: folder of images.
     mask_dir: name of a test set -> folder of its masks, which have the names of the images.
-    model: name -> model, as of `model_store.load_predictor`.
+    model: name -> model, as in `model_store.load_predictor`.
     result_dir: name -> folder of another method's results.
     baseline: names in `baselines.METHODS`.
     analysis: layout of tables and charts: "comparison", "ablation", "frequency" or "scale_study".
     blend_results: whether to replace known pixels of `result_dir` by the originals', as the paper does.
     lpips_net: network of LPIPS, a name in `lpips.NETS`, or "none".
-    lpips_features: weights of that network, as of `lpips.Lpips`.
-    lpips_linear: channel weights, as of `lpips.Lpips`.
+    lpips_features: weights of that network, as in `lpips.Lpips`.
+    lpips_linear: channel weights, as in `lpips.Lpips`.
     st_lpips: networks of ST-LPIPS, names in `st_lpips.NETS`; each is a metric.
-    st_lpips_weights: folder of their weights, as of `st_lpips.StLpips`.
-    inception_graph: frozen Inception for FID, as of `fid.InceptionFeatures`; None omits FID.
+    st_lpips_weights: folder of their weights, as in `st_lpips.StLpips`.
+    inception_graph: frozen Inception for FID, as in `fid.InceptionFeatures`; None omits FID.
     save_results: whether to keep results, originals and masks as pictures.
     filling: "networks" evaluates the networks' own result, "photograph" evaluates the result of `z2i inpaint`.
-    detail: texture for `filling` "photograph", as of `Inpainter`; None for the default.
+    detail: texture for `filling` "photograph", as in `Inpainter`; None for the default.
     precision: of the networks; None for the model's default.
   """
 

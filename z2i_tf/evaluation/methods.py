@@ -41,11 +41,11 @@ def model_method(model: str, precision: str | None, is_photograph: bool, detail:
   """Loads a model as a method.
 
   Args:
-    model: as of `model_store.load_predictor`.
+    model: as in `model_store.load_predictor`.
     precision: of the networks; None for the model's default.
     is_photograph: whether to evaluate the result of `z2i inpaint` (pyramid, texture, blending) in place of the
       networks' own.
-    detail: as of `Inpainter`.
+    detail: as in `Inpainter`.
   Raises: InputError if the model cannot be loaded.
   """
   from z2i_tf.inference import model_store

@@ -40,7 +40,7 @@ export const describe = async (id) => (await request("GET", `/sessions/${id}`)).
 export const undo = async (id, version) => (await json("POST", `/sessions/${id}/undo`, {version})).json();
 export const redo = async (id, version) => (await json("POST", `/sessions/${id}/redo`, {version})).json();
 export const cancel = async (id) => (await request("DELETE", `/sessions/${id}/fills`)).json();
-// `reading`: invert_mask, mask_from and mask_threshold, as of `z2i inpaint`.
+// `reading`: invert_mask, mask_from and mask_threshold, as in `z2i inpaint`.
 export const loadMask = async (id, content, name, reading) =>
   (await file(`/sessions/${id}/masks`, content, {name, ...reading})).json();
 export const maskFile = async (id, shapes) => (await json("POST", `/sessions/${id}/mask`, {shapes})).blob();
