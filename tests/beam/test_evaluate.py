@@ -85,7 +85,7 @@ def test_a_worker_that_finds_other_inputs_fails(tmp_path, monkeypatch):
   load_scorer(config, "out", seen)
   for kind, name in (("others", "method other"), ("images", "test set thin")):
     image_files.write_rgb(f"{kind}/a.png", gray)
-    with pytest.raises(InputError, match=f"a worker reads another {name} than"):
+    with pytest.raises(InputError, match=f"{name} differs between a worker and"):
       load_scorer(config, "out", seen)
     image_files.write_rgb(f"{kind}/a.png", black)
 
@@ -93,7 +93,7 @@ def test_a_worker_that_finds_other_inputs_fails(tmp_path, monkeypatch):
     raise InputError(f"{path}: no such file")
 
   monkeypatch.setattr(fid, "InceptionFeatures", missing)
-  with pytest.raises(InputError, match=r"a worker reads another FID than .* [(]FID: inception.pb: no such file[)]"):
+  with pytest.raises(InputError, match=r"FID differs between a worker and .* [(]FID: inception.pb: no such file[)]"):
     load_scorer(config, "out", seen)
 
 

@@ -514,7 +514,7 @@ def test_other_errors_of_the_pipeline_are_quoted(source, monkeypatch):
 
 
 def test_no_thread_tunes_a_pipeline(source):
-  """The thread sleeps for up to a minute, and the end of a training would wait for it."""
+  """The thread sleeps, and the end of a long training would wait for it."""
   for batches in (pipelines.training_dataset(source, _config(), 4), pipelines.validation_dataset(source, _config(), 4)):
     assert batches.options().autotune.enabled is False
 

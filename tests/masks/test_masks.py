@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from z2i_tf.images import mask_files
+from z2i_tf.masks.blobs import draw_blobs
 from z2i_tf.masks.drawing import draw_mask
 from z2i_tf.masks.mixture import MaskMixture
 from z2i_tf.masks.specs import OwnMasks
@@ -125,8 +126,8 @@ def test_even_tiny_small_masks_can_be_drawn():
 
 
 def test_blobs_fit_into_tiny_images():
-  masks = [draw_mask(SPECS["object"], 8, 8, _rng(8, i)) for i in range(300)]
-  assert all(0 < mask.mean() < 1 for mask in masks)
+  masks = [draw_blobs(SPECS["object"], 8, 8, _rng(8, i)) for i in range(300)]
+  assert all(mask.shape == (8, 8) for mask in masks) and 0.05 < np.mean(masks) < 0.5
 
 
 def test_a_mask_without_known_pixel_is_drawn_again():

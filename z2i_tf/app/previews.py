@@ -21,9 +21,11 @@ _MAX_PROFILE_BYTES = 2**16
 
 
 def factor(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> int:
-  """Returns the whole factor that reduces (height, width) to `max_pixels` and both sides to 16,384 pixels or fewer.
+  """Returns the smallest whole factor for at most `max_pixels` pixels and sides of at most 16,384.
 
-  Sides round up afterwards.
+  Args:
+    size: height and width.
+    max_pixels: before sides round up.
   """
   return max(1, math.ceil(math.sqrt(size[0] * size[1] / max_pixels)), math.ceil(max(size) / _MAX_SIDE))
 

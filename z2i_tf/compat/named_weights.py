@@ -105,5 +105,5 @@ def _channels(arrays, name):
   """Returns a kernel's numbers of input and output channels."""
   shape = np.shape(arrays[name])
   if len(shape) != 4 or 0 in shape:
-    raise ValueError(f"{name} has the shape {shape}, which is no kernel's")
+    raise ValueError(f"{name} has the shape {shape}, not that of a convolution's kernel")
   return shape[-2:]

@@ -20,6 +20,7 @@ from z2i_tf.datasets.examples import ExampleConfig
 from z2i_tf.datasets.sources import BadImages
 from z2i_tf.datasets.sources import ImageSource
 from z2i_tf.errors import InputError
+from z2i_tf.system.processor import usable_cores
 
 # Independent random streams of one seed; number 2 is `examples.VALIDATION_STREAM`.
 _ORDER_STREAM, _EXAMPLE_STREAM, _ROUND_STREAM = 0, 1, 3
@@ -36,7 +37,7 @@ def training_dataset(
   batch_size: int,
   start_example: int = 0,
   bad_images: BadImages | None = None,
-  parallel_calls: int = tf.data.AUTOTUNE,
+  parallel_calls: int | None = None,
   worker: int = 0,
   workers: int = 1,
 ) -> tf.data.Dataset:
@@ -51,7 +52,7 @@ def training_dataset(
     start_example: number of the first example. Earlier examples cost nothing; with several crops per image, earlier
       blocks cost nothing.
     bad_images: skips unusable images, or raises; None: raises.
-    parallel_calls: number of images processed in parallel; does not change the batches.
+    parallel_calls: number of images processed in parallel, which does not change the batches; None: usable cores.
     worker: index of this worker. Worker 0 gets the beginning of every batch.
     workers: number of workers, which share every batch equally. With several crops per image each decodes all images.
   Returns: dataset of dicts: "image_hr" (B, S*scale, S*scale, 3) and "image_lr" (B, S, S, 3) float32 in
@@ -59,6 +60,7 @@ def training_dataset(
     Iterating raises InputError (within `python_calls.reading_errors`) when no image is usable.
   """
   visits = _Visits(source, config, bad_images or BadImages(fail=True))
+  parallel_calls = parallel_calls or usable_cores()
   per_image = config.crops_per_image
   block_images = _BLOCK_CROPS // per_image
   share = batch_size // workers
@@ -111,17 +113,16 @@ def validation_dataset(
     return crop, examples.validation_mask(config.masks, config.crop_size, config.seed, int(index)), True
 
   usable = tf.data.Dataset.range(len(source)).map(
-    lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)),
-    num_parallel_calls=tf.data.AUTOTUNE,
+    lambda index: tf.numpy_function(example, [index], (tf.uint8, tf.uint8, tf.bool)), num_parallel_calls=usable_cores()
   )
   usable = usable.filter(lambda crop, mask, is_usable: is_usable).map(
-    lambda crop, mask, is_usable: examples.to_tensors(crop, mask, config), num_parallel_calls=tf.data.AUTOTUNE
+    lambda crop, mask, is_usable: examples.to_tensors(crop, mask, config), num_parallel_calls=usable_cores()
   )
   return _ending_at_once(usable.batch(batch_size).prefetch(tf.data.AUTOTUNE))
 
 
 def _ending_at_once(batches):
-  """Turns off tf.data's tuning thread: after minutes of training, the end would wait for it for a minute or more."""
+  """Turns off tf.data's tuning thread, for which the end of a long training would wait for up to two minutes."""
   options = tf.data.Options()
   options.autotune.enabled = False
   return batches.with_options(options)

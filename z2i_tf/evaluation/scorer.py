@@ -124,7 +124,7 @@ def load_scorer(config: EvaluationConfig, folder: str, expected: Mapping[str, An
   for name in (*expected, *found):
     if found.get(name) != expected.get(name):
       missing = "".join(f" ({line})" for line in metrics.left_out if line.startswith(f"{name}: "))
-      raise InputError(f"a worker reads another {name} than the main process{missing}")
+      raise InputError(f"{name} differs between a worker and the main process{missing}")
   return scorer
 
 

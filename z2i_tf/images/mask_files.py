@@ -43,7 +43,7 @@ class MaskReading:
     invert: whether black, or transparent, is the hole.
     mask_from: the channel: "luma", "alpha" or "auto". "auto" takes alpha if it varies while the colours do not,
       and luma if alpha is constant or shows the same mask except for edges.
-    threshold: lowest level, of 255 and after inversion, of a hole pixel; makes every mask unambiguous. None: 128, and
+    threshold: lowest level (of 255, after inversion) that counts as hole; makes every mask unambiguous. None: 128, and
       the soft edges of strokes that reach it.
   Raises: InputError, when built, for an unknown channel, or a threshold that is no whole number from 1 to 255.
   """

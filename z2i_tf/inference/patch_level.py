@@ -122,7 +122,7 @@ class PatchLevel:
   def doubled(self, below: "PatchLevel", sources: Sources) -> Sources:
     """Doubles the sources of the level below. Fills gaps with random known patches, by a fixed seed.
 
-    Their distances are 0, so that all votes weigh the same.
+    All distances are 0, so that all votes weigh the same.
     """
     offsets = np.zeros((2, below._height * below._width), np.int32)
     is_known = np.zeros(below._height * below._width, bool)

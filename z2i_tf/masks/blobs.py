@@ -15,8 +15,8 @@ _LARGEST_SHARE = 0.9
 def draw_blobs(spec: BlobSpec, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
   """Draws blobs onto an empty mask: ellipses whose radius varies in random waves.
 
-  Every blob lies inside the image, except that in `border_share` of the masks the first one is centred on one of the
-  four borders.
+  Every blob that fits lies inside the image, except that in `border_share` of the masks the first one is centred on one
+  of the four borders. Some are too large for images of fewer than 30 pixels, and are cut.
 
   Args: as `draw_mask`.
   Returns: (height, width) uint8, 1 = hole, 0 = known.

@@ -67,7 +67,7 @@ class BlobSpec:
     waviness: the logarithm of the contour's distance from the centre has a wave of k periods for k = 2 to 6, with
       amplitude N(0, waviness / k) and uniform phase.
     border_share: share of the masks whose first blob is centred on one of the four borders, at a uniform place. Every
-      other blob lies inside the image, at a uniform place.
+      other blob lies inside the image, at a uniform place, if it fits.
   """
 
   blobs: tuple[int, int]

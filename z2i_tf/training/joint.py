@@ -77,7 +77,7 @@ class JointConfig(StageConfig):
         )
     if not 0 <= self.discriminator_warmup_steps < self.iterations:
       raise ValueError(
-        "The discriminator's warm-up must be shorter than the stage. Received: "
+        "The discriminator's warm-up needs at least 0 steps, and fewer than the stage. Received: "
         f"`discriminator_warmup_steps`={self.discriminator_warmup_steps}"
       )
     if not any(term.network in (None, *self.networks) for term in self.used_loss_weights.terms):

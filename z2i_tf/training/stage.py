@@ -52,6 +52,10 @@ class Stage:
   warmup_steps: int = 0
   warm_up: Callable[[Tensors], Tensors] | None = None
 
+  def __post_init__(self):
+    if self.warmup_steps and self.warm_up is None:
+      raise ValueError(f"`warmup_steps`={self.warmup_steps} needs `warm_up`")
+
   @property
   def variables(self) -> list[tf.Variable]:
     """All variables that a step changes."""

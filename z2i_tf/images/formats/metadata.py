@@ -98,7 +98,7 @@ def read(
   Args:
     image: the image as Pillow opened and decoded it.
     encoded: its file.
-    read_exif: as of the codec; None if EXIF is damaged.
+    read_exif: as in `Codec`; None if EXIF is damaged.
     own: the attributes that only this format has.
     height: of the upright image, in pixels.
     width: of the upright image, in pixels.
