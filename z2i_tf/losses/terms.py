@@ -47,7 +47,7 @@ class LossTerm:
     default_weight: the paper's.
     help: quantity that the weight multiplies, for the flag's help.
     function: computes the unweighted term, one value per example (B,).
-    network: name of the network that the term needs; the term is left out if the model lacks it. None: none.
+    network: network that the term needs. Models without that network leave the term out. None: needs none.
     feature_label: label whose features it compares; None if it uses no perceptual network.
   """
 
